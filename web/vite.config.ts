@@ -1,0 +1,43 @@
+import adapter from '@sveltejs/adapter-static';
+import { sveltekit } from '@sveltejs/kit/vite';
+import { defineConfig } from 'vitest/config';
+import { externalBoot } from './external-boot.ts';
+
+const PAGES = '../src/grantha/static';
+const SERVER = 'http://127.0.0.1:8000';
+
+export default defineConfig(({ mode }) => ({
+  plugins: [
+    sveltekit({
+      compilerOptions: { runes: true },
+      adapter: externalBoot(
+        adapter({ pages: PAGES, fallback: 'index.html', precompress: false }),
+        PAGES,
+        'index.html'
+      ),
+      // The fallback page is served under every path: relative asset addresses would break in /c/<id>.
+      paths: { relative: false }
+    })
+  ],
+  build: {
+    target: 'es2023',
+    // Inlined fonts would be data: addresses, which font-src 'self' refuses.
+    assetsInlineLimit: 0,
+    // Mermaid and the grammars of the highlighter are large, loaded on demand, and none of the first load.
+    chunkSizeWarningLimit: 1000
+  },
+  server: {
+    proxy: {
+      '/api': SERVER,
+      '/chat': SERVER,
+      '/v1': SERVER,
+      '/ws': { target: SERVER, ws: true }
+    }
+  },
+  // Vitest would otherwise take Svelte's server build, which cannot mount.
+  resolve: mode === 'test' ? { conditions: ['browser'] } : {},
+  test: {
+    include: ['src/**/*.test.ts', '*.test.ts'],
+    environment: 'node'
+  }
+}));
