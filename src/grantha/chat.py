@@ -1,0 +1,246 @@
+"""The nouns of Grantha as plain frozen values: messages and their parts, options, capabilities, calls.
+
+Owns their JSON form, which is the same in the store, on the wire and in exports. Knows nothing of
+HTTP, SQL or any vendor. Values are never changed; a change makes a new one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+JsonObject: TypeAlias = Mapping[str, Any]  # JSON as decoded; Any because JSON is
+
+Role = Literal["system", "user", "assistant", "tool"]
+Ending = Literal["done", "stopped", "failed", "interrupted"]
+Status = Literal["running", "done", "stopped", "failed", "interrupted"]
+FinishReason = Literal["stop", "length", "tool-calls", "content-filter", "refusal", "unknown"]
+Continuation = Literal["prefix", "instruction"]
+
+
+@dataclass(frozen=True, slots=True)
+class TextPart:
+    """Plain text (Markdown in answers)."""
+
+    text: str
+    type: Literal["text"] = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningPart:
+    """What a model thought before it answered; `signature` is the vendor's, echoed back unchanged."""
+
+    text: str
+    signature: str | None = None
+    duration_ms: int | None = None
+    type: Literal["reasoning"] = "reasoning"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallPart:
+    """A call the model asks for. `arguments` is JSON text, "{}" when empty."""
+
+    call_id: str
+    name: str
+    arguments: str
+    signature: str | None = None
+    type: Literal["tool-call"] = "tool-call"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResultPart:
+    """What a tool gave back, as text."""
+
+    call_id: str
+    text: str
+    is_error: bool = False
+    type: Literal["tool-result"] = "tool-result"
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePart:
+    """An image, base64 without line breaks, media type such as image/png."""
+
+    media_type: str
+    data: str
+    type: Literal["image"] = "image"
+
+
+@dataclass(frozen=True, slots=True)
+class FilePart:
+    """A document that was turned into text."""
+
+    name: str
+    media_type: str
+    text: str
+    type: Literal["file"] = "file"
+
+
+Part: TypeAlias = TextPart | ReasoningPart | ToolCallPart | ToolResultPart | ImagePart | FilePart
+
+_PART_TYPES: dict[str, type[Part]] = {
+    "text": TextPart,
+    "reasoning": ReasoningPart,
+    "tool-call": ToolCallPart,
+    "tool-result": ToolResultPart,
+    "image": ImagePart,
+    "file": FilePart,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A role and its parts, as it is sent to a model."""
+
+    role: Role
+    parts: tuple[Part, ...]
+
+    @property
+    def text(self) -> str:
+        """The text parts joined; reasoning, tools, images and files are left out."""
+        return "".join(part.text for part in self.parts if isinstance(part, TextPart))
+
+
+def text_message(role: Role, text: str) -> Message:
+    """A message with one text part."""
+    return Message(role, (TextPart(text),))
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a person can set for an answer; None leaves the model's own default.
+
+    `extra` holds vendor fields passed through unchanged by dialects that know them
+    (for example frequency_penalty, logit_bias, logprobs).
+    """
+
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+    reasoning_effort: str | None = None
+    tools: tuple[JsonObject, ...] = ()  # {"name","description","parameters": JSON Schema}
+    tool_choice: str | JsonObject | None = None  # "auto" | "none" | "required" | {"name": ...}
+    response_format: JsonObject | None = None  # OpenAI's form
+    extra: JsonObject = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Only what is set."""
+        body: dict[str, Any] = {}
+        for item in dataclasses.fields(self):
+            value = getattr(self, item.name)
+            if value is not None and value != () and value != {}:
+                body[item.name] = list(value) if isinstance(value, tuple) else value
+        return body
+
+    @staticmethod
+    def from_json(body: JsonObject) -> Options:
+        """Inverse of `to_json`; unknown names are ignored."""
+        known = {item.name for item in dataclasses.fields(Options)}
+        values = {name: value for name, value in body.items() if name in known}
+        for name in ("stop", "tools"):
+            if name in values:
+                values[name] = tuple(values[name])
+        return Options(**values)
+
+    def changed(self, changes: JsonObject) -> Options:
+        """A copy with the named options replaced; the names must be option names."""
+        return Options.from_json({**self.to_json(), **changes})
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Token counts as the vendor reports them; None is unknown, never 0.
+
+    `input_tokens` includes cached ones; `output_tokens` includes reasoning.
+    """
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cached_input_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    cost_usd: float | None = None  # as billed by the vendor, where it says so
+
+    def to_json(self) -> dict[str, Any]:
+        """Only what is known."""
+        return {k: v for k, v in dataclasses.asdict(self).items() if v is not None}
+
+    @staticmethod
+    def from_json(body: JsonObject) -> Usage:
+        """Inverse of `to_json`."""
+        return Usage(**{f.name: body.get(f.name) for f in dataclasses.fields(Usage)})
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """Facts about one model. Lengths are in tokens, prices in US dollars per million tokens."""
+
+    context_length: int | None = None
+    output_limit: int | None = None
+    images: bool = False
+    tools: bool = False
+    reasoning: bool = False
+    prefix: bool = False  # takes a partial answer and goes on exactly there
+    instruction: bool = True  # can be asked in words to go on
+    temperature: bool = True
+    top_p: bool = True
+    stream: bool = True
+    input_price: float | None = None
+    output_price: float | None = None
+
+    @property
+    def continuation(self) -> Continuation | None:
+        """How an answer cut in the middle can be continued, or None if it can't be."""
+        if self.prefix:
+            return "prefix"
+        return "instruction" if self.instruction else None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One upstream call: everything a provider needs to write one segment.
+
+    `model` is the vendor's own id (no `provider/`). `messages` never ends with the partial answer;
+    that is `prefix`, set only for models whose capabilities say `prefix`: the reply must then
+    hold only what comes after it.
+    """
+
+    model: str
+    messages: tuple[Message, ...]
+    options: Options = Options()
+    prefix: str = ""
+
+
+def part_to_json(part: Part) -> dict[str, Any]:
+    """JSON form of a part; None values are left out."""
+    return {k: v for k, v in _shallow(part).items() if v is not None}
+
+
+def part_from_json(body: JsonObject) -> Part:
+    """Inverse of `part_to_json`. Raises KeyError or TypeError for what isn't a part."""
+    kind = _PART_TYPES[body["type"]]
+    return kind(**{f.name: body[f.name] for f in dataclasses.fields(kind) if f.name in body})
+
+
+def parts_to_json(parts: Sequence[Part]) -> list[dict[str, Any]]:
+    """JSON form of a message's parts."""
+    return [part_to_json(part) for part in parts]
+
+
+def split_model_id(model_id: str) -> tuple[str, str]:
+    """`provider/model` in two; the model's own name may hold further slashes.
+
+    Raises ValueError when there is no slash or a side is empty.
+    """
+    provider, slash, model = model_id.partition("/")
+    if not (provider and slash and model):
+        raise ValueError(f"{model_id!r} is not of the form provider/model")
+    return provider, model
+
+
+def _shallow(part: Part) -> dict[str, Any]:
+    return {f.name: getattr(part, f.name) for f in dataclasses.fields(part)}

@@ -1,0 +1,315 @@
+"""The one error tree. Every failure that a person or a client can meet is one of these classes.
+
+    GranthaError
+    ├── CallerError              whose fault: caller
+    │   ├── BadRequest           400 bad_request
+    │   ├── Unauthorized         401 unauthorized
+    │   ├── Forbidden            403 forbidden
+    │   ├── NotFound             404 not_found
+    │   ├── UnknownModel         404 unknown_model
+    │   ├── UnknownProvider      404 unknown_provider
+    │   ├── Conflict             409 conflict
+    │   ├── Trimmed              410 trimmed
+    │   ├── TooLarge             413 too_large
+    │   ├── Unsupported          422 unsupported
+    │   └── MissingKey           503 missing_key
+    ├── ProviderError            whose fault: provider
+    │   ├── KeyRejected          502 key_rejected
+    │   ├── AccessDenied         502 access_denied
+    │   ├── ModelNotFound        502 model_not_found
+    │   ├── QuotaExhausted       502 quota_exhausted
+    │   ├── RateLimited          503 rate_limited          retryable
+    │   ├── Overloaded           503 overloaded            retryable
+    │   ├── ContentBlocked       502 content_blocked
+    │   ├── ContextOverflow      502 context_overflow
+    │   ├── RequestRefused       502 request_refused
+    │   ├── Unreachable          502 unreachable           retryable
+    │   ├── TimedOut             504 timed_out             retryable
+    │   ├── Truncated            502 truncated             retryable
+    │   ├── MalformedReply       502 malformed_reply
+    │   └── ProviderFailed       502 provider_failed       retryable
+    └── ServerError              whose fault: us
+        ├── StorageFull          507 storage_full
+        ├── StorageFailed        503 storage_failed
+        ├── Fenced               409 fenced (another owner has the generation)
+        ├── ShuttingDown         503 shutting_down         retryable
+        └── Internal             500 internal
+
+The message says what happened and to what; `advice` says what to do. Neither ever holds a key or a user's text.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+Fault = Literal["caller", "provider", "us"]
+
+
+class GranthaError(Exception):
+    """Base of the tree. `retry_after` is in seconds; `native` is the vendor's own code or status."""
+
+    code: ClassVar[str] = "internal"
+    http_status: ClassVar[int] = 500
+    retryable: ClassVar[bool] = False
+    fault: ClassVar[Fault] = "us"
+    default_advice: ClassVar[str] = ""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        advice: str = "",
+        provider: str | None = None,
+        retry_after: float | None = None,
+        native: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.advice = advice or self.default_advice
+        self.provider = provider
+        self.retry_after = retry_after
+        self.native = native
+
+    def to_json(self) -> dict[str, object]:
+        """The form in events, problem+json and views; absent values are left out."""
+        body: dict[str, object] = {
+            "code": self.code,
+            "message": self.message,
+            "fault": self.fault,
+            "retryable": self.retryable,
+        }
+        if self.advice:
+            body["advice"] = self.advice
+        if self.provider is not None:
+            body["provider"] = self.provider
+        if self.retry_after is not None:
+            body["retry_after"] = self.retry_after
+        if self.native is not None:
+            body["native"] = self.native
+        return body
+
+
+class CallerError(GranthaError):
+    """The request can't be carried out as it was sent."""
+
+    fault = "caller"
+    http_status = 400
+    code = "bad_request"
+
+
+class BadRequest(CallerError):
+    """Malformed, missing or contradictory input."""
+
+
+class Unauthorized(CallerError):
+    """No access token, or a wrong one."""
+
+    code = "unauthorized"
+    http_status = 401
+
+
+class Forbidden(CallerError):
+    """The caller may not do this: a foreign origin, an unknown host name."""
+
+    code = "forbidden"
+    http_status = 403
+
+
+class NotFound(CallerError):
+    """There is no such thing, or it belongs to another subject."""
+
+    code = "not_found"
+    http_status = 404
+
+
+class UnknownModel(NotFound):
+    """No provider offers this model id."""
+
+    code = "unknown_model"
+
+
+class UnknownProvider(NotFound):
+    """No provider of this name is known."""
+
+    code = "unknown_provider"
+
+
+class Conflict(CallerError):
+    """The request contradicts the present state, or an idempotency key is used for another body."""
+
+    code = "conflict"
+    http_status = 409
+
+
+class Trimmed(CallerError):
+    """The records asked for have been deleted; the snapshot still stands."""
+
+    code = "trimmed"
+    http_status = 410
+
+
+class TooLarge(CallerError):
+    """Body, message or image above its limit."""
+
+    code = "too_large"
+    http_status = 413
+
+
+class Unsupported(CallerError):
+    """The model or the door can't do this, and nothing was changed."""
+
+    code = "unsupported"
+    http_status = 422
+
+
+class MissingKey(CallerError):
+    """A provider was named whose key isn't set on this server."""
+
+    code = "missing_key"
+    http_status = 503
+
+
+class ProviderError(GranthaError):
+    """The upstream refused, failed or went away."""
+
+    fault = "provider"
+    http_status = 502
+    code = "provider_failed"
+
+
+class KeyRejected(ProviderError):
+    """The provider doesn't accept the key (401)."""
+
+    code = "key_rejected"
+    default_advice = "Check the key on the server, then start Grantha again."
+
+
+class AccessDenied(ProviderError):
+    """The key is valid but may not do this (403)."""
+
+    code = "access_denied"
+
+
+class ModelNotFound(ProviderError):
+    """The provider doesn't offer this model to this key."""
+
+    code = "model_not_found"
+    default_advice = "Choose another model."
+
+
+class QuotaExhausted(ProviderError):
+    """The account has no credit left; waiting doesn't help."""
+
+    code = "quota_exhausted"
+    default_advice = "Look at the account's billing page, or choose another model."
+
+
+class RateLimited(ProviderError):
+    """Too many requests for now; `retry_after` says how long."""
+
+    code = "rate_limited"
+    http_status = 503
+    retryable = True
+
+
+class Overloaded(ProviderError):
+    """The provider has no capacity for the moment."""
+
+    code = "overloaded"
+    http_status = 503
+    retryable = True
+
+
+class ContentBlocked(ProviderError):
+    """The provider's content filter refused the prompt or cut the answer."""
+
+    code = "content_blocked"
+    default_advice = "Change the question, or choose another model."
+
+
+class ContextOverflow(ProviderError):
+    """The conversation is longer than the model's context."""
+
+    code = "context_overflow"
+    default_advice = "Start a new chat, or choose a model with a longer context."
+
+
+class RequestRefused(ProviderError):
+    """The provider calls the request invalid (400, 422)."""
+
+    code = "request_refused"
+
+
+class Unreachable(ProviderError):
+    """No connection: name, route, TLS, refused or reset before the reply began."""
+
+    code = "unreachable"
+    retryable = True
+
+
+class TimedOut(ProviderError):
+    """Connecting, the first byte or the next chunk took longer than its limit."""
+
+    code = "timed_out"
+    http_status = 504
+    retryable = True
+
+
+class Truncated(ProviderError):
+    """The reply ended without the sign that its dialect ends with."""
+
+    code = "truncated"
+    retryable = True
+
+
+class MalformedReply(ProviderError):
+    """The reply isn't what its dialect allows."""
+
+    code = "malformed_reply"
+
+
+class ProviderFailed(ProviderError):
+    """The provider reports a failure of its own (5xx, an error event)."""
+
+    retryable = True
+
+
+class ServerError(GranthaError):
+    """Our own failure."""
+
+
+class StorageFull(ServerError):
+    """The disk has no room; nothing stored is lost."""
+
+    code = "storage_full"
+    http_status = 507
+    default_advice = "Free some space on the server's disk."
+
+
+class StorageFailed(ServerError):
+    """The database can't be read or written."""
+
+    code = "storage_failed"
+    http_status = 503
+
+
+class Fenced(ServerError):
+    """A late write by an owner that has lost the generation; it must stop writing."""
+
+    code = "fenced"
+    http_status = 409
+
+
+class ShuttingDown(ServerError):
+    """The server is stopping and takes no new work."""
+
+    code = "shutting_down"
+    http_status = 503
+    retryable = True
+    default_advice = "Try again in a moment."
+
+
+class Internal(ServerError):
+    """A defect; the log on the server has the trace."""
+
+    default_advice = "Try again; if it stays, look at the server's log."

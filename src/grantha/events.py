@@ -1,0 +1,514 @@
+"""The Event union, its JSON form, and the fold from events to a message.
+
+Two unions live here. `UpstreamEvent` is what a dialect's decoder yields: it has no ids and knows no
+parts. `Event` is what a log holds: numbered by a `RecordId`, every delta naming its part. The engine
+turns the first into the second. Text is always whole code points. Unknown kinds are ignored on reading,
+so that an older reader survives a newer writer.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from grantha.chat import (
+    Continuation,
+    Ending,
+    FinishReason,
+    JsonObject,
+    Part,
+    ReasoningPart,
+    TextPart,
+    ToolCallPart,
+    Usage,
+)
+
+# ---- what decoders yield -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The provider took the call: the model it says it uses, and its own id for the reply."""
+
+    model: str | None = None
+    upstream_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Visible text. `pieces` counts the upstream's own deltas that were merged into this one."""
+
+    text: str
+    pieces: int = 1
+    logprobs: tuple[JsonObject, ...] = ()  # OpenAI's form, one object a token
+
+
+@dataclass(frozen=True, slots=True)
+class Reasoning:
+    """Thought before the answer; a `signature` may come alone, at the end of a thought."""
+
+    text: str
+    signature: str | None = None
+    pieces: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A fragment of a tool call. `index` tells parallel calls apart; id and name come at least once."""
+
+    index: int
+    call_id: str | None = None
+    name: str | None = None
+    arguments: str = ""
+    signature: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cited:
+    """A source the vendor names for what was just written."""
+
+    url: str | None
+    title: str | None
+    quoted: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UsageSeen:
+    """The latest known totals of this call; a later one replaces an earlier one."""
+
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The dialect's terminal sign. `native` is the vendor's own word."""
+
+    reason: FinishReason
+    native: str | None = None
+
+
+UpstreamEvent: TypeAlias = Accepted | Text | Reasoning | ToolCall | Cited | UsageSeen | Finished
+
+
+# ---- what a log holds ----------------------------------------------------------------------------
+
+
+class RecordId(NamedTuple):
+    """Place of a record in its log; ordered as it reads. Also a legal Redis Stream entry id."""
+
+    epoch: int
+    seq: int
+
+    def __str__(self) -> str:
+        return f"{self.epoch}-{self.seq}"
+
+    @staticmethod
+    def parse(text: str) -> RecordId:
+        """From `epoch-seq`. Raises ValueError for anything else."""
+        epoch, dash, seq = text.partition("-")
+        if not (dash and _is_number(epoch) and _is_number(seq)):
+            raise ValueError(f"{text!r} is not a record id of the form epoch-seq")
+        return RecordId(int(epoch), int(seq))
+
+
+START = RecordId(0, 0)  # before every record
+
+PartKind = Literal["text", "reasoning", "tool-call"]
+SeamReason = Literal["options", "restart", "provider-lost", "fallback", "continued"]
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """An owner takes the log. `previous` is the last id of the epoch before, None at the first."""
+
+    previous: str | None
+    model: str
+    options: JsonObject = field(default_factory=dict)
+    kind: Literal["open"] = "open"
+
+
+@dataclass(frozen=True, slots=True)
+class PartStart:
+    """A part begins; parts are numbered densely from 0 within a generation."""
+
+    part: int
+    part_kind: PartKind
+    call_id: str | None = None
+    name: str | None = None
+    kind: Literal["part-start"] = "part-start"
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """Text added to a text part."""
+
+    part: int
+    text: str
+    pieces: int = 1
+    logprobs: tuple[JsonObject, ...] = ()
+    kind: Literal["text-delta"] = "text-delta"
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningDelta:
+    """Text added to a reasoning part, or its signature."""
+
+    part: int
+    text: str
+    signature: str | None = None
+    pieces: int = 1
+    kind: Literal["reasoning-delta"] = "reasoning-delta"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallDelta:
+    """A fragment of the JSON text of a tool call's arguments."""
+
+    part: int
+    arguments: str
+    signature: str | None = None
+    kind: Literal["tool-call"] = "tool-call"
+
+
+@dataclass(frozen=True, slots=True)
+class PartEnd:
+    """A part is complete. `duration_ms` is given for reasoning."""
+
+    part: int
+    duration_ms: int | None = None
+    kind: Literal["part-end"] = "part-end"
+
+
+@dataclass(frozen=True, slots=True)
+class UsageReport:
+    """Usage of the whole generation so far."""
+
+    usage: Usage
+    kind: Literal["usage"] = "usage"
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A source for the text of a part up to here."""
+
+    part: int
+    url: str | None
+    title: str | None
+    quoted: str | None = None
+    kind: Literal["citation"] = "citation"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something a reader should know that isn't part of the answer, such as a retry.
+
+    Codes: accepted, retrying, waiting, storage-waiting, loading, prompt-progress.
+    """
+
+    code: str
+    message: str
+    details: JsonObject = field(default_factory=dict)
+    kind: Literal["notice"] = "notice"
+
+
+@dataclass(frozen=True, slots=True)
+class Seam:
+    """Between two segments. `text_length` is the length so far, in code points: where the mark stands.
+
+    `how` is None when no text stood before it. `changes` maps an option (or "model") to its [old, new].
+    """
+
+    reason: SeamReason
+    how: Continuation | None
+    model: str
+    options: JsonObject
+    text_length: int
+    changes: JsonObject = field(default_factory=dict)
+    details: JsonObject = field(default_factory=dict)
+    kind: Literal["seam"] = "seam"
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationEnd:
+    """The last record. Length in code points and SHA-256 (hex, of the UTF-8) cover all text deltas in order.
+
+    `usage` None is unknown. `timings` in milliseconds, see `grantha.analytics.timings`.
+    `receipt` says how a stop went.
+    """
+
+    ending: Ending
+    finish_reason: FinishReason | None
+    native_finish_reason: str | None
+    usage: Usage | None
+    timings: JsonObject
+    text_length: int
+    sha256: str
+    error: JsonObject | None = None
+    receipt: JsonObject | None = None
+    kind: Literal["generation-end"] = "generation-end"
+
+
+Event: TypeAlias = (
+    Open
+    | PartStart
+    | TextDelta
+    | ReasoningDelta
+    | ToolCallDelta
+    | PartEnd
+    | UsageReport
+    | Citation
+    | Notice
+    | Seam
+    | GenerationEnd
+)
+
+_KINDS: dict[str, type[Event]] = {
+    "open": Open,
+    "part-start": PartStart,
+    "text-delta": TextDelta,
+    "reasoning-delta": ReasoningDelta,
+    "tool-call": ToolCallDelta,
+    "part-end": PartEnd,
+    "usage": UsageReport,
+    "citation": Citation,
+    "notice": Notice,
+    "seam": Seam,
+    "generation-end": GenerationEnd,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One numbered event; `at` is milliseconds since 1970, by the owner's clock."""
+
+    id: RecordId
+    at: int
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One or more consecutive records as they are sent: `id` is the last one's, `records` how many.
+
+    A reader checks that no record is missing: within an epoch, `id.seq` grows by `records`;
+    an open record starts the next epoch at 0.
+    """
+
+    id: RecordId
+    at: int
+    event: Event
+    records: int = 1
+
+
+def merge(records: Iterable[Record]) -> list[Frame]:
+    """Consecutive deltas of one part become one frame; everything else stays as it is."""
+    frames: list[Frame] = []
+    run: list[Record] = []
+    for record in records:
+        if run and not _extends(run[-1], record):
+            frames.append(_frame(run))
+            run = []
+        run.append(record)
+    if run:
+        frames.append(_frame(run))
+    return frames
+
+
+def payload_of(event: Event) -> str:
+    """The stored JSON of an event, without id and kind; defaults are left out."""
+    if type(event) is TextDelta and event.pieces == 1 and not event.logprobs:
+        return f'{{"part":{event.part},"text":{json.dumps(event.text, ensure_ascii=False)}}}'
+    return json.dumps(_fields(event), ensure_ascii=False, separators=(",", ":"))
+
+
+def event_from(kind: str, payload: str) -> Event | None:
+    """Inverse of `payload_of`; None for a kind that this version doesn't know."""
+    cls = _KINDS.get(kind)
+    if cls is None:
+        return None
+    body = json.loads(payload)
+    names = {f.name for f in dataclasses.fields(cls)}
+    values = {k: v for k, v in body.items() if k in names}
+    if "logprobs" in values:
+        values["logprobs"] = tuple(values["logprobs"])
+    if values.get("usage") is not None:
+        values["usage"] = Usage.from_json(values["usage"])
+    return cls(**values)
+
+
+def frame_json(frame: Frame) -> str:
+    """A frame as clients get it: `{"id":"1-7","kind":"text-delta",…,"at":…}`."""
+    tail = f',"records":{frame.records}' if frame.records != 1 else ""
+    return (
+        f'{{"id":"{frame.id}","kind":"{frame.event.kind}",'
+        f'{payload_of(frame.event)[1:-1]},"at":{frame.at}{tail}}}'
+    )
+
+
+class Fold:
+    """Builds the parts of a message from events, in order. Cost per event is constant.
+
+    The same fold runs in the page (`web/src/lib/wire`); `fixtures/wire/fold` keeps the two equal.
+    """
+
+    def __init__(self) -> None:
+        self._parts: list[_OpenPart] = []
+        self.text_length = 0
+        self.seams: list[Seam] = []
+        self.citations: list[Citation] = []
+        self.usage: Usage | None = None
+        self.end: GenerationEnd | None = None
+
+    def apply(self, event: Event) -> None:
+        """Takes the next event; deltas for a part that never started are ignored."""
+        match event:
+            case PartStart():
+                self._parts.append(_OpenPart(event))
+            case TextDelta():
+                self._part(event.part).pieces.append(event.text)
+                self.text_length += len(event.text)
+            case ReasoningDelta():
+                part = self._part(event.part)
+                part.pieces.append(event.text)
+                part.signature = event.signature or part.signature
+            case ToolCallDelta():
+                part = self._part(event.part)
+                part.pieces.append(event.arguments)
+                part.signature = event.signature or part.signature
+            case PartEnd():
+                self._part(event.part).duration_ms = event.duration_ms
+            case UsageReport():
+                self.usage = event.usage
+            case Citation():
+                self.citations.append(event)
+            case Seam():
+                self.seams.append(event)
+            case GenerationEnd():
+                self.end = event
+                self.usage = event.usage
+            case Open() | Notice():
+                pass
+
+    def parts(self) -> tuple[Part, ...]:
+        """The parts so far; empty text and reasoning parts are left out."""
+        closed = (part.closed() for part in self._parts)
+        return tuple(part for part in closed if part is not None)
+
+    def text(self) -> str:
+        """All visible text so far, in order."""
+        return "".join(
+            piece for part in self._parts if part.start.part_kind == "text" for piece in part.pieces
+        )
+
+    def _part(self, number: int) -> _OpenPart:
+        if number < len(self._parts):
+            return self._parts[number]
+        return _OpenPart(PartStart(number, "text"))
+
+
+def fold(events: Iterable[Event]) -> Fold:
+    """The fold of all events."""
+    folded = Fold()
+    for event in events:
+        folded.apply(event)
+    return folded
+
+
+# ---- helpers below -------------------------------------------------------------------------------
+
+
+class _OpenPart:
+    __slots__ = ("duration_ms", "pieces", "signature", "start")
+
+    def __init__(self, start: PartStart) -> None:
+        self.start = start
+        self.pieces: list[str] = []
+        self.signature: str | None = None
+        self.duration_ms: int | None = None
+
+    def closed(self) -> Part | None:
+        text = "".join(self.pieces)
+        if self.start.part_kind == "tool-call":
+            return ToolCallPart(
+                self.start.call_id or "", self.start.name or "", text or "{}", self.signature
+            )
+        if self.start.part_kind == "reasoning":
+            if not text and not self.signature:
+                return None
+            return ReasoningPart(text, self.signature, self.duration_ms)
+        return TextPart(text) if text else None
+
+
+def _extends(last: Record, record: Record) -> bool:
+    a, b = last.event, record.event
+    return (
+        type(a) is type(b)
+        and isinstance(a, TextDelta | ReasoningDelta | ToolCallDelta)
+        and isinstance(b, TextDelta | ReasoningDelta | ToolCallDelta)
+        and a.part == b.part
+        and record.id.epoch == last.id.epoch
+        and record.id.seq == last.id.seq + 1
+    )
+
+
+def _frame(run: list[Record]) -> Frame:
+    last = run[-1]
+    if len(run) == 1:
+        return Frame(last.id, last.at, last.event)
+    return Frame(last.id, last.at, _joined([record.event for record in run]), len(run))
+
+
+def _joined(events: list[Event]) -> Event:
+    first = events[0]
+    if isinstance(first, TextDelta):
+        texts = [e for e in events if isinstance(e, TextDelta)]
+        return TextDelta(
+            first.part,
+            "".join(e.text for e in texts),
+            sum(e.pieces for e in texts),
+            tuple(lp for e in texts for lp in e.logprobs),
+        )
+    if isinstance(first, ReasoningDelta):
+        thoughts = [e for e in events if isinstance(e, ReasoningDelta)]
+        return ReasoningDelta(
+            first.part,
+            "".join(e.text for e in thoughts),
+            next((e.signature for e in reversed(thoughts) if e.signature), None),
+            sum(e.pieces for e in thoughts),
+        )
+    calls = [e for e in events if isinstance(e, ToolCallDelta)]
+    return ToolCallDelta(
+        calls[0].part,
+        "".join(e.arguments for e in calls),
+        next((e.signature for e in reversed(calls) if e.signature), None),
+    )
+
+
+_DROPPED_WHEN_DEFAULT = {"pieces": 1, "logprobs": (), "details": {}, "changes": {}, "options": {}}
+_KEPT_WHEN_NONE = frozenset({"usage", "finish_reason", "previous"})
+
+
+def _fields(event: Event) -> dict[str, Any]:
+    body: dict[str, Any] = {}
+    for item in dataclasses.fields(event):
+        name, value = item.name, getattr(event, item.name)
+        if name == "kind" or (value is None and name not in _KEPT_WHEN_NONE):
+            continue
+        if name in _DROPPED_WHEN_DEFAULT and value == _DROPPED_WHEN_DEFAULT[name]:
+            continue
+        body[name] = value.to_json() if isinstance(value, Usage) else _plain(value)
+    return body
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return list(value)
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+def _is_number(text: str) -> bool:
+    # int() also takes signs, spaces, underscores and other scripts' digits; ids have none of them.
+    return text.isascii() and text.isdigit() and len(text) <= 19

@@ -1,0 +1,100 @@
+"""What the engine knows of a provider: a protocol, and the cards of its models.
+
+A provider owns a key, a base URL and a client. It translates vendor and socket errors once, into
+`grantha.errors`. It never retries, never falls back, never stores: that is the engine's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from grantha.chat import Call, Capabilities
+from grantha.events import UpstreamEvent
+
+ProviderState = Literal["ready", "loading", "missing-key", "unreachable", "off"]
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether something can be used now and, if not, why and what to do.
+
+    `variable` names the environment variable that is missing; `progress` is 0..1 while loading.
+    """
+
+    state: ProviderState
+    reason: str = ""
+    advice: str = ""
+    variable: str | None = None
+    progress: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Only what is set."""
+        body: dict[str, Any] = {"state": self.state}
+        for name in ("reason", "advice", "variable", "progress"):
+            value = getattr(self, name)
+            if value not in ("", None):
+                body[name] = value
+        return body
+
+
+READY = Readiness("ready")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """One model as it is offered: `id` is `provider/model`."""
+
+    id: str
+    name: str
+    provider: str
+    capabilities: Capabilities = field(default_factory=Capabilities)
+    readiness: Readiness = READY
+
+
+class Upstream(Protocol):
+    """One call in flight. Iterated once, by one task; closed by whoever opened it.
+
+    Yields batches: all events of one socket read together, so that many pieces cost one wake-up.
+    Ends normally only after a `Finished`; anything else raises a `ProviderError`
+    (`Truncated` when the reply ends without its terminal sign).
+    """
+
+    resume_token: str | None  # names this reply at the provider, where it can be resumed there
+
+    def __aiter__(self) -> AsyncIterator[Sequence[UpstreamEvent]]: ...
+
+    async def aclose(self) -> bool:
+        """Ends the call at once; idempotent. True if the provider confirmed that it stopped."""
+        ...
+
+
+class Provider(Protocol):
+    """A place that models are reached at."""
+
+    name: str
+
+    async def open(self, call: Call, resume: str | None = None) -> Upstream:
+        """Sends the call and returns once the reply has begun; raises `ProviderError`.
+
+        Cancelling the awaiting task closes the connection. With `resume` (a token of an earlier
+        Upstream) the reply goes on where that one broke off.
+        """
+        ...
+
+    def readiness(self) -> Readiness:
+        """Whether calls can be made now; never blocks."""
+        ...
+
+    async def models(self) -> Sequence[ModelCard]:
+        """The models offered, from the vendor's own listing where it has one (cached)."""
+        ...
+
+    def capabilities(self, model: str) -> Capabilities:
+        """Facts about a model by its own id; never blocks, a guess where nothing is known."""
+        ...
+
+    async def aclose(self) -> None:
+        """Closes connections and child processes."""
+        ...
