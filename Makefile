@@ -1,0 +1,112 @@
+# Sets up, runs, checks and tests Grantha. Python 3.11+ with venv, make and git are all a machine needs:
+# everything else goes into .venv and web/node_modules. What is done leaves a stamp in .venv/.stamps, so
+# that a second `make run` only starts the server. Works with GNU make 3.81 and newer.
+
+SHELL := /bin/sh
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+PY := .venv/bin/python
+UV := .venv/bin/uv
+STAMPS := .venv/.stamps
+# A virtual environment holds absolute paths: in a moved folder this stamp is missing, and .venv is made anew.
+VENV := $(STAMPS)/venv$(subst /,-,$(CURDIR))
+NODE := .venv/node/bin/node
+NPM := cd web && PATH="$(CURDIR)/.venv/node/bin:$$PATH" npm
+NODE_MODULES := web/node_modules/.package-lock.json
+PAGE := src/grantha/static/index.html
+# Folders are listed too, so that a deleted or renamed file counts as a change.
+PAGE_SOURCES := $(shell find web/src web/static 2>/dev/null; find web -maxdepth 1 -type f 2>/dev/null)
+
+# Chosen by the person: `make test-unit PYTEST_ARGS="-k sse"`, `make lock UPGRADE=1`.
+PYTEST_ARGS ?=
+UPGRADE ?=
+
+.PHONY: help
+help: ## Show the targets
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+
+# --- Run and build -------------------------------------------------------------------------------------
+
+.PHONY: run build-page wheel
+run: $(STAMPS)/run $(PAGE) ## Set up, build the page and serve on http://127.0.0.1:8000
+	@exec $(PY) -m grantha serve
+
+build-page: $(PAGE) ## Build the page into src/grantha/static
+
+wheel: $(STAMPS)/run $(PAGE) ## Build the source archive and the wheel, page included, into dist/
+	$(UV) build -q --python $(PY) --no-build-isolation --out-dir dist --clear
+
+# --- Check and test ------------------------------------------------------------------------------------
+
+.PHONY: check test test-unit test-browser test-faults
+check: $(STAMPS)/dev $(NODE_MODULES) ## Lint, format check, types, architecture; Python and page
+	$(PY) -m ruff check
+	$(PY) -m ruff format --check
+	$(PY) -m mypy
+	.venv/bin/lint-imports --no-logo
+	$(NPM) run check
+
+test: $(STAMPS)/dev $(PAGE) ## Every test: page, unit, contract, browser and fault suites
+	@tools/need-debian chromium nginx
+	$(NPM) test
+	$(PY) -m pytest $(PYTEST_ARGS)
+
+test-unit: $(STAMPS)/dev ## Only the fast Python tests: no browser, faults or local model
+	$(PY) -m pytest -m "not browser and not faults and not slow and not local_model" $(PYTEST_ARGS)
+
+test-browser: $(STAMPS)/dev $(PAGE) ## Only the tests that drive the page in Chromium
+	@tools/need-debian chromium nginx
+	$(PY) -m pytest -m browser $(PYTEST_ARGS)
+
+test-faults: $(STAMPS)/dev ## Only the tests that kill, cut and fill disks
+	$(PY) -m pytest -m faults $(PYTEST_ARGS)
+
+# --- Pins and cleaning ---------------------------------------------------------------------------------
+
+COMPILE = $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
+
+.PHONY: lock clean clean-all
+lock: $(VENV) ## Pin Python's packages again (UPGRADE=1 moves them to their newest versions)
+	$(COMPILE) pyproject.toml --extra bedrock --extra local --group run -o requirements/run.txt >/dev/null
+	$(COMPILE) pyproject.toml --all-extras --group dev -c requirements/run.txt -o requirements/dev.txt >/dev/null
+	echo uv | $(COMPILE) - -c requirements/run.txt -o requirements/uv.txt >/dev/null
+
+clean: ## Remove the built page, wheels, caches and reports
+	rm -rf src/grantha/static web/.svelte-kit web/build web/coverage dist build .hypothesis .schemathesis
+	rm -rf .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find src tests tools bench -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+
+clean-all: clean ## Remove .venv and node_modules as well
+	rm -rf .venv web/node_modules
+
+# --- Set-up --------------------------------------------------------------------------------------------
+
+.PHONY: FORCE
+FORCE:
+
+$(VENV): requirements/uv.txt tools/make-venv $(if $(wildcard $(PY)),,FORCE)
+	@tools/make-venv $@
+
+$(STAMPS)/run: $(VENV) requirements/run.txt pyproject.toml tools/install
+	@tools/install run
+	@touch $@
+
+$(STAMPS)/dev: $(VENV) requirements/dev.txt pyproject.toml tools/install
+	@tools/install dev
+	@touch $(STAMPS)/run $@
+
+$(STAMPS)/node: $(STAMPS)/run tools/link-node $(if $(wildcard $(NODE)),,FORCE)
+	@tools/link-node
+	@touch $@
+
+$(NODE_MODULES): web/package.json web/package-lock.json web/.npmrc | $(STAMPS)/node
+	$(NPM) ci --no-audit --no-fund
+	@touch $@
+
+$(PAGE): $(NODE_MODULES) $(PAGE_SOURCES)
+	$(NPM) run build
+	@touch $@
