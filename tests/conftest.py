@@ -1,0 +1,28 @@
+"""Programs of the system that tests start themselves, found once and named clearly when missing."""
+
+import os
+import shutil
+
+import pytest
+
+
+def _program(name: str) -> str:
+    """The path of a Debian program. Servers live in sbin, which is not on everybody's path."""
+    found = shutil.which(name, path=f"{os.environ['PATH']}:/usr/local/sbin:/usr/sbin:/sbin")
+    if found is None:
+        pytest.fail(
+            f"This test starts {name}, which is not installed; run `tools/need-debian {name}`."
+        )
+    return found
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of Debian's Chromium, for Playwright's `executable_path`."""
+    return _program("chromium")
+
+
+@pytest.fixture(scope="session")
+def nginx() -> str:
+    """Path of nginx, to be started on a free port with a configuration of the test's own."""
+    return _program("nginx")
