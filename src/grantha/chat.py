@@ -1,4 +1,4 @@
-"""The nouns of Grantha as plain frozen values: messages and their parts, options, capabilities, calls.
+"""The nouns of Grantha as plain frozen values: messages, parts, options, capabilities, calls.
 
 Owns their JSON form, which is the same in the store, on the wire and in exports. Knows nothing of
 HTTP, SQL or any vendor. Values are never changed; a change makes a new one.
@@ -30,7 +30,7 @@ class TextPart:
 
 @dataclass(frozen=True, slots=True)
 class ReasoningPart:
-    """What a model thought before it answered; `signature` is the vendor's, echoed back unchanged."""
+    """What a model thought before it answered; the vendor's `signature` is echoed unchanged."""
 
     text: str
     signature: str | None = None

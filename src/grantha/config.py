@@ -125,7 +125,11 @@ def _from_environ(environ: Mapping[str, str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name, field in Settings.model_fields.items():
         text = environ.get(PREFIX + name.upper())
-        if text is None or text == "" or name in {"variables", "providers", "timeouts", "fallbacks"}:
+        if (
+            text is None
+            or text == ""
+            or name in {"variables", "providers", "timeouts", "fallbacks"}
+        ):
             continue
         is_list = "tuple" in str(field.annotation)
         values[name] = tuple(p for p in text.split(",") if p) if is_list else text

@@ -330,8 +330,7 @@ def event_from(kind: str, payload: str) -> Event | None:
     if cls is None:
         return None
     body = json.loads(payload)
-    names = {f.name for f in dataclasses.fields(cls)}
-    values = {k: v for k, v in body.items() if k in names}
+    values = {name: body[name] for name, _ in _FIELDS[cls] if name in body}
     if "logprobs" in values:
         values["logprobs"] = tuple(values["logprobs"])
     if values.get("usage") is not None:
@@ -487,19 +486,26 @@ def _joined(events: list[Event]) -> Event:
     )
 
 
-_DROPPED_WHEN_DEFAULT = {"pieces": 1, "logprobs": (), "details": {}, "changes": {}, "options": {}}
-_KEPT_WHEN_NONE = frozenset({"usage", "finish_reason", "previous"})
+def _fields_of(cls: type[Event]) -> tuple[tuple[str, Any], ...]:
+    return tuple(
+        (f.name, f.default if f.default_factory is dataclasses.MISSING else f.default_factory())
+        for f in dataclasses.fields(cls)
+        if f.name != "kind"
+    )
+
+
+# Name and default of every field; a value equal to its default isn't written.
+_FIELDS: dict[type[Event], tuple[tuple[str, Any], ...]] = {
+    cls: _fields_of(cls) for cls in _KINDS.values()
+}
 
 
 def _fields(event: Event) -> dict[str, Any]:
     body: dict[str, Any] = {}
-    for item in dataclasses.fields(event):
-        name, value = item.name, getattr(event, item.name)
-        if name == "kind" or (value is None and name not in _KEPT_WHEN_NONE):
-            continue
-        if name in _DROPPED_WHEN_DEFAULT and value == _DROPPED_WHEN_DEFAULT[name]:
-            continue
-        body[name] = value.to_json() if isinstance(value, Usage) else _plain(value)
+    for name, default in _FIELDS[type(event)]:
+        value = getattr(event, name)
+        if value != default:
+            body[name] = value.to_json() if isinstance(value, Usage) else _plain(value)
     return body
 
 

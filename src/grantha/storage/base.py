@@ -1,0 +1,275 @@
+"""What the engine and the API know of a store: a protocol and its row values.
+
+Every call takes the subject it acts for and filters by it, so that a forgotten check finds nothing.
+Times are milliseconds since 1970. A store raises `NotFound`, `Conflict`, `StorageFull` or
+`StorageFailed`, and nothing else that a caller should handle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from grantha.chat import JsonObject, Options, Part, Role, Status
+from grantha.events import GenerationEnd, Record, RecordId
+
+LOCAL_SUBJECT = "local"  # the one owner, until accounts come
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationRow:
+    """A conversation without its messages. `leaf` is the tip of the branch that is shown.
+
+    `status` and `generation` are those of the newest generation; `snippet` is set by a search,
+    with the match between U+0002 and U+0003.
+    """
+
+    id: str
+    title: str
+    title_by: str  # "none" | "auto" | "user"
+    pinned: bool
+    origin: str  # "page" | "api"
+    system_prompt: str
+    options: JsonObject
+    model: str | None
+    leaf: str | None
+    status: Status | None
+    generation: str | None
+    created_at: int
+    updated_at: int
+    snippet: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRow:
+    """One message of the tree. The last five are for answers only; `parts` is empty until it ends,
+    or holds what stood before a continuation that is running."""
+
+    id: str
+    conversation: str
+    parent: str | None
+    role: Role
+    parts: tuple[Part, ...]
+    created_at: int
+    model: str | None = None
+    generation: str | None = None
+    status: Status | None = None
+    end: JsonObject | None = None
+    seams: tuple[JsonObject, ...] = ()
+    citations: tuple[JsonObject, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRow:
+    """One generation. `parent` is the message it answers; `recoveries` counts owners that died."""
+
+    id: str
+    conversation: str
+    message: str
+    parent: str | None
+    model: str
+    options: Options
+    status: Status
+    last_id: RecordId
+    recoveries: int
+    created_at: int
+    end: JsonObject | None = None
+    trimmed: bool = False
+    trace: JsonObject | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewConversation:
+    """A conversation to be created together with its first generation."""
+
+    id: str
+    title: str
+    origin: str
+    title_by: str = "none"
+    system_prompt: str = ""
+    options: JsonObject = field(default_factory=dict)
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """A message to be added to the tree."""
+
+    id: str
+    parent: str | None
+    role: Role
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NewGeneration:
+    """A generation to be started. `message` is a new id, or with `extends` an ended answer's."""
+
+    id: str
+    message: str
+    parent: str | None
+    model: str
+    options: Options
+    records: tuple[Record, ...]  # from the open record on
+    extends: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Everything one send writes, in one transaction.
+
+    `fingerprint` identifies the body that `key` was first used with.
+    """
+
+    conversation: str
+    generations: tuple[NewGeneration, ...]
+    messages: tuple[NewMessage, ...] = ()
+    new_conversation: NewConversation | None = None
+    key: str | None = None
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """Consecutive records of one generation; `records` is never empty."""
+
+    generation: str
+    records: tuple[Record, ...]
+
+    @property
+    def end(self) -> GenerationEnd | None:
+        """The end record, if this batch closes the log."""
+        event = self.records[-1].event
+        return event if isinstance(event, GenerationEnd) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """A generation that a dead owner left running, with the subject it belongs to."""
+
+    subject: str
+    row: GenerationRow
+
+
+@dataclass(frozen=True, slots=True)
+class StoreHealth:
+    """Whether the last write went through, and the durability in force."""
+
+    ok: bool
+    durability: str
+    version: str
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One page of conversations and where the next begins."""
+
+    rows: tuple[ConversationRow, ...]
+    next_cursor: str | None
+
+
+class Store(Protocol):
+    """Conversations and logs, durable."""
+
+    async def open(self) -> None:
+        """Opens and migrates. Raises `StorageFailed` with what to do."""
+        ...
+
+    async def aclose(self) -> None:
+        """Writes what is queued, then closes."""
+        ...
+
+    def health(self) -> StoreHealth:
+        """Never blocks."""
+        ...
+
+    # -- logs
+
+    async def start(self, subject: str, start: Start) -> tuple[list[GenerationRow], bool]:
+        """Writes a send. The flag is False when the key was used before: then nothing is written and
+        the first send's generations are returned. Raises `Conflict` for the same key with another
+        fingerprint, or when a message to extend is being written; `NotFound` for a missing parent."""
+        ...
+
+    async def append(self, batch: Sequence[Append]) -> set[str]:
+        """Writes records of many generations in one transaction; on return they are durable.
+
+        Returns the generations that were fenced: nothing of theirs was written. An end record also
+        folds the log into the message row, in the same transaction.
+        """
+        ...
+
+    async def claim(self, row: GenerationRow, boot: str, records: Sequence[Record]) -> bool:
+        """Takes an orphan over: writes the open record of the next epoch (and what follows it) unless
+        another owner did first. True if it is ours."""
+        ...
+
+    async def orphans(self, boot: str) -> list[Orphan]:
+        """Running generations whose owner isn't `boot`."""
+        ...
+
+    async def generation(self, subject: str, generation: str) -> GenerationRow:
+        """Raises `NotFound`."""
+        ...
+
+    async def records(
+        self, subject: str, generation: str, after: RecordId, limit: int
+    ) -> list[Record]:
+        """Up to `limit` records after a cursor, in order; empty for another subject's."""
+        ...
+
+    async def trim(self, before: int) -> int:
+        """Deletes records of generations that ended before a time, keeping a compact trace."""
+        ...
+
+    # -- conversations
+
+    async def create_conversation(self, subject: str, new: NewConversation) -> ConversationRow: ...
+
+    async def conversation(self, subject: str, conversation: str) -> ConversationRow: ...
+
+    async def conversations(
+        self, subject: str, *, query: str, cursor: str | None, limit: int, origin: str | None
+    ) -> Listing: ...
+
+    async def update_conversation(
+        self, subject: str, conversation: str, changes: dict[str, Any]
+    ) -> ConversationRow:
+        """Changes title, title_by, pinned, system_prompt, options, model or leaf."""
+        ...
+
+    async def delete_conversation(self, subject: str, conversation: str) -> None:
+        """Hides it; `restore_conversation` undoes that until the purge."""
+        ...
+
+    async def restore_conversation(self, subject: str, conversation: str) -> ConversationRow: ...
+
+    async def purge(self, before: int) -> int:
+        """Deletes for good what was hidden before a time, and idempotency keys older than a day."""
+        ...
+
+    async def messages(self, subject: str, conversation: str) -> list[MessageRow]:
+        """The whole tree in order of creation."""
+        ...
+
+    async def message(self, subject: str, message: str) -> MessageRow: ...
+
+    async def path(self, subject: str, message: str) -> list[MessageRow]:
+        """From the root to a message."""
+        ...
+
+    async def import_conversation(
+        self, subject: str, new: NewConversation, messages: Sequence[MessageRow], created_at: int
+    ) -> ConversationRow:
+        """Writes a whole conversation as it is; the last message becomes the leaf."""
+        ...
+
+    async def ended_generations(self, subject: str, since: int) -> list[GenerationRow]:
+        """Ended since a time, oldest first, for the numbers."""
+        ...
+
+    async def backup(self, target: str) -> None:
+        """A consistent copy of everything into a new file, while the store is in use."""
+        ...

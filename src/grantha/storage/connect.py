@@ -1,0 +1,119 @@
+"""Opening SQLite: where the file lies, how connections are set up, and bringing the schema up to date.
+
+Refuses network file systems, on which WAL's shared memory doesn't work.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
+
+from grantha.errors import StorageFailed
+from grantha.storage.writer import translated
+
+NEWEST = "0001"  # the newest migration; a test compares it with the folder
+_BUSY_MS = 5000
+_NETWORK = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "9p", "afs", "glusterfs"}
+)
+
+
+def prepare_folder(folder: Path) -> None:
+    """Makes the data folder, for its owner alone. Raises `StorageFailed` with what to do."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        probe = folder / ".write-probe"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise StorageFailed(
+            f"The data folder {str(folder)!r} can't be written: {error.strerror}.",
+            advice="Set GRANTHA_DATA_DIR to a folder that you may write.",
+        ) from error
+    kind = _file_system(folder)
+    if kind in _NETWORK:
+        raise StorageFailed(
+            f"The data folder {str(folder)!r} is on a network file system ({kind}).",
+            advice="Set GRANTHA_DATA_DIR to a folder on a local disk.",
+        )
+
+
+def writing_engine(path: Path, synchronous: str) -> Engine:
+    """An engine for the one writing connection; transactions are begun by hand."""
+    engine = create_engine(f"sqlite:///{path}", isolation_level="AUTOCOMMIT", pool_size=1)
+
+    @event.listens_for(engine, "connect")
+    def set_up(connection: Any, _record: object) -> None:
+        _pragmas(connection, "PRAGMA journal_mode=WAL", f"PRAGMA synchronous={synchronous}")
+
+    return engine
+
+
+def reading_engine(path: Path, connections: int) -> Engine:
+    """An engine whose connections can't write and never checkpoint."""
+    engine = create_engine(
+        f"sqlite:///{path}",
+        isolation_level="AUTOCOMMIT",
+        pool_size=connections,
+        connect_args={"check_same_thread": False},
+    )
+
+    @event.listens_for(engine, "connect")
+    def set_up(connection: Any, _record: object) -> None:
+        _pragmas(connection, "PRAGMA query_only=ON", "PRAGMA wal_autocheckpoint=0")
+
+    return engine
+
+
+def migrate(engine: Engine) -> None:
+    """Brings the schema to `NEWEST`. Costs one query when it is there already."""
+    try:
+        with engine.connect() as connection:
+            if _version(connection) == NEWEST:
+                return
+            # Alembic takes a quarter of a second to import: only when there is something to do.
+            from alembic import command
+            from alembic.config import Config
+
+            config = Config()
+            config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    except (DBAPIError, sqlite3.Error) as error:
+        raise translated(error) from error
+
+
+def _version(connection: Any) -> str | None:
+    found = connection.exec_driver_sql(
+        "SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'"
+    ).first()
+    if found is None:
+        return None
+    row = connection.exec_driver_sql("SELECT version_num FROM alembic_version").first()
+    return row[0] if row else None
+
+
+def _pragmas(connection: Any, *more: str) -> None:
+    cursor = connection.cursor()
+    for pragma in (f"PRAGMA busy_timeout={_BUSY_MS}", "PRAGMA foreign_keys=ON", *more):
+        cursor.execute(pragma)
+    cursor.close()
+
+
+def _file_system(folder: Path) -> str | None:
+    """Type of the mount that a folder is on, from /proc/mounts; None where there is none."""
+    try:
+        mounts = Path("/proc/mounts").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return None
+    best, kind = "", None
+    real = str(folder.resolve())
+    for line in mounts:
+        _device, point, found, *_ = line.split(" ")
+        if (real == point or real.startswith(point.rstrip("/") + "/")) and len(point) >= len(best):
+            best, kind = point, found
+    return kind

@@ -1,0 +1,280 @@
+"""SQL of conversations and messages: listing, search, the tree, changes, deletion, import.
+
+Each function runs inside a transaction of the writer or on a reading connection, and filters by subject.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Select, and_, delete, insert, or_, select, text, update
+
+from grantha.errors import BadRequest, NotFound
+from grantha.storage import rows
+from grantha.storage.base import ConversationRow, Listing, MessageRow, NewConversation, NewMessage
+from grantha.storage.schema import conversations, generations, idempotency, messages
+
+_CHANGEABLE = frozenset(
+    {"title", "title_by", "pinned", "system_prompt", "options", "model", "leaf"}
+)
+
+
+def insert_conversation(
+    connection: Connection, subject: str, new: NewConversation, now: int
+) -> None:
+    """A new conversation without messages."""
+    connection.execute(
+        insert(conversations).values(
+            id=new.id,
+            subject=subject,
+            title=new.title,
+            title_by=new.title_by,
+            pinned=False,
+            origin=new.origin,
+            system_prompt=new.system_prompt,
+            options=rows.to_json(dict(new.options)),
+            model=new.model,
+            created_at=now,
+            updated_at=now,
+        )
+    )
+
+
+def insert_message(connection: Connection, conversation: str, new: NewMessage, now: int) -> None:
+    """A message under its parent. Raises `NotFound` when the parent isn't of this conversation."""
+    if new.parent is not None:
+        found = connection.execute(
+            select(messages.c.number).where(
+                messages.c.id == new.parent, messages.c.conversation == conversation
+            )
+        ).first()
+        if found is None:
+            raise NotFound(f"There is no message {new.parent!r} in this conversation.")
+    connection.execute(
+        insert(messages).values(
+            id=new.id,
+            conversation=conversation,
+            parent=new.parent,
+            role=new.role,
+            parts=rows.parts_json(new.parts),
+            text=rows.parts_text(new.parts),
+            seams="[]",
+            citations="[]",
+            created_at=now,
+        )
+    )
+
+
+def conversation(connection: Connection, subject: str, wanted: str) -> ConversationRow:
+    """Raises `NotFound`, also for a deleted one."""
+    found = connection.execute(_visible(subject).where(conversations.c.id == wanted))
+    row = found.mappings().first()
+    if row is None:
+        raise NotFound(f"There is no conversation {wanted!r}.")
+    return rows.conversation_from(row)
+
+
+def listing(
+    connection: Connection, subject: str, cursor: str | None, limit: int, origin: str | None
+) -> Listing:
+    """Pinned first, then the last changed; one page."""
+    wanted = _visible(subject)
+    if origin is not None:
+        wanted = wanted.where(conversations.c.origin == origin)
+    if cursor is not None:
+        wanted = wanted.where(_before(cursor))
+    wanted = wanted.order_by(
+        conversations.c.pinned.desc(), conversations.c.updated_at.desc(), conversations.c.id.desc()
+    ).limit(limit + 1)
+    found = [rows.conversation_from(row) for row in connection.execute(wanted).mappings()]
+    if len(found) <= limit:
+        return Listing(tuple(found), None)
+    last = found[limit - 1]
+    return Listing(tuple(found[:limit]), f"{int(last.pinned)}:{last.updated_at}:{last.id}")
+
+
+def search(connection: Connection, subject: str, query: str, limit: int) -> Listing:
+    """Conversations whose title or messages hold every word (the last one as a beginning)."""
+    words = [word.replace('"', '""') for word in query.split() if any(map(str.isalnum, word))]
+    if not words:
+        return Listing((), None)
+    match = " ".join(f'"{word}"' for word in words) + "*"
+    found = connection.execute(
+        text(
+            # The inner limit bounds the work of a word that stands in everything.
+            "WITH hits AS (SELECT rowid AS number, "
+            "snippet(messages_text, 0, char(2), char(3), '…', 12) AS snippet "
+            "FROM messages_text WHERE messages_text MATCH :match ORDER BY rowid DESC LIMIT 400), "
+            "best AS (SELECT m.conversation AS id, max(m.number) AS number, h.snippet AS snippet "
+            "FROM hits h JOIN messages m ON m.number = h.number GROUP BY m.conversation) "
+            "SELECT c.*, b.snippet AS snippet FROM conversations c LEFT JOIN best b ON b.id = c.id "
+            "WHERE c.subject = :subject AND c.deleted_at IS NULL "
+            "AND (b.id IS NOT NULL OR c.title LIKE :like ESCAPE '\\') "
+            "ORDER BY c.pinned DESC, c.updated_at DESC LIMIT :limit"
+        ),
+        {
+            "match": match,
+            "subject": subject,
+            "like": "%" + _escaped(query.strip()) + "%",
+            "limit": limit,
+        },
+    ).mappings()
+    return Listing(tuple(rows.conversation_from(row) for row in found), None)
+
+
+def change(
+    connection: Connection, subject: str, wanted: str, changes: dict[str, Any], now: int
+) -> ConversationRow:
+    """Applies known changes. A leaf must be a message of the conversation."""
+    if unknown := set(changes) - _CHANGEABLE:
+        raise BadRequest(f"A conversation has no {min(unknown)!r} that can be changed.")
+    before = conversation(connection, subject, wanted)
+    values = dict(changes)
+    if "options" in values:
+        values["options"] = rows.to_json(dict(values["options"]))
+    if values.get("leaf") is not None:
+        found = message(connection, subject, values["leaf"])
+        if found.conversation != wanted:
+            raise NotFound(f"There is no message {values['leaf']!r} in this conversation.")
+    if values:
+        # Pinning or turning to another branch isn't news: only words move a conversation up.
+        touched = {"updated_at": now} if "title" in values else {}
+        connection.execute(
+            update(conversations).where(conversations.c.id == before.id).values(**values, **touched)
+        )
+    return conversation(connection, subject, wanted)
+
+
+def hide(connection: Connection, subject: str, wanted: str, now: int) -> None:
+    """Marks as deleted. Raises `NotFound`."""
+    conversation(connection, subject, wanted)
+    connection.execute(
+        update(conversations).where(conversations.c.id == wanted).values(deleted_at=now)
+    )
+
+
+def unhide(connection: Connection, subject: str, wanted: str) -> ConversationRow:
+    """Undoes `hide`. Raises `NotFound` when it is gone for good."""
+    connection.execute(
+        update(conversations)
+        .where(conversations.c.id == wanted, conversations.c.subject == subject)
+        .values(deleted_at=None)
+    )
+    return conversation(connection, subject, wanted)
+
+
+def purge(connection: Connection, before: int, keys_before: int) -> int:
+    """Deletes hidden conversations with all they hold, and old idempotency keys."""
+    connection.execute(delete(idempotency).where(idempotency.c.created_at < keys_before))
+    gone = connection.execute(
+        select(conversations.c.id).where(conversations.c.deleted_at < before).limit(64)
+    ).scalars()
+    count = 0
+    for wanted in list(gone):
+        connection.execute(delete(messages).where(messages.c.conversation == wanted))
+        connection.execute(delete(generations).where(generations.c.conversation == wanted))
+        connection.execute(delete(conversations).where(conversations.c.id == wanted))
+        count += 1
+    return count
+
+
+def tree(connection: Connection, subject: str, wanted: str) -> list[MessageRow]:
+    """All messages in order of creation. Raises `NotFound`."""
+    conversation(connection, subject, wanted)
+    found = connection.execute(
+        select(messages).where(messages.c.conversation == wanted).order_by(messages.c.number)
+    ).mappings()
+    return [rows.message_from(row) for row in found]
+
+
+def message(connection: Connection, subject: str, wanted: str) -> MessageRow:
+    """Raises `NotFound`."""
+    found = connection.execute(
+        select(messages)
+        .join(conversations, conversations.c.id == messages.c.conversation)
+        .where(messages.c.id == wanted, conversations.c.subject == subject)
+    )
+    row = found.mappings().first()
+    if row is None:
+        raise NotFound(f"There is no message {wanted!r}.")
+    return rows.message_from(row)
+
+
+def path(connection: Connection, subject: str, wanted: str) -> list[MessageRow]:
+    """From the root to a message, which is the last. Raises `NotFound`."""
+    message(connection, subject, wanted)
+    found = connection.execute(
+        text(
+            "WITH RECURSIVE up(id, parent, depth) AS ("
+            "SELECT id, parent, 0 FROM messages WHERE id = :wanted "
+            "UNION ALL SELECT m.id, m.parent, up.depth + 1 FROM messages m JOIN up ON m.id = up.parent) "
+            "SELECT m.* FROM up JOIN messages m ON m.id = up.id ORDER BY up.depth DESC"
+        ),
+        {"wanted": wanted},
+    ).mappings()
+    return [rows.message_from(row) for row in found]
+
+
+def import_whole(
+    connection: Connection,
+    subject: str,
+    new: NewConversation,
+    tree_rows: Sequence[MessageRow],
+    created_at: int,
+) -> ConversationRow:
+    """Writes a conversation with its messages as they are."""
+    insert_conversation(connection, subject, new, created_at)
+    for row in tree_rows:
+        connection.execute(
+            insert(messages).values(
+                id=row.id,
+                conversation=new.id,
+                parent=row.parent,
+                role=row.role,
+                parts=rows.parts_json(row.parts),
+                text=rows.parts_text(row.parts),
+                model=row.model,
+                status=row.status,
+                end=rows.to_json(row.end) if row.end else None,
+                seams=rows.to_json(list(row.seams)),
+                citations=rows.to_json(list(row.citations)),
+                created_at=row.created_at,
+            )
+        )
+    last = tree_rows[-1] if tree_rows else None
+    connection.execute(
+        update(conversations)
+        .where(conversations.c.id == new.id)
+        .values(leaf=last.id if last else None, updated_at=last.created_at if last else created_at)
+    )
+    return conversation(connection, subject, new.id)
+
+
+# ---- helpers below -------------------------------------------------------------------------------
+
+
+def _visible(subject: str) -> Select[Any]:
+    return select(conversations).where(
+        conversations.c.subject == subject, conversations.c.deleted_at.is_(None)
+    )
+
+
+def _before(cursor: str) -> Any:
+    c = conversations.c
+    try:
+        pinned, updated, last = cursor.split(":", 2)
+        is_pinned, moment = bool(int(pinned)), int(updated)
+    except ValueError as error:
+        raise BadRequest(
+            f"{cursor!r} isn't a cursor of this list.", advice="Use next_cursor as it came."
+        ) from error
+    among_equals = and_(
+        c.pinned.is_(is_pinned),
+        or_(c.updated_at < moment, and_(c.updated_at == moment, c.id < last)),
+    )
+    return or_(among_equals, c.pinned.is_(False)) if is_pinned else among_equals
+
+
+def _escaped(query: str) -> str:
+    return query.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

@@ -1,0 +1,14 @@
+"""Alembic's entry: runs the migrations on the connection that `grantha.storage.connect` hands over."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from grantha.storage.schema import metadata
+
+connection = context.config.attributes["connection"]
+context.configure(connection=connection, target_metadata=metadata, transactional_ddl=True)
+connection.exec_driver_sql("BEGIN IMMEDIATE")
+with context.begin_transaction():
+    context.run_migrations()
+connection.exec_driver_sql("COMMIT")

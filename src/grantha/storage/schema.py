@@ -1,0 +1,119 @@
+"""The tables, once, for every SQL database. Migrations build them; queries name them.
+
+JSON is stored as text: it is read whole and never searched inside. Times are milliseconds.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData()
+
+conversations = Table(
+    "conversations",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("subject", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("title_by", Text, nullable=False),
+    Column("pinned", Boolean, nullable=False, default=False),
+    Column("origin", Text, nullable=False),
+    Column("system_prompt", Text, nullable=False, default=""),
+    Column("options", Text, nullable=False, default="{}"),
+    Column("model", Text),
+    Column("leaf", Text),
+    Column("status", Text),
+    Column("generation", Text),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("deleted_at", BigInteger),
+    Index("conversations_listed", "subject", "origin", "pinned", "updated_at", "id"),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    # A whole number as the key, because the full-text index refers to rows by number.
+    Column("number", Integer, primary_key=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column(
+        "conversation", Text, ForeignKey("conversations.id", ondelete="CASCADE"), nullable=False
+    ),
+    Column("parent", Text),
+    Column("role", Text, nullable=False),
+    Column("parts", Text, nullable=False),
+    Column("text", Text, nullable=False, default=""),
+    Column("model", Text),
+    Column("generation", Text),
+    Column("status", Text),
+    Column("end", Text),
+    Column("seams", Text, nullable=False, default="[]"),
+    Column("citations", Text, nullable=False, default="[]"),
+    Column("created_at", BigInteger, nullable=False),
+    Index("messages_of_conversation", "conversation", "number"),
+)
+
+generations = Table(
+    "generations",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("subject", Text, nullable=False),
+    Column(
+        "conversation", Text, ForeignKey("conversations.id", ondelete="CASCADE"), nullable=False
+    ),
+    Column("message", Text, nullable=False),
+    Column("parent", Text),
+    Column("model", Text, nullable=False),
+    Column("options", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("recoveries", Integer, nullable=False, default=0),
+    Column("created_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+    Column("end", Text),
+    Column("trimmed", Boolean, nullable=False, default=False),
+    Column("trace", Text),
+    Index("generations_of_conversation", "conversation"),
+    Index("generations_running", "status", "owner"),
+    Index("generations_ended", "ended_at", "trimmed"),
+)
+
+records = Table(
+    "records",
+    metadata,
+    Column("generation", Text, ForeignKey("generations.id", ondelete="CASCADE"), nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("payload", Text, nullable=False),
+    PrimaryKeyConstraint("generation", "epoch", "seq"),
+    sqlite_with_rowid=False,
+)
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("subject", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("generation", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    UniqueConstraint("subject", "key", "position"),
+    Index("idempotency_age", "created_at"),
+)

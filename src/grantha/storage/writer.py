@@ -1,0 +1,181 @@
+"""The one thread that writes: takes queued work, runs it in one transaction, commits, reports.
+
+While a commit waits for the disk, further work queues up and shares the next commit (group commit).
+A piece of work that fails is rolled back alone, to its savepoint; if the database itself fails, all
+work of the batch fails with one `StorageFull` or `StorageFailed` and nothing of it was written.
+Every transaction runs under an exclusive `flock`, because SQLite before 3.51.3 can damage a WAL
+database when two processes commit and checkpoint at the same instant (https://sqlite.org/wal.html#walresetbug).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from grantha.errors import GranthaError, StorageFailed, StorageFull
+
+T = TypeVar("T")
+
+_MOST_PER_BATCH = 512  # bounds how long one transaction keeps others waiting
+
+
+@dataclass(slots=True)
+class _Work:
+    run: Callable[[Connection], Any]
+    done: asyncio.Future[Any]
+    result: Any = None
+    error: BaseException | None = None
+
+
+class Writer:
+    """Owns the only writing connection of this process."""
+
+    def __init__(self, engine: Engine, lock_file: Path) -> None:
+        self._engine = engine
+        self._lock_path = lock_file
+        self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.last_error: GranthaError | None = None
+
+    def start(self) -> None:
+        """Starts the thread; called on the event loop that will await the work."""
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.Thread(target=self._work, name="grantha-writer", daemon=True)
+        self._thread.start()
+
+    async def run(self, work: Callable[[Connection], T]) -> T:
+        """Runs `work(connection)` inside a transaction; returns once it is durable."""
+        if self._loop is None:
+            raise StorageFailed("The store isn't open.")
+        done: asyncio.Future[T] = self._loop.create_future()
+        self._queue.put(_Work(work, done))
+        # A caller that goes away doesn't undo a write that others may already build on.
+        return await asyncio.shield(done)
+
+    async def aclose(self) -> None:
+        """Finishes what is queued, then ends the thread."""
+        if self._thread is not None:
+            self._queue.put(None)
+            await asyncio.to_thread(self._thread.join)
+            self._thread = None
+
+    # ---- in the thread ----------------------------------------------------------------------
+
+    def _work(self) -> None:
+        with self._lock_path.open("a") as lock:
+            connection: Connection | None = None
+            while True:
+                batch, closing = self._next_batch()
+                if batch:
+                    connection = self._commit_batch(connection, lock, batch)
+                    self._report(batch)
+                if closing:
+                    break
+            if connection is not None:
+                connection.close()
+
+    def _next_batch(self) -> tuple[list[_Work], bool]:
+        first = self._queue.get()
+        if first is None:
+            return [], True
+        batch = [first]
+        while len(batch) < _MOST_PER_BATCH:
+            try:
+                work = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if work is None:
+                return batch, True
+            batch.append(work)
+        return batch, False
+
+    def _commit_batch(
+        self, connection: Connection | None, lock: IO[str], batch: list[_Work]
+    ) -> Connection | None:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            connection = connection or self._engine.connect()
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            for work in batch:
+                _run_one(connection, work)
+            connection.exec_driver_sql("COMMIT")
+            self.last_error = None
+            return connection
+        except (DBAPIError, sqlite3.Error, OSError) as error:
+            self.last_error = translated(error)
+            for work in batch:
+                work.error = self.last_error
+            # A connection that met a full disk or an I/O error may hold half a transaction.
+            if connection is not None:
+                connection.invalidate()
+                connection.close()
+            return None
+        finally:
+            fcntl.flock(lock, fcntl.LOCK_UN)
+
+    def _report(self, batch: list[_Work]) -> None:
+        assert self._loop is not None
+        try:
+            self._loop.call_soon_threadsafe(_resolve, batch)
+        except RuntimeError:
+            pass  # the loop has closed; nobody waits any more
+
+
+def translated(error: BaseException) -> GranthaError:
+    """A driver's error in our tree, without the statement or its values."""
+    origin = error.orig if isinstance(error, DBAPIError) else error
+    code = getattr(origin, "sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_FULL:
+        return StorageFull("The server's disk is full.")
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return StorageFailed(
+            "The database is locked by another process.",
+            advice="Find the program that has grantha.db open, and end it.",
+        )
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return StorageFailed(
+            "The database file is damaged.",
+            advice="Stop Grantha and restore the newest backup (see docs/operations.md).",
+        )
+    if isinstance(origin, OSError):
+        return StorageFailed(f"The data folder can't be used: {origin.strerror}.")
+    return StorageFailed(f"The database can't be used: {origin}.")
+
+
+def _run_one(connection: Connection, work: _Work) -> None:
+    connection.exec_driver_sql("SAVEPOINT work")
+    try:
+        work.result = work.run(connection)
+    except Exception as error:
+        if isinstance(error, DBAPIError | sqlite3.Error) and not _only_this_work(error):
+            raise  # the database itself: it may have rolled back the whole transaction
+        connection.exec_driver_sql("ROLLBACK TO work")
+        work.error = error
+    connection.exec_driver_sql("RELEASE work")
+
+
+def _only_this_work(error: DBAPIError | sqlite3.Error) -> bool:
+    origin = error.orig if isinstance(error, DBAPIError) else error
+    return isinstance(origin, sqlite3.IntegrityError | sqlite3.ProgrammingError)
+
+
+def _resolve(batch: list[_Work]) -> None:
+    for work in batch:
+        if work.done.done():
+            continue
+        if work.error is not None:
+            work.done.set_exception(work.error)
+            work.done.exception()  # a caller that was cancelled never looks at it
+        else:
+            work.done.set_result(work.result)
