@@ -1,8 +1,8 @@
-"""Settings, read once at start: the environment, then `grantha.toml`. Nothing else reads the environment.
+"""Settings, read once at start. Nothing else reads the environment.
 
-Order of precedence: command line, environment (`GRANTHA_…`), `grantha.toml` in the working folder or
-the data folder, defaults. Vendor variables such as OPENAI_API_KEY are kept in `variables`, which is
-never shown in a repr. Refuses to know what providers do with them.
+Order of precedence: command line, environment (`GRANTHA_…`), `grantha.toml` in the working folder
+or the data folder, defaults. Vendor variables such as OPENAI_API_KEY are kept in `variables`, which
+is never shown in a repr. Refuses to know what providers do with them.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from grantha.errors import BadRequest
 
 PREFIX = "GRANTHA_"
+_ONLY_IN_FILE = frozenset({"variables", "providers", "timeouts", "fallbacks"})
 
 
 class ProviderSettings(BaseModel):
@@ -40,7 +41,7 @@ class ProviderSettings(BaseModel):
 
 
 class Timeouts(BaseModel):
-    """Upstream deadlines, in seconds. Reasoning models are silent for minutes before the first byte."""
+    """Upstream deadlines, in seconds. Reasoning models are silent for minutes at first."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -106,7 +107,7 @@ class Settings(BaseModel):
 
 
 def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
-    """Settings of this process. `overrides` (from the command line) win; None values in it don't count.
+    """Settings of this process. `overrides` (from the command line) win; None doesn't count.
 
     Raises `BadRequest` with one line that names the setting, what was wrong and what is allowed.
     """
@@ -125,11 +126,7 @@ def _from_environ(environ: Mapping[str, str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name, field in Settings.model_fields.items():
         text = environ.get(PREFIX + name.upper())
-        if (
-            text is None
-            or text == ""
-            or name in {"variables", "providers", "timeouts", "fallbacks"}
-        ):
+        if not text or name in _ONLY_IN_FILE:
             continue
         is_list = "tuple" in str(field.annotation)
         values[name] = tuple(p for p in text.split(",") if p) if is_list else text

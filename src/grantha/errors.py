@@ -35,7 +35,8 @@
         ├── ShuttingDown         503 shutting_down         retryable
         └── Internal             500 internal
 
-The message says what happened and to what; `advice` says what to do. Neither ever holds a key or a user's text.
+The message says what happened and to what; `advice` says what to do. Neither ever holds a key or
+a user's text.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ Fault = Literal["caller", "provider", "us"]
 
 
 class GranthaError(Exception):
-    """Base of the tree. `retry_after` is in seconds; `native` is the vendor's own code or status."""
+    """Base of the tree. `retry_after` is in seconds; `native` is the vendor's own code."""
 
     code: ClassVar[str] = "internal"
     http_status: ClassVar[int] = 500

@@ -1,9 +1,9 @@
 """The Event union, its JSON form, and the fold from events to a message.
 
 Two unions live here. `UpstreamEvent` is what a dialect's decoder yields: it has no ids and knows no
-parts. `Event` is what a log holds: numbered by a `RecordId`, every delta naming its part. The engine
-turns the first into the second. Text is always whole code points. Unknown kinds are ignored on reading,
-so that an older reader survives a newer writer.
+parts. `Event` is what a log holds: numbered by a `RecordId`, every delta naming its part. The
+engine turns the first into the second. Text is always whole code points. Unknown kinds are ignored
+on reading, so that an older reader survives a newer writer.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeAlias
+
+from typing_extensions import override
 
 from grantha.chat import (
     Continuation,
@@ -57,7 +59,7 @@ class Reasoning:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A fragment of a tool call. `index` tells parallel calls apart; id and name come at least once."""
+    """A fragment of a tool call. `index` tells calls apart; id and name come at least once."""
 
     index: int
     call_id: str | None = None
@@ -102,6 +104,7 @@ class RecordId(NamedTuple):
     epoch: int
     seq: int
 
+    @override
     def __str__(self) -> str:
         return f"{self.epoch}-{self.seq}"
 
@@ -216,9 +219,10 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Seam:
-    """Between two segments. `text_length` is the length so far, in code points: where the mark stands.
+    """Between two segments. `text_length`, in code points so far, is where the mark stands.
 
-    `how` is None when no text stood before it. `changes` maps an option (or "model") to its [old, new].
+    `how` is None when no text stood before it. `changes` maps an option (or "model") to its
+    [old, new].
     """
 
     reason: SeamReason
@@ -233,7 +237,7 @@ class Seam:
 
 @dataclass(frozen=True, slots=True)
 class GenerationEnd:
-    """The last record. Length in code points and SHA-256 (hex, of the UTF-8) cover all text deltas in order.
+    """The last record. Length (code points) and SHA-256 (hex, of the UTF-8) cover all text deltas.
 
     `usage` None is unknown. `timings` in milliseconds, see `grantha.analytics.timings`.
     `receipt` says how a stop went.
@@ -361,7 +365,7 @@ class Fold:
         self.usage: Usage | None = None
         self.end: GenerationEnd | None = None
 
-    def apply(self, event: Event) -> None:
+    def apply(self, event: Event) -> None:  # noqa: C901  one case per kind of event
         """Takes the next event; deltas for a part that never started are ignored."""
         match event:
             case PartStart():
@@ -370,13 +374,9 @@ class Fold:
                 self._part(event.part).pieces.append(event.text)
                 self.text_length += len(event.text)
             case ReasoningDelta():
-                part = self._part(event.part)
-                part.pieces.append(event.text)
-                part.signature = event.signature or part.signature
+                self._part(event.part).extend(event.text, event.signature)
             case ToolCallDelta():
-                part = self._part(event.part)
-                part.pieces.append(event.arguments)
-                part.signature = event.signature or part.signature
+                self._part(event.part).extend(event.arguments, event.signature)
             case PartEnd():
                 self._part(event.part).duration_ms = event.duration_ms
             case UsageReport():
@@ -427,6 +427,10 @@ class _OpenPart:
         self.pieces: list[str] = []
         self.signature: str | None = None
         self.duration_ms: int | None = None
+
+    def extend(self, piece: str, signature: str | None) -> None:
+        self.pieces.append(piece)
+        self.signature = signature or self.signature
 
     def closed(self) -> Part | None:
         text = "".join(self.pieces)

@@ -1,0 +1,1 @@
+"""The heart: starts, writes, reads, changes, stops and recovers generations."""

@@ -188,9 +188,12 @@ class Store(Protocol):
     # -- logs
 
     async def start(self, subject: str, start: Start) -> tuple[list[GenerationRow], bool]:
-        """Writes a send. The flag is False when the key was used before: then nothing is written and
-        the first send's generations are returned. Raises `Conflict` for the same key with another
-        fingerprint, or when a message to extend is being written; `NotFound` for a missing parent."""
+        """Writes a send. The flag is False when the key was used before.
+
+        Then nothing is written and the first send's generations are returned. Raises `Conflict` for
+        the same key with another fingerprint, or when a message to extend is being written;
+        `NotFound` for a missing parent.
+        """
         ...
 
     async def append(self, batch: Sequence[Append]) -> set[str]:
@@ -202,8 +205,10 @@ class Store(Protocol):
         ...
 
     async def claim(self, row: GenerationRow, boot: str, records: Sequence[Record]) -> bool:
-        """Takes an orphan over: writes the open record of the next epoch (and what follows it) unless
-        another owner did first. True if it is ours."""
+        """Takes an orphan over by writing the open record of the next epoch, and what follows it.
+
+        False if another owner did so first: then nothing was written.
+        """
         ...
 
     async def orphans(self, boot: str) -> list[Orphan]:

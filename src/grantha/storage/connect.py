@@ -1,4 +1,4 @@
-"""Opening SQLite: where the file lies, how connections are set up, and bringing the schema up to date.
+"""Opening SQLite: the folder, how connections are set up, and bringing the schema up to date.
 
 Refuses network file systems, on which WAL's shared memory doesn't work.
 """

@@ -1,6 +1,7 @@
 """SQL of conversations and messages: listing, search, the tree, changes, deletion, import.
 
-Each function runs inside a transaction of the writer or on a reading connection, and filters by subject.
+Each function runs inside a transaction of the writer or on a reading connection, and filters by
+subject.
 """
 
 from __future__ import annotations
@@ -208,7 +209,8 @@ def path(connection: Connection, subject: str, wanted: str) -> list[MessageRow]:
         text(
             "WITH RECURSIVE up(id, parent, depth) AS ("
             "SELECT id, parent, 0 FROM messages WHERE id = :wanted "
-            "UNION ALL SELECT m.id, m.parent, up.depth + 1 FROM messages m JOIN up ON m.id = up.parent) "
+            "UNION ALL SELECT m.id, m.parent, up.depth + 1 "
+            "FROM messages m JOIN up ON m.id = up.parent) "
             "SELECT m.* FROM up JOIN messages m ON m.id = up.id ORDER BY up.depth DESC"
         ),
         {"wanted": wanted},

@@ -1,7 +1,7 @@
 """SQL of the logs: starting, appending with fencing, taking over, reading, trimming.
 
 Each function runs inside a transaction of the writer or on a reading connection. The fence is the
-`WHERE` of the append: owner, epoch and the sequence number before must all be what the writer believes.
+`WHERE` of the append: owner, epoch and sequence number must all be what the writer believes.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
+from typing import cast
 
 from sqlalchemy import Connection, delete, insert, select, update
 
@@ -70,9 +71,8 @@ def append(connection: Connection, boot: str, batch: Sequence[Append]) -> set[st
     """
     fenced: set[str] = set()
     values: list[tuple[object, ...]] = []
-    ended: list[Append] = []
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, sqlite3.Connection)
+    ended: list[tuple[Append, GenerationEnd]] = []
+    driver = cast("sqlite3.Connection", connection.connection.driver_connection)
     for item in batch:
         first, last = item.records[0].id, item.records[-1].id
         advanced = driver.execute(
@@ -83,12 +83,11 @@ def append(connection: Connection, boot: str, batch: Sequence[Append]) -> set[st
             continue
         values.extend(rows.record_values(item.generation, item.records))
         if item.end is not None:
-            ended.append(item)
+            ended.append((item, item.end))
     if values:
         driver.executemany(_INSERT_RECORDS, values)
-    for item in ended:
-        assert item.end is not None
-        _finish(connection, item.generation, item.end, item.records[-1].at)
+    for item, end in ended:
+        _finish(connection, item.generation, end, item.records[-1].at)
     return fenced
 
 
@@ -179,7 +178,7 @@ def trim(connection: Connection, before: int, most: int = 64) -> int:
 
 
 def trace_of(connection: Connection, wanted: str) -> dict[str, object]:
-    """When how much was written: [ms since the first record, kind, code points, pieces] a record."""
+    """When how much was written: [ms since the start, kind, code points, pieces] a record."""
     found = connection.exec_driver_sql(
         "SELECT at, kind, payload FROM records WHERE generation = ? ORDER BY epoch, seq", (wanted,)
     )
@@ -243,7 +242,7 @@ def _require_conversation(connection: Connection, subject: str, wanted: str) -> 
         raise NotFound(f"There is no conversation {wanted!r}.")
 
 
-def _start_one(
+def _start_one(  # noqa: PLR0917  the columns of one row
     connection: Connection,
     subject: str,
     boot: str,

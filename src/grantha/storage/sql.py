@@ -1,6 +1,7 @@
 """The SQL store: one writing thread, a few reading connections, SQLite in WAL mode.
 
-Owns connections and threads; what the statements say is in `log_queries` and `conversation_queries`.
+Owns connections and threads; what the statements say is in `log_queries` and
+`conversation_queries`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -215,18 +215,18 @@ class SqlStore(Store):
         return await self._writer.run(work)
 
     async def _read(self, work: Callable[[Connection], T]) -> T:
-        if self._threads is None:
+        if self._threads is None or self._reading is None:
             raise StorageFailed("The store isn't open.")
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, partial(self._reading_work, work))
+        return await loop.run_in_executor(self._threads, _reading_work, self._reading, work)
 
-    def _reading_work(self, work: Callable[[Connection], T]) -> T:
-        assert self._reading is not None
-        try:
-            with self._reading.connect() as connection:
-                return work(connection)
-        except (DBAPIError, sqlite3.Error) as error:
-            raise translated(error) from error
+
+def _reading_work(engine: Engine, work: Callable[[Connection], T]) -> T:
+    try:
+        with engine.connect() as connection:
+            return work(connection)
+    except (DBAPIError, sqlite3.Error) as error:
+        raise translated(error) from error
 
 
 def copy_database(source: Path, target: Path) -> None:

@@ -10,6 +10,7 @@ database when two processes commit and checkpoint at the same instant (https://s
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import queue
 import sqlite3
@@ -125,11 +126,9 @@ class Writer:
             fcntl.flock(lock, fcntl.LOCK_UN)
 
     def _report(self, batch: list[_Work]) -> None:
-        assert self._loop is not None
-        try:
-            self._loop.call_soon_threadsafe(_resolve, batch)
-        except RuntimeError:
-            pass  # the loop has closed; nobody waits any more
+        # A closed loop means that nobody waits any more.
+        with contextlib.suppress(RuntimeError):
+            batch[0].done.get_loop().call_soon_threadsafe(_resolve, batch)
 
 
 def translated(error: BaseException) -> GranthaError:

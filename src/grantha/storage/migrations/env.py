@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the migrations on the connection that `grantha.storage.connect` hands over."""
+"""Alembic's entry: runs the migrations on the connection that `storage.connect` hands over."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ def _records() -> None:
 
 
 def _full_text() -> None:
-    # The index holds no copy of the text: it refers to messages by number and is kept by triggers.
+    # The index holds no copy of the text: it names messages by number and is kept by triggers.
     op.execute(
         "CREATE VIRTUAL TABLE messages_text USING fts5("
         "text, content='messages', content_rowid='number', tokenize='unicode61 remove_diacritics 2')"
@@ -147,11 +147,13 @@ def _full_text() -> None:
         "VALUES ('delete', old.number, old.text); END"
     )
     op.execute(
-        "CREATE TRIGGER messages_text_out AFTER UPDATE OF text ON messages WHEN old.text <> '' BEGIN "
+        "CREATE TRIGGER messages_text_out AFTER UPDATE OF text ON messages "
+        "WHEN old.text <> '' BEGIN "
         "INSERT INTO messages_text(messages_text, rowid, text) "
         "VALUES ('delete', old.number, old.text); END"
     )
     op.execute(
-        "CREATE TRIGGER messages_text_in AFTER UPDATE OF text ON messages WHEN new.text <> '' BEGIN "
+        "CREATE TRIGGER messages_text_in AFTER UPDATE OF text ON messages "
+        "WHEN new.text <> '' BEGIN "
         "INSERT INTO messages_text(rowid, text) VALUES (new.number, new.text); END"
     )
