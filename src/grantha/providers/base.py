@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from grantha.chat import Call, Capabilities
 from grantha.events import UpstreamEvent
@@ -61,7 +61,10 @@ class Upstream(Protocol):
     (`Truncated` when the reply ends without its terminal sign).
     """
 
-    resume_token: str | None  # names this reply at the provider, where it can be resumed there
+    @property
+    def resume_token(self) -> str | None:
+        """Names this reply at the provider, where it can be resumed there."""
+        ...
 
     def __aiter__(self) -> AsyncIterator[Sequence[UpstreamEvent]]: ...
 
@@ -97,4 +100,13 @@ class Provider(Protocol):
 
     async def aclose(self) -> None:
         """Closes connections and child processes."""
+        ...
+
+
+@runtime_checkable
+class KnowsModels(Protocol):
+    """A provider that can say for sure which models it has, such as files on this machine."""
+
+    def knows(self, model: str) -> bool:
+        """Whether there is a model of this id; never blocks."""
         ...

@@ -1,0 +1,330 @@
+"""Every known host as a row of data. A new host that speaks a known dialect is one more row,
+nothing else.
+
+A row names the variables that vendors' own clients read, so that what is set for them works here
+too. `grantha.toml` adds rows and changes them (`[providers.NAME]`), `GRANTHA_<PROVIDER>_BASE_URL`
+moves one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from grantha.wire.openai_chat import PLAIN, DialectProfile
+
+Dialect = Literal[
+    "openai-chat", "openai-responses", "anthropic", "gemini", "ollama", "bedrock", "vertex", "azure"
+]
+DIALECTS: tuple[Dialect, ...] = (
+    "openai-chat",
+    "openai-responses",
+    "anthropic",
+    "gemini",
+    "ollama",
+    "bedrock",
+    "vertex",
+    "azure",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """One row. `base_url` empty: it must be configured, else the provider is off.
+
+    `keys` and `urls` are environment variables in the order they are looked at; `keyless` hosts
+    work without one. `facts` are what is assumed of a model that nothing else is known of.
+    `prices` is the vendor's name in the price list, `family` the start of the names of models made
+    by this vendor.
+    """
+
+    name: str
+    title: str
+    dialect: Dialect
+    base_url: str = ""
+    keys: tuple[str, ...] = ()
+    urls: tuple[str, ...] = ()
+    key_page: str = ""
+    keyless: bool = False
+    profile: DialectProfile = PLAIN
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    default_model: str | None = None
+    prices: str | None = None
+    family: tuple[str, ...] = ()
+    list_path: str | None = "models"
+    prefix_path: str | None = None  # where calls with a prefix go, if that is another place
+
+
+_TOOLS = {"tools": True}
+_PREFIX = {"tools": True, "prefix": True}
+_OPEN_WEIGHTS = DialectProfile(think_tags=True)
+
+HOSTS: tuple[Host, ...] = (
+    Host(
+        "openai",
+        "OpenAI",
+        "openai-chat",
+        "https://api.openai.com/v1",
+        ("OPENAI_API_KEY",),
+        ("OPENAI_BASE_URL",),
+        "https://platform.openai.com/api-keys",
+        profile=DialectProfile(max_tokens="max_completion_tokens"),
+        facts=_TOOLS,
+        default_model="gpt-5-mini",
+        prices="openai",
+        family=("gpt-", "o1", "o3", "o4", "chatgpt-"),
+    ),
+    Host(
+        "openai-responses",
+        "OpenAI Responses",
+        "openai-responses",
+        "https://api.openai.com/v1",
+        ("OPENAI_API_KEY",),
+        ("OPENAI_BASE_URL",),
+        "https://platform.openai.com/api-keys",
+        facts=_TOOLS,
+        default_model="gpt-5-mini",
+        prices="openai",
+    ),
+    Host(
+        "google",
+        "Google AI Studio",
+        "gemini",
+        "https://generativelanguage.googleapis.com/v1beta",
+        ("GOOGLE_API_KEY", "GEMINI_API_KEY"),
+        ("GOOGLE_GEMINI_BASE_URL", "GEMINI_BASE_URL"),
+        "https://aistudio.google.com/apikey",
+        facts={"tools": True, "images": True},
+        default_model="gemini-2.5-flash",
+        prices="google",
+        family=("gemini-", "gemma-"),
+    ),
+    Host(
+        "anthropic",
+        "Anthropic",
+        "anthropic",
+        "https://api.anthropic.com",
+        ("ANTHROPIC_API_KEY",),
+        ("ANTHROPIC_BASE_URL",),
+        "https://console.anthropic.com/settings/keys",
+        facts={"tools": True, "images": True},
+        default_model="claude-sonnet-4-5",
+        prices="anthropic",
+        family=("claude-",),
+    ),
+    Host(
+        "ollama",
+        "Ollama",
+        "ollama",
+        "http://127.0.0.1:11434",
+        ("OLLAMA_API_KEY",),
+        ("OLLAMA_HOST",),
+        keyless=True,
+        facts={"prefix": True},
+    ),
+    Host(
+        "openrouter",
+        "OpenRouter",
+        "openai-chat",
+        "https://openrouter.ai/api/v1",
+        ("OPENROUTER_API_KEY",),
+        ("OPENROUTER_BASE_URL",),
+        "https://openrouter.ai/settings/keys",
+        profile=DialectProfile(
+            terminal="finish",
+            prefix="trailing",
+            echo_reasoning="reasoning_details",
+            reasoning_effort="reasoning",
+        ),
+        facts=_TOOLS,
+        default_model="openrouter/auto",
+        prices="openrouter",
+    ),
+    Host(
+        "azure",
+        "Azure OpenAI",
+        "azure",
+        "",
+        ("AZURE_OPENAI_API_KEY",),
+        ("AZURE_OPENAI_ENDPOINT",),
+        "https://portal.azure.com",
+        profile=DialectProfile(max_tokens="max_completion_tokens"),
+        facts=_TOOLS,
+        prices="azure",
+    ),
+    Host(
+        "bedrock",
+        "Amazon Bedrock",
+        "bedrock",
+        "",
+        ("AWS_BEARER_TOKEN_BEDROCK", "AWS_ACCESS_KEY_ID"),
+        ("AWS_ENDPOINT_URL_BEDROCK_RUNTIME",),
+        "https://console.aws.amazon.com/bedrock",
+        facts={"tools": True, "images": True},
+        prices="aws",
+    ),
+    Host(
+        "vertex",
+        "Google Vertex AI",
+        "vertex",
+        "",
+        ("GOOGLE_CLOUD_ACCESS_TOKEN", "GOOGLE_APPLICATION_CREDENTIALS"),
+        ("GOOGLE_VERTEX_BASE_URL",),
+        "https://console.cloud.google.com/apis/credentials",
+        facts={"tools": True, "images": True},
+        default_model="gemini-2.5-flash",
+        prices="google",
+    ),
+    Host(
+        "dashscope",
+        "DashScope (Qwen)",
+        "openai-chat",
+        "https://dashscope.aliyuncs.com/compatible-mode/v1",
+        ("DASHSCOPE_API_KEY",),
+        ("DASHSCOPE_BASE_URL",),
+        "https://bailian.console.aliyun.com/?tab=model#/api-key",
+        profile=DialectProfile(prefix="partial"),
+        facts=_TOOLS,
+        default_model="qwen-plus",
+        family=("qwen",),
+    ),
+    Host(
+        "deepseek",
+        "DeepSeek",
+        "openai-chat",
+        "https://api.deepseek.com",
+        ("DEEPSEEK_API_KEY",),
+        ("DEEPSEEK_BASE_URL",),
+        "https://platform.deepseek.com/api_keys",
+        profile=DialectProfile(prefix="prefix"),
+        facts=_PREFIX,
+        default_model="deepseek-chat",
+        prices="deepseek",
+        family=("deepseek-",),
+        prefix_path="beta/chat/completions",
+    ),
+    Host(
+        "groq",
+        "Groq",
+        "openai-chat",
+        "https://api.groq.com/openai/v1",
+        ("GROQ_API_KEY",),
+        ("GROQ_BASE_URL",),
+        "https://console.groq.com/keys",
+        profile=DialectProfile(
+            max_tokens="max_completion_tokens",
+            prefix="trailing",
+            think_tags=True,
+            terminal="finish",
+        ),
+        facts=_TOOLS,
+        default_model="llama-3.3-70b-versatile",
+        prices="groq",
+    ),
+    Host(
+        "mistral",
+        "Mistral",
+        "openai-chat",
+        "https://api.mistral.ai/v1",
+        ("MISTRAL_API_KEY",),
+        ("MISTRAL_BASE_URL",),
+        "https://console.mistral.ai/api-keys",
+        profile=DialectProfile(
+            prefix="prefix", stream_options=False, seed="random_seed", any_tool="any"
+        ),
+        facts=_PREFIX,
+        default_model="mistral-small-latest",
+        prices="mistral",
+        family=("mistral-", "ministral-", "codestral-", "magistral-", "pixtral-"),
+    ),
+    Host(
+        "xai",
+        "xAI",
+        "openai-chat",
+        "https://api.x.ai/v1",
+        ("XAI_API_KEY",),
+        ("XAI_BASE_URL",),
+        "https://console.x.ai",
+        facts=_TOOLS,
+        default_model="grok-4.3",
+        prices="x-ai",
+        family=("grok-",),
+    ),
+    Host(
+        "together",
+        "Together AI",
+        "openai-chat",
+        "https://api.together.xyz/v1",
+        ("TOGETHER_API_KEY",),
+        ("TOGETHER_BASE_URL",),
+        "https://api.together.ai/settings/api-keys",
+        profile=_OPEN_WEIGHTS,
+        facts=_TOOLS,
+        default_model="meta-llama/Llama-3.3-70B-Instruct-Turbo",
+        prices="together",
+    ),
+    Host(
+        "moonshot",
+        "Moonshot AI",
+        "openai-chat",
+        "https://api.moonshot.ai/v1",
+        ("MOONSHOT_API_KEY",),
+        ("MOONSHOT_BASE_URL",),
+        "https://platform.moonshot.ai/console/api-keys",
+        profile=DialectProfile(prefix="partial", echo_reasoning="reasoning_content"),
+        facts=_PREFIX,
+        default_model="kimi-k2-0905-preview",
+        prices="moonshotai",
+        family=("kimi-", "moonshot-"),
+    ),
+    Host(
+        "vllm",
+        "vLLM",
+        "openai-chat",
+        "",
+        ("VLLM_API_KEY",),
+        ("VLLM_BASE_URL",),
+        keyless=True,
+        profile=DialectProfile(prefix="continue_final_message", think_tags=True),
+        facts=_PREFIX,
+    ),
+    Host(
+        "lmstudio",
+        "LM Studio",
+        "openai-chat",
+        "",
+        ("LM_STUDIO_API_KEY",),
+        ("LM_STUDIO_BASE_URL",),
+        keyless=True,
+        profile=_OPEN_WEIGHTS,
+        facts=_TOOLS,
+    ),
+    Host(
+        "llamacpp",
+        "llama.cpp server",
+        "openai-chat",
+        "",
+        ("LLAMACPP_API_KEY",),
+        ("LLAMACPP_BASE_URL",),
+        keyless=True,
+        profile=DialectProfile(prefix="trailing", think_tags=True),
+        facts=_PREFIX,
+    ),
+    Host(
+        "litellm",
+        "LiteLLM proxy",
+        "openai-chat",
+        "",
+        ("LITELLM_API_KEY",),
+        ("LITELLM_BASE_URL",),
+        keyless=True,
+        profile=_OPEN_WEIGHTS,
+        facts=_TOOLS,
+    ),
+)
+
+
+def host_named(name: str) -> Host | None:
+    """The row of this name."""
+    return next((host for host in HOSTS if host.name == name), None)

@@ -1,0 +1,76 @@
+"""What is known of models: context, images, tools, prefixes, refused options, prices.
+
+Put together, later over earlier: the host's row, the matching entries of `models.toml`, the price
+list, `grantha.toml`. Never blocks and never asks the net.
+"""
+
+from __future__ import annotations
+
+import functools
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from grantha.chat import Capabilities
+from grantha.errors import BadRequest
+
+_NAMES = frozenset(item.name for item in fields(Capabilities))
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Facts about the models whose bare name matches, at these providers (empty: at all)."""
+
+    match: tuple[str, ...]
+    providers: frozenset[str]
+    facts: Mapping[str, Any]
+
+    def fits(self, provider: str, model: str) -> bool:
+        """Whether this entry is about that model."""
+        if self.providers and provider not in self.providers:
+            return False
+        return any(fnmatchcase(model, pattern) for pattern in self.match)
+
+
+def capabilities_of(
+    provider: str,
+    model: str,
+    assumed: Mapping[str, Any],
+    overrides: Mapping[str, Any] | None = None,
+) -> Capabilities:
+    """Facts about one model. Names in `overrides` that are no capability raise `BadRequest`."""
+    bare = bare_name(model)
+    found: dict[str, Any] = dict(assumed)
+    for entry in entries():
+        if entry.fits(provider, bare):
+            found.update(entry.facts)
+    unknown = sorted((overrides or {}).keys() - _NAMES)
+    if unknown:
+        raise BadRequest(
+            f"providers.{provider}.models: {unknown[0]!r} is no capability",
+            advice=f"Use one of {', '.join(sorted(_NAMES))}.",
+        )
+    return Capabilities(**{**found, **(overrides or {})})
+
+
+def bare_name(model: str) -> str:
+    """The model's own name: without the maker's folder, a region, a variant, in lower case."""
+    return model.rpartition("/")[2].partition(":")[0].lower()
+
+
+@functools.cache
+def entries() -> tuple[Entry, ...]:
+    """All entries of the shipped file, in its order."""
+    path = Path(__file__).with_name("models.toml")
+    rows = tomllib.loads(path.read_text(encoding="utf-8"))["models"]
+    return tuple(
+        Entry(
+            tuple(row["match"]),
+            frozenset(row.get("providers", ())),
+            {key: value for key, value in row.items() if key in _NAMES},
+        )
+        for row in rows
+    )

@@ -1,0 +1,380 @@
+"""The one way to an upstream over HTTP: a shared pool, deadlines, and the translation of what goes
+wrong.
+
+Owns sockets; knows no dialect: a decoder and the makers of errors are handed in. A redirect is
+never followed, since that would carry the key to another host. Closing an upstream closes its
+socket at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from grantha import errors
+from grantha.config import Timeouts
+from grantha.errors import GranthaError, ProviderError
+from grantha.events import UpstreamEvent
+from grantha.wire.base import Decoder
+from grantha.wire.faults import Faults, Reported, read_report, retry_after
+from grantha.wire.loose import NotJson, loads
+
+ERROR_BODY = 64 * 1024  # bytes of an error's body that we look at
+WHOLE_BODY = 64 * 1024 * 1024  # bytes of a non-streaming reply or a listing
+TRAILING = 2.0  # seconds that usage may come after the finish reason
+DRAIN = 0.02  # seconds to see the end of the body, so that the connection can be used again
+USER_AGENT = "grantha"
+
+
+class HttpRefusal(Exception):
+    """The cause chained to the error of a refused request: what the vendor reported."""
+
+    def __init__(self, status: int, report: Reported) -> None:
+        super().__init__(f"HTTP {status}")
+        self.status = status
+        self.report = report
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request, and what reads its reply. `whole` decodes a reply that came as one JSON body."""
+
+    url: str
+    body: bytes
+    faults: Faults
+    decoder: Decoder
+    whole: Callable[[bytes], list[UpstreamEvent]]
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    method: str = "POST"
+
+
+class Http:
+    """The pool. Make it anywhere; it opens within the running loop at the first call."""
+
+    def __init__(self, timeouts: Timeouts, variables: Mapping[str, str] | None = None) -> None:
+        self.timeouts = timeouts
+        self._proxies = _proxies(variables or {})
+        self._session: aiohttp.ClientSession | None = None
+
+    async def open(self, exchange: Exchange) -> HttpUpstream:
+        """Sends the request and returns once the reply has begun; raises `ProviderError`."""
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        response = await self._send(exchange)
+        try:
+            decoder = await self._accepted(response, exchange)
+        except BaseException:
+            response.close()
+            raise
+        return HttpUpstream(response, decoder, exchange.faults, self.timeouts, started)
+
+    async def fetch(
+        self, url: str, headers: Mapping[str, str], faults: Faults, *, body: bytes | None = None
+    ) -> Any:
+        """A small JSON reply, as decoded: for listings and control calls. Raises `ProviderError`.
+        """
+        upstream = await self.open(
+            Exchange(
+                url,
+                body or b"",
+                faults,
+                WholeDecoder(lambda _: [], faults),
+                lambda _: [],
+                headers,
+                "GET" if body is None else "POST",
+            )
+        )
+        try:
+            raw = await upstream.read()
+        finally:
+            await upstream.aclose()
+        try:
+            return loads(raw) if raw else None
+        except NotJson as error:
+            raise faults.malformed(str(error)) from error
+
+    async def aclose(self) -> None:
+        """Closes every connection."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def _send(self, exchange: Exchange) -> aiohttp.ClientResponse:
+        faults = exchange.faults
+        try:
+            async with asyncio.timeout(self.timeouts.first_byte):
+                return await self._opened().request(
+                    exchange.method,
+                    exchange.url,
+                    data=exchange.body or None,
+                    # A compressed stream would come in bursts.
+                    headers={"Accept-Encoding": "identity", **exchange.headers},
+                    allow_redirects=False,
+                    proxy=self._proxy_for(exchange.url),
+                )
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            raise translated(error, faults, exchange.url) from error
+
+    async def _accepted(self, response: aiohttp.ClientResponse, exchange: Exchange) -> Decoder:
+        status, faults = response.status, exchange.faults
+        if 300 <= status < 400:
+            target = urlsplit(response.headers.get("location", "")).netloc
+            place = f" to {target}" if target else ""
+            raise errors.MalformedReply(
+                f"{faults.provider} answered with a redirect{place}, which isn't followed",
+                advice="Set the provider's base URL to where it points, if you trust that host.",
+                provider=faults.provider,
+                native=str(status),
+            )
+        if status >= 400:
+            raise await self._refused(response, faults)
+        content_type = response.content_type
+        if content_type == "text/html":
+            raise faults.malformed("it is a web page; the base URL may be wrong")
+        if content_type == "application/json":
+            return WholeDecoder(exchange.whole, faults)
+        return exchange.decoder
+
+    async def _refused(self, response: aiohttp.ClientResponse, faults: Faults) -> ProviderError:
+        try:
+            async with asyncio.timeout(self.timeouts.connect):
+                raw = await _read_at_most(response, ERROR_BODY)
+            report = read_report(loads(raw))
+        except (NotJson, aiohttp.ClientError, TimeoutError, OSError):
+            report = None  # the status alone must do
+        seen = report or Reported(
+            response.headers.get("x-amzn-errortype", "").partition(":")[0] or None
+        )
+        error = faults.reported(seen, response.status, retry_after(response.headers))
+        error.__cause__ = HttpRefusal(response.status, seen)
+        return error
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            # The pool is unbounded: the engine bounds generations, and a wait here would be silent.
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=60),
+                timeout=aiohttp.ClientTimeout(
+                    total=None, connect=None, sock_connect=self.timeouts.connect, sock_read=None
+                ),
+                headers={"User-Agent": USER_AGENT},
+                cookie_jar=aiohttp.DummyCookieJar(),
+                read_bufsize=256 * 1024,
+                # Two keys must never mix through a netrc file or an inherited proxy.
+                trust_env=False,
+            )
+        return self._session
+
+    def _proxy_for(self, url: str) -> str | None:
+        if not self._proxies:
+            return None
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        for name in self._proxies.get("no", "").split(","):
+            bare = name.strip().lstrip(".")
+            if name.strip() == "*" or (bare and (host == bare or host.endswith(f".{bare}"))):
+                return None
+        return self._proxies.get(parts.scheme)
+
+
+class HttpUpstream:
+    """One reply in flight. See `grantha.providers.base.Upstream`."""
+
+    def __init__(
+        self,
+        response: aiohttp.ClientResponse,
+        decoder: Decoder,
+        faults: Faults,
+        timeouts: Timeouts,
+        started: float,
+    ) -> None:
+        self._response = response
+        self._decoder = decoder
+        self._faults = faults
+        self._loop = asyncio.get_running_loop()
+        self._heard = started
+        self._limit = timeouts.first_byte
+        self._between = timeouts.between_chunks
+        self._silent = False
+        self._closed = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._watch()
+
+    @property
+    def resume_token(self) -> str | None:
+        """What the decoder has found, for dialects that can resume."""
+        return self._decoder.resume_token
+
+    async def __aiter__(self) -> AsyncIterator[Sequence[UpstreamEvent]]:
+        decoder, loop = self._decoder, self._loop
+        ending = False
+        while chunk := await self._chunk():
+            self._heard = loop.time()
+            self._limit = self._between
+            events = decoder.feed(chunk)
+            if events:
+                yield events
+            if decoder.failure is not None:
+                await self.aclose()
+                raise decoder.failure
+            if decoder.done:
+                await self._drain()
+                break
+            if decoder.ending and not ending:
+                ending = True
+                self._between = min(self._between, TRAILING)
+                self._limit = self._between
+                self._watch()
+        self._unwatch()
+        yield decoder.finish()
+
+    async def read(self) -> bytes:
+        """All bytes of a small reply; raises like the iteration."""
+        pieces: list[bytes] = []
+        size = 0
+        while chunk := await self._chunk():
+            self._heard = self._loop.time()
+            self._limit = self._between
+            pieces.append(chunk)
+            size += len(chunk)
+            if size > WHOLE_BODY:
+                raise self._faults.malformed(f"it is larger than {WHOLE_BODY} bytes")
+        return b"".join(pieces)
+
+    async def aclose(self) -> bool:
+        """Closes the socket at once. HTTP has no way to confirm a stop: always False."""
+        self._closed = True
+        self._unwatch()
+        self._response.close()
+        return False
+
+    async def _chunk(self) -> bytes:
+        """The next bytes, empty at the end of the body; raises `ProviderError`."""
+        try:
+            return await self._response.content.readany()
+        except (aiohttp.ClientError, OSError) as error:
+            if self._decoder.ending and not self._closed:
+                return b""  # the answer is complete; only its trailing usage was lost
+            self._unwatch()
+            if self._silent:
+                raise self._silence() from error
+            broken = self._faults.truncated()
+            broken.native = type(error).__name__
+            raise broken from error
+
+    def _silence(self) -> GranthaError:
+        return errors.TimedOut(
+            f"{self._faults.provider} was silent for {self._limit:g} s",
+            advice="Try again, or raise the timeout in the settings.",
+            provider=self._faults.provider,
+        )
+
+    async def _drain(self) -> None:
+        if self._response.content.is_eof():
+            return
+        try:
+            async with asyncio.timeout(DRAIN):
+                while await self._response.content.readany():
+                    pass
+        except (aiohttp.ClientError, OSError, TimeoutError):
+            self._response.close()
+
+    def _watch(self) -> None:
+        """Looks whether the upstream has been silent too long: one timer, not one per chunk."""
+        self._unwatch()
+        left = self._heard + self._limit - self._loop.time()
+        if left <= 0:
+            self._silent = True
+            self._response.close()
+        else:
+            # The limit may shrink after the first byte: look again by then.
+            self._timer = self._loop.call_later(min(left, self._between), self._watch)
+
+    def _unwatch(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+class WholeDecoder:
+    """Collects a reply that comes as one JSON body, and decodes it at its end."""
+
+    ending = False
+    done = False
+    resume_token: str | None = None
+
+    def __init__(self, whole: Callable[[bytes], list[UpstreamEvent]], faults: Faults) -> None:
+        self._whole = whole
+        self._faults = faults
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self.failure: GranthaError | None = None
+
+    def feed(self, chunk: bytes) -> list[UpstreamEvent]:
+        """Nothing yet."""
+        self._pieces.append(chunk)
+        self._size += len(chunk)
+        if self._size > WHOLE_BODY:
+            self.failure = self._faults.malformed(f"it is larger than {WHOLE_BODY} bytes")
+        return []
+
+    def finish(self) -> list[UpstreamEvent]:
+        """All events of the body; raises `ProviderError`."""
+        if self.failure is not None:
+            raise self.failure
+        return self._whole(b"".join(self._pieces))
+
+
+def translated(error: Exception, faults: Faults, url: str) -> ProviderError:
+    """A socket's error before the reply began, in our tree. Names the host, never the path or the
+    key.
+    """
+    who, host = faults.provider, urlsplit(url).netloc.rpartition("@")[2]
+    if isinstance(error, TimeoutError):
+        stage = "to connect" if isinstance(error, aiohttp.ServerTimeoutError) else "to answer"
+        return errors.TimedOut(f"{who} ({host}) took too long {stage}", provider=who)
+    if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
+        return errors.Unreachable(
+            f"The base URL of {who} isn't a usable URL",
+            advice="Look at the settings.",
+            provider=who,
+        )
+    if isinstance(error, aiohttp.ClientSSLError):
+        return errors.Unreachable(
+            f"No trusted TLS connection to {who} ({host})",
+            advice="Check the host's certificate and this machine's clock and certificates.",
+            provider=who,
+            native="tls",
+        )
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        what, advice = "has a name that can't be found", "Check the base URL and the network."
+    elif isinstance(error, aiohttp.ClientConnectorError):
+        what, advice = "can't be reached", "Check that it runs, its base URL, and the network."
+    else:
+        what, advice = "closed the connection without an answer", "Try again."
+    return errors.Unreachable(f"{who} ({host}) {what}", advice=advice, provider=who)
+
+
+async def _read_at_most(response: aiohttp.ClientResponse, limit: int) -> bytes:
+    pieces: list[bytes] = []
+    size = 0
+    while size < limit and (chunk := await response.content.readany()):
+        pieces.append(chunk)
+        size += len(chunk)
+    return b"".join(pieces)[:limit]
+
+
+def _proxies(variables: Mapping[str, str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for scheme in ("http", "https", "no"):
+        name = f"{scheme}_proxy"
+        # Uppercase HTTP_PROXY is read too: this is no CGI program that a request could set it for.
+        value = variables.get(name) or variables.get(name.upper())
+        if value:
+            found[scheme] = value
+    return found if found.keys() & {"http", "https"} else {}

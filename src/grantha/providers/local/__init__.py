@@ -1,0 +1,19 @@
+"""Models that run on this machine: GGUF files, each in a supervised child process of its own.
+
+The child imports this package too, so nothing heavy is imported here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from grantha.config import Settings
+    from grantha.providers.local.provider import Local
+
+
+def create(settings: Settings) -> Local:
+    """The local provider. Starts no child and opens no file."""
+    from grantha.providers.local.provider import Local
+
+    return Local(settings)

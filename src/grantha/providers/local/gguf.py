@@ -1,0 +1,189 @@
+"""The head of a GGUF file: what a model says about itself, read without llama.cpp.
+
+Follows the GGUF specification, versions 2 and 3 (ggml, docs/gguf.md). Reads the key-value pairs and the
+tensor table, never a tensor. Every count and length comes from the file and is therefore checked against
+its size before it is used: a damaged file gives `BrokenFile` with a reason, never anything else.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+MAGIC = b"GGUF"
+VERSIONS = (2, 3)
+LONGEST_TEXT = 1 << 20  # bytes of one value that we keep; the longest chat templates have some 20 kB
+
+# Value types of the specification: 0 u8, 1 i8, 2 u16, 3 i16, 4 u32, 5 i32, 6 f32, 7 bool, 8 string,
+# 9 array, 10 u64, 11 i64, 12 f64.
+_SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+_FORMATS = {kind: struct.Struct("<" + code) for kind, code in _SCALARS.items()}
+_STRING, _ARRAY = 8, 9
+_U32 = struct.Struct("<I")
+_U64 = struct.Struct("<Q")
+_MAX_DIMENSIONS = 4
+_MAX_DEPTH = 4
+
+Scalar = int | float | bool | str
+
+
+class BrokenFile(ValueError):
+    """The file can't be used as a model; the text says why, and names no path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What we need of a model's own description. `context_length` is what it was trained with."""
+
+    architecture: str
+    name: str | None
+    context_length: int | None
+    chat_template: str | None
+    size: int  # bytes of the file
+
+    @property
+    def tools(self) -> bool:
+        """Whether the chat template has a place for tools."""
+        return self.chat_template is not None and "tools" in self.chat_template
+
+    @property
+    def reasoning(self) -> bool:
+        """Whether the chat template knows thought before an answer."""
+        return self.chat_template is not None and "<think>" in self.chat_template
+
+
+def read_header(path: Path) -> Header:
+    """The description of the model in `path`. Raises `BrokenFile`; blocks for some milliseconds."""
+    try:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size == 0:
+                raise BrokenFile("the file is empty")
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as memory:
+                return _read(memory, size)
+    except FileNotFoundError as error:
+        raise BrokenFile("the file doesn't exist") from error
+    except (OSError, ValueError) as error:
+        if isinstance(error, BrokenFile):
+            raise
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise BrokenFile(f"the file can't be read: {reason or 'unknown error'}") from error
+
+
+def _read(memory: mmap.mmap, size: int) -> Header:
+    if memory[:4] != MAGIC:
+        raise BrokenFile("it is no GGUF file")
+    cursor = _Cursor(memory, size)
+    version = cursor.unpack(_U32)
+    if version not in VERSIONS:
+        raise BrokenFile(f"GGUF version {version} isn't supported")
+    tensors, pairs = cursor.unpack(_U64), cursor.unpack(_U64)
+    values: dict[str, Scalar] = {}
+    for _ in range(pairs):
+        key, value = cursor.text(), cursor.value(cursor.unpack(_U32))
+        if value is not None:
+            values[key] = value
+    _check_tensors(cursor, tensors, values.get("general.alignment", 32))
+    return _header(values, size)
+
+
+def _header(values: dict[str, Scalar], size: int) -> Header:
+    architecture = values.get("general.architecture")
+    if not isinstance(architecture, str):
+        raise BrokenFile("it names no architecture")
+    if values.get("general.type", "model") != "model" or architecture == "clip":
+        raise BrokenFile("it holds no language model of its own, only a part that belongs to one")
+    name, template = values.get("general.name"), values.get("tokenizer.chat_template")
+    length = values.get(f"{architecture}.context_length")
+    return Header(
+        architecture,
+        name.strip() or None if isinstance(name, str) else None,
+        length if isinstance(length, int) and length > 0 else None,
+        template if isinstance(template, str) else None,
+        size,
+    )
+
+
+def _check_tensors(cursor: _Cursor, count: int, alignment: Scalar) -> None:
+    """An interrupted download has a whole head and too few tensors behind it."""
+    last = 0
+    for _ in range(count):
+        cursor.skip(cursor.unpack(_U64))
+        dimensions = cursor.unpack(_U32)
+        if dimensions > _MAX_DIMENSIONS:
+            raise BrokenFile("its list of tensors is damaged")
+        cursor.skip(8 * dimensions + 4)
+        last = max(last, cursor.unpack(_U64))
+    if not isinstance(alignment, int) or alignment <= 0:
+        raise BrokenFile("its alignment is damaged")
+    start = -(-cursor.at // alignment) * alignment
+    if count and start + last >= cursor.size:
+        raise BrokenFile("it is incomplete: the file ends before the model does")
+
+
+class _Cursor:
+    """Reads forward, never past the end."""
+
+    def __init__(self, memory: mmap.mmap, size: int) -> None:
+        self._memory = memory
+        self.size = size
+        self.at = len(MAGIC)
+
+    def skip(self, length: int) -> int:
+        """Moves on by `length` bytes; returns where it stood."""
+        start = self.at
+        if length > self.size - start:
+            raise BrokenFile("it is incomplete: the file ends in its description")
+        self.at = start + length
+        return start
+
+    def unpack(self, form: struct.Struct) -> int:
+        value = form.unpack_from(self._memory, self.skip(form.size))[0]
+        return int(value)
+
+    def text(self) -> str:
+        length = self.unpack(_U64)
+        start = self.skip(length)
+        return self._memory[start : start + min(length, LONGEST_TEXT)].decode("utf-8", "replace")
+
+    def value(self, kind: int, depth: int = 0) -> Scalar | None:
+        """A scalar or a text; None for an array, which is passed over."""
+        if kind == _STRING:
+            return self.text()
+        if kind == _ARRAY:
+            self._array(depth)
+            return None
+        form = _FORMATS.get(kind)
+        if form is None:
+            raise BrokenFile("its description is damaged")
+        value: Scalar = form.unpack_from(self._memory, self.skip(form.size))[0]
+        return value
+
+    def _array(self, depth: int) -> None:
+        kind, count = self.unpack(_U32), self.unpack(_U64)
+        if depth > _MAX_DEPTH:
+            raise BrokenFile("its description is damaged")
+        if kind in _FORMATS:
+            self.skip(_FORMATS[kind].size * count)
+        elif kind == _STRING:
+            self._texts(count)
+        elif kind == _ARRAY:
+            for _ in range(count):
+                self._array(depth + 1)
+        else:
+            raise BrokenFile("its description is damaged")
+
+    def _texts(self, count: int) -> None:
+        # A vocabulary has up to 260,000 texts: this loop is most of the time that a header takes.
+        memory, size, at, length_at = self._memory, self.size, self.at, _U64.unpack_from
+        for _ in range(count):
+            if at + 8 > size:
+                raise BrokenFile("it is incomplete: the file ends in its description")
+            at += 8 + length_at(memory, at)[0]
+        self.at = at
+        self.skip(0)
+        if at > size:
+            raise BrokenFile("it is incomplete: the file ends in its description")

@@ -1,0 +1,128 @@
+"""Which models there are: the built-in one, and GGUF files in folders or named one by one.
+
+Names come from file names, so that looking one up opens no file. Descriptions are read once for each
+state of a file. A file that can't be used stays on the shelf, with the reason.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from grantha.providers.local import builtin
+from grantha.providers.local.builtin import Published
+from grantha.providers.local.gguf import BrokenFile, Header, read_header
+
+SUFFIX = ".gguf"
+# A model in several files is loaded by its first one; llama.cpp finds the others.
+_PART = re.compile(r"-(\d{5})-of-\d{5}$")
+_PROJECTOR = re.compile(r"(^|[-_.])mmproj([-_.]|$)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """One model: its own id (without `local/`) and its file. `published` is set for the built-in one."""
+
+    name: str
+    path: Path
+    published: Published | None = None
+
+    @property
+    def state(self) -> tuple[int, int] | None:
+        """Size and time of change; None when the file is gone."""
+        try:
+            found = self.path.stat()
+        except OSError:
+            return None
+        return found.st_size, found.st_mtime_ns
+
+
+class Shelf:
+    """`places` are GGUF files or folders of them; the data folder's `models` comes before them."""
+
+    def __init__(self, data_folder: Path, places: Sequence[Path] = ()) -> None:
+        self._data_folder = data_folder
+        self._places = places
+        self._described: dict[Path, tuple[tuple[int, int] | None, Header | BrokenFile]] = {}
+
+    def files(self) -> list[ModelFile]:
+        """All models now, the built-in one first. Looks into folders, opens nothing."""
+        found = self._builtin()
+        seen = {file.path.resolve() for file in found}
+        names = {file.name for file in found}
+        for path in self._paths():
+            resolved = path.resolve()
+            if resolved in seen:
+                continue
+            seen.add(resolved)
+            name = _unused(_name_of(path), names)
+            names.add(name)
+            found.append(ModelFile(name, path))
+        return found
+
+    def find(self, name: str) -> ModelFile | None:
+        """The model of this name, or None."""
+        return next((file for file in self.files() if file.name == name), None)
+
+    def known(self, file: ModelFile) -> Header | BrokenFile | None:
+        """What was read of the file before; None when nothing was or it has changed since."""
+        state, described = self._described.get(file.path, (None, None))
+        return described if described is not None and state == file.state else None
+
+    def describe(self, file: ModelFile) -> Header | BrokenFile:
+        """What the file says about itself, or why it can't be used. Blocks; for a thread."""
+        known = self.known(file)
+        if known is not None:
+            return known
+        state = file.state
+        described: Header | BrokenFile
+        try:
+            described = read_header(file.path)
+        except BrokenFile as error:
+            described = error
+        self._described[file.path] = (state, described)
+        return described
+
+    def _builtin(self) -> list[ModelFile]:
+        path = builtin.find(self._data_folder)
+        return [ModelFile(builtin.NAME, path, Published())] if path is not None else []
+
+    def _paths(self) -> Iterator[Path]:
+        yield from _models_in(builtin.models_folder(self._data_folder))
+        for place in self._places:
+            path = place.expanduser()
+            if path.is_dir():
+                yield from _models_in(path)
+            else:
+                yield path  # a missing file is shown with its reason, not passed over in silence
+
+
+def _models_in(folder: Path) -> Iterable[Path]:
+    try:
+        with os.scandir(folder) as entries:
+            paths = sorted(Path(e.path) for e in entries if e.name.lower().endswith(SUFFIX))
+    except OSError:
+        return ()
+    return [path for path in paths if not _is_other_part(path)]
+
+
+def _is_other_part(path: Path) -> bool:
+    part = _PART.search(path.stem)
+    return (part is not None and part[1] != "00001") or _PROJECTOR.search(path.stem) is not None
+
+
+def _name_of(path: Path) -> str:
+    stem = path.stem if path.suffix.lower() == SUFFIX else path.name
+    name = re.sub(r"[^a-z0-9._-]+", "-", _PART.sub("", stem).lower()).strip("-.")
+    return name or "model"
+
+
+def _unused(name: str, taken: set[str]) -> str:
+    number, candidate = 1, name
+    while candidate in taken:
+        number += 1
+        candidate = f"{name}-{number}"
+    return candidate

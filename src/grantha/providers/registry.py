@@ -1,0 +1,237 @@
+"""All providers of this server, made from settings at start; models are found here by
+`provider/model`.
+
+Making the registry opens no connection and asks nobody. The one place, beside the composition
+root, that names concrete adapters; each is imported when it is first needed. Third parties join
+through the entry point group `grantha.providers`: a callable `(settings, http) -> Provider`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module, metadata
+from importlib.util import find_spec
+from typing import Any
+
+from grantha.chat import split_model_id
+from grantha.config import Settings
+from grantha.errors import GranthaError, UnknownModel, UnknownProvider
+from grantha.providers.base import KnowsModels, ModelCard, Provider, Readiness
+from grantha.providers.catalog import Host
+from grantha.providers.http import Http
+from grantha.providers.setup import hosts_of, make, site_of
+from grantha.providers.site import raise_if_unusable
+
+LOCAL = "local"
+LOCAL_DEFAULT = "local/default"
+ENTRY_POINTS = "grantha.providers"
+
+Factory = Callable[[Settings, Http], Provider]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderCard:
+    """One provider as it is listed: whether it can be used, and why not."""
+
+    name: str
+    title: str
+    dialect: str
+    readiness: Readiness
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return {
+            "name": self.name,
+            "title": self.title,
+            "dialect": self.dialect,
+            "readiness": self.readiness.to_json(),
+        }
+
+
+class Registry:
+    """`extra` are further providers that are already made, by name; they win over all others."""
+
+    def __init__(self, settings: Settings, extra: Mapping[str, Provider] | None = None) -> None:
+        self._settings = settings
+        self._http = Http(settings.timeouts, settings.variables)
+        self._made: dict[str, Provider] = dict(extra or {})
+        self._hosts: dict[str, Host] = {host.name: host for host in hosts_of(settings)}
+        self._factories: dict[str, Factory] = {}
+        self._titles: dict[str, tuple[str, str]] = {}
+        self._add_own()
+        self._add_plugins()
+
+    def resolve(self, model_id: str) -> tuple[Provider, str]:
+        """The provider and its own id for a model. The answer to a call may still be
+        `ModelNotFound`.
+
+        Raises `UnknownProvider`, `UnknownModel` (only where that is sure), and `MissingKey`, which
+        names the variable and where to get a key.
+        """
+        try:
+            name, model = split_model_id(model_id)
+        except ValueError as error:
+            raise UnknownModel(
+                f"{model_id!r} names no provider", advice="Write it as provider/model."
+            ) from error
+        provider = self.provider(name)
+        raise_if_unusable(name, provider.readiness())
+        if isinstance(provider, KnowsModels) and not provider.knows(model):
+            raise UnknownModel(
+                f"{name} has no model {model!r}",
+                advice="Look at the list of models.",
+                provider=name,
+            )
+        return provider, model
+
+    def provider(self, name: str) -> Provider:
+        """The provider of this name, made when first asked for. Raises `UnknownProvider`."""
+        made = self._made.get(name)
+        if made is None:
+            made = self._made[name] = self._make(name)
+        return made
+
+    def default_model(self, provider: str | None = None) -> str:
+        """The model that answers when none is named: the configured one, else the local one.
+
+        With a provider named, that provider's own default. Raises `UnknownModel` where there is
+        none.
+        """
+        if provider is None:
+            return self._settings.default_model or LOCAL_DEFAULT
+        configured = self._settings.default_model or ""
+        if configured.startswith(f"{provider}/"):
+            return configured
+        host = self._hosts.get(provider)
+        if host is not None and host.default_model is not None:
+            return f"{provider}/{host.default_model}"
+        if provider == LOCAL:
+            return LOCAL_DEFAULT
+        self.provider(provider)  # an unknown name is told as such
+        raise UnknownModel(
+            f"{provider} has no default model",
+            advice="Name one of its models, or set default_model.",
+            provider=provider,
+        )
+
+    def model_id(self, model: str | None, provider: str | None = None) -> str:
+        """`provider/model` from what a caller names: both, one, or neither.
+
+        A bare model's provider is the one that makes it, by the start of its name. Raises
+        `UnknownModel`.
+        """
+        if not model:
+            return self.default_model(provider)
+        if provider:
+            return model if model.startswith(f"{provider}/") else f"{provider}/{model}"
+        head, slash, _ = model.partition("/")
+        if slash and self._is_known(head):
+            return model
+        for host in self._hosts.values():
+            if host.family and model.startswith(host.family):
+                return f"{host.name}/{model}"
+        raise UnknownModel(f"{model!r} names no provider", advice="Write it as provider/model.")
+
+    def providers(self) -> list[ProviderCard]:
+        """Every provider, usable or not, and why not. Asks nobody."""
+        return [self._card(name) for name in self._names()]
+
+    async def models(self) -> list[ModelCard]:
+        """The models of every provider that is ready, each list cached and bounded in time."""
+        ready = [
+            card.name for card in self.providers() if card.readiness.state in {"ready", "loading"}
+        ]
+        lists = await asyncio.gather(*(self._models_of(name) for name in ready))
+        return [card for cards in lists for card in cards]
+
+    async def aclose(self) -> None:
+        """Closes every provider, then the pool."""
+        for provider in self._made.values():
+            await provider.aclose()
+        await self._http.aclose()
+
+    async def _models_of(self, name: str) -> Sequence[ModelCard]:
+        try:
+            return await self.provider(name).models()
+        except GranthaError as error:
+            _log.debug("No models of %s: %s", name, error.message)
+            return ()
+
+    def _names(self) -> list[str]:
+        names = [LOCAL] if LOCAL in self._factories else []
+        names += [*self._hosts, *self._factories, *self._made]
+        return list(dict.fromkeys(names))
+
+    def _is_known(self, name: str) -> bool:
+        return name in self._made or name in self._hosts or name in self._factories
+
+    def _card(self, name: str) -> ProviderCard:
+        title, dialect = self._titles.get(name, (name, name))
+        host = self._hosts.get(name)
+        if host is not None:
+            title, dialect = host.title, host.dialect
+        try:
+            return ProviderCard(name, title, dialect, self.provider(name).readiness())
+        except GranthaError as error:
+            return ProviderCard(name, title, dialect, Readiness("off", error.message, error.advice))
+
+    def _make(self, name: str) -> Provider:
+        factory = self._factories.get(name)
+        if factory is not None:
+            return factory(self._settings, self._http)
+        host = self._hosts.get(name)
+        if host is None:
+            raise UnknownProvider(
+                f"There is no provider {name!r}",
+                advice="Look at the list of providers, or describe it in grantha.toml.",
+            )
+        return make(host, site_of(host, self._settings), self._http)
+
+    def _add_own(self) -> None:
+        if self._settings.local_enabled and find_spec("grantha.providers.local") is not None:
+            self._factories[LOCAL] = _local
+            self._titles[LOCAL] = ("Local model", LOCAL)
+        if self._settings.scripted:
+            self._factories["scripted"] = _scripted
+            self._titles["scripted"] = ("Scripts", "scripted")
+
+    def _add_plugins(self) -> None:
+        for point in metadata.entry_points(group=ENTRY_POINTS):
+            if point.name in self._hosts or point.name in self._factories:
+                _log.warning("The provider %r of a plugin has a taken name; left out", point.name)
+                continue
+            self._factories[point.name] = _plugin(point)
+            self._titles[point.name] = (point.name, "plugin")
+
+
+def _local(settings: Settings, _http: Http) -> Provider:
+    create: Callable[[Settings], Provider] = import_module("grantha.providers.local").create
+    return create(settings)
+
+
+def _scripted(settings: Settings, _http: Http) -> Provider:
+    from grantha.providers.scripted import Scripted
+
+    return Scripted(settings.script_dir)
+
+
+def _plugin(point: metadata.EntryPoint) -> Factory:
+    def factory(settings: Settings, http: Http) -> Provider:
+        # Any third party's defect must not take the server down: it is told as this provider's.
+        try:
+            provider: Provider = point.load()(settings, http)
+        except GranthaError:
+            raise
+        except Exception as error:
+            raise UnknownProvider(
+                f"The plugin provider {point.name!r} can't be started: {type(error).__name__}",
+                advice="Look at the plugin's own documentation.",
+            ) from error
+        return provider
+
+    return factory

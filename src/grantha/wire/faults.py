@@ -1,0 +1,339 @@
+"""A vendor's failure to one class of our error tree, the same for a status, a body or an event in
+mid-reply.
+
+| what is looked at, in this order | example |
+|---|---|
+| the vendor's own code | insufficient_quota, context_length_exceeded, overloaded_error |
+| the status | 401, 402, 403, 404, 408, 429, 5xx |
+| its words, as the last resort | "maximum context length", "API key not valid" |
+
+Keeps two promises: no key and no stretch of the user's text ever gets into an error. So the
+vendor's words are quoted only when they hold neither.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from grantha import errors
+from grantha.errors import ProviderError
+
+QUOTED_LENGTH = 300  # characters of a vendor's words that we pass on
+SHARED_LENGTH = 20  # a stretch this long that also stands in the conversation is the user's text
+
+_CODES: dict[str, type[ProviderError]] = {
+    # OpenAI and those who follow it
+    "invalid_api_key": errors.KeyRejected,
+    "incorrect_api_key": errors.KeyRejected,
+    "authentication_error": errors.KeyRejected,
+    "invalid_authentication": errors.KeyRejected,
+    "invalid_authentication_error": errors.KeyRejected,
+    "permission_error": errors.AccessDenied,
+    "permission_denied": errors.AccessDenied,
+    "insufficient_quota": errors.QuotaExhausted,
+    "billing_hard_limit_reached": errors.QuotaExhausted,
+    "billing_not_active": errors.QuotaExhausted,
+    "billing_error": errors.QuotaExhausted,
+    "exceeded_current_quota_error": errors.QuotaExhausted,
+    "insufficient_balance": errors.QuotaExhausted,
+    "arrearage": errors.QuotaExhausted,
+    "rate_limit_exceeded": errors.RateLimited,
+    "rate_limit_error": errors.RateLimited,
+    "rate_limit_reached_error": errors.RateLimited,
+    "too_many_requests": errors.RateLimited,
+    "model_not_found": errors.ModelNotFound,
+    "model_not_exist": errors.ModelNotFound,
+    "modelnotfound": errors.ModelNotFound,
+    "deploymentnotfound": errors.ModelNotFound,
+    "resource_not_found_error": errors.ModelNotFound,
+    "model_decommissioned": errors.ModelNotFound,
+    "context_length_exceeded": errors.ContextOverflow,
+    "exceed_context_size_error": errors.ContextOverflow,
+    "string_above_max_length": errors.ContextOverflow,
+    "content_filter": errors.ContentBlocked,
+    "content_policy_violation": errors.ContentBlocked,
+    "responsibleaipolicyviolation": errors.ContentBlocked,
+    "data_inspection_failed": errors.ContentBlocked,
+    "datainspectionfailed": errors.ContentBlocked,
+    "server_overloaded": errors.Overloaded,
+    "engine_overloaded_error": errors.Overloaded,
+    "slow_down": errors.Overloaded,
+    "insufficient_system_resource": errors.Overloaded,
+    "tool_use_failed": errors.ProviderFailed,
+    "server_error": errors.ProviderFailed,
+    "internal_error": errors.ProviderFailed,
+    # Anthropic
+    "overloaded_error": errors.Overloaded,
+    "not_found_error": errors.ModelNotFound,
+    "request_too_large": errors.ContextOverflow,
+    "timeout_error": errors.TimedOut,
+    "api_error": errors.ProviderFailed,
+    # Google
+    "api_key_invalid": errors.KeyRejected,
+    "unauthenticated": errors.KeyRejected,
+    "quota_per_day": errors.QuotaExhausted,
+    "resource_exhausted": errors.RateLimited,
+    "unavailable": errors.Overloaded,
+    "deadline_exceeded": errors.TimedOut,
+    "internal": errors.ProviderFailed,
+    # AWS
+    "throttlingexception": errors.RateLimited,
+    "servicequotaexceededexception": errors.QuotaExhausted,
+    "serviceunavailableexception": errors.Overloaded,
+    "modelnotreadyexception": errors.Overloaded,
+    "internalserverexception": errors.ProviderFailed,
+    "modelstreamerrorexception": errors.ProviderFailed,
+    "modelerrorexception": errors.ProviderFailed,
+    "modeltimeoutexception": errors.TimedOut,
+    "accessdeniedexception": errors.AccessDenied,
+    "unrecognizedclientexception": errors.KeyRejected,
+    "invalidsignatureexception": errors.KeyRejected,
+    "expiredtokenexception": errors.KeyRejected,
+    "resourcenotfoundexception": errors.ModelNotFound,
+}
+
+_STATUSES: dict[int, type[ProviderError]] = {
+    401: errors.KeyRejected,
+    402: errors.QuotaExhausted,
+    403: errors.AccessDenied,
+    404: errors.ModelNotFound,
+    408: errors.TimedOut,
+    413: errors.ContextOverflow,
+    429: errors.RateLimited,
+    498: errors.Overloaded,  # Groq: flex capacity exceeded
+    503: errors.Overloaded,
+    504: errors.TimedOut,
+    529: errors.Overloaded,  # Anthropic
+}
+
+# Only for a code and status that say no more than "bad request" or nothing at all.
+_WORDS: tuple[tuple[re.Pattern[str], type[ProviderError]], ...] = tuple(
+    (re.compile(pattern, re.IGNORECASE), kind)
+    for pattern, kind in (
+        (r"api key (is )?(not valid|invalid|expired)|invalid api[- ]key", errors.KeyRejected),
+        (
+            (
+                r"context (length|window|size)|maximum context|too many tokens|prompt is too long"
+                r"|input is too long|exceeds? the (maximum|available|model)[^.]*(token|context)"
+                r"|input token count|range of input length"
+            ),
+            errors.ContextOverflow,
+        ),
+        (r"content (filter|management|policy)|inappropriate content", errors.ContentBlocked),
+        (r"credit balance|insufficient (balance|credit|quota|funds)", errors.QuotaExhausted),
+        (r"model\b.*\b(not found|not exist|does ?n.t exist|not available)", errors.ModelNotFound),
+        (r"overloaded|at capacity", errors.Overloaded),
+    )
+)
+
+_TITLES: dict[type[ProviderError], str] = {
+    errors.KeyRejected: "{who} doesn't accept the key",
+    errors.AccessDenied: "{who} doesn't let this key use {what}",
+    errors.ModelNotFound: "{who} doesn't offer {what}",
+    errors.QuotaExhausted: "The account at {who} has no credit left",
+    errors.RateLimited: "{who} asks for fewer requests",
+    errors.Overloaded: "{who} is overloaded",
+    errors.ContentBlocked: "{who}'s content filter blocked {what}",
+    errors.ContextOverflow: "The conversation is too long for {what} at {who}",
+    errors.RequestRefused: "{who} refused the request to {what}",
+    errors.TimedOut: "{who} took too long",
+    errors.ProviderFailed: "{who} reports a failure of its own",
+}
+# Quoting these would show parts of the key or the text that was blocked.
+_NEVER_QUOTED = (errors.KeyRejected, errors.ContentBlocked)
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """A failure as a vendor reports it. `seconds` is the retry delay the body names."""
+
+    code: str | None = None
+    words: str = ""
+    seconds: float | None = None
+    param: str | None = None
+    status: int | None = None
+    failed_text: str | None = None  # what the model wrote before its tool call was found invalid
+
+
+class Faults:
+    """Makes the errors of one call. `secrets` and `texts` are what no error may quote."""
+
+    def __init__(
+        self,
+        provider: str,
+        model: str = "",
+        secrets: Sequence[str] = (),
+        texts: Iterable[str] = (),
+    ) -> None:
+        self.provider = provider
+        self._model = model
+        self._secrets = tuple(secret for secret in secrets if secret)
+        self._texts = texts
+
+    def reported(
+        self, seen: Reported, status: int | None = None, wait: float | None = None
+    ) -> ProviderError:
+        """The error for what a vendor reported; `wait` is the retry-after of the headers, in
+        seconds.
+        """
+        status = status or seen.status
+        kind = classify(status, seen.code, seen.words)
+        native = seen.code or (str(status) if status else None)
+        return kind(
+            self._message(kind, status, seen.words),
+            provider=self.provider,
+            retry_after=wait if wait is not None else seen.seconds,
+            native=self.quotable(native or "") or None,
+        )
+
+    def truncated(self) -> ProviderError:
+        """The bytes ended without the terminal sign."""
+        return errors.Truncated(
+            f"{self.provider} broke off in the middle of the answer", provider=self.provider
+        )
+
+    def malformed(self, what: str) -> ProviderError:
+        """The reply isn't what its dialect allows; `what` is a rule, never content."""
+        return errors.MalformedReply(
+            f"The reply of {self.provider} can't be read: {what}",
+            advice="Look whether the provider's base URL speaks this dialect.",
+            provider=self.provider,
+        )
+
+    def quotable(self, words: str) -> str:
+        """The vendor's words on one line and shortened; empty if they hold a key or the user's
+        text.
+        """
+        words = " ".join(words.split())
+        if any(secret in words for secret in self._secrets) or self._shares_text(words):
+            return ""
+        return words if len(words) <= QUOTED_LENGTH else words[: QUOTED_LENGTH - 1] + "…"
+
+    def _message(self, kind: type[ProviderError], status: int | None, words: str) -> str:
+        title = _TITLES[kind].format(who=self.provider, what=self._model or "this model")
+        if status and kind in {errors.ProviderFailed, errors.RequestRefused}:
+            title += f" (HTTP {status})"
+        quoted = "" if kind in _NEVER_QUOTED else self.quotable(words)
+        return f"{title}: {quoted}" if quoted else title
+
+    def _shares_text(self, words: str) -> bool:
+        if len(words) < SHARED_LENGTH:
+            return any(words == text for text in self._texts)
+        known = [" ".join(text.split()) for text in self._texts]
+        last = len(words) - SHARED_LENGTH + 1
+        if any(words[i : i + SHARED_LENGTH] in text for i in range(last) for text in known):
+            return True
+        return any(len(text) >= 4 and text in words for text in known)
+
+
+def classify(status: int | None, code: str | None, words: str) -> type[ProviderError]:
+    """The class for a failure; `RequestRefused` for an unexplained 4xx, `ProviderFailed` for the
+    rest.
+    """
+    by_code = _CODES.get((code or "").lower())
+    if by_code is not None and not (by_code is errors.ProviderFailed and status in _STATUSES):
+        return by_code
+    by_status = _STATUSES.get(status or 0)
+    if by_status is errors.RateLimited and _matches(errors.QuotaExhausted, words):
+        return errors.QuotaExhausted
+    if by_status is not None:
+        return by_status
+    if status is not None and status >= 500:
+        return errors.ProviderFailed
+    for pattern, kind in _WORDS:
+        if pattern.search(words):
+            return kind
+    refused = (status is not None and 400 <= status < 500) or "invalid" in (code or "").lower()
+    return errors.RequestRefused if refused else errors.ProviderFailed
+
+
+def read_report(body: Any) -> Reported | None:
+    """A vendor's error body, in any of the known shapes; None for what is no error.
+
+    Knows `{"error": {...}}`, `{"error": "text"}`, the flat `{"object": "error", ...}`, Gemini's
+    list of one, AWS's `{"message"}`, FastAPI's `{"detail"}`.
+    """
+    if isinstance(body, list) and body:
+        return read_report(body[0])
+    if not isinstance(body, Mapping):
+        return None
+    error = body.get("error")
+    if isinstance(error, Mapping):
+        return _from_object(error)
+    if isinstance(error, str) and error:
+        return Reported(_code_of(body), error)
+    if body.get("object") == "error" or "message" in body or "detail" in body:
+        return _from_object(body)
+    return None
+
+
+def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
+    """Seconds to wait by `retry-after-ms` or `retry-after` (seconds or an HTTP date); never
+    negative.
+    """
+    for name, scale in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        text = headers.get(name)
+        if text is None:
+            continue
+        try:
+            return max(0.0, float(text) * scale)
+        except ValueError:
+            pass
+        try:
+            until = parsedate_to_datetime(text)
+        except ValueError:
+            continue
+        return max(0.0, (until - (now or datetime.now(UTC))).total_seconds())
+    return None
+
+
+def _matches(kind: type[ProviderError], words: str) -> bool:
+    return any(wanted is kind and pattern.search(words) for pattern, wanted in _WORDS)
+
+
+def _from_object(error: Mapping[str, Any]) -> Reported:
+    code = _code_of(error)
+    words = error.get("message") or error.get("detail") or error.get("msg") or ""
+    status = error.get("code") if isinstance(error.get("code"), int) else None
+    seconds = None
+    for detail in error.get("details") or ():
+        if isinstance(detail, Mapping):
+            code, seconds = _google_detail(detail, code, seconds)
+    param = error.get("param")
+    failed = error.get("failed_generation")
+    return Reported(
+        code,
+        words if isinstance(words, str) else "",
+        seconds,
+        param if isinstance(param, str) else None,
+        status if status is not None and 400 <= status < 600 else None,
+        failed if isinstance(failed, str) else None,
+    )
+
+
+def _code_of(error: Mapping[str, Any]) -> str | None:
+    inner = error.get("innererror")
+    if isinstance(inner, Mapping) and isinstance(inner.get("code"), str):
+        return str(inner["code"])  # Azure: "content_filter" stands outside, the exact policy inside
+    # The most telling first: a code that we know beats a type that only says "invalid request".
+    names = [error.get(key) for key in ("code", "type", "status", "__type")]
+    texts = [name for name in names if isinstance(name, str) and name]
+    return next((t for t in texts if t.lower() in _CODES), texts[0] if texts else None)
+
+
+def _google_detail(
+    detail: Mapping[str, Any], code: str | None, seconds: float | None
+) -> tuple[str | None, float | None]:
+    delay = detail.get("retryDelay")
+    if isinstance(delay, str) and re.fullmatch(r"\d+(\.\d+)?s", delay):
+        return code, float(delay[:-1])
+    if detail.get("reason") == "API_KEY_INVALID":
+        return "api_key_invalid", seconds
+    if any("PerDay" in str(violation) for violation in detail.get("violations") or ()):
+        return "quota_per_day", seconds
+    return code, seconds

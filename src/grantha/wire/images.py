@@ -1,0 +1,48 @@
+"""Checks images before they are sent: base64, type by its first bytes, size. Knows no vendor."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+from grantha.chat import ImagePart
+from grantha.errors import BadRequest, TooLarge
+
+MEDIA_TYPES = ("image/png", "image/jpeg", "image/gif", "image/webp")
+
+
+def check(image: ImagePart, limit: int) -> ImagePart:
+    """The image, with the media type that its bytes show. `limit` is in bytes once decoded.
+
+    Raises `BadRequest` for what is no PNG, JPEG, GIF or WebP, `TooLarge` above the limit.
+    """
+    size = len(image.data) * 3 // 4
+    if size > limit + 2:
+        raise TooLarge(
+            f"An image of {size // 1024} kB is above the limit of {limit // 1024} kB",
+            advice="Send a smaller one.",
+        )
+    try:
+        # The whole text is checked, though only the first bytes are looked at.
+        raw = base64.b64decode(image.data, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise BadRequest("An image isn't valid base64") from error
+    media_type = _sniffed(raw[:16])
+    if media_type is None:
+        raise BadRequest(
+            f"An image of type {image.media_type!r} can't be sent",
+            advice="Send PNG, JPEG, GIF or WebP.",
+        )
+    return image if media_type == image.media_type else ImagePart(media_type, image.data)
+
+
+def _sniffed(head: bytes) -> str | None:
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "image/png"
+    if head.startswith(b"\xff\xd8\xff"):
+        return "image/jpeg"
+    if head.startswith((b"GIF87a", b"GIF89a")):
+        return "image/gif"
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return "image/webp"
+    return None

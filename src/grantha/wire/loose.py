@@ -1,0 +1,69 @@
+"""JSON as vendors send it, decoded once into a typed struct; with a slow path for what isn't strict.
+
+The fast path is msgspec. The slow one takes what it refuses and vendors do send: halves of surrogate
+pairs escaped on their own (an emoji split over two chunks) and numbers written as text. Refuses to
+guess further: anything else is `NotJson`.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+
+class NotJson(ValueError):
+    """Not JSON, or JSON of another shape than the dialect's. The text names no content."""
+
+
+class Reader(Generic[T]):
+    """Decodes payloads into one struct type. `torn` stays true once a half surrogate was met."""
+
+    __slots__ = ("_decoder", "_type", "torn")
+
+    def __init__(self, kind: type[T]) -> None:
+        self._type = kind
+        self._decoder = msgspec.json.Decoder(kind)
+        self.torn = False
+
+    def read(self, payload: bytes) -> T:
+        """The payload as a struct. Raises `NotJson`."""
+        try:
+            return self._decoder.decode(payload)
+        except (ValueError, RecursionError):
+            return self._slowly(payload)
+
+    def _slowly(self, payload: bytes) -> T:
+        value = loads(payload)
+        if _has_half(payload):
+            self.torn = True
+        try:
+            return msgspec.convert(value, self._type, strict=False)
+        except (ValueError, RecursionError) as error:
+            raise NotJson("The JSON has another shape than its dialect's") from error
+
+
+def loads(payload: bytes | str) -> Any:
+    """Any JSON; half surrogates stay in the text. Raises `NotJson`."""
+    try:
+        text = payload if isinstance(payload, str) else payload.decode("utf-8")
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise NotJson("Not valid JSON") from error
+
+
+def dumps(value: Any) -> bytes:
+    """Compact UTF-8 JSON; half surrogates, which no encoding can carry, become question marks."""
+    try:
+        return msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        return text.encode("utf-8", "replace")
+
+
+def _has_half(payload: bytes) -> bool:
+    lowered = payload.lower()
+    return b"\\ud" in lowered

@@ -1,0 +1,91 @@
+"""Splits `<think>…</think>` out of visible text, for models that write their thought into the answer.
+
+Only a tag that opens the answer counts: later ones are the answer's own words. Blank lines around the
+tags belong to nobody and are dropped; where no tag stands, every character is passed on. Takes the text
+in any split and holds back at most what could still become a tag.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+_OPEN, _CLOSE = "<think>", "</think>"
+_BLANK = " \t\r\n"
+
+Place = Literal["before", "lead", "inside", "after", "text"]
+
+
+class ThinkSplitter:
+    """Text pieces to (is_thought, text) pieces."""
+
+    __slots__ = ("_held", "_place")
+
+    def __init__(self) -> None:
+        self._held = ""
+        self._place: Place = "before"
+
+    @property
+    def idle(self) -> bool:
+        """True once nothing can be split any more: text may bypass the splitter."""
+        return self._place == "text"
+
+    def feed(self, text: str) -> list[tuple[bool, str]]:
+        """What is certain after this piece."""
+        self._held += text
+        return [piece for piece in self._steps() if piece[1]]
+
+    def finish(self) -> list[tuple[bool, str]]:
+        """What was held back, now that nothing follows."""
+        held, self._held = self._held, ""
+        if self._place == "inside" and held:
+            return [(True, held)]
+        return [(False, held)] if held and self._place in {"before", "text"} else []
+
+    def _steps(self) -> Iterator[tuple[bool, str]]:
+        before: Place | None = None
+        while self._place != before:  # every step either moves on or waits for more text
+            before = self._place
+            if before == "before":
+                yield self._begin()
+            elif before in {"lead", "after"}:
+                self._held = self._held.lstrip(_BLANK)
+                if self._held:
+                    self._place = "inside" if before == "lead" else "text"
+            elif before == "inside":
+                yield self._think()
+            else:
+                yield False, self._all()
+
+    def _begin(self) -> tuple[bool, str]:
+        stripped = self._held.lstrip(_BLANK)
+        if stripped.startswith(_OPEN):
+            self._held = stripped[len(_OPEN) :]
+            self._place = "lead"
+        elif not _OPEN.startswith(stripped):
+            self._place = "text"
+        return False, ""
+
+    def _think(self) -> tuple[bool, str]:
+        thought, close, rest = self._held.partition(_CLOSE)
+        if close:
+            self._held = rest
+            self._place = "after"
+            return True, thought.rstrip(_BLANK)
+        keep = _tail(self._held)
+        thought = self._held[: len(self._held) - keep]
+        self._held = self._held[len(self._held) - keep :]
+        return True, thought
+
+    def _all(self) -> str:
+        held, self._held = self._held, ""
+        return held
+
+
+def _tail(text: str) -> int:
+    """How many characters at the end could be blanks before, or the start of, the closing tag."""
+    for size in range(min(len(_CLOSE) - 1, len(text)), 0, -1):
+        if text.endswith(_CLOSE[:size]):
+            body = text[: len(text) - size]
+            return size + len(body) - len(body.rstrip(_BLANK))
+    return len(text) - len(text.rstrip(_BLANK))
