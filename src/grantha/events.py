@@ -312,13 +312,27 @@ def merge(records: Iterable[Record]) -> list[Frame]:
     frames: list[Frame] = []
     run: list[Record] = []
     for record in records:
-        if run and not _extends(run[-1], record):
+        if run and not _follows(run[-1], record):
             frames.append(_frame(run))
             run = []
         run.append(record)
     if run:
         frames.append(_frame(run))
     return frames
+
+
+def joined(events: Iterable[Event]) -> list[Event]:
+    """Consecutive deltas of one part become one event; everything else stays as it is."""
+    result: list[Event] = []
+    run: list[Event] = []
+    for event in events:
+        if run and not _extends(run[-1], event):
+            result.append(_join(run))
+            run = []
+        run.append(event)
+    if run:
+        result.append(_join(run))
+    return result
 
 
 def payload_of(event: Event) -> str:
@@ -445,47 +459,48 @@ class _OpenPart:
         return TextPart(text) if text else None
 
 
-def _extends(last: Record, record: Record) -> bool:
-    a, b = last.event, record.event
+def _extends(a: Event, b: Event) -> bool:
     return (
         type(a) is type(b)
         and isinstance(a, TextDelta | ReasoningDelta | ToolCallDelta)
         and isinstance(b, TextDelta | ReasoningDelta | ToolCallDelta)
         and a.part == b.part
-        and record.id.epoch == last.id.epoch
-        and record.id.seq == last.id.seq + 1
     )
+
+
+def _follows(last: Record, record: Record) -> bool:
+    return record.id == (last.id.epoch, last.id.seq + 1) and _extends(last.event, record.event)
 
 
 def _frame(run: list[Record]) -> Frame:
     last = run[-1]
-    if len(run) == 1:
-        return Frame(last.id, last.at, last.event)
-    return Frame(last.id, last.at, _joined([record.event for record in run]), len(run))
+    return Frame(last.id, last.at, _join([record.event for record in run]), len(run))
 
 
-def _joined(events: list[Event]) -> Event:
+def _join(events: list[Event]) -> Event:
     first = events[0]
+    if len(events) == 1:
+        return first
     if isinstance(first, TextDelta):
         texts = [e for e in events if isinstance(e, TextDelta)]
         return TextDelta(
             first.part,
-            "".join(e.text for e in texts),
-            sum(e.pieces for e in texts),
+            "".join([e.text for e in texts]),
+            sum([e.pieces for e in texts]),
             tuple(lp for e in texts for lp in e.logprobs),
         )
     if isinstance(first, ReasoningDelta):
         thoughts = [e for e in events if isinstance(e, ReasoningDelta)]
         return ReasoningDelta(
             first.part,
-            "".join(e.text for e in thoughts),
+            "".join([e.text for e in thoughts]),
             next((e.signature for e in reversed(thoughts) if e.signature), None),
-            sum(e.pieces for e in thoughts),
+            sum([e.pieces for e in thoughts]),
         )
     calls = [e for e in events if isinstance(e, ToolCallDelta)]
     return ToolCallDelta(
         calls[0].part,
-        "".join(e.arguments for e in calls),
+        "".join([e.arguments for e in calls]),
         next((e.signature for e in reversed(calls) if e.signature), None),
     )
 

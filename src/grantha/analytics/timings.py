@@ -1,0 +1,104 @@
+"""Timings of one generation, folded from its events with the times at which they came.
+
+| field          | milliseconds (or a count)                                         |
+|----------------|-------------------------------------------------------------------|
+| queued_ms      | from the request to the first upstream call                       |
+| connect_ms     | from the first upstream call until the provider accepted it       |
+| first_text_ms  | from the request to the first visible text                        |
+| first_event_ms | from the request to the first text, reasoning or tool call        |
+| duration_ms    | from the request to the end                                       |
+| writing_ms     | from the first event to the last                                  |
+| max_gap_ms     | the longest silence between two events that wrote something       |
+| stalls         | how many such silences were longer than `STALL_MS`                |
+| pieces         | upstream deltas, which for most providers are tokens              |
+| tok_s          | pieces a second while writing                                     |
+| segments       | upstream calls whose text is in the answer                        |
+| retries        | upstream calls that failed                                        |
+
+Unknown values are left out.
+"""
+
+from __future__ import annotations
+
+from grantha.events import Event, Notice, ReasoningDelta, Seam, TextDelta, ToolCallDelta
+
+STALL_MS = 3000
+
+
+class Timings:
+    """Times are milliseconds of one clock that never goes back."""
+
+    def __init__(self, requested: float) -> None:
+        self._requested = requested
+        self._called: float | None = None
+        self._accepted: float | None = None
+        self._first: float | None = None
+        self._first_text: float | None = None
+        self._last: float | None = None
+        self._max_gap = 0.0
+        self._stalls = 0
+        self._pieces = 0
+        self._segments = 1
+        self._retries = 0
+
+    def called(self, at: float) -> None:
+        """The first upstream call goes out."""
+        if self._called is None:
+            self._called = at
+
+    def apply(self, at: float, event: Event) -> None:
+        """An event that was written at a time."""
+        match event:
+            case TextDelta():
+                if self._first_text is None:
+                    self._first_text = at
+                self._wrote(at, event.pieces)
+            case ReasoningDelta():
+                self._wrote(at, event.pieces)
+            case ToolCallDelta():
+                self._wrote(at, 1)
+            case Seam():
+                self._segments += 1
+            case Notice(code="accepted"):
+                if self._accepted is None:
+                    self._accepted = at
+            case Notice(code="retrying"):
+                self._retries += 1
+            case _:
+                pass
+
+    def result(self, at: float) -> dict[str, float | int]:
+        """The table above, as of a time."""
+        found: dict[str, float | int | None] = {
+            "queued_ms": _span(self._requested, self._called),
+            "connect_ms": _span(self._called, self._accepted),
+            "first_text_ms": _span(self._requested, self._first_text),
+            "first_event_ms": _span(self._requested, self._first),
+            "duration_ms": _span(self._requested, at),
+            "writing_ms": _span(self._first, self._last),
+            "max_gap_ms": round(self._max_gap, 1) if self._first is not None else None,
+            "stalls": self._stalls,
+            "pieces": self._pieces,
+            "tok_s": self._rate(),
+            "segments": self._segments,
+            "retries": self._retries,
+        }
+        return {name: value for name, value in found.items() if value is not None}
+
+    def _wrote(self, at: float, pieces: int) -> None:
+        self._pieces += pieces
+        if self._first is None:
+            self._first = at
+        if self._last is not None:
+            gap = at - self._last
+            self._max_gap = max(self._max_gap, gap)
+            self._stalls += gap > STALL_MS
+        self._last = at
+
+    def _rate(self) -> float | None:
+        span = _span(self._first, self._last)
+        return round(1000 * (self._pieces - 1) / span, 1) if span and self._pieces > 1 else None
+
+
+def _span(start: float | None, end: float | None) -> float | None:
+    return None if start is None or end is None else round(end - start, 1)

@@ -1,0 +1,100 @@
+"""Going on from the text so far: by prefix where the model takes one, else by asking in words.
+
+When asked in words, a model is told to repeat the last few words first. The joint then finds them and
+leaves them out, so that the answer goes on exactly where it stopped. The joint decides as early as it
+can and never holds back more than `_MOST_HELD` characters. It only ever leaves out text that repeats
+the end of what is already there.
+"""
+
+from __future__ import annotations
+
+from grantha.chat import Call, Continuation, Message, Options, text_message
+
+_ANCHOR = 60  # characters of the end that the model is asked to repeat
+_LOOK_BACK = 600  # how far back a repetition may begin
+_MOST_HELD = 400
+_LEAST_OVERLAP = 8  # shorter repetitions are left out only from the start of a word
+
+
+def continued_call(
+    model: str, messages: tuple[Message, ...], options: Options, text: str, how: Continuation
+) -> Call:
+    """The call that goes on from `text`, which isn't empty."""
+    if how == "prefix":
+        return Call(model, messages, options, prefix=text)
+    request = (
+        "Your answer was cut off. Go on with it from exactly where it stopped. "
+        "Begin by repeating these last words of it, letter by letter, then continue at once, "
+        f"without any remark: {anchor_of(text)!r}"
+    )
+    more = (text_message("assistant", text), text_message("user", request))
+    return Call(model, (*messages, *more), options)
+
+
+def anchor_of(text: str) -> str:
+    """The last words of a text, whole where possible."""
+    tail = text[-_ANCHOR:]
+    cut = tail.find(" ")
+    return tail[cut + 1 :] if len(text) > _ANCHOR and 0 <= cut < _ANCHOR // 2 else tail
+
+
+class Joint:
+    """Takes the continuation piece by piece and gives back what is new."""
+
+    def __init__(self, text: str) -> None:
+        self._tail = text[-_LOOK_BACK:]
+        self._held = ""
+        self._joined = not text
+
+    def feed(self, piece: str) -> str:
+        """New text that can be shown now; may be empty while the joint isn't clear."""
+        if self._joined:
+            return piece
+        self._held += piece
+        if self._may_still_repeat():
+            return ""
+        return self.finish()
+
+    def finish(self) -> str:
+        """The rest, decided with what has come."""
+        if self._joined:
+            return ""
+        self._joined = True
+        held, self._held = self._held, ""
+        overlap = self._overlap(held)
+        if overlap:
+            return held[overlap:]
+        stripped = held.lstrip(" \n\u2026.") if held[:1] in " \n\u2026" else held
+        overlap = self._overlap(stripped)
+        if overlap:
+            return stripped[overlap:]
+        return self._spaced(held)
+
+    def _may_still_repeat(self) -> bool:
+        """Whether all that came could be the beginning of a longer repetition."""
+        if len(self._held) >= _MOST_HELD:
+            return False
+        start = self._held.lstrip(" \n\u2026")
+        return (
+            not start
+            or (start in self._tail and not self._tail.endswith(start))
+            or (self._tail.endswith(start) and self._tail.count(start) > 1)
+        )
+
+    def _overlap(self, text: str) -> int:
+        for size in range(min(len(text), len(self._tail)), 0, -1):
+            if self._tail.endswith(text[:size]) and self._counts(size):
+                return size
+        return 0
+
+    def _counts(self, size: int) -> bool:
+        if size >= _LEAST_OVERLAP:
+            return True
+        before = self._tail[-size - 1 : -size]
+        return size >= 2 and not before.isalnum()
+
+    def _spaced(self, text: str) -> str:
+        # Asked in words, a model begins with a whole word: without a space two words would run together.
+        if self._tail[-1:].isalnum() and text[:1].isalnum():
+            return " " + text
+        return text

@@ -1,0 +1,133 @@
+"""When logs are written: one task for all of them, one store call a tick (group commit).
+
+Rule: text goes at once when nothing of its log was flushed within the window; otherwise it waits for
+the end of the window, for `flush_bytes`, or for anything that isn't a delta. The window grows with
+the time that a tick takes, so that load makes frames larger, not readers fewer. While the store fails
+nothing is lost: the same records are offered again under the same ids.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+
+from grantha.engine.log import Log
+from grantha.errors import GranthaError
+from grantha.storage.base import Append
+
+_log = logging.getLogger(__name__)
+_SLACK = 0.002  # seconds: logs due this soon share the tick
+_TICKS_PER_WINDOW = 8  # a tick may take an eighth of the window before the window grows
+_RETRY_FIRST, _RETRY_MOST = 0.1, 2.0  # seconds between tries while the store fails
+
+
+class Flusher:
+    """Owns the order of `take`, `append`, `publish`. Times in seconds of the loop's clock."""
+
+    def __init__(
+        self,
+        append: Callable[[Sequence[Append]], Awaitable[set[str]]],
+        *,
+        window: float,
+        window_behind: float,
+        flush_bytes: int,
+    ) -> None:
+        self._append = append
+        self._window_least = window
+        self._window_most = window_behind
+        self._flush_bytes = flush_bytes
+        self.window = window
+        self.failing: GranthaError | None = None
+        self._due: dict[Log, float] = {}
+        self._wake = asyncio.Event()
+        self._closing = False
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Starts the task."""
+        self._task = asyncio.create_task(self._run(), name="flusher")
+
+    async def aclose(self, patience: float = 2.0) -> None:
+        """Flushes what waits, within a deadline, and ends the task."""
+        self._closing = True
+        self._wake.set()
+        if self._task is not None:
+            _, pending = await asyncio.wait({self._task}, timeout=patience)
+            for task in pending:
+                task.cancel()
+
+    def changed(self, log: Log, urgent: bool) -> None:
+        """A log has something to flush; `urgent` means now."""
+        if urgent or log.pending_bytes >= self._flush_bytes:
+            due = 0.0
+        else:
+            due = log.last_flush + self.window
+        known = self._due.get(log)
+        if known is None or due < known:
+            self._due[log] = due
+            self._wake.set()
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        retry = _RETRY_FIRST
+        while not (self._closing and not self._due):
+            ready = await self._ready()
+            if not ready:
+                continue
+            started = loop.time()
+            try:
+                await self._tick(ready)
+                retry = _RETRY_FIRST
+            except GranthaError as error:
+                self._failed(error, ready, loop.time() + retry)
+                retry = min(2 * retry, _RETRY_MOST)
+                if self._closing:
+                    return
+            self._adapt(loop.time() - started)
+
+    async def _ready(self) -> list[Log]:
+        """Logs that are due, or nothing after having waited for a change."""
+        if self._due:
+            limit = asyncio.get_running_loop().time() + _SLACK
+            ready = [log for log, due in self._due.items() if due <= limit or self._closing]
+            if ready:
+                for log in ready:
+                    del self._due[log]
+                return ready
+        self._wake.clear()
+        await self._pause()
+        return []
+
+    async def _pause(self) -> None:
+        loop = asyncio.get_running_loop()
+        timer = None
+        if self._due:
+            timer = loop.call_at(min(self._due.values()), self._wake.set)
+        await self._wake.wait()
+        if timer is not None:
+            timer.cancel()
+
+    async def _tick(self, ready: list[Log]) -> None:
+        batch = [Append(log.generation, records) for log in ready if (records := log.take())]
+        fenced = await self._append(batch) if batch else set()
+        now = asyncio.get_running_loop().time()
+        self.failing = None
+        for log in ready:
+            if log.generation in fenced:
+                log.fence()
+                continue
+            log.publish(now)
+            if log.waiting and log not in self._due:
+                self.changed(log, False)
+
+    def _failed(self, error: GranthaError, ready: list[Log], again_at: float) -> None:
+        if self.failing is None:
+            _log.error("The store doesn't take records: %s", error.message)
+        self.failing = error
+        for log in ready:
+            self._due[log] = again_at
+
+    def _adapt(self, tick: float) -> None:
+        wanted = 0.7 * self.window + 0.3 * tick * _TICKS_PER_WINDOW
+        self.window = min(max(wanted, self._window_least), self._window_most)

@@ -1,0 +1,104 @@
+"""What is already written: whole logs from the store, and logs that begin with an earlier answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from grantha.chat import Continuation, Options, Part, ReasoningPart, TextPart
+from grantha.errors import Unsupported
+from grantha.events import (
+    START,
+    Event,
+    Open,
+    PartEnd,
+    PartStart,
+    ReasoningDelta,
+    Record,
+    RecordId,
+    Seam,
+    TextDelta,
+    event_from,
+)
+from grantha.storage.base import GenerationRow, MessageRow, Store
+
+_PAGE = 1024
+
+
+async def whole_log(store: Store, subject: str, generation: str) -> list[Record]:
+    """All records of a generation, in order."""
+    records: list[Record] = []
+    cursor = START
+    while page := await store.records(subject, generation, cursor, _PAGE):
+        records.extend(page)
+        cursor = page[-1].id
+    return records
+
+
+async def whole_text(store: Store, subject: str, generation: str) -> str:
+    """All visible text of a generation that is durable."""
+    records = await whole_log(store, subject, generation)
+    return "".join(r.event.text for r in records if isinstance(r.event, TextDelta))
+
+
+def continuing_records(
+    message: MessageRow, model: str, options: Options, at: int
+) -> tuple[tuple[Record, ...], str]:
+    """The beginning of a log that goes on with a message: all it holds so far, and that text.
+
+    The pieces count as none, so that a limit on tokens begins anew. Raises `Unsupported` for an
+    answer that calls tools.
+    """
+    events: list[Event] = [Open(None, model, options.to_json())]
+    seams = [_seam_from(body) for body in message.seams]
+    text = ""
+    for number, part in enumerate(message.parts):
+        last = number == len(message.parts) - 1
+        match part:
+            case TextPart():
+                events.append(PartStart(number, "text"))
+                events.extend(_with_seams(number, part.text, len(text), seams))
+                text += part.text
+                if not last:
+                    events.append(PartEnd(number))
+            case ReasoningPart():
+                events.extend(_reasoning(number, part))
+            case _:
+                raise Unsupported("An answer that calls tools can't be continued.")
+    records = tuple(Record(RecordId(1, seq), at, event) for seq, event in enumerate(events))
+    return records, text
+
+
+def seam_of_continuation(
+    how: Continuation | None, before: GenerationRow, model: str, options: Options, length: int
+) -> Seam:
+    """The seam between an ended answer and what is added to it."""
+    changes = {} if model == before.model else {"model": [before.model, model]}
+    return Seam("continued", how, model, options.to_json(), length, changes)
+
+
+def _with_seams(number: int, text: str, offset: int, seams: list[Seam]) -> Iterator[Event]:
+    done = 0
+    while seams and seams[0].text_length <= offset + len(text):
+        seam = seams.pop(0)
+        upto = max(done, seam.text_length - offset)
+        if upto > done:
+            yield TextDelta(number, text[done:upto], 0)
+            done = upto
+        yield seam
+    if done < len(text):
+        yield TextDelta(number, text[done:], 0)
+
+
+def _reasoning(number: int, part: Part) -> Iterator[Event]:
+    if isinstance(part, ReasoningPart):
+        yield PartStart(number, "reasoning")
+        yield ReasoningDelta(number, part.text, part.signature, 0)
+        yield PartEnd(number, part.duration_ms)
+
+
+def _seam_from(body: object) -> Seam:
+    event = event_from("seam", json.dumps(body))
+    if not isinstance(event, Seam):
+        raise TypeError("a stored seam isn't a seam")
+    return event

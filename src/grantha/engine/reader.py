@@ -1,0 +1,94 @@
+"""A reader: a cursor over one log, on any transport.
+
+Gets everything after its cursor, merged, whenever it asks. So a slow one gets few large frames and
+holds nothing. Recent records come from the running log's tail, older ones from the store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from grantha.engine.log import Log
+from grantha.events import Frame, GenerationEnd, Record, RecordId, merge
+from grantha.storage.base import Store
+
+_PAGE = 512  # records from the store at a time
+_POLL = 0.25  # seconds, while a generation runs that no owner has taken up yet
+
+
+class Reader:
+    """Reads one generation from `cursor` on. `find_log` gives the log while it runs here."""
+
+    def __init__(
+        self,
+        store: Store,
+        subject: str,
+        generation: str,
+        cursor: RecordId,
+        find_log: Callable[[str], Log | None],
+    ) -> None:
+        self.cursor = cursor
+        self.generation = generation
+        self.ended = False  # the end record was read: nothing can follow
+        self._store = store
+        self._subject = subject
+        self._find_log = find_log
+        self._log: Log | None = None
+
+    async def read(self, timeout: float) -> list[Frame]:
+        """The next frames, or nothing after `timeout` seconds or once `ended` is set."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout
+        while not self.ended:
+            records = await self._available()
+            if records:
+                return self._advance(records)
+            left = deadline - loop.time()
+            if self.ended or left <= 0:
+                break
+            await self._wait(left)
+        return []
+
+    async def _available(self) -> list[Record]:
+        log = self._find_log(self.generation) if self._log is None else self._log
+        if log is not None and not log.fenced:
+            self._log = log
+            records = log.since(self.cursor)
+            if records is not None:
+                self.ended = not records and log.end is not None
+                return records
+        records = await self._stored()
+        if not records and (log is None or log.fenced):
+            row = await self._store.generation(self._subject, self.generation)
+            if row.status != "running":
+                # What was written between the two questions is still to be read.
+                records = await self._stored()
+                self.ended = not records
+        return records
+
+    async def _stored(self) -> list[Record]:
+        return await self._store.records(self._subject, self.generation, self.cursor, _PAGE)
+
+    def _advance(self, records: list[Record]) -> list[Frame]:
+        self.cursor = records[-1].id
+        self.ended = isinstance(records[-1].event, GenerationEnd)
+        return merge(records)
+
+    async def _wait(self, timeout: float) -> None:
+        log = self._log
+        if log is None or log.fenced:
+            await asyncio.sleep(min(_POLL, timeout))
+            return
+        waiter = log.wait()
+        timer = asyncio.get_running_loop().call_later(timeout, _resolve, waiter)
+        try:
+            await waiter
+        finally:
+            timer.cancel()
+            log.forget(waiter)
+
+
+def _resolve(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)

@@ -1,0 +1,403 @@
+"""Starts, finds, changes, continues and stops the generations of this process.
+
+Owns the tasks: each generation has one, awaited here. A generation belongs to no request. Validates
+what the store and the models can tell; the shapes of bodies were checked at the door.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from grantha.chat import JsonObject, Message, Options, TextPart, text_message
+from grantha.engine.feed import Change, Feed
+from grantha.engine.flusher import Flusher
+from grantha.engine.ids import new_id
+from grantha.engine.log import Log
+from grantha.engine.past import continuing_records, seam_of_continuation, whole_text
+from grantha.engine.reader import Reader
+from grantha.engine.runner import Models, Plan, Receipt, Runner
+from grantha.engine.titles import title_by_model
+from grantha.errors import BadRequest, Conflict, MissingKey, NotFound, ShuttingDown
+from grantha.events import Open, Record, RecordId
+from grantha.storage.base import (
+    GenerationRow,
+    MessageRow,
+    NewConversation,
+    NewGeneration,
+    NewMessage,
+    Start,
+    Store,
+)
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """One send: a new message (or none, to answer an existing one again), to one or more models.
+
+    With `new_conversation` the messages are the whole history and go into it.
+    """
+
+    subject: str
+    models: tuple[str, ...]
+    options: Options
+    conversation: str
+    parent: str | None = None
+    messages: tuple[Message, ...] = ()
+    new_conversation: NewConversation | None = None
+    key: str | None = None
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """Numbers of the engine; times in seconds."""
+
+    window: float = 0.04
+    window_behind: float = 0.2
+    flush_bytes: int = 2048
+    tail_bytes: int = 24 * 1024
+    titles: bool = True
+    fallbacks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Run:
+    row: GenerationRow
+    subject: str
+    log: Log
+    runner: Runner
+    task: asyncio.Task[None] | None = None
+
+
+class Supervisor:
+    """One for the process. `boot` names it as the owner of what it starts."""
+
+    def __init__(self, store: Store, models: Models, feed: Feed, boot: str, tuning: Tuning) -> None:
+        self.feed = feed
+        self.boot = boot
+        self.store = store
+        self._models = models
+        self._tuning = tuning
+        self._runs: dict[str, _Run] = {}
+        self._asides: set[asyncio.Task[None]] = set()
+        self._closing = False
+        self.flusher = Flusher(
+            store.append,
+            window=tuning.window,
+            window_behind=tuning.window_behind,
+            flush_bytes=tuning.flush_bytes,
+        )
+
+    def start_flushing(self) -> None:
+        """Starts the one task that writes; called once the loop runs."""
+        self.flusher.start()
+
+    @property
+    def running(self) -> int:
+        """How many generations this process is writing."""
+        return len(self._runs)
+
+    # ---- starting ------------------------------------------------------------------------------
+
+    async def start(self, send: Send) -> tuple[list[GenerationRow], bool]:
+        """Writes the send and begins; the flag is False when the key had started it before.
+
+        Raises `UnknownModel` or `UnknownProvider` before anything is written. A provider that can't
+        be used for another reason is a generation that ends `failed` and says why.
+        """
+        if self._closing:
+            raise ShuttingDown("The server is stopping.")
+        requested = time.monotonic() * 1000
+        history = await self._history(send)
+        new_messages, parent = _chain(send)
+        generations = tuple(
+            NewGeneration(
+                id=new_id("g"),
+                message=new_id("m"),
+                parent=parent,
+                model=model,
+                options=send.options,
+                records=(_opening(model, send.options),),
+            )
+            for model in send.models
+        )
+        rows, created = await self.store.start(
+            send.subject,
+            Start(
+                conversation=send.conversation,
+                generations=generations,
+                messages=new_messages,
+                new_conversation=send.new_conversation,
+                key=send.key,
+                fingerprint=send.fingerprint,
+            ),
+        )
+        if created:
+            for row in rows:
+                plan = Plan(history, row.model, row.options, self._fallbacks(row.model))
+                self._begin(send.subject, row, plan, requested)
+            self._tell(send.subject, send.conversation, rows[-1].id)
+        return rows, created
+
+    async def continue_answer(  # noqa: PLR0917
+        self,
+        subject: str,
+        generation: str,
+        changes: JsonObject,
+        model: str | None,
+        key: str | None,
+        fingerprint: str,
+    ) -> tuple[GenerationRow, bool]:
+        """Goes on with an ended answer: a new generation on the same message, after a seam."""
+        requested = time.monotonic() * 1000
+        before = await self.store.generation(subject, generation)
+        message = await self.store.message(subject, before.message)
+        if before.status == "running":
+            raise Conflict("This answer is still being written.", advice="Stop it first.")
+        options = before.options.changed(changes)
+        wanted = model or before.model
+        records, text = continuing_records(message, wanted, options, _wall_ms())
+        provider, name = self._models.resolve(wanted)
+        how = provider.capabilities(name).continuation if text else None
+        seam = seam_of_continuation(how, before, wanted, options, len(text))
+        started = NewGeneration(
+            id=new_id("g"),
+            message=message.id,
+            parent=before.parent,
+            model=wanted,
+            options=options,
+            records=(*records, Record(RecordId(1, len(records)), _wall_ms(), seam)),
+            extends=True,
+        )
+        rows, created = await self.store.start(
+            subject, Start(before.conversation, (started,), key=key, fingerprint=fingerprint)
+        )
+        if created:
+            history = await self._history_before(subject, message)
+            plan = Plan(history, wanted, options, self._fallbacks(wanted), "continued")
+            self._begin(subject, rows[0], plan, requested, tuple(started.records))
+            self._tell(subject, before.conversation, rows[0].id)
+        return rows[0], created
+
+    def take_over(
+        self, subject: str, row: GenerationRow, plan: Plan, records: tuple[Record, ...]
+    ) -> None:
+        """Goes on with an orphan that was claimed; `records` are all of its log."""
+        self._begin(subject, row, plan, time.monotonic() * 1000, records)
+        self._tell(subject, row.conversation, row.id)
+
+    async def history_of(self, subject: str, row: GenerationRow) -> tuple[Message, ...]:
+        """What the model of a generation was asked, from the store."""
+        message = await self.store.message(subject, row.message)
+        return await self._history_before(subject, message)
+
+    def fallbacks_of(self, model: str) -> tuple[str, ...]:
+        """The configured chain after a model."""
+        return self._fallbacks(model)
+
+    # ---- control -------------------------------------------------------------------------------
+
+    async def stop(self, subject: str, generation: str) -> tuple[GenerationRow, Receipt | None]:
+        """Stops and returns how it went; the receipt is None when nothing was running."""
+        run = self._runs.get(generation)
+        if run is None or run.subject != subject:
+            return await self.store.generation(subject, generation), None
+        was_running = run.runner.lifecycle.running
+        receipt = await run.runner.stop()
+        # While the disk is full the end can't be stored; the upstream is closed all the same.
+        await asyncio.wait({asyncio.ensure_future(run.log.flushed())}, timeout=2.0)
+        return await self.store.generation(subject, generation), receipt if was_running else None
+
+    def change(
+        self, subject: str, generation: str, changes: JsonObject, model: str | None
+    ) -> tuple[str | None, str, Options]:
+        """Changes a running generation; returns how it goes on, its model and its options."""
+        run = self._runs.get(generation)
+        if run is None or run.subject != subject:
+            raise Conflict("This answer isn't being written.", advice="Change the next one.")
+        runner = run.runner
+        options = runner.options.changed(changes)
+        wanted = model or runner.model
+        how = runner.change(wanted, options)
+        return how, wanted, options
+
+    async def stop_all_of(self, subject: str, conversation: str) -> None:
+        """Stops everything that runs in a conversation."""
+        mine = [
+            run
+            for run in self._runs.values()
+            if run.subject == subject and run.row.conversation == conversation
+        ]
+        await asyncio.gather(*(run.runner.stop() for run in mine))
+
+    # ---- reading -------------------------------------------------------------------------------
+
+    def find_log(self, generation: str) -> Log | None:
+        """The log of a generation that runs here."""
+        run = self._runs.get(generation)
+        return run.log if run else None
+
+    def current(self, generation: str) -> tuple[str, Options] | None:
+        """Model and options in force now, of a generation that runs here."""
+        run = self._runs.get(generation)
+        return (run.runner.model, run.runner.options) if run else None
+
+    def reader(self, subject: str, generation: str, cursor: RecordId) -> Reader:
+        """A cursor over a log; the caller has checked that it exists."""
+        return Reader(self.store, subject, generation, cursor, self.find_log)
+
+    # ---- the end of the process ----------------------------------------------------------------
+
+    async def aclose(self, drain: float) -> None:
+        """Takes nothing new, lets owners end within `drain` seconds, then hands the rest over."""
+        self._closing = True
+        tasks = {run.task for run in self._runs.values() if run.task is not None}
+        if tasks:
+            _, left = await asyncio.wait(tasks, timeout=drain)
+            for task in left:
+                task.cancel()
+            if left:
+                _log.info("handing over %d running generations", len(left))
+                await asyncio.wait(left, timeout=2.0)
+        for aside in tuple(self._asides):
+            aside.cancel()
+        await self.flusher.aclose()
+
+    # ---- helpers below -------------------------------------------------------------------------
+
+    def _begin(
+        self,
+        subject: str,
+        row: GenerationRow,
+        plan: Plan,
+        requested: float,
+        past: tuple[Record, ...] = (),
+    ) -> None:
+        log = Log(
+            row.id,
+            row.last_id,
+            now_ms=_wall_ms,
+            changed=self.flusher.changed,
+            tail_bytes=self._tuning.tail_bytes,
+        )
+
+        async def read_text() -> str:
+            await log.flushed()
+            return await whole_text(self.store, subject, row.id)
+
+        runner = Runner(plan, log, self._models, read_text, requested)
+        for record in past:
+            log.resume(record.event)
+        runner.parts.resume(record.event for record in past)
+        run = _Run(row, subject, log, runner)
+        self._runs[row.id] = run
+        run.task = asyncio.create_task(self._run(run), name=f"generation {row.id}")
+
+    async def _run(self, run: _Run) -> None:
+        try:
+            await run.runner.run()
+        finally:
+            await run.log.flushed()
+            self._runs.pop(run.row.id, None)
+        end = run.log.end
+        if end is None:
+            return
+        _log.info(
+            "generation %s ended %s: conversation %s, model %s, %s",
+            run.row.id,
+            end.ending,
+            run.row.conversation,
+            run.runner.model,
+            {name: end.timings.get(name) for name in ("first_text_ms", "duration_ms", "pieces")},
+        )
+        self._tell(run.subject, run.row.conversation, run.row.id)
+        if end.ending == "done" and self._tuning.titles and not self._closing:
+            aside = asyncio.create_task(self._title(run))
+            self._asides.add(aside)
+            aside.add_done_callback(self._asides.discard)
+
+    async def _title(self, run: _Run) -> None:
+        """Gives a conversation of the page a better title after its first answer."""
+        conversation = await self.store.conversation(run.subject, run.row.conversation)
+        if conversation.title_by != "none" or conversation.origin != "page":
+            return
+        path = await self.store.path(run.subject, run.row.message)
+        question, answer = (_text_of(path[0]), _text_of(path[-1])) if path else ("", "")
+        provider, name = self._models.resolve(run.runner.model)
+        title = await title_by_model(provider, name, question, answer)
+        now = await self.store.conversation(run.subject, run.row.conversation)
+        if now.title_by == "none":  # a person may have named it meanwhile
+            changes = {"title": title or now.title, "title_by": "auto"}
+            await self.store.update_conversation(run.subject, now.id, changes)
+            self.feed.tell(Change("conversation", run.subject, now.id))
+
+    def _fallbacks(self, model: str) -> tuple[str, ...]:
+        return self._tuning.fallbacks.get(model, self._tuning.fallbacks.get("*", ()))
+
+    async def _history(self, send: Send) -> tuple[Message, ...]:
+        for model in send.models:
+            self._check_known(model)
+        if send.new_conversation is not None:
+            return send.messages
+        conversation = await self.store.conversation(send.subject, send.conversation)
+        past: list[MessageRow] = []
+        if send.parent is not None:
+            past = await self.store.path(send.subject, send.parent)
+            if past[-1].conversation != send.conversation:
+                raise NotFound(f"There is no message {send.parent!r} in this conversation.")
+        if past and past[-1].status == "running":
+            raise Conflict(
+                "The answer before is still being written.", advice="Wait for it, or stop it."
+            )
+        if not send.messages and (not past or past[-1].role != "user"):
+            raise BadRequest("There is no question to answer.", advice="Send text or parts.")
+        return (*_as_history(conversation.system_prompt, past), *send.messages)
+
+    async def _history_before(self, subject: str, message: MessageRow) -> tuple[Message, ...]:
+        conversation = await self.store.conversation(subject, message.conversation)
+        path = await self.store.path(subject, message.id)
+        return _as_history(conversation.system_prompt, path[:-1])
+
+    def _check_known(self, model: str) -> None:
+        # A missing key is told by the generation itself: the question is kept, and can be resent.
+        with contextlib.suppress(MissingKey):
+            self._models.resolve(model)
+
+    def _tell(self, subject: str, conversation: str, generation: str) -> None:
+        self.feed.tell(Change("generation", subject, conversation, generation))
+
+
+def _chain(send: Send) -> tuple[tuple[NewMessage, ...], str | None]:
+    """The new messages, each under the one before, and the id that the answer hangs under."""
+    parent = send.parent
+    chain: list[NewMessage] = []
+    for message in send.messages:
+        chain.append(NewMessage(new_id("m"), parent, message.role, message.parts))
+        parent = chain[-1].id
+    return tuple(chain), parent
+
+
+def _as_history(system_prompt: str, past: list[MessageRow]) -> tuple[Message, ...]:
+    history = [Message(row.role, row.parts) for row in past if row.parts]
+    if system_prompt.strip():
+        history.insert(0, text_message("system", system_prompt))
+    return tuple(history)
+
+
+def _opening(model: str, options: Options) -> Record:
+    return Record(RecordId(1, 0), _wall_ms(), Open(None, model, options.to_json()))
+
+
+def _text_of(row: MessageRow) -> str:
+    return "".join(part.text for part in row.parts if isinstance(part, TextPart))
+
+
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000
