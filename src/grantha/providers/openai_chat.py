@@ -18,7 +18,7 @@ from grantha.providers.base import READY, ModelCard, Readiness
 from grantha.providers.http import Exchange, Http, HttpRefusal, HttpUpstream, WholeDecoder
 from grantha.providers.listing import Listing
 from grantha.providers.site import Site
-from grantha.wire.openai_chat import ChatDecoder, DialectProfile, decode_reply
+from grantha.wire.openai_chat import DialectProfile, chat_decoder, chat_reply
 from grantha.wire.openai_chat_request import encode_request
 
 Facts = Callable[[str], Capabilities]
@@ -91,10 +91,10 @@ class OpenAIChat:
         continued = bool(call.prefix)
 
         def whole(body: bytes) -> list[Any]:
-            return decode_reply(body, profile, faults, continued=continued)
+            return chat_reply(body, profile, faults, continued=continued)
 
         decoder = (
-            ChatDecoder(profile, faults, continued=continued)
+            chat_decoder(profile, faults, continued=continued)
             if facts.stream
             else WholeDecoder(whole, faults)
         )

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from grantha.chat import FinishReason
 from grantha.errors import GranthaError
-from grantha.events import Cited, Reasoning, Text, ToolCall, UpstreamEvent
+from grantha.events import Cited, Finished, Reasoning, Text, ToolCall, UpstreamEvent
+from grantha.wire.faults import Faults, Reported, read_report
+from grantha.wire.loose import NotJson, loads
 
 
 class Decoder(Protocol):
@@ -142,6 +145,143 @@ class Batch:
             self._halves[channel] = text[-1]
             text = text[:-1]
         return whole(text) or ""
+
+
+class Frames(Protocol):
+    """Framing: bytes to payloads. A ValueError says that a bound was passed or a frame is damaged.
+    """
+
+    def feed(self, chunk: bytes) -> list[bytes]: ...
+
+    def finish(self) -> list[bytes]: ...
+
+
+class Reply:
+    """What a dialect makes of its payloads, one by one. Subclasses fill `read`.
+
+    They set `finish` at the dialect's finish reason, `done` when nothing can follow, and `failure`.
+    """
+
+    def __init__(self, faults: Faults) -> None:
+        self.faults = faults
+        self.batch = Batch()
+        self.failure: GranthaError | None = None
+        self.finish: tuple[FinishReason, str | None] | None = None
+        self.done = False
+        self.resume_token: str | None = None
+
+    def read(self, payload: bytes) -> None:
+        """Takes one payload."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Nothing more comes: what was held back is let out."""
+        self.batch.end()
+
+    def complete(self) -> bool:
+        """Whether a terminal sign was seen."""
+        return self.finish is not None
+
+    def fail(self, report: Reported) -> None:
+        """The reply reports a failure; the first one counts."""
+        if self.failure is None:
+            if report.failed_text:
+                self.batch.text(report.failed_text)
+            self.failure = self.faults.reported(report)
+
+    def unreadable(self, payload: bytes, error: NotJson) -> None:
+        """A payload that isn't of the dialect: an error of some other shape, or malformed."""
+        try:
+            report = read_report(loads(payload))
+        except NotJson:
+            report = None
+        if report is not None:
+            self.fail(report)
+        elif self.failure is None:
+            self.failure = self.faults.malformed(str(error))
+            self.failure.__cause__ = error
+
+
+class StreamDecoder:
+    """A `Decoder` made of a framing and a reply."""
+
+    def __init__(self, frames: Frames, reply: Reply) -> None:
+        self._frames = frames
+        self._reply = reply
+
+    @property
+    def failure(self) -> GranthaError | None:
+        """What the reply reported or was; events fed before it stand."""
+        return self._reply.failure
+
+    @property
+    def ending(self) -> bool:
+        """The finish reason was seen."""
+        return self._reply.finish is not None
+
+    @property
+    def done(self) -> bool:
+        """Nothing can follow."""
+        return self._reply.done
+
+    @property
+    def resume_token(self) -> str | None:
+        """Names the reply at the provider, where it can be resumed there."""
+        return self._reply.resume_token
+
+    def feed(self, chunk: bytes) -> list[UpstreamEvent]:
+        """Events completed by these bytes."""
+        reply = self._reply
+        try:
+            for payload in self._frames.feed(chunk):
+                if reply.done or reply.failure is not None:
+                    break
+                reply.read(payload)
+        except ValueError as error:
+            reply.failure = reply.failure or reply.faults.malformed(str(error))
+        return reply.batch.take()
+
+    def finish(self) -> list[UpstreamEvent]:
+        """The held back rest and `Finished`; raises the failure or `Truncated`."""
+        reply = self._reply
+        if not reply.done and reply.failure is None:
+            self._rest()
+        reply.close()
+        if reply.failure is not None:
+            raise reply.failure
+        if not reply.complete():
+            raise reply.faults.truncated()
+        reply.batch.add(Finished(*(reply.finish or ("unknown", None))))
+        return reply.batch.take()
+
+    def _rest(self) -> None:
+        try:
+            for payload in self._frames.finish():
+                # Half an object was cut off: that is truncation, not a malformed reply.
+                if payload == b"[DONE]" or _is_json(payload):
+                    self._reply.read(payload)
+        except ValueError:
+            return
+
+
+def whole_reply(reply: Reply, body: bytes) -> list[UpstreamEvent]:
+    """The events of a reply that came as one body, `Finished` last; raises a `ProviderError`."""
+    reply.read(body)
+    reply.close()
+    if reply.failure is not None:
+        raise reply.failure
+    if reply.finish is None:
+        raise reply.faults.malformed("it holds no finished answer")
+    reply.batch.add(Finished(*reply.finish))
+    return reply.batch.take()
+
+
+def _is_json(payload: bytes) -> bool:
+    try:
+        loads(payload)
+    except NotJson:
+        return False
+    return True
 
 
 def whole(text: str | None) -> str | None:

@@ -23,12 +23,11 @@ from typing import Any, Literal
 import msgspec
 
 from grantha.chat import FinishReason, Usage
-from grantha.errors import GranthaError
-from grantha.events import Accepted, Cited, Finished, UpstreamEvent, UsageSeen
-from grantha.wire.base import Batch
+from grantha.events import Accepted, Cited, UpstreamEvent, UsageSeen
+from grantha.wire.base import Reply, StreamDecoder, whole_reply
 from grantha.wire.faults import Faults, Reported, read_report
-from grantha.wire.loose import NotJson, Reader, loads
-from grantha.wire.sse import EventTooLarge, SseDecoder
+from grantha.wire.loose import NotJson, Reader
+from grantha.wire.sse import SseDecoder
 from grantha.wire.think import ThinkSplitter
 from grantha.wire.tool_calls import ToolCalls
 
@@ -154,16 +153,13 @@ FINISH_REASONS: dict[str, FinishReason] = {
 _FAILED = {"error", "insufficient_system_resource", "network_error"}
 
 
-class _Reply:
-    """What the streaming and the whole-reply decoder share: one chunk to events in a batch."""
+class _ChatReply(Reply):
+    """Chunks, or the one object of a whole reply."""
 
-    def __init__(self, profile: DialectProfile, faults: Faults, *, continued: bool = False) -> None:
+    def __init__(self, profile: DialectProfile, faults: Faults, *, continued: bool) -> None:
+        super().__init__(faults)
         self._profile = profile
-        self._faults = faults
         self._reader = Reader(_Chunk)
-        self.batch = Batch()
-        self.failure: GranthaError | None = None
-        self.finish: tuple[FinishReason, str] | None = None
         self._accepted = False
         self._calls = ToolCalls()
         # A continued answer can't open with a thought: the tag would be the answer's own.
@@ -172,11 +168,22 @@ class _Reply:
         self._cited: set[str] = set()
         self._refused = False
 
+    def complete(self) -> bool:
+        """By the host's own terminal sign."""
+        if self._profile.terminal == "done":
+            return self.done
+        return self.finish is not None or (self._profile.terminal == "either" and self.done)
+
     def read(self, payload: bytes) -> None:
+        """One chunk, or `[DONE]`."""
+        if payload == b"[DONE]":
+            self.done = True
+            return
         try:
             chunk = self._reader.read(payload)
         except NotJson as error:
-            self._unreadable(payload, error)
+            if payload.strip():
+                self.unreadable(payload, error)
             return
         self.batch.torn = self._reader.torn
         if not self._accepted and (chunk.id or chunk.model) and chunk.error is None:
@@ -328,7 +335,7 @@ class _Reply:
     def _finished(self, choice: _Choice, reason: str) -> None:
         if reason in _FAILED:
             if choice.error is None:
-                self._fail(Reported(reason))
+                self.fail(Reported(reason))
             return
         mapped = FINISH_REASONS.get(reason, "unknown")
         if self._refused and mapped == "stop":
@@ -336,101 +343,24 @@ class _Reply:
         self.finish = (mapped, choice.native_finish_reason or reason)
 
     def _fail_with(self, body: Any) -> None:
-        self._fail(read_report(body) or Reported())
-
-    def _fail(self, report: Reported) -> None:
-        if self.failure is None:
-            if report.failed_text:
-                self.batch.text(report.failed_text)
-            self.failure = self._faults.reported(report)
-
-    def _unreadable(self, payload: bytes, error: NotJson) -> None:
-        try:
-            report = read_report(loads(payload))
-        except NotJson:
-            report = None
-        if report is not None:
-            self._fail(report)
-        elif self.failure is None:
-            self.failure = self._faults.malformed(str(error))
-            self.failure.__cause__ = error
+        self.fail(read_report(body) or Reported())
 
 
-class ChatDecoder:
-    """The streamed reply. See `grantha.wire.base.Decoder`."""
-
-    resume_token: str | None = None
-
-    def __init__(self, profile: DialectProfile, faults: Faults, *, continued: bool = False) -> None:
-        self._profile = profile
-        self._faults = faults
-        self._reply = _Reply(profile, faults, continued=continued)
-        self._sse = SseDecoder()
-        self.done = False
-
-    @property
-    def failure(self) -> GranthaError | None:
-        """What the reply reported or was; events fed before it stand."""
-        return self._reply.failure
-
-    @property
-    def ending(self) -> bool:
-        """The finish reason was seen."""
-        return self._reply.finish is not None
-
-    def feed(self, chunk: bytes) -> list[UpstreamEvent]:
-        """Events completed by these bytes."""
-        try:
-            self._take(self._sse.feed(chunk))
-        except EventTooLarge as error:
-            self._reply.failure = self._faults.malformed(str(error))
-        return self._reply.batch.take()
-
-    def finish(self) -> list[UpstreamEvent]:
-        """The held back rest and `Finished`; raises the failure or `Truncated`."""
-        reply = self._reply
-        if not self.done and reply.failure is None:
-            for payload in self._sse.finish():
-                if _whole(payload):
-                    self._take([payload])
-        reply.close()
-        if reply.failure is not None:
-            raise reply.failure
-        terminal = self._profile.terminal
-        sign = self.done if terminal == "done" else reply.finish is not None
-        if not (sign or (terminal == "either" and self.done)):
-            raise self._faults.truncated()
-        reason, native = reply.finish or ("unknown", None)
-        reply.batch.add(Finished(reason, native))
-        return reply.batch.take()
-
-    def _take(self, payloads: list[bytes]) -> None:
-        reply = self._reply
-        for payload in payloads:
-            if self.done or reply.failure is not None:
-                return
-            if payload == b"[DONE]":
-                self.done = True
-            elif payload.strip():
-                reply.read(payload)
+def chat_decoder(
+    profile: DialectProfile, faults: Faults, *, continued: bool = False
+) -> StreamDecoder:
+    """Reads a streamed reply. `continued`: it goes on from a prefix."""
+    return StreamDecoder(SseDecoder(), _ChatReply(profile, faults, continued=continued))
 
 
-def decode_reply(
+def chat_reply(
     body: bytes, profile: DialectProfile, faults: Faults, *, continued: bool = False
 ) -> list[UpstreamEvent]:
     """A non-streaming reply as the events a streamed one would have given, `Finished` last.
 
-    Raises a `ProviderError` when the body is an error, no JSON, or has no choice.
+    Raises a `ProviderError` when the body is an error, no JSON, or has no finished choice.
     """
-    reply = _Reply(profile, faults, continued=continued)
-    reply.read(body)
-    reply.close()
-    if reply.failure is not None:
-        raise reply.failure
-    if reply.finish is None:
-        raise faults.malformed("it has no choice with a finish reason")
-    reply.batch.add(Finished(*reply.finish))
-    return reply.batch.take()
+    return whole_reply(_ChatReply(profile, faults, continued=continued), body)
 
 
 def _usage(seen: _Usage) -> Usage:
@@ -464,14 +394,3 @@ def _extend_detail(last: dict[str, Any], detail: dict[str, Any]) -> None:
             last[key] = (last.get(key) or "") + value
         elif value is not None:
             last[key] = value
-
-
-def _whole(payload: bytes) -> bool:
-    """Whether an event that lacks its blank line was complete; half a JSON object was cut off."""
-    if payload == b"[DONE]":
-        return True
-    try:
-        loads(payload)
-    except NotJson:
-        return False
-    return True
