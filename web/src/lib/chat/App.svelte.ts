@@ -1,0 +1,199 @@
+// The composition root of the page: makes the API, the socket, the ladder and the states, and wires them.
+// Nothing else reaches for a global. One instance a tab, given to components through context.
+import { getContext, setContext, untrack } from 'svelte';
+import { Api, Problem } from '#lib/wire/api.ts';
+import { Attachment, rememberedIn, type Ladder } from '#lib/wire/attach.ts';
+import { Live, liveSocket, type Change } from '#lib/wire/live.ts';
+import { pollReader } from '#lib/wire/poll.ts';
+import { sharedSlots } from '#lib/wire/slots.ts';
+import { sseReader } from '#lib/wire/sse.ts';
+import { Language } from '#lib/strings/Language.svelte.ts';
+import type { Reading } from './Answer.svelte.ts';
+import { Chat } from './Chat.svelte.ts';
+import { Conversations } from './Conversations.svelte.ts';
+import { Models } from './Models.svelte.ts';
+import { Prefs } from './Prefs.svelte.ts';
+
+const KEPT_CHATS = 6;
+const TICK_MS = 500;
+
+export class App {
+  readonly api: Api;
+  readonly live: Live;
+  readonly conversations: Conversations;
+  readonly models: Models;
+  readonly prefs: Prefs;
+  readonly language: Language;
+  /** The server wants its access token. */
+  locked = $state(false);
+  online = $state(true);
+  now = $state(Date.now());
+  /** What lies over the page: one at a time. */
+  overlay = $state<'palette' | 'keys' | 'options' | null>(null);
+  drawer = $state(false);
+  inspected = $state<string | null>(null);
+  current = $state.raw<Chat | null>(null);
+  /** A short word that fades by itself: copied, imported, why something could not be done. */
+  said = $state('');
+  /** What keys and the palette can do now; offered by the screens that are open. */
+  actions = $state.raw<Record<string, () => unknown>>({});
+  readonly #chats = new Map<string, Chat>();
+  readonly #ladder: Ladder;
+  readonly #reading: Reading;
+  #tick: ReturnType<typeof setInterval> | undefined;
+  #quiet: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(storage: Storage = localStorage) {
+    const fetcher: typeof fetch = (input, init) => fetch(input, init);
+    this.api = new Api(fetcher);
+    this.live = new Live(liveSocket);
+    this.conversations = new Conversations(this.api);
+    this.models = new Models(this.api);
+    this.prefs = new Prefs(storage);
+    this.language = new Language(this.prefs.language ?? navigator.language);
+    this.#ladder = {
+      readers: {
+        sse: sseReader(fetcher, sharedSlots()),
+        websocket: this.live.reader(),
+        poll: pollReader(fetcher)
+      },
+      memory: rememberedIn(storage)
+    };
+    this.#reading = {
+      attach: (generation, handlers) => new Attachment(this.#ladder, generation, null, handlers),
+      generation: (id) => this.api.generation(id)
+    };
+    this.api.onUnauthorized = () => (this.locked = true);
+    this.live.onChange = (change) => this.#changed(change);
+    this.live.onMissed = () => this.#catchUp();
+    this.live.onState = (open) => (this.online = open);
+  }
+
+  /** Reads what every screen needs and listens for changes; returns what undoes it. */
+  start(): () => void {
+    const wake = (): void => {
+      if (document.visibilityState !== 'visible') return;
+      this.live.wake();
+      for (const chat of this.#chats.values()) chat.wake();
+    };
+    document.addEventListener('visibilitychange', wake);
+    window.addEventListener('pageshow', wake);
+    window.addEventListener('online', wake);
+    this.#tick = setInterval(() => (this.now = Date.now()), TICK_MS);
+    void this.open();
+    return () => {
+      document.removeEventListener('visibilitychange', wake);
+      window.removeEventListener('pageshow', wake);
+      window.removeEventListener('online', wake);
+      clearInterval(this.#tick);
+      this.live.stop();
+    };
+  }
+
+  async open(): Promise<void> {
+    const first = await Promise.allSettled([this.conversations.load(), this.models.load()]);
+    const refused = first.some((r) => r.status === 'rejected' && (r.reason as Problem).status === 401);
+    this.locked = refused;
+    if (!refused) this.live.start();
+  }
+
+  async unlock(token: string): Promise<void> {
+    await this.api.login(token);
+    this.locked = false;
+    await this.open();
+    await this.current?.load();
+  }
+
+  /** The state of a conversation; the last few stay in memory with their answers. */
+  chat(id: string): Chat {
+    let chat = this.#chats.get(id);
+    if (!chat) {
+      chat = new Chat(id, this.api, this.#reading);
+      this.#chats.set(id, chat);
+      void chat.load();
+    }
+    this.#forgetOld(id);
+    return chat;
+  }
+
+  /** Makes a conversation at the server for the first question. */
+  async begin(body: Parameters<Api['create']>[0]): Promise<Chat> {
+    const conversation = await this.api.create(body);
+    const chat = new Chat(conversation.id, this.api, this.#reading);
+    chat.take(conversation);
+    this.#chats.set(conversation.id, chat);
+    this.conversations.put(conversation);
+    return chat;
+  }
+
+  /** Adds actions for as long as a screen is open; the returned function takes them back. */
+  offer(actions: Record<string, () => unknown>): () => void {
+    untrack(() => (this.actions = { ...this.actions, ...actions }));
+    return () => {
+      const rest = Object.entries(untrack(() => this.actions)).filter(([name, act]) => actions[name] !== act);
+      this.actions = Object.fromEntries(rest);
+    };
+  }
+
+  /** False when nothing on screen offers the action. */
+  run(action: string): boolean {
+    const act = this.actions[action];
+    act?.();
+    return act !== undefined;
+  }
+
+  say(text: string): void {
+    this.said = text;
+    clearTimeout(this.#quiet);
+    this.#quiet = setTimeout(() => (this.said = ''), 4000);
+  }
+
+  /** Runs something a person asked for; what the server refuses is said, not thrown. */
+  async attempt(job: () => Promise<unknown>): Promise<boolean> {
+    try {
+      await job();
+      return true;
+    } catch (problem) {
+      const words = problem instanceof Problem ? [problem.message, problem.advice] : [String(problem)];
+      this.say(words.filter(Boolean).join(' '));
+      return false;
+    }
+  }
+
+  #changed(change: Change): void {
+    this.conversations.take(change);
+    if (change.change === 'models') void this.models.load().catch(() => undefined);
+    if (change.row && change.conversation) {
+      const chat = this.#chats.get(change.conversation);
+      if (chat) chat.title = change.row.title;
+    }
+    if (change.conversation && change.change !== 'conversation-deleted') {
+      this.#chats.get(change.conversation)?.refresh();
+    }
+  }
+
+  #catchUp(): void {
+    void this.conversations.load().catch(() => undefined);
+    void this.models.load().catch(() => undefined);
+    this.current?.refresh();
+  }
+
+  #forgetOld(keep: string): void {
+    for (const [id, chat] of this.#chats) {
+      if (this.#chats.size <= KEPT_CHATS) return;
+      if (id === keep || chat === this.current || chat.running.length > 0) continue;
+      chat.close();
+      this.#chats.delete(id);
+    }
+  }
+}
+
+const KEY = Symbol('app');
+
+export function provideApp(app: App): App {
+  return setContext(KEY, app);
+}
+
+export function useApp(): App {
+  return getContext<App>(KEY);
+}

@@ -1,0 +1,245 @@
+// The state of one conversation on screen: its tree, the answers in it, what is sent, queued, branched, steered.
+// Talks to the server through the API it is given; components read it and call back.
+import type { Api, Problem } from '#lib/wire/api.ts';
+import type {
+  Conversation,
+  Generation,
+  Message,
+  Options,
+  Part,
+  PatchReply,
+  StartBody
+} from '#lib/wire/types.ts';
+import { Answer, type Reading } from './Answer.svelte.ts';
+import { newKey, sendOnce } from './outbox.ts';
+import { tipBelow, turnsOf, type Turn } from './tree.ts';
+
+/** A send on its way, or one that did not go through. Its key is kept: trying again cannot send twice. */
+export interface Outgoing {
+  body: StartBody;
+  key: string;
+  problem: Problem | null;
+}
+
+export interface Queued {
+  parts: Part[];
+}
+
+export class Chat {
+  readonly id: string;
+  title = $state('');
+  systemPrompt = $state('');
+  options = $state.raw<Options>({});
+  /** The models that answer next: one, or several side by side. Empty: the server's default. */
+  models = $state.raw<string[]>([]);
+  messages = $state.raw<Message[]>([]);
+  leaf = $state<string | null>(null);
+  loaded = $state(false);
+  missing = $state(false);
+  problem = $state.raw<Problem | null>(null);
+  sending = $state(false);
+  outgoing = $state.raw<Outgoing | null>(null);
+  queued = $state.raw<Queued | null>(null);
+  /** Bumped whenever answers come or go; the map itself is no state. */
+  #version = $state(0);
+  readonly #answers = new Map<string, Answer>();
+  readonly #api: Api;
+  readonly #reading: Reading;
+  #refreshing: ReturnType<typeof setTimeout> | undefined;
+
+  readonly turns: Turn[] = $derived(turnsOf(this.messages, this.leaf));
+  readonly running: Answer[] = $derived.by(() => {
+    void this.#version;
+    return this.turns
+      .flatMap((turn) => turn.answers.map((message) => this.#answers.get(message.id)))
+      .filter((answer) => answer !== undefined && answer.running) as Answer[];
+  });
+
+  constructor(id: string, api: Api, reading: Reading) {
+    this.id = id;
+    this.#api = api;
+    this.#reading = reading;
+  }
+
+  answer(message: string): Answer | undefined {
+    void this.#version;
+    return this.#answers.get(message);
+  }
+
+  /** The last answer on screen, for the keys that act on it. */
+  get lastAnswer(): Answer | undefined {
+    const message = this.turns.at(-1)?.answers[0];
+    return message ? this.answer(message.id) : undefined;
+  }
+
+  async load(): Promise<void> {
+    try {
+      this.take(await this.#api.conversation(this.id));
+      this.problem = null;
+    } catch (problem) {
+      this.missing = (problem as Problem).status === 404;
+      this.problem = problem as Problem;
+    }
+  }
+
+  /** Another tab or device changed something: reads again, once for many changes. */
+  refresh(): void {
+    clearTimeout(this.#refreshing);
+    this.#refreshing = setTimeout(() => void this.load(), 120);
+  }
+
+  /** Takes the server's whole view. Answers that are being read go on being read. */
+  take(conversation: Conversation): void {
+    this.title = conversation.title;
+    this.systemPrompt = conversation.system_prompt;
+    this.options = conversation.options;
+    if (this.models.length < 2) this.models = conversation.model ? [conversation.model] : this.models;
+    this.messages = conversation.messages;
+    this.leaf = conversation.leaf ?? conversation.messages.at(-1)?.id ?? null;
+    for (const message of conversation.messages) this.#adopt(message);
+    this.#version++;
+    this.loaded = true;
+  }
+
+  /** Sends a question, or keeps it until the running answer ends. */
+  async send(parts: Part[]): Promise<void> {
+    if (this.running.length > 0) {
+      this.queued = { parts };
+      return;
+    }
+    await this.#start({ parts, ...this.#asked() });
+  }
+
+  /** The same question again, or with another model. */
+  async regenerate(question: string, model?: string): Promise<void> {
+    await this.#start({ parent: question, ...this.#asked(), ...(model ? { model } : {}) });
+  }
+
+  /** A new version of a question, beside the old one. */
+  async edit(question: Message, parts: Part[]): Promise<void> {
+    await this.#start({ parent: question.parent, parts, ...this.#asked() });
+  }
+
+  async continue(answer: Answer, model?: string): Promise<void> {
+    if (!answer.generation || this.sending) return;
+    const { generation } = answer;
+    const key = newKey();
+    await this.#sending({ body: {}, key, problem: null }, async () => {
+      this.#begun(await this.#api.continue(generation, model ? { model } : {}, key));
+    });
+  }
+
+  /** Sends what did not go through with its old key; another model is another send. */
+  async retry(model?: string): Promise<void> {
+    const { outgoing } = this;
+    if (!outgoing) return;
+    if (model) await this.#start({ ...outgoing.body, model });
+    else await this.#start(outgoing.body, outgoing.key);
+  }
+
+  async stop(answer?: Answer): Promise<void> {
+    const running = answer ? [answer] : this.running;
+    await Promise.all(running.map((one) => one.generation && this.#api.stop(one.generation)));
+  }
+
+  /** Acts from the next piece of text. The reply says whether, how, or why not. */
+  async steer(answer: Answer, change: Options & { model?: string }): Promise<PatchReply | Problem> {
+    if (!answer.generation) return { applied: false, model: answer.model, options: answer.options };
+    const reply = await this.#api
+      .steer(answer.generation, change)
+      .catch((problem: unknown) => problem as Problem);
+    if ('applied' in reply && reply.applied) answer.options = { ...answer.options, ...change };
+    return reply;
+  }
+
+  /** Shows another version of a question or an answer, at its newest tip. */
+  async choose(message: string): Promise<void> {
+    this.leaf = tipBelow(this.messages, message);
+    await this.#api.change(this.id, { leaf: this.leaf });
+  }
+
+  async change(body: {
+    title?: string;
+    system_prompt?: string;
+    options?: Options;
+    model?: string;
+  }): Promise<void> {
+    this.take(await this.#api.change(this.id, body));
+  }
+
+  unqueue(): Queued | null {
+    const queued = this.queued;
+    this.queued = null;
+    return queued;
+  }
+
+  wake(): void {
+    for (const answer of this.#answers.values()) answer.wake();
+  }
+
+  close(): void {
+    clearTimeout(this.#refreshing);
+    for (const answer of this.#answers.values()) answer.detach();
+  }
+
+  #asked(): Pick<StartBody, 'model' | 'models' | 'options'> {
+    const [model] = this.models;
+    const options = Object.keys(this.options).length > 0 ? { options: this.options } : {};
+    if (this.models.length > 1) return { models: this.models, ...options };
+    return model ? { model, ...options } : options;
+  }
+
+  async #start(body: StartBody, key: string = newKey()): Promise<void> {
+    await this.#sending({ body, key, problem: null }, async () => {
+      const begun = await this.#api.start(this.id, body, key);
+      const generations = 'generations' in begun ? begun.generations : [begun];
+      for (const generation of generations) this.#begun(generation);
+    });
+  }
+
+  async #sending(outgoing: Outgoing, send: (key: string) => Promise<void>): Promise<void> {
+    if (this.sending) return;
+    this.sending = true;
+    this.outgoing = outgoing;
+    try {
+      await sendOnce(send, outgoing.key);
+      await this.load();
+      this.outgoing = null;
+    } catch (problem) {
+      this.outgoing = { ...outgoing, problem: problem as Problem };
+    } finally {
+      this.sending = false;
+    }
+  }
+
+  /** Starts reading at once, before the tree has been read again. */
+  #begun(generation: Generation): void {
+    this.#adopt({
+      id: generation.message,
+      parent: generation.parent,
+      role: 'assistant',
+      parts: generation.parts ?? [],
+      created_at: generation.created_at,
+      model: generation.model,
+      generation: generation.id,
+      status: generation.status,
+      end: generation.end ?? null
+    });
+    this.#version++;
+  }
+
+  #adopt(message: Message): void {
+    if (message.role !== 'assistant') return;
+    const known = this.#answers.get(message.id);
+    if (known) known.adopt(message);
+    else this.#answers.set(message.id, new Answer(this.#reading, message, () => this.#ended()));
+  }
+
+  #ended(): void {
+    this.#version++;
+    const queued = this.queued;
+    if (!queued || this.running.length > 0) return;
+    this.queued = null;
+    void this.send(queued.parts);
+  }
+}

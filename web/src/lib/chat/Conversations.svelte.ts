@@ -1,0 +1,134 @@
+// The list in the sidebar: pages of rows from the server, kept true by the changes it sends.
+// Deleting is soft at the server, so undo is a call and not a delay.
+import type { Api } from '#lib/wire/api.ts';
+import type { Change } from '#lib/wire/live.ts';
+import type { ConversationRow } from '#lib/wire/types.ts';
+
+const PAGE = 100;
+const UNDO_MS = 10_000;
+
+export class Conversations {
+  rows = $state.raw<ConversationRow[]>([]);
+  loaded = $state(false);
+  query = $state('');
+  found = $state.raw<ConversationRow[] | null>(null);
+  deleted = $state.raw<{ id: string; title: string } | null>(null);
+  more = $state(true);
+  readonly #api: Api;
+  #cursor: string | null = null;
+  #loading: Promise<void> | null = null;
+  #undo: ReturnType<typeof setTimeout> | undefined;
+  #search: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(api: Api) {
+    this.#api = api;
+  }
+
+  row(id: string): ConversationRow | undefined {
+    return this.rows.find((row) => row.id === id);
+  }
+
+  /** From the top: at the start, and after changes may have been missed. */
+  async load(): Promise<void> {
+    const page = await this.#api.conversations({ limit: PAGE });
+    const seen = new Set(page.items.map((row) => row.id));
+    // Pages further down stay; whatever moved up from them is now at its new place.
+    this.rows = ordered([
+      ...page.items,
+      ...(this.#cursor ? this.rows.filter((row) => !seen.has(row.id)) : [])
+    ]);
+    if (!this.loaded) this.#cursor = page.next_cursor;
+    this.more = this.#cursor !== null;
+    this.loaded = true;
+  }
+
+  /** The next page, when the list is scrolled towards its end. */
+  loadMore(): Promise<void> {
+    if (!this.#cursor) return Promise.resolve();
+    this.#loading ??= this.#nextPage(this.#cursor).finally(() => (this.#loading = null));
+    return this.#loading;
+  }
+
+  search(query: string): void {
+    this.query = query;
+    clearTimeout(this.#search);
+    if (!query.trim()) {
+      this.found = null;
+      return;
+    }
+    this.#search = setTimeout(() => void this.#find(query), 150);
+  }
+
+  async rename(id: string, title: string): Promise<void> {
+    this.#put(await this.#api.change(id, { title }));
+  }
+
+  async pin(id: string, pinned: boolean): Promise<void> {
+    this.#put(await this.#api.change(id, { pinned }));
+  }
+
+  async remove(id: string): Promise<void> {
+    const title = this.row(id)?.title ?? '';
+    await this.#api.remove(id);
+    this.#drop(id);
+    this.deleted = { id, title };
+    clearTimeout(this.#undo);
+    this.#undo = setTimeout(() => (this.deleted = null), UNDO_MS);
+  }
+
+  async undo(): Promise<void> {
+    if (!this.deleted) return;
+    const { id } = this.deleted;
+    this.deleted = null;
+    this.#put(await this.#api.restore(id));
+  }
+
+  take(change: Change): void {
+    if (change.change === 'conversation-deleted' && change.conversation) this.#drop(change.conversation);
+    else if (change.row && change.row.origin === 'page') this.#put(change.row);
+  }
+
+  put(row: ConversationRow): void {
+    this.#put(row);
+  }
+
+  #put(row: ConversationRow): void {
+    const { id, title, pinned, origin, created_at, updated_at, status, generation } = row;
+    const clean = { id, title, pinned, origin, created_at, updated_at, status, generation };
+    this.rows = ordered([clean, ...this.rows.filter((other) => other.id !== id)]);
+    if (this.found)
+      this.found = this.found.map((other) => (other.id === id ? { ...other, ...clean } : other));
+  }
+
+  #drop(id: string): void {
+    this.rows = this.rows.filter((row) => row.id !== id);
+    if (this.found) this.found = this.found.filter((row) => row.id !== id);
+  }
+
+  async #nextPage(cursor: string): Promise<void> {
+    const page = await this.#api.conversations({ cursor, limit: PAGE });
+    const seen = new Set(this.rows.map((row) => row.id));
+    this.rows = ordered([...this.rows, ...page.items.filter((row) => !seen.has(row.id))]);
+    this.#cursor = page.next_cursor;
+    this.more = page.next_cursor !== null;
+  }
+
+  async #find(query: string): Promise<void> {
+    const page = await this.#api.conversations({ q: query, limit: PAGE }).catch(() => null);
+    if (page && this.query === query) this.found = page.items;
+  }
+}
+
+function ordered(rows: ConversationRow[]): ConversationRow[] {
+  return rows.sort((a, b) =>
+    a.pinned === b.pinned
+      ? a.updated_at < b.updated_at
+        ? 1
+        : a.updated_at > b.updated_at
+          ? -1
+          : 0
+      : a.pinned
+        ? -1
+        : 1
+  );
+}

@@ -1,0 +1,38 @@
+// The models and providers that the server offers, and why some cannot be used now.
+import type { Api } from '#lib/wire/api.ts';
+import type { Model, Provider } from '#lib/wire/types.ts';
+
+const LOADING_MS = 1500;
+
+export class Models {
+  items = $state.raw<Model[]>([]);
+  providers = $state.raw<Provider[]>([]);
+  default = $state<string | null>(null);
+  loaded = $state(false);
+  readonly #api: Api;
+  #again: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(api: Api) {
+    this.#api = api;
+  }
+
+  find(id: string | null | undefined): Model | undefined {
+    return this.items.find((model) => model.id === id);
+  }
+
+  usable(model: Model): boolean {
+    return model.readiness.state === 'ready' || model.readiness.state === 'loading';
+  }
+
+  /** Reads both lists; asks again while something is still loading. */
+  async load(): Promise<void> {
+    const [models, providers] = await Promise.all([this.#api.models(), this.#api.providers()]);
+    this.items = models.items;
+    this.default = models.default;
+    this.providers = providers.items;
+    this.loaded = true;
+    clearTimeout(this.#again);
+    const loading = models.items.some((model) => model.readiness.state === 'loading');
+    if (loading) this.#again = setTimeout(() => void this.load().catch(() => undefined), LOADING_MS);
+  }
+}

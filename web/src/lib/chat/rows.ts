@@ -1,0 +1,53 @@
+// Lays the conversations out as lines of known height under headings by day, and finds those near the view.
+import type { ConversationRow } from '#lib/wire/types.ts';
+
+export type Heading =
+  'pinned' | 'today' | 'yesterday' | 'earlierThisWeek' | 'earlierThisMonth' | 'conversations';
+export type Line =
+  | { key: string; heading: Heading; row: null; units: number }
+  | { key: string; heading: null; row: ConversationRow; units: number };
+
+const OVER = 8;
+
+/** Rows under headings; search results stand without headings, two lines each. `today` is a date string. */
+export function grouped(rows: readonly ConversationRow[], found: boolean, today: string): Line[] {
+  if (found) return rows.map((row) => ({ key: row.id, heading: null, row, units: 2.25 }));
+  const lines: Line[] = [];
+  let last: Heading | null = null;
+  for (const row of rows) {
+    const heading = headingOf(row, Date.parse(today));
+    // The clock of another machine may put a row back under a heading that has passed: it stays where it sorts.
+    if (heading !== last) lines.push({ key: `${heading}:${row.id}`, heading, row: null, units: 1.25 });
+    last = heading;
+    lines.push({ key: row.id, heading: null, row, units: 1 });
+  }
+  return lines;
+}
+
+/** The lines within and near the view, with their places in px. */
+export function within(
+  lines: readonly Line[],
+  unit: number,
+  top: number,
+  height: number
+): { total: number; lines: (Line & { top: number })[] } {
+  const shown: (Line & { top: number })[] = [];
+  let at = 0;
+  for (const line of lines) {
+    const size = line.units * unit;
+    if (at + size > top - OVER * unit && at < top + height + OVER * unit) shown.push({ ...line, top: at });
+    at += size;
+  }
+  return { total: at, lines: shown };
+}
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+function headingOf(row: ConversationRow, midnight: number): Heading {
+  if (row.pinned) return 'pinned';
+  const at = Date.parse(row.updated_at);
+  if (at >= midnight) return 'today';
+  if (at >= midnight - DAY_MS) return 'yesterday';
+  if (at >= midnight - 7 * DAY_MS) return 'earlierThisWeek';
+  return at >= midnight - 31 * DAY_MS ? 'earlierThisMonth' : 'conversations';
+}

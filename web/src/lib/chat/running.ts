@@ -1,0 +1,86 @@
+// The state line of a running answer, in words: what is going on and, when nothing is, who is silent.
+import type { Strings } from '#lib/strings/en.ts';
+import type { Answer, ShownStatus } from './Answer.svelte.ts';
+import { number, seconds } from './facts.ts';
+
+export interface Fact {
+  key: string;
+  text: string;
+  /** Left out where there is little room. */
+  wide?: boolean;
+}
+
+export function stateWords(
+  answer: Answer,
+  status: ShownStatus,
+  now: number,
+  t: Strings,
+  locale: string
+): string {
+  if (answer.back) return t.back;
+  if (status === 'stalled') {
+    const network = answer.cutOff(now);
+    const since = network ? answer.link?.lastByte || answer.awaySince : answer.lastRecord;
+    const time = wholeSeconds(now - (since || now), locale);
+    return network ? t.noWordFromServer(time) : noticeWords(answer, t, locale) || t.modelSilent(time);
+  }
+  const notice = noticeWords(answer, t, locale);
+  if (notice) return notice;
+  if (status === 'writing') return t.writing;
+  return answer.parts.some((part) => part.kind === 'reasoning' && part.text) ? t.reasoning : t.waiting;
+}
+
+export function runningFacts(
+  answer: Answer,
+  status: ShownStatus,
+  now: number,
+  t: Strings,
+  locale: string
+): Fact[] {
+  if (status === 'stalled' && answer.cutOff(now)) {
+    return [
+      { key: 'goes-on', text: t.answerGoesOn, wide: true },
+      { key: 'trying', text: t.tryingAgain, wide: true }
+    ];
+  }
+  if (status === 'stalled') return [{ key: 'kept', text: t.allTextKept, wide: true }];
+  const facts: Fact[] = [{ key: 'elapsed', text: seconds(answer.elapsed(now), locale) }];
+  if (status === 'writing') {
+    if (answer.speed !== null)
+      facts.push({ key: 'speed', text: t.tokensPerSecond(number(answer.speed, locale)) });
+    if (answer.pieces > 0)
+      facts.push({ key: 'tokens', text: t.tokens(number(answer.pieces, locale)), wide: true });
+  }
+  if (answer.link?.left) {
+    const over = answer.link.transport === 'poll' ? t.overPoll : t.overWebSocket;
+    if (answer.link.transport !== 'sse') facts.push({ key: 'over', text: over, wide: true });
+  }
+  return facts;
+}
+
+/** What the server said last that is not part of the answer, in our words. */
+function noticeWords(answer: Answer, t: Strings, locale: string): string {
+  const notice = answer.notice;
+  if (!notice) return '';
+  switch (notice.code) {
+    case 'accepted':
+    case 'prompt-progress':
+      return '';
+    case 'loading':
+      return t.loadingModel;
+    case 'storage-waiting':
+      return t.diskFull;
+    case 'waiting': {
+      const wait = notice.details['seconds'] ?? notice.details['retry_after'];
+      return typeof wait === 'number' ? t.retryWait(wholeSeconds(wait * 1000, locale)) : notice.message;
+    }
+    case 'retrying':
+      return t.retrying;
+    default:
+      return notice.message;
+  }
+}
+
+function wholeSeconds(ms: number, locale: string): string {
+  return `${number(Math.max(0, Math.round(ms / 1000)), locale)} s`;
+}

@@ -1,0 +1,28 @@
+// Cuts growing text into whole sentences for speech; the signs of Markdown are left out.
+const END = /[.!?…。！？:;]["”’)\]]*\s|\n\n/g;
+
+export class Sentences {
+  #from: number;
+
+  constructor(from = 0) {
+    this.#from = from;
+  }
+
+  /** The sentences completed since the last call; with `all`, the unfinished rest as well. */
+  take(text: string, all = false): string {
+    const fresh = text.slice(this.#from);
+    let cut = all ? fresh.length : 0;
+    if (!all) for (const match of fresh.matchAll(END)) cut = match.index + match[0].length;
+    this.#from += cut;
+    return plain(fresh.slice(0, cut));
+  }
+}
+
+function plain(text: string): string {
+  return text
+    .replace(/```[\s\S]*?(?:```|$)/g, ' ')
+    .replace(/[*_`#>|~]+/g, '')
+    .replace(/\[([^\]]*)\]\([^)]*\)/g, '$1')
+    .replace(/\s+/g, ' ')
+    .trim();
+}

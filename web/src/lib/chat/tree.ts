@@ -1,0 +1,78 @@
+// A conversation is a tree of messages; what is on screen is one path through it. Pure functions over raw values.
+import type { Message } from '#lib/wire/types.ts';
+
+/** A question and the answers shown under it: one, or several side by side. */
+export interface Turn {
+  key: string;
+  question: Message | null;
+  /** All versions of the question, oldest first, this one among them. */
+  questions: Message[];
+  answers: Message[];
+  /** All answers ever given to this question, oldest first. */
+  versions: Message[];
+}
+
+/** Answers that were asked for at once differ in model and by less than this in time. */
+const TOGETHER_MS = 2000;
+
+export function childrenOf(messages: readonly Message[]): Map<string | null, Message[]> {
+  const children = new Map<string | null, Message[]>();
+  for (const message of messages) {
+    const siblings = children.get(message.parent);
+    if (siblings) siblings.push(message);
+    else children.set(message.parent, [message]);
+  }
+  return children;
+}
+
+/** From the first message to `leaf`; empty when the leaf is unknown. */
+export function pathTo(messages: readonly Message[], leaf: string | null): Message[] {
+  const byId = new Map(messages.map((message) => [message.id, message]));
+  const path: Message[] = [];
+  let at = leaf === null ? undefined : byId.get(leaf);
+  while (at) {
+    path.push(at);
+    byId.delete(at.id); // a loop in the parents would never end
+    at = at.parent === null ? undefined : byId.get(at.parent);
+  }
+  return path.reverse();
+}
+
+/** Where a person lands who chooses `id`: the newest child, and its newest child, down to the tip. */
+export function tipBelow(messages: readonly Message[], id: string): string {
+  const children = childrenOf(messages);
+  let tip = id;
+  for (let n = 0; n < messages.length; n++) {
+    const next = children.get(tip)?.at(-1);
+    if (!next) break;
+    tip = next.id;
+  }
+  return tip;
+}
+
+/** The path as turns. Answers asked for together stand side by side until one of them is gone on with. */
+export function turnsOf(messages: readonly Message[], leaf: string | null): Turn[] {
+  const children = childrenOf(messages);
+  const turns: Turn[] = [];
+  for (const message of pathTo(messages, leaf)) {
+    const last = turns.at(-1);
+    if (message.role === 'user') {
+      const questions = (children.get(message.parent) ?? []).filter((m) => m.role === 'user');
+      turns.push({ key: message.id, question: message, questions, answers: [], versions: [] });
+    } else if (message.role === 'assistant') {
+      const versions = (children.get(message.parent) ?? []).filter((m) => m.role === 'assistant');
+      if (last && last.answers.length === 0) Object.assign(last, { answers: [message], versions });
+      else turns.push({ key: message.id, question: null, questions: [], answers: [message], versions });
+    }
+  }
+  const tip = turns.at(-1);
+  if (tip?.answers[0] && tip.answers[0].id === leaf) tip.answers = besides(tip.answers[0], tip.versions);
+  return turns;
+}
+
+function besides(answer: Message, versions: Message[]): Message[] {
+  const at = Date.parse(answer.created_at);
+  const together = versions.filter((m) => Math.abs(Date.parse(m.created_at) - at) < TOGETHER_MS);
+  const models = new Set(together.map((m) => m.model));
+  return models.size === together.length && together.length > 1 ? together : [answer];
+}

@@ -1,0 +1,183 @@
+// Calls of the native API over fetch. Turns problem+json into `Problem`; decides nothing about what to show.
+// A start or continue carries an Idempotency-Key, so that trying again can never send twice.
+import type {
+  CheckReply,
+  Conversation,
+  ConversationRow,
+  Generation,
+  Model,
+  Options,
+  PatchReply,
+  Provider,
+  ServerState,
+  StartBody,
+  StopReply,
+  Summary,
+  Trace
+} from './types.ts';
+
+/** What the server refused, in its own words; status 0 when no reply came at all. */
+export class Problem extends Error {
+  readonly status: number;
+  readonly code: string;
+  readonly advice: string;
+  readonly retryAfter: number | undefined;
+  readonly body: Record<string, unknown>;
+
+  constructor(status: number, body: Record<string, unknown>) {
+    super(String(body['detail'] ?? body['title'] ?? `HTTP ${status}`));
+    this.status = status;
+    this.body = body;
+    this.code = String(body['code'] ?? (status === 0 ? 'offline' : 'unknown'));
+    this.advice = String(body['advice'] ?? '');
+    this.retryAfter = typeof body['retry_after'] === 'number' ? body['retry_after'] : undefined;
+  }
+}
+
+export interface RowPage {
+  items: ConversationRow[];
+  next_cursor: string | null;
+}
+
+/** Whether the same call with the same key may go through later. */
+export function worthRetrying(problem: unknown): boolean {
+  return (
+    problem instanceof Problem && (problem.status === 0 || problem.status === 502 || problem.status === 503)
+  );
+}
+
+export class Api {
+  readonly #fetch: typeof fetch;
+  /** Called on every 401, so that the page can ask for the access token. */
+  onUnauthorized: () => void = () => {};
+
+  constructor(fetcher: typeof fetch = (input, init) => fetch(input, init)) {
+    this.#fetch = fetcher;
+  }
+
+  conversations(query: { q?: string; cursor?: string | null; limit?: number }): Promise<RowPage> {
+    const search = new URLSearchParams({ origin: 'page', limit: String(query.limit ?? 50) });
+    if (query.q) search.set('q', query.q);
+    if (query.cursor) search.set('cursor', query.cursor);
+    return this.#json('GET', `/api/conversations?${search}`);
+  }
+
+  conversation(id: string): Promise<Conversation> {
+    return this.#json('GET', `/api/conversations/${id}`);
+  }
+
+  create(body: {
+    title?: string;
+    system_prompt?: string;
+    options?: Options;
+    model?: string;
+  }): Promise<Conversation> {
+    return this.#json('POST', '/api/conversations', body);
+  }
+
+  change(
+    id: string,
+    body: Partial<Pick<Conversation, 'title' | 'pinned' | 'system_prompt' | 'options' | 'model' | 'leaf'>>
+  ): Promise<Conversation> {
+    return this.#json('PATCH', `/api/conversations/${id}`, body);
+  }
+
+  remove(id: string): Promise<void> {
+    return this.#json('DELETE', `/api/conversations/${id}`);
+  }
+
+  restore(id: string): Promise<Conversation> {
+    return this.#json('POST', `/api/conversations/${id}/restore`);
+  }
+
+  start(id: string, body: StartBody, key: string): Promise<Generation | { generations: Generation[] }> {
+    return this.#json('POST', `/api/conversations/${id}/generations`, body, { 'Idempotency-Key': key });
+  }
+
+  continue(
+    generation: string,
+    body: { model?: string; options?: Options },
+    key: string
+  ): Promise<Generation> {
+    return this.#json('POST', `/api/generations/${generation}/continue`, body, { 'Idempotency-Key': key });
+  }
+
+  stop(generation: string): Promise<StopReply> {
+    return this.#json('POST', `/api/generations/${generation}/stop`);
+  }
+
+  steer(generation: string, change: Options & { model?: string }): Promise<PatchReply> {
+    return this.#json('PATCH', `/api/generations/${generation}`, change);
+  }
+
+  generation(id: string): Promise<Generation> {
+    return this.#json('GET', `/api/generations/${id}`);
+  }
+
+  models(): Promise<{ default: string | null; items: Model[] }> {
+    return this.#json('GET', '/api/models');
+  }
+
+  providers(): Promise<{ items: Provider[] }> {
+    return this.#json('GET', '/api/providers');
+  }
+
+  check(provider: string): Promise<CheckReply> {
+    return this.#json('POST', `/api/providers/${provider}/check`);
+  }
+
+  server(): Promise<ServerState> {
+    return this.#json('GET', '/readyz', undefined, {}, [503]);
+  }
+
+  trace(generation: string): Promise<Trace> {
+    return this.#json('GET', `/api/analytics/generations/${generation}`);
+  }
+
+  summary(days: number): Promise<Summary> {
+    return this.#json('GET', `/api/analytics/summary?days=${days}`);
+  }
+
+  login(token: string): Promise<void> {
+    return this.#json('POST', '/api/login', { token });
+  }
+
+  import(document: unknown): Promise<{ imported: number; conversations: string[] }> {
+    return this.#json('POST', '/api/import', document);
+  }
+
+  async #json<T>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+    alsoFine: number[] = []
+  ): Promise<T> {
+    const init: RequestInit = { method, headers: { Accept: 'application/json', ...headers } };
+    if (body !== undefined) {
+      init.headers = { ...init.headers, 'Content-Type': 'application/json' };
+      init.body = JSON.stringify(body);
+    }
+    const reply = await this.#fetch(path, init).catch((error: unknown) => {
+      throw new Problem(0, { detail: String(error) });
+    });
+    if (!reply.ok && !alsoFine.includes(reply.status)) throw await this.#problem(reply, path);
+    const text = await reply.text();
+    return (text ? JSON.parse(text) : undefined) as T;
+  }
+
+  async #problem(reply: Response, path: string): Promise<Problem> {
+    if (reply.status === 401 && path !== '/api/login') this.onUnauthorized();
+    return problemOf(reply);
+  }
+}
+
+/** Reads a refused reply; never throws, whatever its body is. */
+export async function problemOf(reply: Response): Promise<Problem> {
+  const text = await reply.text().catch(() => '');
+  try {
+    return new Problem(reply.status, JSON.parse(text) as Record<string, unknown>);
+  } catch {
+    return new Problem(reply.status, { title: `HTTP ${reply.status} ${reply.statusText}`.trim() });
+  }
+}
