@@ -7,7 +7,6 @@ from typing import Any
 from grantha.chat import (
     Call,
     Capabilities,
-    FilePart,
     ImagePart,
     JsonObject,
     Message,
@@ -21,6 +20,7 @@ from grantha.chat import (
 from grantha.wire import images
 from grantha.wire.loose import NotJson, dumps, loads
 from grantha.wire.openai_chat import DialectProfile
+from grantha.wire.turns import spoken
 
 # Fields that we set ourselves; `extra` must not reach past them.
 _OURS = frozenset({"model", "messages", "stream", "stream_options", "n"})
@@ -60,12 +60,6 @@ def messages_of(call: Call, profile: DialectProfile) -> list[dict[str, Any]]:
             partial[profile.prefix] = True
         messages.append(partial)
     return messages
-
-
-def document(part: FilePart) -> str:
-    """A document as text, its name told apart from its words."""
-    name = part.name.replace('"', "'")
-    return f'<document name="{name}">\n{part.text}\n</document>'
 
 
 def tools_of(tools: tuple[JsonObject, ...]) -> list[dict[str, Any]]:
@@ -152,19 +146,13 @@ def _details(part: ReasoningPart) -> list[Any]:
 
 def _content(parts: tuple[Part, ...], profile: DialectProfile) -> str | list[dict[str, Any]]:
     if not any(isinstance(part, ImagePart) for part in parts):
-        return "\n\n".join(text for part in parts if (text := _text(part)))
+        return "\n\n".join(text for part in parts if (text := spoken(part)))
     content: list[dict[str, Any]] = []
     for part in parts:
         if isinstance(part, ImagePart):
             image = images.check(part, profile.image_bytes)
             url = f"data:{image.media_type};base64,{image.data}"
             content.append({"type": "image_url", "image_url": {"url": url}})
-        elif text := _text(part):
+        elif text := spoken(part):
             content.append({"type": "text", "text": text})
     return content
-
-
-def _text(part: Part) -> str:
-    if isinstance(part, TextPart):
-        return part.text
-    return document(part) if isinstance(part, FilePart) else ""

@@ -1,0 +1,108 @@
+"""Bends a conversation to the rules of stricter dialects: one system text apart, roles that
+alternate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from grantha.chat import FilePart, Message, Part, TextPart, ToolCallPart, ToolResultPart
+
+BLANK = " \t\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Messages of one side in a row. `current`: nothing was said by the user since, except tool
+    results.
+
+    Vendors want their reasoning signatures back only there; older ones may be another vendor's.
+    """
+
+    role: Literal["user", "assistant"]
+    parts: tuple[Part, ...]
+    current: bool
+
+
+def system_text(messages: Sequence[Message]) -> str:
+    """All system messages as one text."""
+    return "\n\n".join(m.text for m in messages if m.role == "system" and m.text)
+
+
+def turns(messages: Sequence[Message]) -> list[Turn]:
+    """The conversation without its system messages; empty messages are left out.
+
+    Tool results belong to the user's side and come first in their turn, as Anthropic demands.
+    """
+    merged: list[tuple[Literal["user", "assistant"], list[Part]]] = []
+    for message in messages:
+        if message.role == "system" or not message.parts:
+            continue
+        role: Literal["user", "assistant"] = "assistant" if message.role == "assistant" else "user"
+        if merged and merged[-1][0] == role:
+            merged[-1][1].extend(message.parts)
+        else:
+            merged.append((role, list(message.parts)))
+    said = [i for i, (role, parts) in enumerate(merged) if role == "user" and _speaks(parts)]
+    last = said[-1] if said else -1
+    return [
+        Turn(role, tuple(sorted(parts, key=_results_first)), index > last)
+        for index, (role, parts) in enumerate(merged)
+    ]
+
+
+def document(part: FilePart) -> str:
+    """A document as text, its name told apart from its words."""
+    name = part.name.replace('"', "'")
+    return f'<document name="{name}">\n{part.text}\n</document>'
+
+
+def spoken(part: Part) -> str:
+    """What a text or a document says; empty for other parts."""
+    if isinstance(part, TextPart):
+        return part.text
+    return document(part) if isinstance(part, FilePart) else ""
+
+
+def call_names(messages: Sequence[Message]) -> dict[str, str]:
+    """The names of the tools called, by call id: some dialects want them with the results."""
+    return {
+        part.call_id: part.name
+        for message in messages
+        for part in message.parts
+        if isinstance(part, ToolCallPart)
+    }
+
+
+class Joint:
+    """Where a reply meets a prefix whose last blanks the vendor refuses to be sent.
+
+    The model tends to write those blanks again: what equals them at the start of the reply is
+    dropped.
+    """
+
+    __slots__ = ("_left",)
+
+    def __init__(self, prefix: str) -> None:
+        self._left = prefix[len(prefix.rstrip(BLANK)) :]
+
+    def strip(self, text: str) -> str:
+        """The text without what the prefix already ends with."""
+        left = self._left
+        if not left:
+            return text
+        same = 0
+        while same < min(len(left), len(text)) and left[same] == text[same]:
+            same += 1
+        self._left = left[same:] if same == len(text) else ""
+        return text[same:]
+
+
+def _speaks(parts: list[Part]) -> bool:
+    return any(not isinstance(part, ToolResultPart) for part in parts)
+
+
+def _results_first(part: Part) -> bool:
+    return not isinstance(part, ToolResultPart)
