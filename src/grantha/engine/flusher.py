@@ -59,10 +59,8 @@ class Flusher:
 
     def changed(self, log: Log, urgent: bool) -> None:
         """A log has something to flush; `urgent` means now."""
-        if urgent or log.pending_bytes >= self._flush_bytes:
-            due = 0.0
-        else:
-            due = log.last_flush + self.window
+        at_once = urgent or log.pending_bytes >= self._flush_bytes
+        due = 0.0 if at_once else log.last_flush + self.window
         known = self._due.get(log)
         if known is None or due < known:
             self._due[log] = due

@@ -31,6 +31,8 @@ class Reader:
         self.cursor = cursor
         self.generation = generation
         self.ended = False  # the end record was read: nothing can follow
+        self.closed = False
+        self._waiter: asyncio.Future[None] | None = None
         self._store = store
         self._subject = subject
         self._find_log = find_log
@@ -40,15 +42,20 @@ class Reader:
         """The next frames, or nothing after `timeout` seconds or once `ended` is set."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
-        while not self.ended:
+        while True:
             records = await self._available()
             if records:
                 return self._advance(records)
             left = deadline - loop.time()
-            if self.ended or left <= 0:
-                break
+            if self.ended or self.closed or left <= 0:
+                return []
             await self._wait(left)
-        return []
+
+    def close(self) -> None:
+        """The client went away: a `read` that waits returns at once."""
+        self.closed = True
+        if self._waiter is not None:
+            _resolve(self._waiter)
 
     async def _available(self) -> list[Record]:
         log = self._find_log(self.generation) if self._log is None else self._log
@@ -80,13 +87,14 @@ class Reader:
         if log is None or log.fenced:
             await asyncio.sleep(min(_POLL, timeout))
             return
-        waiter = log.wait()
+        waiter = self._waiter = log.wait()
         timer = asyncio.get_running_loop().call_later(timeout, _resolve, waiter)
         try:
             await waiter
         finally:
             timer.cancel()
             log.forget(waiter)
+            self._waiter = None
 
 
 def _resolve(waiter: asyncio.Future[None]) -> None:

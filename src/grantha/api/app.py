@@ -1,0 +1,136 @@
+"""The composition root: makes every piece from settings and joins them. Nothing else wires."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+from fastapi import FastAPI, Request
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from grantha import __version__
+from grantha.api import contract, conversations, generations, health, live, login, models, problems
+from grantha.api.doors import Pieces
+from grantha.api.guard import Guard
+from grantha.api.page import Page
+from grantha.config import Settings
+from grantha.engine.feed import Feed
+from grantha.engine.ids import new_id
+from grantha.engine.recovery import Recovery
+from grantha.engine.supervisor import Supervisor, Tuning
+from grantha.errors import GranthaError
+from grantha.providers.registry import Registry
+from grantha.storage.sql import SqlStore
+
+STATIC = Path(__file__).parent.parent / "static"
+_log = logging.getLogger(__name__)
+_HOUR_MS = 3_600_000
+_CLEANING = 300.0  # seconds between two looks for what can be deleted
+_ROUTERS = (generations, conversations, models, login, contract, health, live)
+
+
+def create_app(settings: Settings, registry: Registry | None = None) -> ASGIApp:
+    """The whole server as an ASGI app. Its lifespan opens the store and recovers; then it serves.
+
+    `registry` may be given with providers of one's own.
+    """
+    boot = new_id("b")
+    store = SqlStore(settings.folder(), boot, settings.synchronous)
+    known = registry or Registry(settings)
+    feed = Feed()
+    supervisor = Supervisor(store, known, feed, boot, _tuning(settings))
+    pieces = Pieces(settings, store, known, supervisor, feed)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await store.open()
+        supervisor.start_flushing()
+        asides = [
+            asyncio.create_task(_recover(supervisor, known)),
+            asyncio.create_task(_clean(pieces)),
+            asyncio.create_task(_warm(known)),
+        ]
+        try:
+            yield
+        finally:
+            for aside in asides:
+                aside.cancel()
+            await asyncio.gather(*asides, return_exceptions=True)
+            await supervisor.aclose(settings.drain)
+            await known.aclose()
+            await store.aclose()
+
+    app = FastAPI(
+        title="Grantha",
+        version=__version__,
+        summary="Chat with language models; every answer is a durable log.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.pieces = pieces
+    problems.install(app)
+    for module in _ROUTERS:
+        app.include_router(module.router)
+    _add_page(app)
+    guarded: ASGIApp = Guard(app, settings)
+    if settings.cors_origins:
+        guarded = CORSMiddleware(
+            guarded,
+            allow_origins=settings.cors_origins,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=["Location"],
+        )
+    return guarded
+
+
+def _tuning(settings: Settings) -> Tuning:
+    return Tuning(
+        window=settings.flush_ms / 1000,
+        window_behind=settings.flush_ms_behind / 1000,
+        flush_bytes=settings.flush_bytes,
+        tail_bytes=settings.tail_bytes,
+        titles=settings.titles,
+        fallbacks=settings.fallbacks,
+    )
+
+
+def _add_page(app: FastAPI) -> None:
+    page = Page(STATIC)
+
+    @app.get("/{path:path}", include_in_schema=False)
+    async def files(path: str, _request: Request) -> Response:
+        return page.reply("/" + path)
+
+
+async def _recover(supervisor: Supervisor, known: Registry) -> None:
+    found = await Recovery(supervisor, known).run()
+    if found:
+        _log.info("took up %d answers that were cut when the server stopped", found)
+
+
+async def _clean(pieces: Pieces) -> None:
+    """Deletes old records, hidden conversations and old keys, a little at a time."""
+    while True:  # noqa: ASYNC110  a timetable, not a wait for something
+        now = time.time_ns() // 1_000_000
+        with suppress(GranthaError):  # the store says so on the health page already
+            while await pieces.store.trim(now - round(pieces.settings.record_ttl * 1000)):
+                await asyncio.sleep(0.05)  # lets other work in between
+            await pieces.store.purge(now - _HOUR_MS)
+        await asyncio.sleep(_CLEANING)
+
+
+async def _warm(known: Registry) -> None:
+    """Loads the local model ahead of its first use, when there is one."""
+    with suppress(GranthaError):
+        provider = known.provider("local")
+        warm = getattr(provider, "warm", None)
+        if warm is not None:
+            await warm()

@@ -1,0 +1,104 @@
+"""Reading JSON bodies: strictly, with a bound on depth, and only text that can be stored.
+
+pydantic checks shapes afterwards. Refused here: what isn't JSON, isn't UTF-8, is nested deeper than
+the limit, or holds NUL characters or halves of surrogate pairs, which no database and no UTF-8 can hold.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+from typing_extensions import override
+
+from grantha.errors import BadRequest
+
+MOST_DEPTH = 64
+_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_BAD_TEXT = re.compile("[\x00\ud800-\udfff]")
+
+
+def decode_json(body: bytes, most_depth: int = MOST_DEPTH) -> Any:
+    """The value of a JSON body. Raises `BadRequest` that says what is wrong with it."""
+    if not body.strip():
+        raise BadRequest("The body is empty.", advice="Send a JSON object.")
+    _check_depth(body, most_depth)
+    try:
+        text = body.decode()
+    except UnicodeDecodeError as error:
+        raise BadRequest(f"The body isn't UTF-8: byte {error.start} is invalid.") from error
+    try:
+        value = json.loads(text, parse_constant=_no_constant)
+    except json.JSONDecodeError as error:
+        raise BadRequest(
+            f"The body isn't JSON: {error.msg} at line {error.lineno}, column {error.colno}."
+        ) from error
+    except RecursionError as error:
+        raise BadRequest("The body is nested too deeply.") from error
+    except ValueError as error:
+        raise BadRequest(f"The body isn't JSON: {error}.") from error
+    # Bad characters come only through escapes or raw control bytes: most bodies have neither.
+    if b"\\u" in body:
+        check_text(value)
+    return value
+
+
+def check_text(value: Any, path: str = "") -> None:
+    """Raises `BadRequest` for text that can't be stored, naming its place."""
+    if isinstance(value, str):
+        if _BAD_TEXT.search(value):
+            raise BadRequest(
+                f"{path or 'The text'!r} holds a NUL character or half of a surrogate pair.",
+                advice="Send whole Unicode characters.",
+            )
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            check_text(key, path)
+            check_text(item, f"{path}.{key}" if path else key)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            check_text(item, f"{path}.{index}")
+
+
+class StrictJsonRequest(Request):
+    """A request whose JSON is read by `decode_json`."""
+
+    @override
+    async def json(self) -> Any:
+        if not hasattr(self, "_json"):
+            self._json = decode_json(await self.body())
+        return self._json
+
+
+class StrictRoute(APIRoute):
+    """Routes of this class read bodies strictly."""
+
+    @override
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handler = super().get_route_handler()
+
+        async def strict(request: Request) -> Response:
+            return await handler(StrictJsonRequest(request.scope, request.receive))
+
+        return strict
+
+
+def _check_depth(body: bytes, most: int) -> None:
+    if body.count(b"[") + body.count(b"{") <= most:
+        return
+    depth = 0
+    for byte in _STRINGS.sub(b"", body):
+        if byte in b"[{":
+            depth += 1
+            if depth > most:
+                raise BadRequest(f"The body is nested more than {most} levels deep.")
+        elif byte in b"]}":
+            depth -= 1
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} isn't JSON")

@@ -1,0 +1,35 @@
+"""Liveness and readiness. `/healthz` alone is open to everybody; it says nothing but that we live."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from starlette.responses import JSONResponse, Response
+
+from grantha import __version__
+from grantha.api.doors import pieces
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/healthz")
+async def healthz() -> dict[str, str]:
+    """The process answers."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz")
+async def readyz(request: Request) -> Response:
+    """Whether answers can be written now, with the durability in force; 503 if not."""
+    door = pieces(request)
+    health = door.store.health()
+    failing = door.supervisor.flusher.failing
+    error = health.error or (failing.message if failing else None)
+    body = {
+        "status": "degraded" if error else "ready",
+        "durability": health.durability,
+        "storage": {"ok": error is None, "version": health.version, "error": error},
+        "running": door.supervisor.running,
+        "flush_window_ms": round(door.supervisor.flusher.window * 1000, 1),
+        "version": __version__,
+    }
+    return JSONResponse(body, 503 if error else 200)

@@ -1,0 +1,169 @@
+"""Serving: the socket, uvicorn with our deadlines, and the line that says where and what is ready.
+
+uvicorn has no deadline for receiving a request: an idle connection, half a header, would stay open for
+ever. `DeadlineProtocol` closes them; the body's deadline is the guard's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import fcntl
+import logging
+import socket
+from pathlib import Path
+from typing import IO
+
+import uvicorn
+from typing_extensions import override
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from grantha.api.app import create_app
+from grantha.api.guard import LOOPBACK
+from grantha.config import Settings
+from grantha.errors import CallerError
+from grantha.providers.registry import Registry
+from grantha.storage.connect import prepare_folder
+
+_KEEP_ALIVE = 30  # seconds an idle connection stays open between two requests
+_MOST_WS_MESSAGE = 1024 * 1024
+
+
+class CannotStart(CallerError):
+    """The server can't start; message and advice are the one line that a person gets."""
+
+    code = "cannot_start"
+
+
+def serve(settings: Settings) -> None:
+    """Serves until SIGINT or SIGTERM. Raises `CannotStart` or `StorageFailed` with what to do."""
+    _check_exposure(settings)
+    folder = settings.folder()
+    prepare_folder(folder)
+    with _only_one(folder), _bind(settings) as listening:
+        registry = Registry(settings)
+        config = uvicorn.Config(
+            create_app(settings, registry),
+            loop="uvloop",
+            http=_protocol(settings),
+            ws="websockets-sansio",
+            ws_max_size=_MOST_WS_MESSAGE,
+            ws_per_message_deflate=False,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            proxy_headers=False,
+            limit_concurrency=settings.max_connections,
+            timeout_keep_alive=_KEEP_ALIVE,
+            timeout_graceful_shutdown=max(1, round(settings.drain)),
+        )
+        _Server(config, registry, listening).run(sockets=[listening])
+
+
+class _Server(uvicorn.Server):
+    """Says where it serves once it does."""
+
+    def __init__(
+        self, config: uvicorn.Config, registry: Registry, listening: socket.socket
+    ) -> None:
+        super().__init__(config)
+        self._registry = registry
+        host, port = listening.getsockname()[:2]
+        self._address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+    @override
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        ready = [card.title for card in self._registry.providers() if _usable(card.readiness.state)]
+        logging.getLogger("grantha").info(
+            "Grantha serves on %s; ready: %s", self._address, ", ".join(ready) or "no model"
+        )
+
+
+def _usable(state: str) -> bool:
+    return state in {"ready", "loading"}
+
+
+def _protocol(settings: Settings) -> type[asyncio.Protocol]:
+    class DeadlineProtocol(HttpToolsProtocol):
+        """Closes a connection whose request line and headers take too long."""
+
+        _deadline: asyncio.TimerHandle | None = None
+
+        @override
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
+            super().connection_made(transport)
+            self._arm()
+
+        @override
+        def on_message_begin(self) -> None:
+            super().on_message_begin()
+            if self._deadline is None:
+                self._arm()
+
+        @override
+        def on_headers_complete(self) -> None:
+            self._disarm()
+            super().on_headers_complete()
+
+        @override
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._disarm()
+            super().connection_lost(exc)
+
+        def _arm(self) -> None:
+            self._deadline = self.loop.call_later(settings.header_timeout, self._late)
+
+        def _disarm(self) -> None:
+            if self._deadline is not None:
+                self._deadline.cancel()
+                self._deadline = None
+
+        def _late(self) -> None:
+            self._deadline = None
+            self.transport.close()
+
+    return DeadlineProtocol
+
+
+def _check_exposure(settings: Settings) -> None:
+    if settings.host not in LOOPBACK and not settings.token:
+        raise CannotStart(
+            f"Refusing to serve on {settings.host}: others could reach it, and no token is set.",
+            advice="Set GRANTHA_TOKEN to a long secret, or serve on 127.0.0.1.",
+        )
+
+
+def _only_one(folder: Path) -> IO[str]:
+    """Holds the folder's lock as long as it is open: a second server would take over our answers."""
+    lock = (folder / "serve.lock").open("a")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.close()
+        raise CannotStart(
+            f"Another Grantha serves from the folder {str(folder)!r}.",
+            advice="Stop that one, or set GRANTHA_DATA_DIR to another folder.",
+        ) from error
+    return lock
+
+
+def _bind(settings: Settings) -> socket.socket:
+    try:
+        return socket.create_server(
+            (settings.host, settings.port),
+            family=socket.AF_INET6 if ":" in settings.host else socket.AF_INET,
+            backlog=2048,
+        )
+    except OSError as error:
+        where = f"port {settings.port} on {settings.host}"
+        if error.errno == errno.EADDRINUSE:
+            raise CannotStart(
+                f"Can't serve: {where} is in use.",
+                advice="Set GRANTHA_PORT to a free port (0 finds one).",
+            ) from error
+        raise CannotStart(
+            f"Can't serve on {where}: {error.strerror or error}.",
+            advice="Look at GRANTHA_HOST and GRANTHA_PORT.",
+        ) from error
