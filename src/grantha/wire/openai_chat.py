@@ -89,6 +89,7 @@ class _Choice(msgspec.Struct):
     index: int | None = 0
     delta: _Delta | None = None
     message: _Delta | None = None
+    text: str | None = None  # in place of a delta: a plain completion, which llama.cpp continues
     finish_reason: str | None = None
     native_finish_reason: str | None = None
     logprobs: _Logprobs | None = None
@@ -205,6 +206,8 @@ class _ChatReply(Reply):
         delta = choice.delta or choice.message
         if delta is not None:
             self._delta(delta, choice)
+        elif choice.text:
+            self._text(choice.text)
         if choice.finish_reason:
             self._finished(choice, choice.finish_reason)
         if choice.error is not None:

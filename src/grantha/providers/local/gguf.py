@@ -7,7 +7,6 @@ its size before it is used: a damaged file gives `BrokenFile` with a reason, nev
 
 from __future__ import annotations
 
-import mmap
 import os
 import struct
 from dataclasses import dataclass
@@ -15,11 +14,26 @@ from pathlib import Path
 
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)
-LONGEST_TEXT = 1 << 20  # bytes of one value that we keep; the longest chat templates have some 20 kB
+FIRST_LOOK = 8 << 20  # bytes; enough for most heads, whose bulk is the vocabulary
+LONGEST_TEXT = (
+    1 << 20
+)  # bytes of one value that we keep; the longest chat templates have some 20 kB
 
 # Value types of the specification: 0 u8, 1 i8, 2 u16, 3 i16, 4 u32, 5 i32, 6 f32, 7 bool, 8 string,
 # 9 array, 10 u64, 11 i64, 12 f64.
-_SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+_SCALARS = {
+    0: "B",
+    1: "b",
+    2: "H",
+    3: "h",
+    4: "I",
+    5: "i",
+    6: "f",
+    7: "?",
+    10: "Q",
+    11: "q",
+    12: "d",
+}
 _FORMATS = {kind: struct.Struct("<" + code) for kind, code in _SCALARS.items()}
 _STRING, _ARRAY = 8, 9
 _U32 = struct.Struct("<I")
@@ -62,21 +76,31 @@ def read_header(path: Path) -> Header:
             size = os.fstat(file.fileno()).st_size
             if size == 0:
                 raise BrokenFile("the file is empty")
-            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as memory:
-                return _read(memory, size)
+            # Read, not mapped: a mapped file that somebody shortens takes the whole process down.
+            seen = file.read(FIRST_LOOK)
+            while True:
+                try:
+                    return _read(seen, size)
+                except _MoreNeeded:
+                    seen += file.read(3 * len(seen)) or _end()
     except FileNotFoundError as error:
         raise BrokenFile("the file doesn't exist") from error
-    except (OSError, ValueError) as error:
-        if isinstance(error, BrokenFile):
-            raise
-        reason = error.strerror if isinstance(error, OSError) else None
-        raise BrokenFile(f"the file can't be read: {reason or 'unknown error'}") from error
+    except OSError as error:
+        raise BrokenFile(f"the file can't be read: {error.strerror or 'unknown error'}") from error
 
 
-def _read(memory: mmap.mmap, size: int) -> Header:
-    if memory[:4] != MAGIC:
+class _MoreNeeded(Exception):
+    """The head is longer than what was read of the file."""
+
+
+def _end() -> bytes:
+    raise BrokenFile("it is incomplete: the file ends in its description")
+
+
+def _read(seen: bytes, size: int) -> Header:
+    if seen[:4] != MAGIC:
         raise BrokenFile("it is no GGUF file")
-    cursor = _Cursor(memory, size)
+    cursor = _Cursor(seen, size)
     version = cursor.unpack(_U32)
     if version not in VERSIONS:
         raise BrokenFile(f"GGUF version {version} isn't supported")
@@ -125,29 +149,31 @@ def _check_tensors(cursor: _Cursor, count: int, alignment: Scalar) -> None:
 
 
 class _Cursor:
-    """Reads forward, never past the end."""
+    """Reads forward, never past the end. `seen` is the beginning of a file of `size` bytes."""
 
-    def __init__(self, memory: mmap.mmap, size: int) -> None:
-        self._memory = memory
+    def __init__(self, seen: bytes, size: int) -> None:
+        self._seen = seen
         self.size = size
         self.at = len(MAGIC)
 
     def skip(self, length: int) -> int:
         """Moves on by `length` bytes; returns where it stood."""
         start = self.at
-        if length > self.size - start:
-            raise BrokenFile("it is incomplete: the file ends in its description")
+        if length > len(self._seen) - start:
+            if length > self.size - start:
+                _end()
+            raise _MoreNeeded
         self.at = start + length
         return start
 
     def unpack(self, form: struct.Struct) -> int:
-        value = form.unpack_from(self._memory, self.skip(form.size))[0]
+        value = form.unpack_from(self._seen, self.skip(form.size))[0]
         return int(value)
 
     def text(self) -> str:
         length = self.unpack(_U64)
         start = self.skip(length)
-        return self._memory[start : start + min(length, LONGEST_TEXT)].decode("utf-8", "replace")
+        return self._seen[start : start + min(length, LONGEST_TEXT)].decode("utf-8", "replace")
 
     def value(self, kind: int, depth: int = 0) -> Scalar | None:
         """A scalar or a text; None for an array, which is passed over."""
@@ -159,7 +185,7 @@ class _Cursor:
         form = _FORMATS.get(kind)
         if form is None:
             raise BrokenFile("its description is damaged")
-        value: Scalar = form.unpack_from(self._memory, self.skip(form.size))[0]
+        value: Scalar = form.unpack_from(self._seen, self.skip(form.size))[0]
         return value
 
     def _array(self, depth: int) -> None:
@@ -178,12 +204,14 @@ class _Cursor:
 
     def _texts(self, count: int) -> None:
         # A vocabulary has up to 260,000 texts: this loop is most of the time that a header takes.
-        memory, size, at, length_at = self._memory, self.size, self.at, _U64.unpack_from
+        seen, end, at, length_at = self._seen, len(self._seen) - 8, self.at, _U64.unpack_from
         for _ in range(count):
-            if at + 8 > size:
-                raise BrokenFile("it is incomplete: the file ends in its description")
-            at += 8 + length_at(memory, at)[0]
+            if at > end:
+                break
+            at += 8 + length_at(seen, at)[0]
+        else:
+            end = len(seen)
+        if at > end:
+            # The next length, or the last text, lies behind what was read.
+            self.skip(at + 8 - self.at)
         self.at = at
-        self.skip(0)
-        if at > size:
-            raise BrokenFile("it is incomplete: the file ends in its description")

@@ -1,0 +1,58 @@
+"""What this machine gives a model: how many threads, and which environment a child gets."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+_CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")
+
+# Our keys are not among them: a child runs native code that has no business with them.
+_PASSED_ON = (
+    *("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT"),
+    *("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"),
+)
+# llama.cpp's threads meet some 400 times a token. With libgomp's own default they spin at each meeting
+# for as long as it takes: where another process wants a core too, a prompt then takes ten times as long.
+# Without any spinning (OMP_WAIT_POLICY=passive) three quarters of the speed are lost.
+# https://gcc.gnu.org/onlinedocs/libgomp/GOMP_005fSPINCOUNT.html
+_SPINNING = {"GOMP_SPINCOUNT": "1000"}
+
+
+def environment(variables: Mapping[str, str]) -> dict[str, str]:
+    """The variables a child gets, out of the server's own."""
+    return {**{k: variables[k] for k in _PASSED_ON if k in variables}, **_SPINNING}
+
+
+def threads() -> int:
+    """How many threads compute: the physical cores, taking two logical ones for one above four."""
+    usable = _usable()
+    limit = _limit()
+    count = usable if limit is None else max(1, min(usable, round(limit)))
+    return count if count <= 4 else max(4, count // 2)
+
+
+def resident(pid: int) -> int | None:
+    """Bytes of memory that a process holds; None where the system doesn't say (Linux does)."""
+    try:
+        pages = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]
+    except (OSError, IndexError):
+        return None
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _usable() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on every system
+        return os.cpu_count() or 1
+
+
+def _limit() -> float | None:
+    """Cores that a container may use (cgroup v2, cpu.max: quota and period, or "max")."""
+    try:
+        quota, period = _CPU_LIMIT.read_text(encoding="ascii").split()
+        return None if quota == "max" else int(quota) / int(period)
+    except (OSError, ValueError, ZeroDivisionError):
+        return None

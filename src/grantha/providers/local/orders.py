@@ -1,0 +1,63 @@
+"""What the server tells a child at its start, and what the child tells back: one line of JSON each.
+
+The order goes through the child's standard input, so that neither key nor path is on a command line.
+That pipe then stays open and empty: its end tells the child that the server is gone.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """How to run one model. `context` is in tokens for each of the `slots`; `batch` in tokens.
+
+    `parent` is the process that the child belongs to, `niceness` is added to its own.
+    """
+
+    path: str
+    name: str
+    key: str = field(repr=False)
+    parent: int
+    threads: int
+    slots: int
+    context: int
+    batch: int
+    niceness: int = 10
+    sampling: dict[str, float] = field(default_factory=dict)
+
+    def to_line(self) -> bytes:
+        """One line, line feed included."""
+        return json.dumps(asdict(self)).encode() + b"\n"
+
+    @staticmethod
+    def from_line(line: bytes) -> Order:
+        """Inverse of `to_line`. Raises ValueError or TypeError for anything else."""
+        return Order(**json.loads(line))
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The child's one line: its address (`http://127.0.0.1:port`), or why there is none."""
+
+    address: str | None = None
+    failure: str | None = None
+
+    def to_line(self) -> bytes:
+        """One line, line feed included."""
+        return json.dumps(asdict(self)).encode() + b"\n"
+
+    @staticmethod
+    def from_line(line: bytes) -> Report:
+        """Inverse of `to_line`. Raises ValueError for anything else."""
+        body: Any = json.loads(line)
+        if not isinstance(body, dict):
+            raise ValueError("not a report")
+        address, failure = body.get("address"), body.get("failure")
+        return Report(
+            address if isinstance(address, str) else None,
+            failure if isinstance(failure, str) else None,
+        )

@@ -1,0 +1,268 @@
+"""One child process, from its start to its end: spawned, listened to, asked, reaped.
+
+Owns the process, its pipes and its slots. Refuses to know why it runs: that is the keeper's. What it
+says on standard error is kept in a short tail and never printed.
+
+The kernel kills the child when the *thread* that started it ends (PR_SET_PDEATHSIG): start it from the
+thread that runs the event loop for as long as the server lives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from grantha.errors import ProviderError, ProviderFailed
+from grantha.providers.http import Http
+from grantha.providers.local.orders import Order, Report
+from grantha.providers.local.slots import Slots
+from grantha.wire.faults import Faults
+from grantha.wire.loose import dumps
+
+PROGRAM = "grantha.providers.local.child"
+TAIL = 16 * 1024  # bytes of standard error that are kept
+PATIENCE = 2.0  # seconds a child may take to leave by itself
+POLL = 0.004  # seconds between two looks at a slot
+DRAIN_POLL = 0.05  # the same, once nobody waits for it
+
+_LOADING = re.compile(r"(?:error loading model|unknown model architecture)[^:]*:\s*(.+)")
+_ERROR_LINE = re.compile(r"^[\d.]+ E (.+)$", re.MULTILINE)
+_PREFIXES = re.compile(r"^(?:llama_model_loader: |\S+\s+\S+: )")
+_ASSERTION = re.compile(r"GGML_ASSERT\([^)]*\) failed")
+
+
+class NotLoaded(Exception):
+    """The model didn't come up. `final`: it won't either, as long as its file stays as it is."""
+
+    def __init__(self, reason: str, *, final: bool) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.final = final
+
+
+class Child:
+    """A process that is ready for calls. Made by `start`; `stop` must be awaited in the end."""
+
+    def __init__(self, process: asyncio.subprocess.Process, order: Order, http: Http) -> None:
+        self._process = process
+        self._stdin, self._stdout, self._stderr = _pipes(process)
+        self._order = order
+        self._http = http
+        self._faults = Faults("local", order.name, (order.key,))
+        self._address = ""
+        self.name = order.name
+        self._tail = bytearray()
+        self._listening = asyncio.create_task(self._listen(), name=f"stderr of {order.name}")
+        self._exit = asyncio.create_task(self._await_exit(), name=f"exit of {order.name}")
+        self._draining: set[asyncio.Task[None]] = set()
+        self.slots = Slots(order.slots)
+
+    @staticmethod
+    async def start(
+        order: Order,
+        variables: Mapping[str, str],
+        http: Http,
+        deadline: float,
+        spawned: Callable[[int], None] = lambda _: None,
+    ) -> Child:
+        """A child that has loaded its model within `deadline` seconds. Raises `NotLoaded`.
+
+        `spawned` is told the process's id when loading begins.
+        """
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-P", "-m", PROGRAM),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                env=dict(variables),
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise NotLoaded(
+                f"its process can't be started: {error.strerror}", final=False
+            ) from error
+        child = Child(process, order, http)
+        spawned(process.pid)
+        try:
+            async with asyncio.timeout(deadline):
+                child._address = await child._await_report()
+        except TimeoutError as error:
+            await child.stop()
+            raise NotLoaded(f"it took longer than {deadline:g} s", final=False) from error
+        except BaseException:
+            await child.stop()
+            raise
+        return child
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._process.pid
+
+    @property
+    def key(self) -> str:
+        """What its requests are signed with; in no error and no log."""
+        return self._order.key
+
+    @property
+    def gone(self) -> bool:
+        """Whether the process has ended."""
+        return self._exit.done()
+
+    @property
+    def farewell(self) -> str:
+        """How the process ended, for an error's text."""
+        code = self._process.returncode
+        if code is None:
+            return "it is still there"
+        said = _ASSERTION.search(self._tail.decode("utf-8", "replace"))
+        detail = f", {said[0]}" if said else ""
+        if code >= 0:
+            return f"its process ended with status {code}{detail}"
+        try:
+            name = signal.Signals(-code).name
+        except ValueError:
+            name = str(-code)
+        if -code == signal.SIGILL:
+            detail += ", this processor may be too old for the installed xllamacpp"
+        return f"its process was ended by {name}{detail}"
+
+    async def over(self, seconds: float | None = None) -> bool:
+        """Waits for the process's end, at most so long; whether it has ended."""
+        await asyncio.wait({self._exit}, timeout=seconds)
+        return self._exit.done()
+
+    def url(self, path: str) -> str:
+        """The address of one of the child's own endpoints."""
+        return f"{self._address}{path}"
+
+    def headers(self) -> dict[str, str]:
+        """What every request to the child carries.
+
+        Each has a connection of its own: llama.cpp closes idle ones, and a request that meets
+        such an end would fail for nothing.
+        """
+        return {
+            "Authorization": f"Bearer {self._order.key}",
+            "Content-Type": "application/json",
+            "Connection": "close",
+        }
+
+    async def ask(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """A small call to the child. Raises `ProviderError`."""
+        payload = None if body is None else dumps(body)
+        return await self._http.fetch(self.url(path), self.headers(), self._faults, body=payload)
+
+    async def prepare(self) -> None:
+        """Computes what all conversations begin with, in every free slot, before anybody waits for it."""
+        for slot in range(self._order.slots):
+            if self.slots.take_if_free(slot):
+                question = {"messages": [{"role": "user", "content": "."}], "max_tokens": 1}
+                with contextlib.suppress(ProviderError):  # only time is lost
+                    await self.ask("/v1/chat/completions", {**question, "id_slot": slot})
+                self.slots.give_back(slot)
+
+    async def idle(self, slot: int, seconds: float) -> bool:
+        """Whether the slot was seen idle within the time. A process that is gone computes nothing."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._until_idle(slot, POLL)
+                return True
+        return self.gone
+
+    def release(self, slot: int, *, idle: bool) -> None:
+        """Gives the slot back, once it is idle."""
+        if idle or self.gone:
+            self.slots.give_back(slot)
+            return
+        task = asyncio.create_task(self._drain(slot), name=f"slot {slot} of {self._order.name}")
+        self._draining.add(task)
+        task.add_done_callback(self._draining.discard)
+
+    async def explained(self, error: ProviderError) -> ProviderError:
+        """The error, or what stands behind it when the process has died."""
+        # The broken socket is seen a moment before the process is reaped.
+        if self.gone or await self.over(0.25):
+            return ProviderFailed(
+                f"The local model {self._order.name} broke off: {self.farewell}",
+                advice="It is being started again.",
+                provider="local",
+            )
+        return error
+
+    async def stop(self) -> None:
+        """Ends the process, if it hasn't, and reaps it. Idempotent."""
+        self._stdin.close()
+        if not await self.over(0 if self._address == "" else PATIENCE):
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+        for task in list(self._draining):
+            task.cancel()
+        await asyncio.gather(self._exit, self._listening, *self._draining, return_exceptions=True)
+
+    async def _await_report(self) -> str:
+        with contextlib.suppress(ConnectionError):  # then the exit status says more
+            self._stdin.write(self._order.to_line())
+            await self._stdin.drain()
+        line = await self._stdout.readline()
+        if not line:
+            await self._exit
+            raise NotLoaded(self.farewell, final=False)
+        report = Report.from_line(line)
+        if report.address is None:
+            await self._listening
+            raise NotLoaded(self._reason(report.failure or ""), final=True)
+        return report.address
+
+    def _reason(self, failure: str) -> str:
+        """Why llama.cpp refuses the file, in its own words, without the path."""
+        text = self._tail.decode("utf-8", "replace")
+        found = _LOADING.search(text) or _ERROR_LINE.search(text)
+        reason = _PREFIXES.sub("", found[1]).strip() if found else failure
+        path = Path(self._order.path)
+        return reason.replace(str(path), path.name)[:300] or "llama.cpp gives no reason"
+
+    async def _listen(self) -> None:
+        while piece := await self._stderr.read(4096):
+            self._tail += piece
+            del self._tail[:-TAIL]
+
+    async def _await_exit(self) -> None:
+        await self._process.wait()
+        self.slots.close(
+            ProviderFailed(
+                f"The local model {self._order.name} is gone: {self.farewell}",
+                provider="local",
+            )
+        )
+
+    async def _until_idle(self, slot: int, pause: float) -> None:
+        while not self.gone:
+            with contextlib.suppress(ProviderError):
+                if not await self._busy(slot):
+                    return
+            await asyncio.sleep(pause)
+
+    async def _busy(self, slot: int) -> bool:
+        rows = await self.ask("/slots")
+        return any(row.get("id") == slot and row.get("is_processing") for row in rows)
+
+    async def _drain(self, slot: int) -> None:
+        await self._until_idle(slot, DRAIN_POLL)
+        self.slots.give_back(slot)
+
+
+def _pipes(
+    process: asyncio.subprocess.Process,
+) -> tuple[asyncio.StreamWriter, asyncio.StreamReader, asyncio.StreamReader]:
+    stdin, stdout, stderr = process.stdin, process.stdout, process.stderr
+    if stdin is None or stdout is None or stderr is None:
+        raise ValueError("the process was started without pipes")
+    return stdin, stdout, stderr
