@@ -26,11 +26,13 @@ from grantha.engine.recovery import Recovery
 from grantha.engine.supervisor import Supervisor, Tuning
 from grantha.errors import GranthaError
 from grantha.providers.registry import Registry
+from grantha.storage.base import Store
 from grantha.storage.sql import SqlStore
 
 STATIC = Path(__file__).parent.parent / "static"
 _log = logging.getLogger(__name__)
 _HOUR_MS = 3_600_000
+_MOST_TRIMS = 100  # batches in one go
 _CLEANING = 300.0  # seconds between two looks for what can be deleted
 _ROUTERS = (generations, conversations, models, login, contract, health, live)
 
@@ -118,13 +120,18 @@ async def _recover(supervisor: Supervisor, known: Registry) -> None:
 
 async def _clean(pieces: Pieces) -> None:
     """Deletes old records, hidden conversations and old keys, a little at a time."""
-    while True:  # noqa: ASYNC110  a timetable, not a wait for something
+    while True:
         now = time.time_ns() // 1_000_000
         with suppress(GranthaError):  # the store says so on the health page already
-            while await pieces.store.trim(now - round(pieces.settings.record_ttl * 1000)):
-                await asyncio.sleep(0.05)  # lets other work in between
+            await _trim(pieces.store, now - round(pieces.settings.record_ttl * 1000))
             await pieces.store.purge(now - _HOUR_MS)
         await asyncio.sleep(_CLEANING)
+
+
+async def _trim(store: Store, before: int) -> None:
+    for _ in range(_MOST_TRIMS):
+        if not await store.trim(before):
+            break
 
 
 async def _warm(known: Registry) -> None:

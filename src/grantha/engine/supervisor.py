@@ -21,7 +21,7 @@ from grantha.engine.log import Log
 from grantha.engine.past import continuing_records, seam_of_continuation, whole_text
 from grantha.engine.reader import Reader
 from grantha.engine.runner import Models, Plan, Receipt, Runner
-from grantha.engine.titles import title_by_model
+from grantha.engine.titles import title_by_model, title_from
 from grantha.errors import BadRequest, Conflict, MissingKey, NotFound, ShuttingDown
 from grantha.events import Open, Record, RecordId
 from grantha.storage.base import (
@@ -135,6 +135,7 @@ class Supervisor:
                 generations=generations,
                 messages=new_messages,
                 new_conversation=send.new_conversation,
+                title=title_from(send.messages[-1].text) if send.messages else "",
                 key=send.key,
                 fingerprint=send.fingerprint,
             ),
@@ -161,8 +162,10 @@ class Supervisor:
         message = await self.store.message(subject, before.message)
         if before.status == "running":
             raise Conflict("This answer is still being written.", advice="Stop it first.")
-        options = before.options.changed(changes)
-        wanted = model or before.model
+        # The options that were in force at the end, which live controls may have changed.
+        last = message.seams[-1] if message.seams else {}
+        options = Options.from_json(last.get("options", before.options.to_json())).changed(changes)
+        wanted = model or message.model or before.model
         records, text = continuing_records(message, wanted, options, _wall_ms())
         provider, name = self._models.resolve(wanted)
         how = provider.capabilities(name).continuation if text else None

@@ -126,6 +126,7 @@ class Start:
     generations: tuple[NewGeneration, ...]
     messages: tuple[NewMessage, ...] = ()
     new_conversation: NewConversation | None = None
+    title: str = ""  # for a conversation that has none yet
     key: str | None = None
     fingerprint: str = ""
 

@@ -49,6 +49,12 @@ def start(
         for generation in wanted.generations
     ]
     _remember_key(connection, subject, now, wanted)
+    if wanted.title:
+        connection.execute(
+            update(conversations)
+            .where(conversations.c.id == wanted.conversation, conversations.c.title == "")
+            .values(title=wanted.title)
+        )
     last = wanted.generations[-1]
     connection.execute(
         update(conversations)
