@@ -5,6 +5,10 @@ import shutil
 
 import pytest
 
+from tests.server import server, server_factory
+
+__all__ = ["server", "server_factory"]
+
 
 def _program(name: str) -> str:
     """The path of a Debian program. Servers live in sbin, which is not on everybody's path."""
