@@ -206,6 +206,11 @@ class HttpUpstream:
         self._watch()
 
     @property
+    def over(self) -> bool:
+        """Whether nothing more of the answer can come."""
+        return self._decoder.ending or self._decoder.done or self._decoder.failure is not None
+
+    @property
     def resume_token(self) -> str | None:
         """What the decoder has found, for dialects that can resume."""
         return self._decoder.resume_token

@@ -16,6 +16,7 @@ from grantha.errors import BadRequest
 from grantha.providers.base import Provider
 from grantha.providers.catalog import DIALECTS, HOSTS, Dialect, Host
 from grantha.providers.facts import capabilities_of
+from grantha.providers.hosted import Facts
 from grantha.providers.http import Http
 from grantha.providers.openai_chat import OpenAIChat
 from grantha.providers.site import Site
@@ -29,8 +30,6 @@ def hosts_of(settings: Settings) -> Iterator[Host]:
     """
     changes = dict(settings.providers)
     for host in HOSTS:
-        if host.dialect not in _MAKERS:
-            continue
         change = changes.pop(host.name, None)
         if change is None:
             yield host
@@ -61,7 +60,7 @@ def site_of(host: Host, settings: Settings) -> Site:
         overrides={name: dict(facts) for name, facts in change.models.items()},
         variables=settings.variables,
         default_model=host.default_model,
-        url_variable=f"GRANTHA_{_upper(host.name)}_BASE_URL",
+        url_variable=host.urls[0] if host.urls else f"GRANTHA_{_upper(host.name)}_BASE_URL",
     )
 
 
@@ -74,13 +73,81 @@ def make(host: Host, site: Site, http: Http) -> Provider:
     return _MAKERS[host.dialect](host, site, http, facts)
 
 
-def _openai_chat(
-    host: Host, site: Site, http: Http, facts: Callable[[str], Capabilities]
-) -> Provider:
+def _openai_chat(host: Host, site: Site, http: Http, facts: Facts) -> Provider:
     return OpenAIChat(site, http, facts, list_path=host.list_path, prefix_path=host.prefix_path)
 
 
-_MAKERS: dict[Dialect, Callable[..., Provider]] = {"openai-chat": _openai_chat}
+def _azure(_host: Host, site: Site, http: Http, facts: Facts) -> Provider:
+    from grantha.providers.openai_chat import AzureOpenAI
+
+    base = site.base_url.rstrip("/")
+    version = site.variables.get("AZURE_OPENAI_API_VERSION") or site.variables.get(
+        "OPENAI_API_VERSION"
+    )
+    if not base or version is None:
+        if base and not base.endswith("/openai/v1"):
+            site = replace(site, base_url=f"{base}/openai/v1")
+        return AzureOpenAI(site, http, facts)
+    site = replace(site, base_url=f"{base}/openai", query=f"?api-version={version}")
+    path = "deployments/{model}/chat/completions"
+    return AzureOpenAI(site, http, facts, path=path, list_path=None)
+
+
+def _responses(_host: Host, site: Site, http: Http, facts: Facts) -> Provider:
+    from grantha.providers.openai_responses import OpenAIResponses
+
+    return OpenAIResponses(site, http, facts)
+
+
+def _anthropic(_host: Host, site: Site, http: Http, facts: Facts) -> Provider:
+    from grantha.providers.anthropic import Anthropic
+
+    return Anthropic(site, http, facts, list_path="v1/models?limit=1000")
+
+
+def _gemini(_host: Host, site: Site, http: Http, facts: Facts) -> Provider:
+    from grantha.providers.gemini import Gemini
+
+    return Gemini(site, http, facts, list_path="models?pageSize=1000")
+
+
+def _vertex(_host: Host, site: Site, http: Http, facts: Facts) -> Provider:
+    from grantha.providers.gemini import Vertex
+
+    if not site.base_url:
+        project = site.variables.get("GOOGLE_CLOUD_PROJECT")
+        place = site.variables.get("GOOGLE_CLOUD_LOCATION") or "global"
+        if project:
+            start = "" if place == "global" else f"{place}-"
+            host = f"https://{start}aiplatform.googleapis.com/v1"
+            site = replace(site, base_url=f"{host}/projects/{project}/locations/{place}")
+        else:
+            site = replace(site, url_variable="GOOGLE_CLOUD_PROJECT")
+    return Vertex(site, http, facts)
+
+
+def _ollama(_host: Host, site: Site, http: Http, facts: Facts) -> Provider:
+    from grantha.providers.ollama import Ollama, address
+
+    return Ollama(replace(site, base_url=address(site.base_url)), http, facts)
+
+
+def _bedrock(_host: Host, site: Site, http: Http, facts: Facts) -> Provider:
+    from grantha.providers.bedrock import Bedrock
+
+    return Bedrock(site, http, facts)
+
+
+_MAKERS: dict[Dialect, Callable[[Host, Site, Http, Facts], Provider]] = {
+    "openai-chat": _openai_chat,
+    "openai-responses": _responses,
+    "anthropic": _anthropic,
+    "gemini": _gemini,
+    "ollama": _ollama,
+    "bedrock": _bedrock,
+    "vertex": _vertex,
+    "azure": _azure,
+}
 
 
 def _further(name: str, change: ProviderSettings) -> Host:

@@ -134,7 +134,7 @@ def _thinking(body: dict[str, Any], options: Options, facts: Capabilities) -> No
         if body["max_tokens"] <= budget:
             body["max_tokens"] += budget
     else:
-        body["thinking"] = {"type": "adaptive"}
+        body["thinking"] = {"type": "adaptive", "display": "summarized"}
         level = "low" if effort == "minimal" else effort
         body["output_config"] = {**body.get("output_config", {}), "effort": level}
 

@@ -260,8 +260,8 @@ class StreamDecoder:
                 # Half an object was cut off: that is truncation, not a malformed reply.
                 if payload == b"[DONE]" or _is_json(payload):
                     self._reply.read(payload)
-        except ValueError:
-            return
+        except ValueError as error:
+            self._reply.failure = self._reply.faults.malformed(str(error))
 
 
 def whole_reply(reply: Reply, body: bytes) -> list[UpstreamEvent]:

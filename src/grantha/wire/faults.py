@@ -14,7 +14,7 @@ vendor's words are quoted only when they hold neither.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -168,7 +168,7 @@ class Faults:
         provider: str,
         model: str = "",
         secrets: Sequence[str] = (),
-        texts: Iterable[str] = (),
+        texts: Sequence[str] = (),
     ) -> None:
         self.provider = provider
         self._model = model
@@ -248,7 +248,8 @@ def classify(status: int | None, code: str | None, words: str) -> type[ProviderE
     for pattern, kind in _WORDS:
         if pattern.search(words):
             return kind
-    refused = (status is not None and 400 <= status < 500) or "invalid" in (code or "").lower()
+    named = any(word in (code or "").lower() for word in ("invalid", "validation"))
+    refused = named or (status is not None and 400 <= status < 500)
     return errors.RequestRefused if refused else errors.ProviderFailed
 
 

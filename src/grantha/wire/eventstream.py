@@ -1,0 +1,121 @@
+"""Amazon's binary event stream (`application/vnd.amazon.eventstream`): framing and checksums only.
+
+A message is, big-endian: total length (4), length of the headers (4), CRC-32 of these eight bytes
+(4), headers, payload, CRC-32 of everything before (4). A header is: length of its name (1), name,
+type (1), value. A damaged message raises; what follows it can't be trusted.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass, field
+
+LIMIT = 16 * 1024 * 1024
+_PRELUDE = struct.Struct(">III")
+_SIZES = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}  # bytes of a value by its type
+_BYTES, _STRING = 6, 7  # types whose value has its length before it
+
+
+class DamagedFrame(ValueError):
+    """A checksum doesn't fit, or a length can't be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One message. Only headers that are text are kept."""
+
+    payload: bytes
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class EventStreamDecoder:
+    """Bytes as they come to whole messages."""
+
+    __slots__ = ("_buffer", "_damage")
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._damage: DamagedFrame | None = None
+
+    def feed(self, chunk: bytes) -> list[Frame]:
+        """Messages completed by this chunk. Raises `DamagedFrame` once all whole ones were given.
+        """
+        if self._damage is not None:
+            raise self._damage
+        self._buffer += chunk
+        frames: list[Frame] = []
+        try:
+            while (frame := self._next()) is not None:
+                frames.append(frame)
+        except DamagedFrame as error:
+            if not frames:
+                raise
+            self._damage = error
+        return frames
+
+    def finish(self) -> list[Frame]:
+        """Nothing, for a frame that isn't whole says nothing. Raises `DamagedFrame`, too."""
+        if self._damage is not None:
+            raise self._damage
+        return []
+
+    def _next(self) -> Frame | None:
+        if len(self._buffer) < _PRELUDE.size:
+            return None
+        total, size, crc = _PRELUDE.unpack_from(self._buffer)
+        if zlib.crc32(self._buffer[:8]) != crc:
+            raise DamagedFrame("The checksum of a frame's prelude doesn't fit")
+        if not 16 + size <= total <= LIMIT:
+            raise DamagedFrame("A frame's length can't be")
+        if len(self._buffer) < total:
+            return None
+        message = bytes(self._buffer[:total])
+        del self._buffer[:total]
+        return _frame(message, size)
+
+
+def encode(payload: bytes, headers: dict[str, str]) -> bytes:
+    """One message with text headers."""
+    head = b"".join(
+        struct.pack(">B", len(name.encode()))
+        + name.encode()
+        + struct.pack(">BH", _STRING, len(value.encode()))
+        + value.encode()
+        for name, value in headers.items()
+    )
+    prelude = struct.pack(">II", 16 + len(head) + len(payload), len(head))
+    message = prelude + struct.pack(">I", zlib.crc32(prelude)) + head + payload
+    return message + struct.pack(">I", zlib.crc32(message))
+
+
+def _frame(message: bytes, size: int) -> Frame:
+    (crc,) = struct.unpack_from(">I", message, len(message) - 4)
+    if zlib.crc32(message[:-4]) != crc:
+        raise DamagedFrame("The checksum of a frame doesn't fit")
+    try:
+        headers = _headers(message[12 : 12 + size])
+    except (struct.error, IndexError, UnicodeDecodeError) as error:
+        raise DamagedFrame("A frame's headers can't be read") from error
+    return Frame(message[12 + size : -4], headers)
+
+
+def _headers(block: bytes) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    at = 0
+    while at < len(block):
+        end = at + 1 + block[at]
+        name = block[at + 1 : end].decode()
+        kind = block[end]
+        at = end + 1
+        if kind in {_BYTES, _STRING}:
+            (length,) = struct.unpack_from(">H", block, at)
+            at += 2
+            if kind == _STRING:
+                headers[name] = block[at : at + length].decode()
+            at += length
+        elif kind in _SIZES:
+            at += _SIZES[kind]
+        else:
+            raise DamagedFrame("A frame's header has an unknown type")
+    return headers

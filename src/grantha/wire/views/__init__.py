@@ -1,0 +1,1 @@
+"""Wire formats that others already speak, computed from the same log: requests in, replies out."""
