@@ -43,6 +43,7 @@ export interface Reading {
     generation: string,
     handlers: {
       onFrames(frames: (Frame | Snapshot)[]): void;
+      onRestart(): void;
       onLink(link: LinkState): void;
       onFinished(problem: Problem | null): void;
     }
@@ -80,6 +81,8 @@ export class Answer {
   readonly #reading: Reading;
   #fold = new Fold();
   #attached: Attached | null = null;
+  /** The log comes from its start: what was folded before gives way to it with the first frame. */
+  #fresh = true;
   #skew = Infinity;
   #rate: { at: number; pieces: number }[] = [];
   readonly #places = new Map<Seam, number>();
@@ -102,7 +105,6 @@ export class Answer {
     this.lastRecord = Date.now();
     if (message.status === 'running' && message.generation) {
       this.#follow(message.generation);
-      if (!sameGeneration && this.#fold.open.length === 0) this.#load(message);
     } else {
       this.#load(message);
       this.ended = message.status === 'running' ? null : message.status;
@@ -154,11 +156,13 @@ export class Answer {
 
   #follow(generation: string): void {
     this.detach();
+    this.#fresh = true;
     this.ended = null;
     this.end = null;
     this.error = null;
     this.#attached = this.#reading.attach(generation, {
       onFrames: (frames) => this.#take(frames),
+      onRestart: () => (this.#fresh = true),
       onLink: (link) => this.#linked(link),
       onFinished: (problem) => this.#finished(problem)
     });
@@ -179,12 +183,22 @@ export class Answer {
   }
 
   #take(frames: (Frame | Snapshot)[]): void {
+    if (this.#fresh) this.#clear();
     for (const frame of frames) {
       if (frame.kind === 'snapshot') this.#restart(frame);
       else this.#apply(frame);
     }
     this.lastRecord = Date.now();
     soon(this.#paint);
+  }
+
+  #clear(): void {
+    this.#fresh = false;
+    this.#fold = new Fold();
+    this.#places.clear();
+    this.#rate = [];
+    this.pieces = 0;
+    this.speed = null;
   }
 
   #restart(snapshot: Snapshot): void {

@@ -3,6 +3,7 @@
 import { getContext, setContext, untrack } from 'svelte';
 import { Api, Problem } from '#lib/wire/api.ts';
 import { Attachment, rememberedIn, type Ladder } from '#lib/wire/attach.ts';
+import { START } from '#lib/wire/ids.ts';
 import { Live, liveSocket, type Change } from '#lib/wire/live.ts';
 import { pollReader } from '#lib/wire/poll.ts';
 import { sharedSlots } from '#lib/wire/slots.ts';
@@ -60,7 +61,7 @@ export class App {
       memory: rememberedIn(storage)
     };
     this.#reading = {
-      attach: (generation, handlers) => new Attachment(this.#ladder, generation, null, handlers),
+      attach: (generation, handlers) => new Attachment(this.#ladder, generation, START, handlers),
       generation: (id) => this.api.generation(id)
     };
     this.api.onUnauthorized = () => (this.locked = true);
@@ -161,6 +162,7 @@ export class App {
   }
 
   #changed(change: Change): void {
+    if (change.change === 'everything') this.#catchUp();
     this.conversations.take(change);
     if (change.change === 'models') void this.models.load().catch(() => undefined);
     if (change.row && change.conversation) {

@@ -17,7 +17,7 @@ export function grouped(rows: readonly ConversationRow[], found: boolean, today:
   for (const row of rows) {
     const heading = headingOf(row, Date.parse(today));
     // The clock of another machine may put a row back under a heading that has passed: it stays where it sorts.
-    if (heading !== last) lines.push({ key: `${heading}:${row.id}`, heading, row: null, units: 1.25 });
+    if (heading !== last) lines.push({ key: `${heading}:${row.id}`, heading, row: null, units: 1.375 });
     last = heading;
     lines.push({ key: row.id, heading: null, row, units: 1 });
   }

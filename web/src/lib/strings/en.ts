@@ -238,6 +238,7 @@ export const en = {
   firstToken: 'First token',
   speed: 'Speed',
   records: 'Records',
+  halfOfGaps: (time: string) => `half of all gaps under ${time}`,
   upTo: (id: string) => `up to ${id}`,
   silences: 'Silences',
   longest: (time: string) => `longest ${time}`,
@@ -374,6 +375,20 @@ export const en = {
     rename: 'Rename',
     newest: 'To the newest text',
     keys: 'This sheet'
+  },
+
+  // what an answer's text says by itself
+  markdown: {
+    copy: 'Copy',
+    copied: 'Copied',
+    code: (language: string) => (language ? `Code, ${language}` : 'Code'),
+    table: 'Table',
+    task: (done: boolean) => (done ? 'Done' : 'Not done'),
+    loadImage: (host: string) => `Load image from ${host}`,
+    imageFailed: (host: string) => `The image could not be shown here. Open it at ${host}`,
+    diagramFailed: 'This diagram could not be drawn',
+    formulaFailed: 'This formula could not be read',
+    seam: 'The text was continued here'
   },
 
   // announcements

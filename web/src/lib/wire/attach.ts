@@ -7,7 +7,7 @@
 // | no free SSE connection in this browser         | WebSocket, nothing remembered                       |
 // | no byte for 2.5 heartbeats                     | same rung again, from the last id                   |
 // | a bare close, a failed connection              | same rung again, with a growing pause; then the next|
-// | a record is missing                            | again from the last id; the second time, a snapshot |
+// | a record is missing                            | again from the last id; the second time, from the start|
 // | page shown again, network back                 | again at once, unless a byte came within a heartbeat|
 // | end record, 204                                | finished                                            |
 // | 4xx                                            | finished, with the problem                          |
@@ -15,7 +15,7 @@
 // Every record is handed on exactly once and in order: the cursor proves it.
 import type { Problem } from './api.ts';
 import { Bursts } from './bursts.ts';
-import { Cursor } from './ids.ts';
+import { Cursor, START } from './ids.ts';
 import type { Arrival, Outcome, Read, Sink, Transport } from './link.ts';
 import type { Frame, Snapshot } from './types.ts';
 
@@ -31,6 +31,8 @@ export interface LinkState {
 
 export interface AttachHandlers {
   onFrames(frames: (Frame | Snapshot)[]): void;
+  /** What came so far is void: the whole log comes again. */
+  onRestart(): void;
   onLink(link: LinkState): void;
   /** Called once; with the problem when the server refused. */
   onFinished(problem: Problem | null): void;
@@ -124,7 +126,7 @@ export class Attachment {
         this.#show({ state: 'away' });
         return false;
       case 'gap':
-        this.#gaps++;
+        if (++this.#gaps > 1) this.#startOver();
         await this.#comeBack();
         return false;
       default:
@@ -148,6 +150,13 @@ export class Attachment {
     this.#show({ state: this.#failures > 1 ? 'away' : this.#link.state });
     if (this.#failures > FAILURES_BEFORE_NEXT) this.#show({ transport: next(this.#link.transport) });
     if (pause > 0) await this.#rest(pause * (0.75 + Math.random() / 2));
+  }
+
+  /** The same hole twice: only the whole log can fill it. */
+  #startOver(): void {
+    this.#gaps = 0;
+    this.#cursor.last = START;
+    this.#handlers.onRestart();
   }
 
   #rest(ms: number): Promise<void> {
@@ -185,8 +194,7 @@ export class Attachment {
     const sink = this.#sink(transport, clock, abort);
     const outcome = await this.#ladder.readers[transport](
       this.#generation,
-      // The same hole twice: the records before it are gone for us, a snapshot is not.
-      this.#gaps > 1 ? null : this.#cursor.last,
+      this.#cursor.last,
       sink,
       control.signal
     );
@@ -223,6 +231,7 @@ export class Attachment {
         if (this.#closed) return;
         const { taken, gap } = this.#take(arrivals);
         if (taken.length > 0) {
+          if (!gap) this.#gaps = 0;
           this.#failures = 0;
           this.#handlers.onFrames(taken);
         }
@@ -244,7 +253,6 @@ export class Attachment {
       if (arrival.kind === 'hello') {
         this.#heartbeat = arrival.heartbeat || this.#heartbeat;
       } else if (arrival.kind === 'snapshot') {
-        this.#gaps = 0;
         if (this.#cursor.jump(arrival.last_id)) taken.push(arrival);
       } else if (arrival.id) {
         const verdict = this.#cursor.take(arrival);

@@ -19,10 +19,13 @@ export function compareIds(a: RecordId, b: RecordId): number {
   return a.epoch - b.epoch || a.seq - b.seq;
 }
 
+/** Before every record: reading after it gives the whole log. */
+export const START = '0-0';
+
 export type Verdict = 'next' | 'old' | 'gap';
 
 export class Cursor {
-  /** The id of the last record that was taken; null before the first. */
+  /** The id of the last record that was taken; null asks for a snapshot first. */
   last: string | null;
 
   constructor(after: string | null) {
@@ -49,7 +52,7 @@ export class Cursor {
 
   #judge(id: RecordId, frame: { records?: number; kind: string; previous?: string | null }): Verdict {
     const first = id.seq - (frame.records ?? 1) + 1;
-    const last = this.last ? parseId(this.last) : null;
+    const last = this.last === null || this.last === START ? null : parseId(this.last);
     if (!last) return first === 0 ? 'next' : 'gap';
     if (compareIds(id, last) <= 0) return 'old';
     if (id.epoch === last.epoch) return first === last.seq + 1 ? 'next' : 'gap';

@@ -4,7 +4,7 @@ import type { Arrival, Outcome, Read, Sink } from './link.ts';
 import type { ConversationRow } from './types.ts';
 
 export interface Change {
-  change: 'conversation' | 'conversation-deleted' | 'message' | 'generation' | 'models';
+  change: 'conversation' | 'conversation-deleted' | 'message' | 'generation' | 'models' | 'everything';
   conversation?: string;
   generation?: string;
   row?: ConversationRow;
@@ -21,6 +21,7 @@ type ServerMessage =
   | { type: 'gone'; generation: string; code: string }
   | ({ type: 'change' } & Change)
   | { type: 'subscribed'; generation: string; status: string }
+  | { type: 'error'; generation?: string }
   | { type: 'pong' | 'heartbeat' | 'stopped' };
 
 const FIRST_PAUSE_MS = 300;
@@ -131,7 +132,13 @@ export class Live {
     if (message.type === 'hello') this.#heartbeat = message.heartbeat ?? this.#heartbeat;
     else if (message.type === 'change') this.onChange(message);
     else if (message.type === 'frame') this.#frame(message.generation, message.frame);
+    else if (message.type === 'error') this.#failed(message.generation);
     else if (message.type === 'gone') this.#subscriptions.get(message.generation)?.finish({ kind: 'ended' });
+  }
+
+  #failed(generation: string | undefined): void {
+    if (generation)
+      this.#subscriptions.get(generation)?.finish({ kind: 'failed', why: 'the server said so' });
   }
 
   #frame(generation: string, frame: Arrival): void {

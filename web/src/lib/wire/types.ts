@@ -279,7 +279,7 @@ export interface ServerState {
   status: 'ready' | 'degraded';
   durability?: string;
   sqlite?: string;
-  storage?: { ok: boolean; error?: string };
+  storage?: { ok: boolean; error?: string | null; version?: string };
   running?: number;
   version?: string;
 }

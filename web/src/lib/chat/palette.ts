@@ -1,0 +1,52 @@
+// Finds commands by what a person types: the start of a word first, then anywhere in the title.
+
+export interface Command {
+  key: string;
+  group: string;
+  title: string;
+  icon: string;
+  keys: string;
+  /** Why it cannot be done now. */
+  reason?: string;
+  run: () => void;
+}
+
+const MOST_A_GROUP = 8;
+
+export function found(commands: readonly Command[], query: string): { title: string; items: Command[] }[] {
+  const wanted = query.trim().toLowerCase();
+  const groups = new Map<string, { command: Command; rank: number }[]>();
+  for (const command of commands) {
+    const rank = rankOf(command.title.toLowerCase(), wanted);
+    if (rank < 0) continue;
+    const group = groups.get(command.group) ?? [];
+    group.push({ command, rank });
+    groups.set(command.group, group);
+  }
+  return [...groups].map(([title, items]) => ({
+    title,
+    items: items
+      .sort((a, b) => a.rank - b.rank)
+      .slice(0, MOST_A_GROUP)
+      .map((item) => item.command)
+  }));
+}
+
+/** The title in pieces; the first that matches is a hit. */
+export function highlighted(title: string, query: string): { text: string; hit: boolean }[] {
+  const wanted = query.trim().toLowerCase();
+  const at = wanted ? title.toLowerCase().indexOf(wanted) : -1;
+  if (at < 0) return [{ text: title, hit: false }];
+  return [
+    { text: title.slice(0, at), hit: false },
+    { text: title.slice(at, at + wanted.length), hit: true },
+    { text: title.slice(at + wanted.length), hit: false }
+  ].filter((piece) => piece.text);
+}
+
+function rankOf(title: string, wanted: string): number {
+  if (!wanted || title.startsWith(wanted)) return 0;
+  const at = title.indexOf(wanted);
+  if (at < 0) return -1;
+  return /[\s/-]/.test(title[at - 1] ?? '') ? 1 : 2;
+}

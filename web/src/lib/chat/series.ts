@@ -1,0 +1,46 @@
+// Series of numbers by day as the charts draw them: scales with round steps, and a sentence for each.
+
+export interface Series {
+  name: string;
+  color: string;
+  values: (number | null)[];
+}
+
+/** Round steps from 0 to at least `most`: at most five of them. */
+export function steps(most: number): number[] {
+  if (!(most > 0)) return [0, 1];
+  const rough = most / 4;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 2.5, 5, 10].map((n) => n * power).find((n) => n >= rough) ?? 10 * power;
+  return Array.from({ length: Math.ceil(most / step) + 1 }, (_, n) => round(n * step));
+}
+
+/** Of all values that are known; [0, 0] when none is. */
+export function range(series: readonly Series[]): [number, number] {
+  const known = series.flatMap((one) => one.values).filter((value) => value !== null);
+  return known.length === 0 ? [0, 0] : [Math.min(...known), Math.max(...known)];
+}
+
+/** A path through the known values; a hole in the numbers is a hole in the line. */
+export function path(
+  values: readonly (number | null)[],
+  x: (n: number) => number,
+  y: (value: number) => number
+): string {
+  let pen = 'M';
+  return values
+    .map((value, n) => {
+      if (value === null) {
+        pen = 'M';
+        return '';
+      }
+      const step = `${pen}${x(n).toFixed(1)} ${y(value).toFixed(1)}`;
+      pen = 'L';
+      return step;
+    })
+    .join('');
+}
+
+function round(value: number): number {
+  return Number(value.toPrecision(12));
+}

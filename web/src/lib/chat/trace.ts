@@ -1,0 +1,78 @@
+// Reads a trace (one row a record) as what the inspector draws: times, ids, silences, and text as it stood then.
+import type { Trace, TraceRow } from '#lib/wire/types.ts';
+
+/** A silence worth marking, in ms. */
+export const GAP_MS = 500;
+
+export interface TraceRecord {
+  id: string;
+  kind: string;
+  /** ms after the first record. */
+  at: number;
+  gap: number;
+  points: number;
+  pieces: number;
+  /** Code points of visible text up to and with this record. */
+  textLength: number;
+}
+
+/** Gives every row its id and time. An open record after the first one begins the next epoch at 0. */
+export function recordsOf(rows: readonly TraceRow[]): TraceRecord[] {
+  let [at, epoch, seq, textLength] = [0, 1, -1, 0];
+  return rows.map(([gap, kind, points, pieces], n) => {
+    if (n > 0) at += gap;
+    if (kind === 'open' && n > 0) [epoch, seq] = [epoch + 1, -1];
+    seq++;
+    if (kind === 'text-delta') textLength += points;
+    return { id: `${epoch}-${seq}`, kind, at, gap: n > 0 ? gap : 0, points, pieces, textLength };
+  });
+}
+
+export function silencesOf(records: readonly TraceRecord[]): TraceRecord[] {
+  const first = records.findIndex((record) => record.points > 0);
+  return records.filter((record, n) => n > first && first >= 0 && record.gap >= GAP_MS);
+}
+
+/** How much text stood at a moment of the replay. */
+export function lengthAt(records: readonly TraceRecord[], ms: number): number {
+  let [low, high] = [0, records.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((records[middle]?.at ?? 0) <= ms) low = middle + 1;
+    else high = middle;
+  }
+  return records[low - 1]?.textLength ?? 0;
+}
+
+/** The middle gap between two records that brought text, in ms; null with fewer than two. */
+export function medianGap(records: readonly TraceRecord[]): number | null {
+  const gaps = records
+    .filter((record) => record.points > 0)
+    .slice(1)
+    .map((record) => record.gap)
+    .sort((a, b) => a - b);
+  return gaps[gaps.length >> 1] ?? null;
+}
+
+export interface Stroke {
+  x: number;
+  height: number;
+}
+
+/** One stroke a record, but never more than one a column: equal in looks, bounded in number. */
+export function strokes(records: readonly TraceRecord[], width: number, height: number): Stroke[] {
+  const whole = records.at(-1)?.at || 1;
+  const columns = new Map<number, number>();
+  for (const record of records) {
+    if (record.points === 0) continue;
+    const x = Math.round((record.at / whole) * width * 2) / 2;
+    columns.set(x, (columns.get(x) ?? 0) + record.points);
+  }
+  const most = Math.max(1, ...columns.values());
+  return [...columns].map(([x, points]) => ({ x, height: 4 + (height - 4) * Math.sqrt(points / most) }));
+}
+
+/** What the log's JSON export holds. */
+export function exported(trace: Trace): string {
+  return JSON.stringify({ ...trace, records: recordsOf(trace.trace) }, null, 2);
+}
