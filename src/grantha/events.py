@@ -344,10 +344,17 @@ def payload_of(event: Event) -> str:
 
 def event_from(kind: str, payload: str) -> Event | None:
     """Inverse of `payload_of`; None for a kind that this version doesn't know."""
+    return event_of(kind, json.loads(payload))
+
+
+def event_of(kind: str, body: JsonObject) -> Event | None:
+    """The same from decoded JSON, such as a frame as clients get it; further fields are ignored.
+
+    Raises TypeError when a field is missing.
+    """
     cls = _KINDS.get(kind)
     if cls is None:
         return None
-    body = json.loads(payload)
     values = {name: body[name] for name, _ in _FIELDS[cls] if name in body}
     if "logprobs" in values:
         values["logprobs"] = tuple(values["logprobs"])
