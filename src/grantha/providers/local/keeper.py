@@ -108,7 +108,8 @@ class Keeper:
         self._stop_timer()
         try:
             self._refuse()
-            if self._child is not None:
+            # The process may be gone a moment before our task has seen it.
+            if self._child is not None and not self._child.gone:
                 return self._child
             async with asyncio.timeout(self._deadline):
                 return await asyncio.shield(self._coming())

@@ -20,12 +20,13 @@ from typing import Any
 
 from grantha.errors import ProviderError, ProviderFailed
 from grantha.providers.http import Http
+from grantha.providers.local import child as child_program
 from grantha.providers.local.orders import Order, Report
 from grantha.providers.local.slots import Slots
 from grantha.wire.faults import Faults
 from grantha.wire.loose import dumps
 
-PROGRAM = "grantha.providers.local.child"
+PROGRAM = child_program.__name__
 TAIL = 16 * 1024  # bytes of standard error that are kept
 PATIENCE = 2.0  # seconds a child may take to leave by itself
 POLL = 0.004  # seconds between two looks at a slot

@@ -1,0 +1,90 @@
+"""Slots go to those who come, in their order, and to the conversation that they remember."""
+
+import asyncio
+
+import pytest
+
+from grantha.chat import Message, text_message
+from grantha.errors import Overloaded, ProviderFailed
+from grantha.providers.local import slots as module
+from grantha.providers.local.slots import Slots
+
+
+def _talk(*texts: str) -> tuple[Message, ...]:
+    roles = ("user", "assistant")
+    return tuple(text_message(roles[i % 2], text) for i, text in enumerate(texts))  # type: ignore[arg-type]  # one of two literals
+
+
+async def _waits(task: asyncio.Task[int]) -> None:
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert not task.done()
+
+
+async def test_a_conversation_gets_the_slot_that_remembers_it() -> None:
+    slots = Slots(3)
+    taken = [await slots.take(_talk(text)) for text in ("a", "b", "c")]
+    assert sorted(taken) == [0, 1, 2]
+    for slot in taken:
+        slots.give_back(slot)
+    assert await slots.take(_talk("b", "answer", "more")) == taken[1]
+
+
+async def test_a_new_conversation_gets_the_slot_unused_for_longest() -> None:
+    slots = Slots(2)
+    first, second = await slots.take(_talk("a")), await slots.take(_talk("b"))
+    slots.give_back(second)
+    slots.give_back(first)
+    assert await slots.take(_talk("new")) == second
+
+
+async def test_those_who_wait_are_served_in_the_order_they_came() -> None:
+    slots = Slots(1)
+    slot = await slots.take(_talk("a"))
+    first = asyncio.create_task(slots.take(_talk("b")))
+    await _waits(first)
+    second = asyncio.create_task(slots.take(_talk("c")))
+    await _waits(second)
+    slots.give_back(slot)
+    assert await first == slot
+    await _waits(second)
+    slots.give_back(slot)
+    assert await second == slot
+    slots.give_back(slot)
+    assert slots.free == 1
+
+
+async def test_one_who_gives_up_waiting_takes_no_slot_along() -> None:
+    slots = Slots(1)
+    slot = await slots.take(_talk("a"))
+    early = asyncio.create_task(slots.take(_talk("b")))
+    await _waits(early)
+    late = asyncio.create_task(slots.take(_talk("c")))
+    await _waits(late)
+    early.cancel()
+    slots.give_back(slot)
+    # The slot was handed over just when the waiting one is cancelled: it must come back.
+    late.cancel()
+    await asyncio.gather(early, late, return_exceptions=True)
+    assert slots.free == 1
+
+
+async def test_a_full_queue_and_a_lost_child_are_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_WAITING", 1)
+    slots = Slots(1)
+    await slots.take(_talk("a"))
+    waiting = asyncio.create_task(slots.take(_talk("b")))
+    await _waits(waiting)
+    with pytest.raises(Overloaded):
+        await slots.take(_talk("c"))
+    slots.close(ProviderFailed("gone"))
+    with pytest.raises(ProviderFailed):
+        await waiting
+
+
+async def test_only_a_free_slot_can_be_taken_by_its_number() -> None:
+    slots = Slots(2)
+    taken = await slots.take(_talk("a"))
+    assert not slots.take_if_free(taken)
+    assert slots.take_if_free(1 - taken)
+    assert slots.free == 0
