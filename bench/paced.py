@@ -1,0 +1,70 @@
+"""CPU per paced token: 200 streams of 20 tokens a second, as chat answers are; and the delay added.
+
+`python -m bench.paced` prints µs of server CPU per token and how late tokens come, against a direct
+connection and nginx in the same run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from bench import client, table
+from bench.machine import cpu_seconds
+from bench.rig import Rig, rig
+
+RATE = 20
+
+
+async def measure(
+    target: client.Target, pids: list[int], streams: int, seconds: int
+) -> dict[str, float]:
+    """One run; raises RuntimeError when a token was lost, doubled or out of order."""
+    outcomes = asyncio.create_task(
+        client.many(target, streams, RATE * (seconds + 4), RATE, opened_per_s=streams / 2)
+    )
+    await asyncio.sleep(3)  # all are open by then: what opening costs is measured elsewhere
+    before = cpu_seconds(pids) if pids else 0.0
+    await asyncio.sleep(seconds)
+    spent = cpu_seconds(pids) - before if pids else 0.0
+    found = await outcomes
+    if bad := client.failures(found):
+        raise RuntimeError(f"{target.name}: {bad}")
+    delays = [delay / 1000 for outcome in found for delay in outcome.delays]
+    return {
+        "us": spent * 1e6 / (streams * RATE * seconds),
+        "p50": table.percentile(delays, 0.5),
+        "p99": table.percentile(delays, 0.99),
+    }
+
+
+async def program(running: Rig, repeat: int, streams: int, seconds: int) -> list[list[object]]:
+    """Rows: name, µs per token, ratio to nginx, delay p50 and p99 in ms."""
+    found: dict[str, list[dict[str, float]]] = {}
+    for _ in range(repeat):
+        for target, pids in running.targets(native=True):
+            result = await measure(target, pids, streams, seconds)
+            found.setdefault(target.name, []).append(result)
+    floor = table.median([r["us"] for r in found.get("nginx", [])])
+    rows: list[list[object]] = []
+    for name, runs in found.items():
+        us = table.median([r["us"] for r in runs])
+        p50, p99 = (table.median([r[key] for r in runs]) for key in ("p50", "p99"))
+        rows.append([name, us, us / floor, p50, p99])
+    return rows
+
+
+def main() -> None:
+    """The program."""
+    given = table.arguments(main.__module__)
+    streams, seconds = (50, 3) if given.quick else (200, 8)
+    with rig(given.source) as running:
+        rows = table.run(lambda: program(running, given.repeat, streams, seconds))
+    table.show(
+        f"Paced: {streams} streams at {RATE} tokens a second",
+        ["way", "µs CPU per token", "x nginx", "delay p50, ms", "delay p99, ms"],
+        rows,
+    )
+
+
+if __name__ == "__main__":
+    main()
