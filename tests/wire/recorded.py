@@ -1,0 +1,194 @@
+"""The recorded replies in fixtures/wire, and the plain form in which their events are compared.
+
+A fixture is a reply's bytes and, beside it, what they mean: `accepted`, `events` (adjacent texts
+joined, a tool call's fragments joined), `usage` (the last), `finish` with `native`, or the code of
+a `failure`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from grantha.errors import GranthaError
+from grantha.events import (
+    Accepted,
+    Cited,
+    Finished,
+    Reasoning,
+    Text,
+    ToolCall,
+    UpstreamEvent,
+    UsageSeen,
+)
+from grantha.wire.anthropic import anthropic_decoder, anthropic_reply
+from grantha.wire.base import Decoder
+from grantha.wire.bedrock import bedrock_decoder, bedrock_reply
+from grantha.wire.faults import Faults, read_report
+from grantha.wire.gemini import gemini_decoder, gemini_reply
+from grantha.wire.loose import loads
+from grantha.wire.ollama import ollama_decoder, ollama_reply
+from grantha.wire.openai_chat import DialectProfile, chat_decoder, chat_reply
+from grantha.wire.openai_responses import responses_decoder, responses_reply
+
+ROOT = Path(__file__).parents[2] / "fixtures" / "wire"
+FAULTS = Faults("vendor", "model-x")
+
+Whole = Callable[[bytes], list[UpstreamEvent]]
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """One fixture."""
+
+    dialect: str
+    name: str
+    body: bytes
+    expected: dict[str, Any]
+    whole: bool
+
+    def __str__(self) -> str:
+        return f"{self.dialect}/{self.name}"
+
+    def decoder(self) -> Decoder:
+        """A fresh decoder, set as this fixture wants it."""
+        return decoder_for(self.dialect, **self.expected.get("decoder", {}))
+
+
+def decoder_for(dialect: str, **options: Any) -> Decoder:
+    """A fresh decoder of a dialect."""
+    prefix = options.get("prefix", "")
+    match dialect:
+        case "openai-chat":
+            return chat_decoder(DialectProfile(**options), FAULTS)
+        case "anthropic":
+            return anthropic_decoder(FAULTS, prefix)
+        case "gemini":
+            return gemini_decoder(FAULTS)
+        case "ollama":
+            return ollama_decoder(FAULTS)
+        case "openai-responses":
+            return responses_decoder(FAULTS)
+        case "bedrock":
+            return bedrock_decoder(FAULTS, prefix)
+        case _:
+            raise AssertionError(dialect)
+
+
+WHOLE: dict[str, Whole] = {
+    "openai-chat": lambda body: chat_reply(body, DialectProfile(), FAULTS),
+    "anthropic": lambda body: anthropic_reply(body, FAULTS),
+    "gemini": lambda body: gemini_reply(body, FAULTS),
+    "ollama": lambda body: ollama_reply(body, FAULTS),
+    "openai-responses": lambda body: responses_reply(body, FAULTS),
+    "bedrock": lambda body: bedrock_reply(body, FAULTS),
+}
+
+
+def recorded() -> list[Recorded]:
+    """Every fixture of a dialect."""
+    found = []
+    for path in sorted(ROOT.glob("*/*.expected.json")):
+        expected = json.loads(path.read_text(encoding="utf-8"))
+        name = path.name.removesuffix(".expected.json")
+        body = next(p for p in path.parent.glob(f"{name}.*") if p != path)
+        whole = body.suffix == ".json" and not expected.get("streamed")
+        found.append(Recorded(path.parent.name, name, body.read_bytes(), expected, whole))
+    return found
+
+
+def decoded(decoder: Decoder, chunks: Iterable[bytes]) -> dict[str, Any]:
+    """What a decoder makes of chunks, as a provider would use it."""
+    events: list[UpstreamEvent] = []
+    for chunk in chunks:
+        events += decoder.feed(chunk)
+        if decoder.failure is not None or decoder.done:
+            break
+    try:
+        events += decoder.finish()
+    except GranthaError as error:
+        events += decoder.feed(b"")
+        return plain(events, error)
+    return plain(events)
+
+
+def plain(events: list[UpstreamEvent], error: GranthaError | None = None) -> dict[str, Any]:
+    """Events in the form of the fixtures."""
+    body: dict[str, Any] = {"events": []}
+    calls: dict[int, dict[str, Any]] = {}
+    for event in events:
+        assert_whole(event)
+        match event:
+            case Accepted(model=model):
+                if model is not None:
+                    body["accepted"] = model
+            case Text() | Reasoning():
+                _join(body["events"], event)
+            case ToolCall():
+                _call(body["events"], calls, event)
+            case Cited(url=url, title=title, quoted=quoted):
+                found = {"cite": url, "title": title, "quoted": quoted}
+                body["events"].append({k: v for k, v in found.items() if v is not None})
+            case UsageSeen(usage=usage):
+                body["usage"] = usage.to_json()
+            case Finished(reason=reason, native=native):
+                body["finish"], body["native"] = reason, native
+    if error is not None:
+        body["failure"] = error.code
+    return body
+
+
+def assert_whole(event: UpstreamEvent) -> None:
+    """No half of a surrogate pair may be anywhere in an event."""
+    str(event).encode("utf-8")
+
+
+def refused(status: int, body: bytes) -> dict[str, Any]:
+    """What becomes of an error's body."""
+    report = read_report(loads(body))
+    assert report is not None
+    error = FAULTS.reported(report, status)
+    text = [Text(report.failed_text)] if report.failed_text else []
+    return plain([*text], error)
+
+
+def matches(expected: dict[str, Any], actual: dict[str, Any]) -> bool:
+    """Whether they say the same; `*` as an id stands for any that was made."""
+    wanted = {
+        k: v for k, v in expected.items() if k not in {"about", "decoder", "status", "streamed"}
+    }
+    events = [
+        {**got, "id": "*"} if want.get("id") == "*" and got.get("id") else got
+        for want, got in zip(wanted["events"], actual["events"], strict=False)
+    ] + actual["events"][len(wanted["events"]) :]
+    return wanted == {**actual, "events": events}
+
+
+def _join(found: list[dict[str, Any]], event: Text | Reasoning) -> None:
+    key = "text" if isinstance(event, Text) else "reasoning"
+    last = found[-1] if found else {}
+    extra: dict[str, Any] = {}
+    if isinstance(event, Text) and event.logprobs:
+        extra["logprobs"] = list(event.logprobs)
+    if isinstance(event, Reasoning) and event.signature:
+        extra["signature"] = event.signature
+    if key in last and "signature" not in last and not (extra and "logprobs" in last):
+        last[key] += event.text
+        last.update(extra)
+    else:
+        found.append({key: event.text, **extra})
+
+
+def _call(found: list[dict[str, Any]], calls: dict[int, dict[str, Any]], event: ToolCall) -> None:
+    call = calls.get(event.index)
+    if call is None:
+        call = calls[event.index] = {"tool": None, "id": None, "arguments": ""}
+        found.append(call)
+    call["tool"] = call["tool"] or event.name
+    call["id"] = call["id"] or event.call_id
+    call["arguments"] += event.arguments
+    if event.signature:
+        call["signature"] = event.signature
