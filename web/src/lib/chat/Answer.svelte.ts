@@ -85,6 +85,7 @@ export class Answer {
   #fresh = true;
   #skew = Infinity;
   #rate: { at: number; pieces: number }[] = [];
+  // eslint-disable-next-line svelte/prefer-svelte-reactivity -- a cache: nothing is drawn from it
   readonly #places = new Map<Seam, number>();
   #onEnd: (answer: Answer) => void;
 

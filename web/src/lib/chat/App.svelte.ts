@@ -38,6 +38,7 @@ export class App {
   said = $state('');
   /** What keys and the palette can do now; offered by the screens that are open. */
   actions = $state.raw<Record<string, () => unknown>>({});
+  // eslint-disable-next-line svelte/prefer-svelte-reactivity -- a cache: screens hold the chat they draw
   readonly #chats = new Map<string, Chat>();
   readonly #ladder: Ladder;
   readonly #reading: Reading;

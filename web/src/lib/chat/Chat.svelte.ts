@@ -42,6 +42,7 @@ export class Chat {
   queued = $state.raw<Queued | null>(null);
   /** Bumped whenever answers come or go; the map itself is no state. */
   #version = $state(0);
+  // eslint-disable-next-line svelte/prefer-svelte-reactivity -- #version stands for it
   readonly #answers = new Map<string, Answer>();
   readonly #api: Api;
   readonly #reading: Reading;

@@ -31,6 +31,7 @@ export class Conversations {
   /** From the top: at the start, and after changes may have been missed. */
   async load(): Promise<void> {
     const page = await this.#api.conversations({ limit: PAGE });
+    // eslint-disable-next-line svelte/prefer-svelte-reactivity -- local to this call
     const seen = new Set(page.items.map((row) => row.id));
     // Pages further down stay; whatever moved up from them is now at its new place.
     this.rows = ordered([
@@ -107,6 +108,7 @@ export class Conversations {
 
   async #nextPage(cursor: string): Promise<void> {
     const page = await this.#api.conversations({ cursor, limit: PAGE });
+    // eslint-disable-next-line svelte/prefer-svelte-reactivity -- local to this call
     const seen = new Set(this.rows.map((row) => row.id));
     this.rows = ordered([...this.rows, ...page.items.filter((row) => !seen.has(row.id))]);
     this.#cursor = page.next_cursor;

@@ -6,10 +6,10 @@ export interface Series {
   values: (number | null)[];
 }
 
-/** Round steps from 0 to at least `most`: at most five of them. */
-export function steps(most: number): number[] {
+/** Round steps from 0 to at least `most`: at most five of them; whole numbers only where half makes no sense. */
+export function steps(most: number, whole = false): number[] {
   if (!(most > 0)) return [0, 1];
-  const rough = most / 4;
+  const rough = Math.max(most / 4, whole ? 1 : 0);
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 2.5, 5, 10].map((n) => n * power).find((n) => n >= rough) ?? 10 * power;
   return Array.from({ length: Math.ceil(most / step) + 1 }, (_, n) => round(n * step));

@@ -81,6 +81,7 @@ export class Live {
   reader(openWithinMs = 3000): Read {
     return async (generation, after, sink, signal) => {
       if (!(await this.#opened(openWithinMs))) return { kind: 'failed', why: 'the socket does not open' };
+      if (signal.aborted) return { kind: 'failed', why: 'given up' };
       return new Promise<Outcome>((resolve) => {
         const finish = (outcome: Outcome): void => {
           if (this.#subscriptions.get(generation)?.finish === finish) this.#subscriptions.delete(generation);

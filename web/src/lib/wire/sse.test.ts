@@ -1,0 +1,71 @@
+import { describe, expect, it } from 'vitest';
+import type { Arrival } from './link.ts';
+import { readEvents } from './sse.ts';
+
+const STREAM = [
+  'id: 0-0\nretry: 700\n\n',
+  'data: {"kind":"hello","protocol":1,"heartbeat":10}\n\n',
+  ': hb\n\n',
+  'id: 1-0\ndata: {"id":"1-0","kind":"open","previous":null,"model":"a/b","at":1}\n\n',
+  'id: 1-1\ndata: {"id":"1-1","kind":"text-delta","part":0,"text":"né 𝒜\\n","at":2}\n\n',
+  'data: not json\n\n',
+  'id: 1-2\ndata: {"id":"1-2","kind":"generation-end","ending":"done","text_length":1,"sha256":"","at":3}\n\n'
+].join('');
+
+function body(pieces: Uint8Array[]): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    start(controller) {
+      for (const piece of pieces) controller.enqueue(piece);
+      controller.close();
+    }
+  });
+}
+
+async function read(pieces: Uint8Array[]) {
+  const arrivals: Arrival[] = [];
+  let bytes = 0;
+  const outcome = await readEvents(body(pieces), {
+    byte: () => bytes++,
+    read: (more) => arrivals.push(...more)
+  });
+  return { outcome, arrivals, bytes };
+}
+
+describe('an event stream', () => {
+  const whole = new TextEncoder().encode(STREAM);
+
+  it('is read to its end record', async () => {
+    const { outcome, arrivals } = await read([whole]);
+    expect(outcome).toEqual({ kind: 'ended' });
+    expect(arrivals.map((arrival) => arrival.kind)).toEqual([
+      'hello',
+      'open',
+      'text-delta',
+      'generation-end'
+    ]);
+  });
+
+  it('says the same at every split of its bytes', async () => {
+    const { arrivals: expected } = await read([whole]);
+    for (let at = 1; at < whole.length; at++) {
+      const { arrivals } = await read([whole.slice(0, at), whole.slice(at)]);
+      expect(arrivals).toEqual(expected);
+    }
+  });
+
+  it('says the same one byte at a time', async () => {
+    const { arrivals } = await read([...whole].map((byte) => Uint8Array.of(byte)));
+    expect(arrivals).toEqual((await read([whole])).arrivals);
+  });
+
+  it('that ends without its end record has only been closed', async () => {
+    const cut = new TextEncoder().encode(STREAM.slice(0, 200));
+    expect((await read([cut])).outcome).toEqual({ kind: 'closed' });
+  });
+
+  it('counts a heartbeat as a byte, and as nothing to read', async () => {
+    const { bytes, arrivals } = await read([new TextEncoder().encode(': hb\n\n')]);
+    expect(bytes).toBe(1);
+    expect(arrivals).toEqual([]);
+  });
+});
