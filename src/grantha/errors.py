@@ -8,9 +8,11 @@
     │   ├── NotFound             404 not_found
     │   ├── UnknownModel         404 unknown_model
     │   ├── UnknownProvider      404 unknown_provider
+    │   ├── TooSlow              408 too_slow
     │   ├── Conflict             409 conflict
     │   ├── Trimmed              410 trimmed
     │   ├── TooLarge             413 too_large
+    │   ├── WrongMediaType       415 wrong_media_type
     │   ├── Unsupported          422 unsupported
     │   └── MissingKey           503 missing_key
     ├── ProviderError            whose fault: provider
@@ -32,6 +34,7 @@
         ├── StorageFull          507 storage_full
         ├── StorageFailed        503 storage_failed
         ├── Fenced               409 fenced (another owner has the generation)
+        ├── Busy                 503 busy                  retryable
         ├── ShuttingDown         503 shutting_down         retryable
         └── Internal             500 internal
 
@@ -41,6 +44,7 @@ a user's text.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import ClassVar, Literal
 
 Fault = Literal["caller", "provider", "us"]
@@ -135,6 +139,13 @@ class UnknownProvider(NotFound):
     code = "unknown_provider"
 
 
+class TooSlow(CallerError):
+    """The body didn't arrive within its deadline."""
+
+    code = "too_slow"
+    http_status = 408
+
+
 class Conflict(CallerError):
     """The request contradicts the present state, or an idempotency key is used for another body."""
 
@@ -154,6 +165,13 @@ class TooLarge(CallerError):
 
     code = "too_large"
     http_status = 413
+
+
+class WrongMediaType(CallerError):
+    """The body isn't of a media type that this call takes."""
+
+    code = "wrong_media_type"
+    http_status = 415
 
 
 class Unsupported(CallerError):
@@ -301,6 +319,15 @@ class Fenced(ServerError):
     http_status = 409
 
 
+class Busy(ServerError):
+    """A limit of this server is reached; nothing was begun."""
+
+    code = "busy"
+    http_status = 503
+    retryable = True
+    default_advice = "Try again in a moment."
+
+
 class ShuttingDown(ServerError):
     """The server is stopping and takes no new work."""
 
@@ -314,3 +341,27 @@ class Internal(ServerError):
     """A defect; the log on the server has the trace."""
 
     default_advice = "Try again; if it stays, look at the server's log."
+
+
+def error_from_json(body: Mapping[str, object]) -> GranthaError:
+    """An error as an exception again, of its own class: the inverse of `to_json`."""
+    message = str(body.get("message", ""))
+    for cls in _classes(GranthaError):
+        if cls.code == body.get("code"):
+            retry_after, native = body.get("retry_after"), body.get("native")
+            provider = body.get("provider")
+            return cls(
+                message,
+                advice=str(body.get("advice", "")),
+                provider=None if provider is None else str(provider),
+                retry_after=float(retry_after) if isinstance(retry_after, int | float) else None,
+                native=None if native is None else str(native),
+            )
+    return Internal(message)
+
+
+def _classes(cls: type[GranthaError]) -> Iterator[type[GranthaError]]:
+    for sub in cls.__subclasses__():
+        # The leaves first: a base class shares its code with one of them.
+        yield from _classes(sub)
+        yield sub

@@ -386,6 +386,29 @@ class Fold:
         self.usage: Usage | None = None
         self.end: GenerationEnd | None = None
 
+    @classmethod
+    def of(cls, parts: Iterable[Part], end: JsonObject | None) -> Fold:
+        """A fold that holds an ended message, for when its records are gone."""
+        folded = cls()
+        for number, part in enumerate(parts):
+            match part:
+                case TextPart():
+                    folded.apply(PartStart(number, "text"))
+                    folded.apply(TextDelta(number, part.text))
+                case ReasoningPart():
+                    folded.apply(PartStart(number, "reasoning"))
+                    folded.apply(ReasoningDelta(number, part.text, part.signature))
+                case ToolCallPart():
+                    folded.apply(PartStart(number, "tool-call", part.call_id, part.name))
+                    folded.apply(ToolCallDelta(number, part.arguments, part.signature))
+                case _:
+                    pass  # an answer holds nothing else
+        if end is not None:
+            event = event_from("generation-end", json.dumps(dict(end)))
+            if event is not None:
+                folded.apply(event)
+        return folded
+
     def apply(self, event: Event) -> None:  # noqa: C901  one case per kind of event
         """Takes the next event; deltas for a part that never started are ignored."""
         match event:
@@ -414,8 +437,16 @@ class Fold:
 
     def parts(self) -> tuple[Part, ...]:
         """The parts so far; empty text and reasoning parts are left out."""
-        closed = (part.closed() for part in self._parts)
-        return tuple(part for part in closed if part is not None)
+        return tuple(part for _, part in self.numbered())
+
+    def numbered(self) -> list[tuple[int, Part]]:
+        """The parts so far with their numbers in the log; empty ones are left out."""
+        closed = [(number, part.closed()) for number, part in enumerate(self._parts)]
+        return [(number, part) for number, part in closed if part is not None]
+
+    def part(self, number: int) -> Part | None:
+        """One part so far; None while it is empty or when there is none of this number."""
+        return self._parts[number].closed() if 0 <= number < len(self._parts) else None
 
     def text(self) -> str:
         """All visible text so far, in order."""
@@ -543,4 +574,4 @@ def _plain(value: Any) -> Any:
 
 def _is_number(text: str) -> bool:
     # int() also takes signs, spaces, underscores and other scripts' digits; ids have none of them.
-    return text.isascii() and text.isdigit() and len(text) <= 19
+    return text.isascii() and text.isdigit() and len(text) <= 18

@@ -7,7 +7,7 @@ frames of a log into that vendor's stream. How frames were merged must not show 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -17,6 +17,7 @@ from grantha.chat import (
     Message,
     Options,
     Part,
+    Role,
     TextPart,
     ToolCallPart,
 )
@@ -99,6 +100,9 @@ def number(body: JsonObject, name: str, low: float, high: float) -> float | None
     return None if value is None else float(value)
 
 
+SPOKEN: dict[str, Role] = {"system": "system", "user": "user", "assistant": "assistant"}
+
+
 def count(body: JsonObject, name: str) -> int | None:
     """A positive whole number."""
     value = member(body, name, int)
@@ -117,8 +121,7 @@ def objects(body: JsonObject, name: str) -> list[JsonObject]:
 
 
 def image_from_url(url: str) -> ImagePart:
-    """An image from a data URL. Others aren't fetched: the server would fetch what a caller names.
-    """
+    """An image from a data URL. Others aren't fetched: the server would fetch what a caller names."""
     head, comma, data = url.partition(",")
     if not (comma and head.startswith("data:") and head.endswith(";base64")):
         raise BadRequest(
@@ -126,6 +129,14 @@ def image_from_url(url: str) -> ImagePart:
             advice="Send data:image/png;base64,…",
         )
     return ImagePart(head[len("data:") : -len(";base64")], data)
+
+
+def role_of(body: JsonObject, roles: Mapping[str, Role]) -> Role:
+    """A message's role in our words. Raises `BadRequest` for one that isn't among `roles`."""
+    role = member(body, "role", str)
+    if role not in roles:
+        raise BadRequest(f"There is no role {str(role)[:40]!r}.")
+    return roles[role]
 
 
 def require_question(messages: Sequence[Message]) -> tuple[Message, ...]:

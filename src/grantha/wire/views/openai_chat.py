@@ -46,7 +46,7 @@ _EXTRA = (
     "frequency_penalty", "presence_penalty", "logit_bias", "logprobs", "top_logprobs",
     "parallel_tool_calls", "user", "service_tier", "verbosity", "metadata",
 )  # fmt: skip
-_ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
+ROLES = {**base.SPOKEN, "developer": base.SPOKEN["system"]}
 
 
 def asked(body: JsonObject) -> Asked:
@@ -220,26 +220,22 @@ def _error(error: JsonObject) -> dict[str, Any]:
 
 
 def _message(body: JsonObject) -> Message:
-    role = base.member(body, "role", str)
-    if role == "tool":
+    if body.get("role") == "tool":
         result = ToolResultPart(
             base.member(body, "tool_call_id", str, ""), _plain_text(body.get("content"))
         )
         return Message("tool", (result,))
-    if role not in _ROLES:
-        raise BadRequest(f"There is no role {str(role)[:40]!r}.")
-    parts = _content(body.get("content"))
+    role = base.role_of(body, ROLES)
+    parts = content_of(body.get("content"))
     thoughts = base.member(body, "reasoning_content", str, "")
     if thoughts:
         parts.insert(0, ReasoningPart(thoughts))
     parts.extend(_call(call) for call in base.objects(body, "tool_calls"))
-    ours = _ROLES[role]
-    return Message(
-        "system" if ours == "system" else "user" if ours == "user" else "assistant", tuple(parts)
-    )
+    return Message(role, tuple(parts))
 
 
-def _content(content: Any) -> list[Part]:
+def content_of(content: Any) -> list[Part]:
+    """Content as text or as a list of parts, of either OpenAI API."""
     if content is None:
         return []
     if isinstance(content, str):
@@ -255,7 +251,7 @@ def _part(part: JsonObject) -> Part:
             return TextPart(base.member(part, "text", str, ""))
         case "refusal":
             return TextPart(base.member(part, "refusal", str, ""))
-        case "image_url":
+        case "image_url" | "input_image":
             url = base.member(part, "image_url", (dict, str), "")
             return base.image_from_url(url if isinstance(url, str) else str(url.get("url", "")))
         case "file":
@@ -272,7 +268,7 @@ def _file(body: JsonObject) -> Part:
 
 
 def _plain_text(content: Any) -> str:
-    return "".join(part.text for part in _content(content) if isinstance(part, TextPart))
+    return "".join(part.text for part in content_of(content) if isinstance(part, TextPart))
 
 
 def _call(call: JsonObject) -> ToolCallPart:
@@ -322,4 +318,4 @@ def choice_of(choice: Any) -> str | JsonObject | None:
         return {"name": name}
     if choice is not None and choice not in {"auto", "none", "required"}:
         raise BadRequest("'tool_choice' must be auto, none, required, or name a function.")
-    return choice
+    return str(choice) if choice is not None else None
