@@ -1,0 +1,62 @@
+// A text that grows, and the blocks it has so far. Finished lines are read once; the unfinished one is tried out
+// on a state that is dropped again. Invariant: feeding a text in any pieces gives the same blocks as feeding it
+// whole, and a block that is finished keeps its identity for as long as the text only grows.
+
+import { linkAddress } from './address.ts';
+import type { Line } from './lines.ts';
+import { NOTHING, type State } from './state.ts';
+import { step, type Define } from './step.ts';
+import type { Block } from './tree.ts';
+import { blocksOf, ended } from './view.ts';
+
+/** Addresses of defined labels, null for one that may not be followed. A new map whenever a label is added. */
+export type Definitions = ReadonlyMap<string, string | null>;
+
+export interface Parsed {
+  readonly blocks: readonly Block[];
+  readonly definitions: Definitions;
+}
+
+export class MarkdownDocument {
+  #text = '';
+  /** Everything before this offset, all of it whole lines, is in `#state`. */
+  #read = 0;
+  #state: State = NOTHING;
+  #definitions: Definitions = new Map();
+
+  /** Blocks of `text`; cheap when `text` begins with the one before. With `streaming`, more may come. */
+  update(text: string, streaming: boolean): Parsed {
+    if (!text.startsWith(this.#text)) this.#restart();
+    this.#text = text;
+    this.#readLines();
+    const rest = text.slice(this.#read);
+    const line = { ...lineAt(rest, this.#read), partial: streaming };
+    const state = rest === '' ? this.#state : step(this.#state, line, this.#define);
+    const blocks = streaming ? blocksOf(state, true) : blocksOf(ended(state), false);
+    return { blocks, definitions: this.#definitions };
+  }
+
+  #restart(): void {
+    this.#read = 0;
+    this.#state = NOTHING;
+    this.#definitions = new Map();
+  }
+
+  #readLines(): void {
+    for (;;) {
+      const end = this.#text.indexOf('\n', this.#read);
+      if (end < 0) return;
+      this.#state = step(this.#state, lineAt(this.#text.slice(this.#read, end), this.#read), this.#define);
+      this.#read = end + 1;
+    }
+  }
+
+  readonly #define: Define = (label, address) => {
+    if (this.#definitions.has(label)) return;
+    this.#definitions = new Map(this.#definitions).set(label, linkAddress(address));
+  };
+}
+
+function lineAt(text: string, at: number): Line {
+  return { text: text.endsWith('\r') ? text.slice(0, -1) : text, at, column: 0, partial: false };
+}

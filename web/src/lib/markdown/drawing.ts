@@ -1,0 +1,20 @@
+// What every component of one text needs and none of them changes: handed down as context, so that the recursion
+// through blocks and spans passes only what differs.
+
+import { createContext, type Snippet } from 'svelte';
+import type { Definitions } from './document.ts';
+import type { SeamPlace } from './seams.ts';
+import type { MarkdownWords } from './words.ts';
+
+export interface Drawing {
+  /** The whole text; seams in code are counted in it. */
+  readonly source: string;
+  readonly definitions: Definitions;
+  readonly words: MarkdownWords;
+  /** Seams inside the leaf or code block that begins at `start`. */
+  readonly seamsAt: (start: number) => readonly SeamPlace[];
+  readonly seam: Snippet<[id: string, where: 'line' | 'gutter']> | undefined;
+  readonly oncopy: (text: string) => void | Promise<void>;
+}
+
+export const [getDrawing, setDrawing] = createContext<Drawing>();

@@ -1,0 +1,29 @@
+// Lets the browser skip what is far from view. Long answers cost by what is on screen, then, not by their length.
+// Only what has been laid out once is skipped, at the height it had: an estimate would move the text being read.
+
+/** Makes elements skippable once their size is known. One for each drawn text. */
+export class Settling {
+  readonly #sizes = new ResizeObserver((entries) => {
+    for (const { target, borderBoxSize } of entries) {
+      this.#sizes.unobserve(target);
+      if (!(target instanceof HTMLElement) || !borderBoxSize[0]?.blockSize) continue;
+      target.style.containIntrinsicBlockSize = `auto ${String(borderBoxSize[0].blockSize)}px`;
+      target.classList.add('settled');
+    }
+  });
+
+  /** `element` will not change again. */
+  settle(element: Element): void {
+    this.#sizes.observe(element);
+  }
+
+  /** `element` is to be drawn wherever it is. */
+  unsettle(element: Element): void {
+    this.#sizes.unobserve(element);
+    element.classList.remove('settled');
+  }
+
+  destroy(): void {
+    this.#sizes.disconnect();
+  }
+}
