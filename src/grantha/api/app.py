@@ -9,9 +9,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from grantha import __version__
@@ -19,6 +18,7 @@ from grantha.api import contract, conversations, generations, health, live, logi
 from grantha.api.doors import Pieces
 from grantha.api.guard import Guard
 from grantha.api.page import Page
+from grantha.api.vendors import ai_sdk, anthropic, ollama, openai
 from grantha.config import Settings
 from grantha.engine.feed import Feed
 from grantha.engine.ids import new_id
@@ -34,7 +34,8 @@ _log = logging.getLogger(__name__)
 _HOUR_MS = 3_600_000
 _MOST_TRIMS = 100  # batches in one go
 _CLEANING = 300.0  # seconds between two looks for what can be deleted
-_ROUTERS = (generations, conversations, models, login, contract, health, live)
+_VENDORS = (openai, anthropic, ai_sdk, ollama)
+_ROUTERS = (*_VENDORS, generations, conversations, models, login, contract, health, live)
 
 
 def create_app(settings: Settings, registry: Registry | None = None) -> ASGIApp:
@@ -75,12 +76,13 @@ def create_app(settings: Settings, registry: Registry | None = None) -> ASGIApp:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
     )
     app.state.pieces = pieces
     problems.install(app)
     for module in _ROUTERS:
         app.include_router(module.router)
-    _add_page(app)
+    app.router.default = Page(STATIC)
     guarded: ASGIApp = Guard(app, settings)
     if settings.cors_origins:
         guarded = CORSMiddleware(
@@ -102,14 +104,6 @@ def _tuning(settings: Settings) -> Tuning:
         titles=settings.titles,
         fallbacks=settings.fallbacks,
     )
-
-
-def _add_page(app: FastAPI) -> None:
-    page = Page(STATIC)
-
-    @app.get("/{path:path}", include_in_schema=False)
-    async def files(path: str, _request: Request) -> Response:
-        return page.reply("/" + path)
 
 
 async def _recover(supervisor: Supervisor, known: Registry) -> None:

@@ -13,9 +13,11 @@ from typing import Any
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
+from starlette.requests import ClientDisconnect
 from typing_extensions import override
 
-from grantha.errors import BadRequest
+from grantha.api.doors import pieces
+from grantha.errors import BadRequest, WrongMediaType
 
 MOST_DEPTH = 64
 _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
@@ -70,21 +72,43 @@ class StrictJsonRequest(Request):
     @override
     async def json(self) -> Any:
         if not hasattr(self, "_json"):
-            self._json = decode_json(await self.body())
+            most = pieces(self).settings.max_json_depth
+            self._json = decode_json(await self.body(), most)
         return self._json
 
 
 class StrictRoute(APIRoute):
-    """Routes of this class read bodies strictly."""
+    """Routes of this class read bodies strictly, and before the framework does.
+
+    The framework turns whatever goes wrong while it reads into one unspecific error.
+    """
 
     @override
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handler = super().get_route_handler()
+        takes_body = self.body_field is not None
 
         async def strict(request: Request) -> Response:
-            return await handler(StrictJsonRequest(request.scope, request.receive))
+            strictly = StrictJsonRequest(request.scope, request.receive)
+            if takes_body:
+                try:
+                    await read_json(strictly)
+                except ClientDisconnect:
+                    return Response(status_code=400)  # nobody is there to read it
+            return await handler(strictly)
 
         return strict
+
+
+async def read_json(request: StrictJsonRequest) -> Any:
+    """The JSON body. Raises `BadRequest`, `WrongMediaType`, `TooLarge` or `TooSlow`."""
+    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if await request.body() and media != "application/json" and not media.endswith("+json"):
+        raise WrongMediaType(
+            f"The body is said to be {media[:60] or 'nothing'!r}, and this call takes JSON.",
+            advice="Send the header 'Content-Type: application/json'.",
+        )
+    return await request.json()
 
 
 def _check_depth(body: bytes, most: int) -> None:

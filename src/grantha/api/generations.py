@@ -13,7 +13,14 @@ from grantha.api import forms, problems
 from grantha.api.bodies import StrictRoute
 from grantha.api.doors import Pieces, idempotency, pieces, subject_of
 from grantha.api.schemas import ChangeBody, ContinueBody, GenerationBody
-from grantha.api.streams import EventStream, NativeView, ndjson, opening, snapshot_block
+from grantha.api.streams import (
+    EventStream,
+    NativeView,
+    hello_of,
+    ndjson,
+    opening,
+    snapshot_block,
+)
 from grantha.chat import Options
 from grantha.engine.supervisor import Send
 from grantha.errors import BadRequest, Trimmed, Unsupported
@@ -33,6 +40,8 @@ async def start(conversation: str, body: GenerationBody, request: Request) -> Re
     """
     door, subject = pieces(request), subject_of(request)
     key, fingerprint = idempotency(request, body.model_dump(mode="json"))
+    if body.models and len(body.models) > 1 and _wants_stream(request):
+        raise BadRequest("Several answers can't be tailed by one reply.")
     row = await door.store.conversation(subject, conversation)
     message = body.message()
     parent = body.parent
@@ -81,7 +90,8 @@ async def events(
     accept = request.headers.get("accept", "")
     if cursor is not None and row.status != "running" and cursor >= row.last_id:
         return Response(status_code=204)
-    if cursor is not None and row.trimmed:
+    # An id later than every record was never given out: its owner has another log in mind.
+    if cursor is not None and (row.trimmed or cursor > row.last_id):
         return await _trimmed(door, subject, row)
     if "application/x-ndjson" in accept:
         return await _long_poll(door, subject, row, cursor, wait)
@@ -153,9 +163,7 @@ async def _started(request: Request, rows: list[GenerationRow], created: bool) -
     door, subject = pieces(request), subject_of(request)
     headers = {"Location": f"/api/generations/{rows[0].id}/events"}
     status = 201 if created else 200
-    if "text/event-stream" in request.headers.get("accept", ""):
-        if len(rows) > 1:
-            raise BadRequest("Several answers can't be tailed by one reply.")
+    if _wants_stream(request):
         row = rows[0]
         return EventStream(
             door.supervisor.reader(subject, row.id, START),
@@ -192,8 +200,10 @@ async def _long_poll(
     if at is None:
         shown = await forms.generation(door.supervisor, subject, row)
         at = RecordId.parse(shown["last_id"])
+        hello = hello_of(row.id, at, shown["status"], door.settings.heartbeat)
         body = {**shown, "kind": "snapshot", "generation": row.id, "id": shown["last_id"]}
-        first, wait = json.dumps(body, ensure_ascii=False) + "\n", 0.0
+        lines = (json.dumps(line, ensure_ascii=False) + "\n" for line in (hello, body))
+        first, wait = "".join(lines), 0.0
     reader = door.supervisor.reader(subject, row.id, at)
     frames = await reader.read(wait)
     return Response(
@@ -218,10 +228,16 @@ async def _catch_up(
 async def _trimmed(door: Pieces, subject: str, row: GenerationRow) -> Response:
     shown = await forms.generation(door.supervisor, subject, row)
     error = Trimmed(
-        f"The records of generation {row.id!r} have been deleted.",
+        f"Generation {row.id!r} has no records after this id any more."
+        if row.trimmed
+        else f"Generation {row.id!r} has not come to this id.",
         advice="Take the snapshot: it holds the whole answer.",
     )
     return problems.problem(error, snapshot=shown)
+
+
+def _wants_stream(request: Request) -> bool:
+    return "text/event-stream" in request.headers.get("accept", "")
 
 
 def _cursor(text: str | None) -> RecordId | None:

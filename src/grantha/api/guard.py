@@ -23,11 +23,22 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from grantha.api.problems import problem
 from grantha.config import Settings
-from grantha.errors import BadRequest, Forbidden, GranthaError, TooLarge, Unauthorized
+from grantha.errors import Forbidden, GranthaError, TooLarge, TooSlow, Unauthorized
 
 COOKIE = "grantha_token"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "[::1]"})
-_API = ("/api/", "/chat/", "/ws/", "/v1/", "/metrics", "/readyz", "/docs", "/openapi.json")
+_API = (
+    "/api/",
+    "/chat/completion",
+    "/ws/",
+    "/v1/",
+    "/ai-sdk/",
+    "/ollama/",
+    "/metrics",
+    "/readyz",
+    "/docs",
+    "/openapi.json",
+)
 _OPEN = frozenset({"/healthz", "/api/login"})
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -62,11 +73,6 @@ class Guard:
             return
         if scope["type"] == "http" and scope["method"] not in _SAFE:
             receive = _Bounded(receive, self._max_body, self._body_timeout)
-            try:
-                await self._app(scope, receive, _hardened(send))
-            except TooLarge as error:
-                await problem(error)(scope, receive, send)
-            return
         await self._app(scope, receive, _hardened(send))
 
     def _check(self, scope: Scope, headers: Headers) -> None:
@@ -88,7 +94,7 @@ class Guard:
     def _check_origin(self, scope: Scope, headers: Headers, host: str) -> None:
         origin = headers.get("origin")
         if origin is not None:
-            if origin in self._origins or urlsplit(origin).netloc == host:
+            if origin in self._origins or "*" in self._origins or _is_at(origin, host):
                 return
             raise Forbidden(
                 f"Pages of {origin[:80]!r} may not call this server.",
@@ -98,7 +104,7 @@ class Guard:
         if site in {"none", "same-origin"}:
             return
         navigates = headers.get("sec-fetch-mode") == "navigate"
-        if navigates and scope.get("method") == "GET" and not _is_api(scope["path"]):
+        if navigates and scope.get("method") == "GET" and not is_api(scope["path"]):
             return
         raise Forbidden("Pages of another site may not call this server.")
 
@@ -106,7 +112,7 @@ class Guard:
         if self._token is None or self._cookie is None:
             return
         path = scope["path"]
-        if path in _OPEN or not _is_api(path):
+        if path in _OPEN or not is_api(path):
             return
         scheme, _, given = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and _same(given.strip(), self._token):
@@ -138,7 +144,9 @@ class _Bounded:
             async with asyncio.timeout_at(self._deadline):
                 message = await self._receive()
         except TimeoutError as error:
-            raise BadRequest("The body took too long to arrive.") from error
+            raise TooSlow(
+                "The body took too long to arrive.", advice="Send it again, without pauses."
+            ) from error
         self._left -= len(message.get("body", b""))
         if self._left < 0:
             raise _too_large(self._most)
@@ -162,8 +170,16 @@ def _name_of(host: str) -> str:
     return host.rpartition(":")[0].lower() if ":" in host else host.lower()
 
 
-def _is_api(path: str) -> bool:
+def is_api(path: str) -> bool:
+    """Whether a path belongs to the API, so that the page's entry must not answer it."""
     return path.startswith(_API)
+
+
+def _is_at(origin: str, host: str) -> bool:
+    try:
+        return bool(host) and urlsplit(origin).netloc == host
+    except ValueError:
+        return False  # not an origin at all
 
 
 def _same(given: str, wanted: str) -> bool:
@@ -203,8 +219,14 @@ _HEADERS = (
 
 async def _refuse(scope: Scope, receive: Receive, send: Send, error: GranthaError) -> None:
     if scope["type"] == "http":
-        await problem(error)(scope, receive, send)
+        await problem(error)(scope, receive, _hardened(send))
         return
     await receive()
-    # Before accepting, a close is an HTTP 403 to the client.
+    # Instead of accepting, the upgrade is answered with the problem, where the server can do that.
+    if "websocket.http.response" in scope.get("extensions", {}):
+        reply = problem(error)
+        start = {"status": reply.status_code, "headers": reply.raw_headers}
+        await send({"type": "websocket.http.response.start", **start})
+        await send({"type": "websocket.http.response.body", "body": reply.body})
+        return
     await send({"type": "websocket.close", "code": 4403, "reason": error.message[:120]})

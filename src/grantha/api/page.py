@@ -1,7 +1,7 @@
 """The built page: its files, cached for ever where their name holds a hash, and its entry for the rest.
 
-Every reply carries a Content-Security-Policy without inline scripts: model output that slipped
-through everything else still couldn't run.
+Answers every path that no route has. Every reply carries a Content-Security-Policy without inline
+scripts: model output that slipped through everything else still couldn't run.
 """
 
 from __future__ import annotations
@@ -9,7 +9,13 @@ from __future__ import annotations
 import mimetypes
 from pathlib import Path
 
-from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, Response
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocketClose
+
+from grantha.api.guard import is_api
+from grantha.api.problems import of_status, problem
+from grantha.errors import NotFound
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
@@ -26,20 +32,42 @@ class Page:
         self._folder = folder.resolve()
         mimetypes.add_type("application/manifest+json", ".webmanifest")
 
-    def reply(self, path: str) -> Response:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The end of the router."""
+        if scope["type"] == "websocket":
+            await WebSocketClose()(scope, receive, send)
+            return
+        await self.reply(scope["method"], scope["path"])(scope, receive, send)
+
+    def reply(self, method: str, path: str) -> Response:
         """The file of a path, else the entry of the page, which shows what it makes of the path."""
-        wanted = (self._folder / path.lstrip("/")).resolve()
-        if wanted.is_file() and wanted.is_relative_to(self._folder):
-            immutable = "/immutable/" in path
-            return self._file(wanted, _IMMUTABLE if immutable else "no-cache")
+        if is_api(path):
+            return problem(of_status(404))
+        if method not in {"GET", "HEAD"}:
+            reply = problem(of_status(405))
+            reply.headers["allow"] = "GET, HEAD"
+            return reply
+        found = self._find(path)
+        if found is not None:
+            return self._file(found, _IMMUTABLE if "/immutable/" in path else "no-cache")
         entry = self._folder / "index.html"
-        if path.startswith("/_app/"):
-            return PlainTextResponse("There is no such file.", 404)
+        if path.startswith("/_app/") or Path(path).suffix:
+            return problem(of_status(404))
         if entry.is_file():
             return self._file(entry, "no-cache")
-        return PlainTextResponse(
-            "The page isn't built. Run `make build-page`; the API works without it.", 404
+        return problem(
+            NotFound(
+                "The page isn't built.", advice="Run `make build-page`; the API works without it."
+            )
         )
+
+    def _find(self, path: str) -> Path | None:
+        try:
+            wanted = (self._folder / path.lstrip("/")).resolve()
+            inside = wanted.is_relative_to(self._folder) and wanted.is_file()
+        except (OSError, ValueError, RuntimeError):
+            return None  # no name that a file can have
+        return wanted if inside else None
 
     def _file(self, file: Path, cache: str) -> Response:
         return FileResponse(file, headers={"Cache-Control": cache, "Content-Security-Policy": CSP})

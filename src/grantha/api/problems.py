@@ -24,6 +24,8 @@ def problem(error: GranthaError, **more: Any) -> Response:
     headers = {}
     if error.retry_after is not None:
         headers["retry-after"] = str(round(error.retry_after))
+    if error.http_status == 408:
+        headers["connection"] = "close"
     if error.http_status == 401:
         headers["www-authenticate"] = 'Bearer realm="Grantha"'
     content = json.dumps(body, ensure_ascii=False).encode()
@@ -53,8 +55,10 @@ def install(app: FastAPI) -> None:
         return problem(_first_invalid(error))
 
     async def http(_request: Request, error: Exception) -> Response:
-        status = error.status_code if isinstance(error, HTTPException) else 500
-        return problem(_of_status(status))
+        known = isinstance(error, HTTPException)
+        reply = problem(of_status(error.status_code if known else 500))
+        reply.headers.update((error.headers if known else None) or {})  # such as Allow
+        return reply
 
     async def defect(request: Request, error: Exception) -> Response:
         _log.error("%s %s failed by a defect", request.method, request.url.path, exc_info=error)
@@ -80,7 +84,8 @@ def _first_invalid(error: Exception) -> BadRequest:
     )
 
 
-def _of_status(status: int) -> GranthaError:
+def of_status(status: int) -> GranthaError:
+    """An error of the framework as one of ours."""
     phrases = {
         404: "There is nothing at this address.",
         405: "This address doesn't take this method.",

@@ -47,10 +47,9 @@ def sse_frame(frame: Frame) -> bytes:
     return f"id: {frame.id}\ndata: {frame_json(frame)}\n\n".encode()
 
 
-def opening(generation: str, after: RecordId, status: str, heartbeat: float) -> bytes:
-    """The first block of every native stream: an id to come back with, a pause, and a hello."""
-    retry = 500 + random.randrange(1000)  # noqa: S311  jitter, so that a crowd spreads out
-    hello = {
+def hello_of(generation: str, after: RecordId, status: str, heartbeat: float) -> dict[str, Any]:
+    """What every native transport says first."""
+    return {
         "kind": "hello",
         "protocol": PROTOCOL,
         "heartbeat": heartbeat,
@@ -58,7 +57,13 @@ def opening(generation: str, after: RecordId, status: str, heartbeat: float) -> 
         "status": status,
         "generation": generation,
     }
-    return f"id: {after}\nretry: {retry}\n\ndata: {json.dumps(hello)}\n\n".encode()
+
+
+def opening(generation: str, after: RecordId, status: str, heartbeat: float) -> bytes:
+    """The first block of every native stream: an id to come back with, a pause, and a hello."""
+    retry = 500 + random.randrange(1000)  # noqa: S311  jitter, so that a crowd spreads out
+    hello = json.dumps(hello_of(generation, after, status, heartbeat))
+    return f"id: {after}\nretry: {retry}\n\ndata: {hello}\n\n".encode()
 
 
 def snapshot_block(snapshot: Mapping[str, Any]) -> bytes:

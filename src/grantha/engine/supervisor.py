@@ -115,6 +115,9 @@ class Supervisor:
         if self._closing:
             raise ShuttingDown("The server is stopping.")
         requested = time.monotonic() * 1000
+        # Asked before anything is checked: what holds after the first send may refuse the second.
+        if before := await self._earlier(send.subject, send.key, send.fingerprint):
+            return before, False
         history = await self._history(send)
         new_messages, parent = _chain(send)
         generations = tuple(
@@ -158,6 +161,8 @@ class Supervisor:
     ) -> tuple[GenerationRow, bool]:
         """Goes on with an ended answer: a new generation on the same message, after a seam."""
         requested = time.monotonic() * 1000
+        if known := await self._earlier(subject, key, fingerprint):
+            return known[0], False
         before = await self.store.generation(subject, generation)
         message = await self.store.message(subject, before.message)
         if before.status == "running":
@@ -234,11 +239,11 @@ class Supervisor:
     async def stop_all_of(self, subject: str, conversation: str) -> None:
         """Stops everything that runs in a conversation."""
         mine = [
-            run
+            run.row.id
             for run in self._runs.values()
             if run.subject == subject and run.row.conversation == conversation
         ]
-        await asyncio.gather(*(run.runner.stop() for run in mine))
+        await asyncio.gather(*(self.stop(subject, generation) for generation in mine))
 
     # ---- reading -------------------------------------------------------------------------------
 
@@ -340,6 +345,11 @@ class Supervisor:
             changes = {"title": title or now.title, "title_by": "auto"}
             await self.store.update_conversation(run.subject, now.id, changes)
             self.feed.tell(Change("conversation", run.subject, now.id))
+
+    async def _earlier(
+        self, subject: str, key: str | None, fingerprint: str
+    ) -> list[GenerationRow]:
+        return [] if key is None else await self.store.earlier(subject, key, fingerprint)
 
     def _fallbacks(self, model: str) -> tuple[str, ...]:
         return self._tuning.fallbacks.get(model, self._tuning.fallbacks.get("*", ()))

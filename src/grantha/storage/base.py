@@ -197,6 +197,10 @@ class Store(Protocol):
         """
         ...
 
+    async def earlier(self, subject: str, key: str, fingerprint: str) -> list[GenerationRow]:
+        """What a send with this key started; empty if none. Raises `Conflict` as `start` does."""
+        ...
+
     async def append(self, batch: Sequence[Append]) -> set[str]:
         """Writes records of many generations in one transaction; on return they are durable.
 

@@ -1,4 +1,4 @@
-"""SQL of the logs: starting, appending with fencing, taking over, reading, trimming.
+"""SQL of the logs: appending with fencing, taking over, reading, trimming.
 
 Each function runs inside a transaction of the writer or on a reading connection. The fence is the
 `WHERE` of the append: owner, epoch and sequence number must all be what the writer believes.
@@ -7,24 +7,18 @@ Each function runs inside a transaction of the writer or on a reading connection
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Sequence
-from typing import cast
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from grantha.chat import ReasoningPart, TextPart
-from grantha.errors import Conflict, NotFound
+from grantha.errors import NotFound
 from grantha.events import Fold, GenerationEnd, Record, RecordId, event_from, payload_of
 from grantha.storage import rows
-from grantha.storage.base import Append, GenerationRow, NewGeneration, Orphan, Start
-from grantha.storage.conversation_queries import insert_conversation, insert_message
-from grantha.storage.schema import conversations, generations, idempotency, messages, records
+from grantha.storage.base import Append, GenerationRow, Orphan
+from grantha.storage.schema import generations, records
 
-_INSERT_RECORDS = (
-    "INSERT INTO records (generation, epoch, seq, at, kind, payload) VALUES (?,?,?,?,?,?)"
-)
-_FENCED_ADVANCE = (
+__FENCED_ADVANCE = (
     "UPDATE generations SET seq = ? "
     "WHERE id = ? AND owner = ? AND epoch = ? AND seq = ? AND status = 'running'"
 )
@@ -35,9 +29,9 @@ def start(
 ) -> tuple[list[GenerationRow], bool]:
     """Writes a send once; see `Store.start`."""
     if wanted.key is not None:
-        earlier = _earlier(connection, subject, wanted)
-        if earlier:
-            return earlier, False
+        before = earlier(connection, subject, wanted.key, wanted.fingerprint)
+        if before:
+            return before, False
     if wanted.new_conversation is not None:
         insert_conversation(connection, subject, wanted.new_conversation, now)
     else:
@@ -67,6 +61,25 @@ def start(
         )
     )
     return started, True
+
+
+def earlier(
+    connection: Connection, subject: str, key: str, fingerprint: str
+) -> list[GenerationRow]:
+    """The generations of the send that used a key; see `Store.earlier`."""
+    found = connection.execute(
+        select(idempotency.c.fingerprint, generations)
+        .join(generations, generations.c.id == idempotency.c.generation)
+        .where(idempotency.c.subject == subject, idempotency.c.key == key)
+        .order_by(idempotency.c.position)
+    ).mappings()
+    before = list(found)
+    if before and before[0]["fingerprint"] != fingerprint:
+        raise Conflict(
+            "This Idempotency-Key was used before with another body.",
+            advice="Use a new key for a new send.",
+        )
+    return [rows.generation_from(row) for row in before]
 
 
 def append(connection: Connection, boot: str, batch: Sequence[Append]) -> set[str]:
@@ -199,22 +212,6 @@ def trace_of(connection: Connection, wanted: str) -> dict[str, object]:
 
 
 # ---- helpers below -------------------------------------------------------------------------------
-
-
-def _earlier(connection: Connection, subject: str, wanted: Start) -> list[GenerationRow]:
-    found = connection.execute(
-        select(idempotency.c.fingerprint, generations)
-        .join(generations, generations.c.id == idempotency.c.generation)
-        .where(idempotency.c.subject == subject, idempotency.c.key == wanted.key)
-        .order_by(idempotency.c.position)
-    ).mappings()
-    earlier = list(found)
-    if earlier and earlier[0]["fingerprint"] != wanted.fingerprint:
-        raise Conflict(
-            "This Idempotency-Key was used before with another body.",
-            advice="Use a new key for a new send.",
-        )
-    return [rows.generation_from(row) for row in earlier]
 
 
 def _remember_key(connection: Connection, subject: str, now: int, wanted: Start) -> None:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Any
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Any, cast
 
-from sqlalchemy import RowMapping
+from sqlalchemy import Connection, RowMapping
 
 from grantha.chat import Options, Part, TextPart, part_from_json, parts_to_json
-from grantha.events import Record, RecordId, event_from, payload_of
+from grantha.events import Event, Record, RecordId, event_from, payload_of
 from grantha.storage.base import ConversationRow, GenerationRow, MessageRow
 
 Row = RowMapping | dict[str, Any]  # a database row; Any because columns differ in type
+
+
+def driver_of(connection: Connection) -> sqlite3.Connection:
+    """The driver's own connection, for the statements that every flush and every start runs."""
+    return cast("sqlite3.Connection", connection.connection.driver_connection)
 
 
 def conversation_from(row: Row) -> ConversationRow:
@@ -88,6 +94,11 @@ def record_values(generation: str, records: Sequence[Record]) -> list[tuple[Any,
 def parts_text(parts: Sequence[Part]) -> str:
     """What the full-text index sees of a message."""
     return "\n".join(part.text for part in parts if isinstance(part, TextPart))
+
+
+def events_json(events: Iterable[Event]) -> str:
+    """Events without id and kind, as a stored list."""
+    return "[" + ",".join([payload_of(event) for event in events]) + "]"
 
 
 def to_json(value: object) -> str:

@@ -22,6 +22,7 @@ from grantha.errors import StorageFailed
 from grantha.events import Record, RecordId
 from grantha.storage import conversation_queries as talk
 from grantha.storage import log_queries as logs
+from grantha.storage import rows, starting
 from grantha.storage.base import (
     Append,
     ConversationRow,
@@ -99,7 +100,15 @@ class SqlStore(Store):
     async def start(self, subject: str, start: Start) -> tuple[list[GenerationRow], bool]:
         now = self._now()
         return await self._write(
-            lambda connection: logs.start(connection, subject, self._boot, now, start)
+            lambda connection: starting.start(
+                rows.driver_of(connection), subject, self._boot, now, start
+            )
+        )
+
+    @override
+    async def earlier(self, subject: str, key: str, fingerprint: str) -> list[GenerationRow]:
+        return await self._read(
+            lambda connection: logs.earlier(connection, subject, key, fingerprint)
         )
 
     @override
