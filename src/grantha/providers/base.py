@@ -104,6 +104,15 @@ class Provider(Protocol):
 
 
 @runtime_checkable
+class HasAliases(Protocol):
+    """A provider whose models can be named in more than one way."""
+
+    def real_name(self, model: str) -> str:
+        """The name of the model itself; an unknown name comes back as it is. Never blocks."""
+        ...
+
+
+@runtime_checkable
 class KnowsModels(Protocol):
     """A provider that can say for sure which models it has, such as files on this machine."""
 

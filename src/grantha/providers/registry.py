@@ -19,7 +19,7 @@ from typing import Any
 from grantha.chat import split_model_id
 from grantha.config import Settings
 from grantha.errors import GranthaError, UnknownModel, UnknownProvider
-from grantha.providers.base import KnowsModels, ModelCard, Provider, Readiness
+from grantha.providers.base import HasAliases, KnowsModels, ModelCard, Provider, Readiness
 from grantha.providers.catalog import Host
 from grantha.providers.http import Http
 from grantha.providers.setup import hosts_of, make, site_of
@@ -103,7 +103,7 @@ class Registry:
         none.
         """
         if provider is None:
-            return self._settings.default_model or LOCAL_DEFAULT
+            return self._real(self._settings.default_model or LOCAL_DEFAULT)
         configured = self._settings.default_model or ""
         if configured.startswith(f"{provider}/"):
             return configured
@@ -111,7 +111,7 @@ class Registry:
         if host is not None and host.default_model is not None:
             return f"{provider}/{host.default_model}"
         if provider == LOCAL:
-            return LOCAL_DEFAULT
+            return self._real(LOCAL_DEFAULT)
         self.provider(provider)  # an unknown name is told as such
         raise UnknownModel(
             f"{provider} has no default model",
@@ -128,10 +128,10 @@ class Registry:
         if not model:
             return self.default_model(provider)
         if provider:
-            return model if model.startswith(f"{provider}/") else f"{provider}/{model}"
+            return self._real(model if model.startswith(f"{provider}/") else f"{provider}/{model}")
         head, slash, _ = model.partition("/")
         if slash and self._is_known(head):
-            return model
+            return self._real(model)
         for host in self._hosts.values():
             if host.family and model.startswith(host.family):
                 return f"{host.name}/{model}"
@@ -154,6 +154,16 @@ class Registry:
         for provider in self._made.values():
             await provider.aclose()
         await self._http.aclose()
+
+    def _real(self, model_id: str) -> str:
+        """The id without aliases, so that what is stored still means the same tomorrow."""
+        name, model = split_model_id(model_id)
+        if not self._is_known(name):
+            return model_id
+        provider = self.provider(name)
+        return (
+            f"{name}/{provider.real_name(model)}" if isinstance(provider, HasAliases) else model_id
+        )
 
     async def _models_of(self, name: str) -> Sequence[ModelCard]:
         try:

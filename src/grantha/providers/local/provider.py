@@ -114,6 +114,11 @@ class Local:
         known = self._shelf.known(file) if file is not None else None
         return self._facts(known if isinstance(known, Header) else None)
 
+    def real_name(self, model: str) -> str:
+        """The file's name where the default is meant."""
+        file = self._find(model)
+        return model if file is None else file.name
+
     def knows(self, model: str) -> bool:
         """Whether there is such a file."""
         return self._find(model) is not None
