@@ -73,12 +73,7 @@ class Registry:
         Raises `UnknownProvider`, `UnknownModel` (only where that is sure), and `MissingKey`, which
         names the variable and where to get a key.
         """
-        try:
-            name, model = split_model_id(model_id)
-        except ValueError as error:
-            raise UnknownModel(
-                f"{model_id!r} names no provider", advice="Write it as provider/model."
-            ) from error
+        name, model = _split(model_id)
         provider = self.provider(name)
         raise_if_unusable(name, provider.readiness())
         if isinstance(provider, KnowsModels) and not provider.knows(model):
@@ -157,7 +152,7 @@ class Registry:
 
     def _real(self, model_id: str) -> str:
         """The id without aliases, so that what is stored still means the same tomorrow."""
-        name, model = split_model_id(model_id)
+        name, model = _split(model_id)
         if not self._is_known(name):
             return model_id
         provider = self.provider(name)
@@ -217,6 +212,15 @@ class Registry:
                 continue
             self._factories[point.name] = _plugin(point)
             self._titles[point.name] = (point.name, "plugin")
+
+
+def _split(model_id: str) -> tuple[str, str]:
+    try:
+        return split_model_id(model_id)
+    except ValueError as error:
+        raise UnknownModel(
+            f"{model_id!r} names no provider and model", advice="Write it as provider/model."
+        ) from error
 
 
 def _local(settings: Settings, _http: Http) -> Provider:
