@@ -10,10 +10,7 @@ export function endedFacts(answer: Answer, model: Model | undefined, t: Strings,
   const facts = answer.ended === 'stopped' ? stopFacts(answer, t, locale) : paceFacts(end, t, locale);
   const tokens = end.usage?.output_tokens;
   if (typeof tokens === 'number') facts.push(t.tokens(number(tokens, locale)));
-  const cost = costOf(end.usage, model);
-  if (cost !== null) facts.push(dollars(cost));
-  else if (answer.ended !== 'done' && answer.hasText && model?.capabilities.output_price)
-    facts.push(t.costUnknown);
+  facts.push(...costFacts(answer, end, model, t));
   const cut = { length: t.cutByLength, 'content-filter': t.filtered }[end.finish_reason ?? ''];
   if (cut) facts.push(cut);
   if (facts.length === 0) facts.push(answer.hasText ? t[end.ending] : t.noCallMade);

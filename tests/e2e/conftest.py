@@ -1,0 +1,49 @@
+"""The page in a real Chromium, against the real server with the scripted provider.
+
+Everything here is marked `browser`. Waits are Playwright's own: for a state, with a deadline, never for a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+BUILT = Path(__file__).parents[2] / "src/grantha/static/index.html"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: str) -> Iterator[Browser]:
+    """One Chromium for all tests; every test has contexts of its own."""
+    if not BUILT.exists():
+        pytest.fail("The page isn't built; run `make build-page`.")
+    expect.set_options(timeout=20_000)
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """A fresh profile of an English reader."""
+    fresh = browser.new_context(
+        viewport={"width": 1280, "height": 800}, locale="en-GB", permissions=["clipboard-write"]
+    )
+    fresh.set_default_timeout(20_000)
+    yield fresh
+    fresh.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    """One tab."""
+    return context.new_page()

@@ -1,0 +1,224 @@
+"""Asking and reading: the answer grows, survives, stops, and can be asked again."""
+
+from __future__ import annotations
+
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.e2e.talk import (
+    PACED,
+    answer,
+    ask,
+    choose_model,
+    has_text,
+    open_page,
+    text_of,
+)
+from tests.server import Server
+
+WHOLE = " ".join(f"word{n}" for n in range(400))
+
+
+def test_an_answer_is_seen_growing(page: Page, server: Server) -> None:
+    model = server.script("paced", PACED)
+    server.allow("go", 5)
+    open_page(page, server)
+    choose_model(page, model)
+    ask(page, "Count")
+    answer(page, "writing")
+    has_text(page, "word4")
+    assert "word5" not in text_of(page)
+    server.allow("go", 20)
+    has_text(page, "word19")
+    assert "word20" not in text_of(page)
+    server.allow("go")
+    answer(page, "done")
+    assert text_of(page) == WHOLE
+
+
+def test_a_reload_in_mid_answer_shows_everything_and_goes_on(page: Page, server: Server) -> None:
+    model = server.script("paced", PACED)
+    server.allow("go", 50)
+    open_page(page, server)
+    choose_model(page, model)
+    ask(page, "Count")
+    has_text(page, "word49")
+    page.reload()
+    has_text(page, "word49")
+    assert text_of(page) == " ".join(f"word{n}" for n in range(50))
+    server.allow("go")
+    answer(page, "done")
+    assert text_of(page) == WHOLE
+
+
+def test_stop_ends_the_answer_and_keeps_the_text(page: Page, server: Server) -> None:
+    model = server.script("paced", PACED)
+    server.allow("go", 30)
+    open_page(page, server)
+    choose_model(page, model)
+    ask(page, "Count")
+    has_text(page, "word29")
+    page.get_by_role("button", name="Stop").click()
+    answer(page, "stopped")
+    expect(answer(page)).to_contain_text("Stopped by you")
+    assert text_of(page) == " ".join(f"word{n}" for n in range(30))
+    page.reload()
+    answer(page, "stopped")
+    assert text_of(page) == " ".join(f"word{n}" for n in range(30))
+
+
+def test_escape_stops_and_continue_goes_on_in_the_same_answer(page: Page, server: Server) -> None:
+    model = server.script("paced", PACED)
+    server.allow("go", 30)
+    open_page(page, server)
+    choose_model(page, model)
+    ask(page, "Count")
+    has_text(page, "word29")
+    page.keyboard.press("Escape")
+    answer(page, "stopped")
+    server.allow("go")
+    page.get_by_role("button", name="Continue").click()
+    answer(page, "done")
+    expect(page.locator("article[data-role=assistant]")).to_have_count(1)
+    expect(page.get_by_role("note")).to_be_visible()
+    assert "word399" in text_of(page)
+
+
+def test_a_missing_key_names_the_variable_and_offers_a_model_that_works(
+    page: Page, server: Server
+) -> None:
+    open_page(page, server)
+    page.get_by_role("button", name="Model:").click()
+    page.get_by_role("combobox", name="Find a model").fill("anthropic")
+    refused = page.get_by_role("option", disabled=True).first
+    expect(refused).to_contain_text("ANTHROPIC_API_KEY is not set")
+    model = (refused.locator(".t").text_content() or "").strip()
+    page.keyboard.press("Escape")
+    talk = server.conversation(model=model)
+    open_page(page, server, f"/c/{talk}")
+    ask(page, "Hello")
+    answer(page, "failed")
+    notice = page.get_by_role("alert")
+    expect(notice).to_contain_text("has no key on this server")
+    expect(notice).to_contain_text("export ANTHROPIC_API_KEY=…")
+    expect(notice).to_contain_text("Your question is kept")
+    notice.get_by_role("button", name="Answer with scripted/").click()
+    answer(page, "done")
+
+
+def test_a_provider_that_fails_in_mid_answer_keeps_what_was_written(
+    page: Page, server: Server
+) -> None:
+    open_page(page, server)
+    choose_model(page, "scripted/failing")
+    ask(page, "Go")
+    answer(page, "failed")
+    expect(page.get_by_role("alert")).to_contain_text("Everything above is kept")
+    assert text_of(page)
+    expect(page.get_by_role("alert").get_by_role("button", name="Regenerate")).to_be_visible()
+
+
+def test_a_queued_message_is_sent_when_the_answer_ends(page: Page, server: Server) -> None:
+    model = server.script("paced", PACED)
+    server.allow("go", 10)
+    open_page(page, server)
+    choose_model(page, model)
+    ask(page, "First")
+    has_text(page, "word9")
+    ask(page, "Second")
+    expect(page.get_by_text("Sent when this ends:")).to_be_visible()
+    expect(page.locator("article[data-role=user]")).to_have_count(1)
+    server.allow("go")
+    expect(page.locator("article[data-role=user]")).to_have_count(2)
+    answer(page, "done")
+    expect(page.locator("article[data-role=assistant]")).to_have_count(2)
+
+
+def test_regenerate_makes_a_version_and_both_can_be_seen(page: Page, server: Server) -> None:
+    open_page(page, server)
+    ask(page, "Hello")
+    answer(page, "done")
+    page.get_by_role("button", name="Regenerate").click()
+    expect(answer(page)).to_contain_text("2 of 2")
+    answer(page, "done")
+    page.get_by_role("button", name="Earlier version").click()
+    expect(answer(page)).to_contain_text("1 of 2")
+    page.reload()
+    expect(answer(page)).to_contain_text("1 of 2")
+
+
+def test_an_edited_question_is_a_branch_beside_the_old_one(page: Page, server: Server) -> None:
+    open_page(page, server)
+    ask(page, "First wording")
+    answer(page, "done")
+    page.keyboard.press("ArrowUp")
+    page.get_by_role("textbox", name="Edit your message").fill("Second wording")
+    page.keyboard.press("Enter")
+    question = page.locator("article[data-role=user]")
+    expect(question).to_contain_text("Second wording")
+    expect(question).to_contain_text("2 of 2")
+    answer(page, "done")
+    question.get_by_role("button", name="Earlier version").click()
+    expect(question).to_contain_text("First wording")
+
+
+def test_temperature_changes_in_mid_answer_and_leaves_a_seam(page: Page, server: Server) -> None:
+    open_page(page, server)
+    choose_model(page, "scripted/temperature")
+    ask(page, "Go")
+    answer(page, "writing")
+    page.get_by_role("button", name="Live controls").click()
+    page.get_by_role("slider", name="Temperature").fill("1.5")
+    note = page.get_by_role("note")
+    expect(note).to_contain_text("1.5")
+    expect(answer(page).locator(".text")).to_contain_text(":1.5")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("textbox", name="Message")).to_be_visible()
+    page.keyboard.press("Escape")
+    answer(page, "stopped")
+
+
+def test_several_models_answer_side_by_side(page: Page, server: Server) -> None:
+    open_page(page, server)
+    page.get_by_role("button", name="Model:").click()
+    for model in ("scripted/hello", "scripted/tour"):
+        page.get_by_role("option", name=model).click(modifiers=["Shift"])
+    page.keyboard.press("Escape")
+    ask(page, "Both")
+    answers = page.locator(".pair article[data-role=assistant]")
+    expect(answers).to_have_count(2)
+    for n in range(2):
+        expect(answers.nth(n)).to_have_attribute("data-status", "done")
+    answers.last.get_by_role("button", name="Go on with this").click()
+    ask(page, "More")
+    expect(page.locator(".pair")).to_have_count(0)
+
+
+def test_every_tab_shows_the_same_at_the_same_time(context: BrowserContext, server: Server) -> None:
+    model = server.script("paced", PACED)
+    server.allow("go", 10)
+    first = context.new_page()
+    open_page(first, server)
+    choose_model(first, model)
+    ask(first, "Count")
+    has_text(first, "word9")
+    tabs = [first]
+    for _ in range(9):
+        tab = context.new_page()
+        tab.goto(first.url)
+        tabs.append(tab)
+    for tab in tabs:
+        has_text(tab, "word9")
+    server.allow("go")
+    for tab in tabs:
+        answer(tab, "done")
+        assert text_of(tab) == WHOLE
+
+
+def test_a_draft_is_kept_for_each_conversation(page: Page, server: Server) -> None:
+    talk = server.conversation(title="With a draft")
+    open_page(page, server, f"/c/{talk}")
+    page.get_by_role("textbox", name="Message").fill("half a thought")
+    page.get_by_role("button", name="New chat").first.click()
+    expect(page.get_by_role("textbox", name="Message")).to_have_value("")
+    page.get_by_role("link", name="With a draft").click()
+    expect(page.get_by_role("textbox", name="Message")).to_have_value("half a thought")
