@@ -222,13 +222,11 @@ class Faults:
         return f"{title}: {quoted}" if quoted else title
 
     def _shares_text(self, words: str) -> bool:
-        if len(words) < SHARED_LENGTH:
-            return any(words == text for text in self._texts)
         known = [" ".join(text.split()) for text in self._texts]
-        last = len(words) - SHARED_LENGTH + 1
-        if any(words[i : i + SHARED_LENGTH] in text for i in range(last) for text in known):
+        if any(len(text) >= 4 and text in words for text in known):
             return True
-        return any(len(text) >= 4 and text in words for text in known)
+        last = len(words) - SHARED_LENGTH + 1
+        return any(words[i : i + SHARED_LENGTH] in text for i in range(last) for text in known)
 
 
 def classify(status: int | None, code: str | None, words: str) -> type[ProviderError]:

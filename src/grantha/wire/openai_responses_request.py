@@ -61,7 +61,7 @@ def _items(call: Call) -> list[dict[str, Any]]:
     current = {id(part) for turn in turns(call.messages) if turn.current for part in turn.parts}
     items = [item for message in call.messages for item in _message(message, current)]
     if call.prefix:
-        items.append(_said("assistant", [{"type": "output_text", "text": call.prefix}]))
+        items.append({"type": "message", "role": "assistant", "content": call.prefix})
     return items
 
 
@@ -74,16 +74,15 @@ def _message(message: Message, current: set[int]) -> list[dict[str, Any]]:
         if item is not None:
             items.append(item)
         elif not isinstance(part, ReasoningPart):
-            content += _content(part, role)
+            content += _content(part)
     # Thoughts come before what was said, calls and results after it.
     at = sum(1 for item in items if item["type"] == "reasoning")
     if content:
-        items.insert(at, _said(role, content))
+        # What the model said goes back as plain text: as typed pieces it would need the vendor's
+        # ids.
+        said = "".join(item["text"] for item in content) if role == "assistant" else content
+        items.insert(at, {"type": "message", "role": role, "content": said})
     return items
-
-
-def _said(role: str, content: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"type": "message", "role": role, "content": content}
 
 
 def _item(part: Part, current: set[int]) -> dict[str, Any] | None:
@@ -113,14 +112,13 @@ def _thought(part: ReasoningPart) -> dict[str, Any] | None:
     return None
 
 
-def _content(part: Part, role: str) -> list[dict[str, Any]]:
+def _content(part: Part) -> list[dict[str, Any]]:
     if isinstance(part, ImagePart):
         image = images.check(part, IMAGE_BYTES)
         url = f"data:{image.media_type};base64,{image.data}"
         return [{"type": "input_image", "image_url": url, "detail": "auto"}]
     text = spoken(part)
-    kind = "output_text" if role == "assistant" else "input_text"
-    return [{"type": kind, "text": text}] if text else []
+    return [{"type": "input_text", "text": text}] if text else []
 
 
 def _tools(body: dict[str, Any], options: Options) -> None:

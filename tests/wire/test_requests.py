@@ -1,0 +1,316 @@
+"""What is sent to vendors: judged by the types of their own packages, and by rules."""
+
+from __future__ import annotations
+
+import base64
+import json
+import sys
+from typing import Any, get_type_hints
+
+import pytest
+from anthropic.types.message_create_params import MessageCreateParamsStreaming
+from botocore.loaders import Loader
+from botocore.model import ServiceModel
+from botocore.validate import ParamValidator
+from ollama._types import ChatRequest
+from openai.types.chat import completion_create_params
+from openai.types.responses import response_create_params
+from pydantic import TypeAdapter
+
+from grantha.chat import (
+    Call,
+    Capabilities,
+    FilePart,
+    ImagePart,
+    Message,
+    Options,
+    ReasoningPart,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+    text_message,
+)
+from grantha.errors import BadRequest, TooLarge
+from grantha.wire import (
+    anthropic_request,
+    bedrock,
+    gemini_request,
+    images,
+    ollama,
+    openai_chat_request,
+    openai_responses_request,
+)
+from grantha.wire.openai_chat import PLAIN, DialectProfile
+
+PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"\0" * 16).decode()
+FACTS = Capabilities(images=True, tools=True, reasoning=True, output_limit=32000)
+TOOL = {
+    "name": "weather",
+    "description": "Tells the weather.",
+    "parameters": {"type": "object", "properties": {"city": {"type": "string"}}},
+}
+OPTIONS = Options(
+    temperature=0.5,
+    top_p=0.9,
+    max_tokens=100,
+    stop=("END",),
+    seed=7,
+    tools=(TOOL,),
+    tool_choice="required",
+)
+MESSAGES = (
+    text_message("system", "Be brief."),
+    Message(
+        "user",
+        (
+            TextPart("What is this?"),
+            ImagePart("image/png", PNG),
+            FilePart("notes.txt", "text/plain", "Some notes."),
+        ),
+    ),
+    Message("assistant", (ReasoningPart("Old thought.", "b2xk"), TextPart("A picture."))),
+    text_message("user", "And the weather?"),
+    Message(
+        "assistant",
+        (
+            ReasoningPart("New thought.", "bmV3"),
+            TextPart("Let me look."),
+            ToolCallPart("call_1", "weather", '{"city":"Köln"}'),
+        ),
+    ),
+    Message("tool", (ToolResultPart("call_1", "Rain."),)),
+)
+CALL = Call("model-x", MESSAGES, OPTIONS)
+
+
+def fits(kind: Any, body: dict[str, Any]) -> None:
+    """The body is of the vendor's type and has no member that the type hasn't."""
+    # Their types say Iterable where a list goes; pydantic would check its items only when walked.
+    with pytest.MonkeyPatch.context() as patch:
+        for name, module in list(sys.modules.items()):
+            if name.startswith(("openai.types", "anthropic.types")) and hasattr(module, "Iterable"):
+                patch.setattr(module, "Iterable", list)
+        TypeAdapter(kind).validate_python(body, strict=True)
+        assert body.keys() <= get_type_hints(kind).keys()
+
+
+def chat(call: Call, profile: DialectProfile = PLAIN, facts: Capabilities = FACTS) -> Any:
+    return json.loads(openai_chat_request.encode_request(call, profile, facts))
+
+
+def anthropic(call: Call, facts: Capabilities = FACTS) -> dict[str, Any]:
+    return anthropic_request.encode_request(call, facts)
+
+
+def gemini(call: Call, facts: Capabilities = FACTS) -> Any:
+    return json.loads(gemini_request.encode_request(call, facts))
+
+
+def responses(call: Call, facts: Capabilities = FACTS) -> Any:
+    return json.loads(openai_responses_request.encode_request(call, facts))
+
+
+def converse(call: Call, facts: Capabilities = FACTS) -> Any:
+    return json.loads(bedrock.encode_request(call, facts))
+
+
+# ---- the vendors' own types
+
+
+def test_a_chat_completion_fits_openai_s_types() -> None:
+    fits(completion_create_params.CompletionCreateParamsStreaming, chat(CALL))
+
+
+def test_a_response_fits_openai_s_types() -> None:
+    fits(response_create_params.ResponseCreateParamsStreaming, responses(CALL))
+
+
+def test_a_message_fits_anthropic_s_types() -> None:
+    # The types no longer have sampling options; only models that still take them are sent any.
+    facts = Capabilities(images=True, tools=True, temperature=False, top_p=False)
+    fits(MessageCreateParamsStreaming, anthropic(CALL, facts))
+
+
+def test_older_claude_models_get_one_sampling_option() -> None:
+    body = anthropic(CALL)
+    assert body["temperature"] == 0.5
+    assert "top_p" not in body
+
+
+def test_a_chat_fits_ollama_s_types() -> None:
+    body = json.loads(ollama.encode_request(CALL, FACTS))
+    ChatRequest.model_validate(body)
+    assert body.keys() <= ChatRequest.model_fields.keys()
+
+
+def test_a_conversation_fits_bedrock_s_service_model() -> None:
+    model = ServiceModel(Loader().load_service_model("bedrock-runtime", "service-2"))
+    shape = model.operation_model("ConverseStream").input_shape
+    report = ParamValidator().validate({"modelId": "m", **converse(CALL)}, shape)
+    assert not report.has_errors(), report.generate_report()
+
+
+# ---- rules that types don't tell
+
+
+def test_options_a_model_refuses_are_left_out_everywhere() -> None:
+    facts = Capabilities(temperature=False, top_p=False)
+    bodies = [
+        chat(CALL, facts=facts),
+        responses(CALL, facts),
+        anthropic(CALL, facts),
+        gemini(CALL, facts)["generationConfig"],
+        converse(CALL, facts)["inferenceConfig"],
+        json.loads(ollama.encode_request(CALL, facts))["options"],
+    ]
+    for body in bodies:
+        assert not {"temperature", "top_p", "topP"} & body.keys()
+
+
+def test_the_output_limit_has_the_host_s_own_name() -> None:
+    body = chat(CALL, DialectProfile(max_tokens="max_completion_tokens"))
+    assert body["max_completion_tokens"] == 100
+    assert "max_tokens" not in body
+
+
+@pytest.mark.parametrize("field", ["prefix", "partial"])
+def test_a_prefix_is_a_last_message_marked_as_the_host_wants(field: Any) -> None:
+    body = chat(Call("m", MESSAGES[:2], prefix="So far "), DialectProfile(prefix=field))
+    assert body["messages"][-1] == {"role": "assistant", "content": "So far ", field: True}
+
+
+def test_a_prefix_at_vllm_asks_to_go_on_with_the_last_message() -> None:
+    profile = DialectProfile(prefix="continue_final_message")
+    body = chat(Call("m", MESSAGES[:2], prefix="So far "), profile)
+    assert body["continue_final_message"] is True
+    assert body["add_generation_prompt"] is False
+
+
+def test_anthropic_never_gets_blanks_at_the_end_of_a_prefix() -> None:
+    body = anthropic(Call("m", MESSAGES[:2], prefix="So far\n\n"))
+    assert body["messages"][-1]["content"][-1]["text"] == "So far"
+
+
+def test_roles_alternate_where_a_dialect_demands_it() -> None:
+    twice = (text_message("user", "One."), text_message("user", "Two."), *MESSAGES[2:4])
+    body = anthropic(Call("m", twice))
+    assert [m["role"] for m in body["messages"]] == ["user", "assistant", "user"]
+    assert len(body["messages"][0]["content"]) == 2
+    contents = gemini(Call("m", twice))["contents"]
+    assert [c["role"] for c in contents] == ["user", "model", "user"]
+
+
+def test_the_system_text_stands_where_each_dialect_wants_it() -> None:
+    assert chat(CALL)["messages"][0] == {"role": "system", "content": "Be brief."}
+    assert anthropic(CALL)["system"] == "Be brief."
+    assert gemini(CALL)["systemInstruction"]["parts"] == [{"text": "Be brief."}]
+    assert converse(CALL)["system"] == [{"text": "Be brief."}]
+
+
+def test_only_the_signature_of_the_current_turn_is_sent_back_unchanged() -> None:
+    blocks = [block for m in anthropic(CALL)["messages"] for block in m["content"]]
+    thoughts = [block for block in blocks if block["type"] == "thinking"]
+    assert thoughts == [{"type": "thinking", "thinking": "New thought.", "signature": "bmV3"}]
+    parts = [part for content in gemini(CALL)["contents"] for part in content["parts"]]
+    assert [p["thoughtSignature"] for p in parts if "thoughtSignature" in p] == ["bmV3"]
+
+
+def test_a_redacted_thought_goes_back_as_the_block_it_came_as() -> None:
+    secret = ReasoningPart("", "redacted_thinking:EmwKAhgB")
+    body = anthropic(Call("m", (MESSAGES[1], Message("assistant", (secret,)))))
+    assert body["messages"][-1]["content"] == [{"type": "redacted_thinking", "data": "EmwKAhgB"}]
+
+
+def test_a_responses_reasoning_item_goes_back_whole() -> None:
+    item = {"id": "rs_1", "type": "reasoning", "summary": [], "encrypted_content": "gAAA"}
+    thought = Message("assistant", (ReasoningPart("", json.dumps(item)),))
+    assert item in responses(Call("m", (MESSAGES[1], thought)))["input"]
+
+
+def test_another_vendor_s_signature_is_not_sent_as_an_item() -> None:
+    kinds = [item["type"] for item in responses(CALL)["input"]]
+    assert "reasoning" not in kinds
+
+
+def test_openrouter_gets_its_reasoning_details_back() -> None:
+    details = [{"type": "reasoning.text", "text": "Hm.", "signature": "c2ln"}]
+    thought = Message("assistant", (ReasoningPart("Hm.", json.dumps(details)), TextPart("42")))
+    profile = DialectProfile(echo_reasoning="reasoning_details")
+    body = chat(Call("m", (MESSAGES[1], thought)), profile)
+    assert body["messages"][-1]["reasoning_details"] == details
+
+
+def test_a_thought_budget_leaves_room_for_the_answer() -> None:
+    facts = Capabilities(reasoning=True, prefix=True, output_limit=64000)
+    options = Options(max_tokens=100, reasoning_effort="high", temperature=0.5)
+    body = anthropic(Call("m", MESSAGES[:2], options), facts)
+    assert body["thinking"] == {"type": "enabled", "budget_tokens": 24576}
+    assert body["max_tokens"] == 24676
+    assert "temperature" not in body
+
+
+def test_newer_claude_models_think_by_effort() -> None:
+    facts = Capabilities(reasoning=True)
+    body = anthropic(Call("m", MESSAGES[:2], Options(reasoning_effort="low")), facts)
+    assert body["thinking"]["type"] == "adaptive"
+    assert body["output_config"] == {"effort": "low"}
+
+
+def test_gemini_results_name_the_tool_they_come_from() -> None:
+    part = gemini(CALL)["contents"][-1]["parts"][0]
+    response = {"name": "weather", "response": {"output": "Rain."}}
+    assert part == {"functionResponse": response}
+
+
+def test_a_document_is_text_under_its_name() -> None:
+    assert '<document name="notes.txt">\nSome notes.\n</document>' in str(
+        chat(CALL)["messages"][1]["content"]
+    ).replace("\\n", "\n")
+
+
+def test_extra_options_never_replace_what_a_call_is_about() -> None:
+    options = Options(extra={"model": "other", "stream": False, "top_k": 3, "logit_bias": {"1": 2}})
+    call = Call("m", MESSAGES[:2], options)
+    body = chat(call)
+    assert (body["model"], body["stream"], body["logit_bias"]) == ("m", True, {"1": 2})
+    assert anthropic(call)["top_k"] == 3
+    assert "logit_bias" not in anthropic(call)
+
+
+def test_half_surrogates_in_a_question_do_not_break_a_request() -> None:
+    body = chat(Call("m", (text_message("user", "a\ud83d b"),)))
+    assert body["messages"][0]["content"] == "a? b"
+
+
+def test_arguments_that_are_no_object_become_an_empty_one() -> None:
+    broken = Message("assistant", (ToolCallPart("c", "weather", '{"city":'),))
+    call = Call("m", (MESSAGES[1], broken))
+    assert anthropic(call)["messages"][-1]["content"][0]["input"] == {}
+    assert gemini(call)["contents"][-1]["parts"][0]["functionCall"]["args"] == {}
+    assert converse(call)["messages"][-1]["content"][0]["toolUse"]["input"] == {}
+
+
+# ---- images
+
+
+def test_an_image_s_type_is_taken_from_its_bytes() -> None:
+    assert images.check(ImagePart("image/jpeg", PNG), 1000).media_type == "image/png"
+
+
+@pytest.mark.parametrize(
+    ("data", "wrong"),
+    [
+        ("not base64!", "base64"),
+        (base64.b64encode(b"<svg></svg>").decode(), "PNG"),
+        ("", "PNG"),
+    ],
+)
+def test_what_is_no_image_is_refused_before_it_is_sent(data: str, wrong: str) -> None:
+    with pytest.raises(BadRequest) as caught:
+        images.check(ImagePart("image/png", data), 1000)
+    assert wrong in caught.value.message + caught.value.advice
+
+
+def test_an_image_above_the_limit_is_refused_before_it_is_decoded() -> None:
+    with pytest.raises(TooLarge, match="limit of 1 kB"):
+        images.check(ImagePart("image/png", "A" * 4000), 1024)
