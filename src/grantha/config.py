@@ -77,6 +77,7 @@ class Settings(BaseModel):
 
     # limits at the door
     max_body: int = 8 * 1024 * 1024
+    max_import: int = 64 * 1024 * 1024  # a file of conversations
     max_json_depth: int = 64
     max_connections: int = 4096
     max_readers: int = 4096
@@ -99,6 +100,10 @@ class Settings(BaseModel):
     providers: dict[str, ProviderSettings] = Field(default_factory=dict)
     log_level: str = "info"
     pad_frames: int = 0
+
+    # the command line as a client; without `url` it is the server of these same settings
+    url: str | None = None
+
     variables: Mapping[str, str] = Field(default_factory=dict, repr=False, exclude=True)
 
     def folder(self) -> Path:

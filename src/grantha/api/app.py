@@ -14,7 +14,17 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from grantha import __version__
-from grantha.api import contract, conversations, generations, health, live, login, models, problems
+from grantha.api import (
+    contract,
+    conversations,
+    exports,
+    generations,
+    health,
+    live,
+    login,
+    models,
+    problems,
+)
 from grantha.api.doors import Pieces
 from grantha.api.guard import Guard
 from grantha.api.page import Page
@@ -35,7 +45,7 @@ _HOUR_MS = 3_600_000
 _MOST_TRIMS = 100  # batches in one go
 _CLEANING = 300.0  # seconds between two looks for what can be deleted
 _VENDORS = (openai, anthropic, ai_sdk, ollama)
-_ROUTERS = (*_VENDORS, generations, conversations, models, login, contract, health, live)
+_ROUTERS = (*_VENDORS, generations, conversations, exports, models, login, contract, health, live)
 
 
 def create_app(settings: Settings, registry: Registry | None = None) -> ASGIApp:

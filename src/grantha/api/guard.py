@@ -58,6 +58,7 @@ class Guard:
         self._origins = frozenset(origin.rstrip("/") for origin in settings.cors_origins)
         self._hosts = _hosts(settings)
         self._max_body = settings.max_body
+        self._max_import = settings.max_import
         self._body_timeout = settings.body_timeout
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -72,7 +73,7 @@ class Guard:
             await _refuse(scope, receive, send, error)
             return
         if scope["type"] == "http" and scope["method"] not in _SAFE:
-            receive = _Bounded(receive, self._max_body, self._body_timeout)
+            receive = _Bounded(receive, self._most(scope), self._body_timeout)
         await self._app(scope, receive, _hardened(send))
 
     def _check(self, scope: Scope, headers: Headers) -> None:
@@ -81,8 +82,12 @@ class Guard:
         self._check_origin(scope, headers, host)
         self._check_token(scope, headers)
         length = headers.get("content-length")
-        if length is not None and length.isdigit() and int(length) > self._max_body:
-            raise _too_large(self._max_body)
+        most = self._most(scope)
+        if length is not None and length.isdigit() and int(length) > most:
+            raise _too_large(most)
+
+    def _most(self, scope: Scope) -> int:
+        return self._max_import if scope["path"] == "/api/import" else self._max_body
 
     def _check_host(self, host: str) -> None:
         if self._hosts is not None and _name_of(host) not in self._hosts:

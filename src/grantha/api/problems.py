@@ -55,9 +55,9 @@ def install(app: FastAPI) -> None:
         return problem(_first_invalid(error))
 
     async def http(_request: Request, error: Exception) -> Response:
-        known = isinstance(error, HTTPException)
-        reply = problem(of_status(error.status_code if known else 500))
-        reply.headers.update((error.headers if known else None) or {})  # such as Allow
+        told = error if isinstance(error, HTTPException) else HTTPException(500)
+        reply = problem(of_status(told.status_code))
+        reply.headers.update(told.headers or {})  # such as Allow
         return reply
 
     async def defect(request: Request, error: Exception) -> Response:

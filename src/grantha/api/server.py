@@ -1,12 +1,11 @@
-"""Serving: the socket, uvicorn with our deadlines, and the line that says where and what is ready.
+"""Serving: the socket, one server for a folder, and the line that says where and what is ready.
 
-uvicorn has no deadline for receiving a request: an idle connection, half a header, a trickling body
-would stay open for ever, and headers of any size would be kept. `DeadlineProtocol` ends them all.
+Refuses to start where it would be exposed without a token. Everything that keeps it from starting
+is one error with what to do.
 """
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import fcntl
 import logging
@@ -16,9 +15,9 @@ from typing import IO
 
 import uvicorn
 from typing_extensions import override
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from grantha.api.app import create_app
+from grantha.api.deadlines import protocol_for
 from grantha.api.guard import LOOPBACK
 from grantha.config import Settings
 from grantha.errors import CallerError
@@ -27,8 +26,6 @@ from grantha.storage.connect import prepare_folder
 
 _KEEP_ALIVE = 30  # seconds an idle connection stays open between two requests
 _MOST_WS_MESSAGE = 1024 * 1024
-_MOST_HEADERS = 64 * 1024
-_GRACE = 2.0  # seconds in which the guard may still answer a late body with a 408
 
 
 class CannotStart(CallerError):
@@ -47,7 +44,7 @@ def serve(settings: Settings) -> None:
         config = uvicorn.Config(
             create_app(settings, registry),
             loop="uvloop",
-            http=_protocol(settings),
+            http=protocol_for(settings.header_timeout, settings.body_timeout),
             ws="websockets-sansio",
             ws_max_size=_MOST_WS_MESSAGE,
             ws_per_message_deflate=False,
@@ -85,72 +82,6 @@ class _Server(uvicorn.Server):
 
 def _usable(state: str) -> bool:
     return state in {"ready", "loading"}
-
-
-def _protocol(settings: Settings) -> type[asyncio.Protocol]:
-    header_timeout, body_timeout = settings.header_timeout, settings.body_timeout + _GRACE
-
-    class DeadlineProtocol(HttpToolsProtocol):
-        """Ends a connection on which a request takes too long to arrive.
-
-        One timer: armed while the first byte, the headers or the body of a request are awaited;
-        disarmed once it is complete. Between two requests uvicorn's keep-alive timer runs.
-        """
-
-        _deadline: asyncio.TimerHandle | None = None
-        _received = 0  # bytes since the request began, while its headers aren't complete
-        _awaited = "headers"
-
-        @override
-        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
-            super().connection_made(transport)
-            self._await("headers", header_timeout)
-
-        @override
-        def data_received(self, data: bytes) -> None:
-            if self._awaited == "nothing" and (self.cycle is None or self.cycle.response_complete):
-                # uvicorn drops its keep-alive timer at any byte, even one that begins no request.
-                self._await("headers", header_timeout)
-            self._received += len(data)
-            super().data_received(data)
-            if self._awaited == "headers" and self._received > _MOST_HEADERS:
-                self.send_400_response("The headers are too large.")
-
-        @override
-        def on_message_begin(self) -> None:
-            if self._awaited == "nothing":
-                self._await("headers", header_timeout)
-            super().on_message_begin()
-
-        @override
-        def handle_websocket_upgrade(self) -> None:
-            self._await("nothing", None)
-            super().handle_websocket_upgrade()
-
-        @override
-        def on_headers_complete(self) -> None:
-            self._await("body", body_timeout)
-            super().on_headers_complete()
-
-        @override
-        def on_message_complete(self) -> None:
-            self._await("nothing", None)
-            super().on_message_complete()
-
-        @override
-        def connection_lost(self, exc: Exception | None) -> None:
-            self._await("nothing", None)
-            super().connection_lost(exc)
-
-        def _await(self, what: str, seconds: float | None) -> None:
-            if self._deadline is not None:
-                self._deadline.cancel()
-                self._deadline = None
-            self._awaited, self._received = what, 0
-            if seconds is not None:
-                self._deadline = self.loop.call_later(seconds, self.transport.close)
-
-    return DeadlineProtocol
 
 
 def _check_exposure(settings: Settings) -> None:

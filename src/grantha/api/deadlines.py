@@ -1,0 +1,90 @@
+"""How long a request may take to arrive: uvicorn's HTTP protocol with one timer a connection.
+
+uvicorn has no such deadline: an idle connection, half a header, a trickling body would stay open for
+ever, and headers of any size would be kept. The timer is armed while the first byte, the headers or
+the body of a request are awaited, and disarmed once it is complete; between two requests uvicorn's
+own keep-alive timer runs. The length of a reply is nobody's business here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, ClassVar
+
+from typing_extensions import override
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+_MOST_HEADERS = 64 * 1024
+_GRACE = 2.0  # seconds in which the guard may still answer a late body with a 408
+
+
+def protocol_for(header_timeout: float, body_timeout: float) -> type[DeadlineProtocol]:
+    """The protocol class with these deadlines, in seconds: uvicorn makes the instances itself."""
+
+    class Configured(DeadlineProtocol):
+        header_seconds = header_timeout
+        body_seconds = body_timeout + _GRACE
+
+    return Configured
+
+
+class DeadlineProtocol(HttpToolsProtocol):
+    """Closes a connection on which a request takes too long, or has too large headers."""
+
+    header_seconds: ClassVar[float]
+    body_seconds: ClassVar[float]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # as uvicorn calls it
+        super().__init__(*args, **kwargs)
+        self._deadline: asyncio.TimerHandle | None = None
+        self._awaited = "headers"
+        self._received = 0  # bytes while the headers are awaited
+
+    @override
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
+        super().connection_made(transport)
+        self._await("headers", self.header_seconds)
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        if self._awaited == "nothing" and self.timeout_keep_alive_task is not None:
+            # uvicorn drops its keep-alive timer at any byte, even one that begins no request.
+            self._await("headers", self.header_seconds)
+        self._received += len(data)
+        super().data_received(data)
+        if self._awaited == "headers" and self._received > _MOST_HEADERS:
+            self.send_400_response("The headers are too large.")
+
+    @override
+    def on_message_begin(self) -> None:
+        if self._awaited == "nothing":
+            self._await("headers", self.header_seconds)
+        super().on_message_begin()
+
+    @override
+    def on_headers_complete(self) -> None:
+        self._await("body", self.body_seconds)
+        super().on_headers_complete()
+
+    @override
+    def on_message_complete(self) -> None:
+        self._await("nothing", None)
+        super().on_message_complete()
+
+    @override
+    def handle_websocket_upgrade(self) -> None:
+        self._await("nothing", None)
+        super().handle_websocket_upgrade()
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._await("nothing", None)
+        super().connection_lost(exc)
+
+    def _await(self, what: str, seconds: float | None) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+        self._awaited, self._received = what, 0
+        if seconds is not None:
+            self._deadline = self.loop.call_later(seconds, self.transport.close)

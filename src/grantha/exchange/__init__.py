@@ -1,0 +1,1 @@
+"""Conversations as files: our own export, Markdown, and what other programs export."""
