@@ -7,6 +7,7 @@ Each function runs inside a transaction of the writer or on a reading connection
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Sequence
 
 from sqlalchemy import Connection, delete, select, update
@@ -17,69 +18,26 @@ from grantha.events import Fold, GenerationEnd, Record, RecordId, event_from, pa
 from grantha.storage import rows
 from grantha.storage.base import Append, GenerationRow, Orphan
 from grantha.storage.schema import generations, records
+from grantha.storage.starting import INSERT_RECORDS
 
-__FENCED_ADVANCE = (
+_FENCED_ADVANCE = (
     "UPDATE generations SET seq = ? "
     "WHERE id = ? AND owner = ? AND epoch = ? AND seq = ? AND status = 'running'"
 )
-
-
-def start(
-    connection: Connection, subject: str, boot: str, now: int, wanted: Start
-) -> tuple[list[GenerationRow], bool]:
-    """Writes a send once; see `Store.start`."""
-    if wanted.key is not None:
-        before = earlier(connection, subject, wanted.key, wanted.fingerprint)
-        if before:
-            return before, False
-    if wanted.new_conversation is not None:
-        insert_conversation(connection, subject, wanted.new_conversation, now)
-    else:
-        _require_conversation(connection, subject, wanted.conversation)
-    for message in wanted.messages:
-        insert_message(connection, wanted.conversation, message, now)
-    started = [
-        _start_one(connection, subject, boot, now, wanted.conversation, generation)
-        for generation in wanted.generations
-    ]
-    _remember_key(connection, subject, now, wanted)
-    if wanted.title:
-        connection.execute(
-            update(conversations)
-            .where(conversations.c.id == wanted.conversation, conversations.c.title == "")
-            .values(title=wanted.title)
-        )
-    last = wanted.generations[-1]
-    connection.execute(
-        update(conversations)
-        .where(conversations.c.id == wanted.conversation)
-        .values(
-            leaf=wanted.generations[0].message,
-            status="running",
-            generation=last.id,
-            updated_at=now,
-        )
-    )
-    return started, True
-
-
-def earlier(
-    connection: Connection, subject: str, key: str, fingerprint: str
-) -> list[GenerationRow]:
-    """The generations of the send that used a key; see `Store.earlier`."""
-    found = connection.execute(
-        select(idempotency.c.fingerprint, generations)
-        .join(generations, generations.c.id == idempotency.c.generation)
-        .where(idempotency.c.subject == subject, idempotency.c.key == key)
-        .order_by(idempotency.c.position)
-    ).mappings()
-    before = list(found)
-    if before and before[0]["fingerprint"] != fingerprint:
-        raise Conflict(
-            "This Idempotency-Key was used before with another body.",
-            advice="Use a new key for a new send.",
-        )
-    return [rows.generation_from(row) for row in before]
+_BEFORE = (
+    "SELECT kind, payload FROM records "
+    "WHERE generation = ? AND (epoch, seq) < (?, ?) ORDER BY epoch, seq"
+)
+_PLACE = "SELECT message, conversation FROM generations WHERE id = ?"
+_END_GENERATION = 'UPDATE generations SET status = ?, "end" = ?, ended_at = ? WHERE id = ?'
+# By their own ids, which are indexed: looking for the generation would read the whole table.
+_END_MESSAGE = (
+    'UPDATE messages SET parts = ?, text = ?, status = ?, "end" = ?, seams = ?, citations = ?, '
+    "model = coalesce(?, model) WHERE id = ? AND generation = ?"
+)
+_END_CONVERSATION = (
+    "UPDATE conversations SET status = ?, updated_at = ? WHERE id = ? AND generation = ?"
+)
 
 
 def append(connection: Connection, boot: str, batch: Sequence[Append]) -> set[str]:
@@ -91,7 +49,7 @@ def append(connection: Connection, boot: str, batch: Sequence[Append]) -> set[st
     fenced: set[str] = set()
     values: list[tuple[object, ...]] = []
     ended: list[tuple[Append, GenerationEnd]] = []
-    driver = cast("sqlite3.Connection", connection.connection.driver_connection)
+    driver = rows.driver_of(connection)
     for item in batch:
         first, last = item.records[0].id, item.records[-1].id
         advanced = driver.execute(
@@ -104,9 +62,9 @@ def append(connection: Connection, boot: str, batch: Sequence[Append]) -> set[st
         if item.end is not None:
             ended.append((item, item.end))
     if values:
-        driver.executemany(_INSERT_RECORDS, values)
+        driver.executemany(INSERT_RECORDS, values)
     for item, end in ended:
-        _finish(connection, item.generation, end, item.records[-1].at)
+        _finish(driver, item, end)
     return fenced
 
 
@@ -125,7 +83,7 @@ def claim(connection: Connection, row: GenerationRow, boot: str, opening: Sequen
     )
     if taken.rowcount != 1:
         return False
-    connection.exec_driver_sql(_INSERT_RECORDS, rows.record_values(row.id, opening))
+    connection.exec_driver_sql(INSERT_RECORDS, rows.record_values(row.id, opening))
     return True
 
 
@@ -214,138 +172,33 @@ def trace_of(connection: Connection, wanted: str) -> dict[str, object]:
 # ---- helpers below -------------------------------------------------------------------------------
 
 
-def _remember_key(connection: Connection, subject: str, now: int, wanted: Start) -> None:
-    if wanted.key is None:
-        return
-    connection.execute(
-        insert(idempotency),
-        [
-            {
-                "subject": subject,
-                "key": wanted.key,
-                "position": position,
-                "generation": generation.id,
-                "fingerprint": wanted.fingerprint,
-                "created_at": now,
-            }
-            for position, generation in enumerate(wanted.generations)
-        ],
-    )
-
-
-def _require_conversation(connection: Connection, subject: str, wanted: str) -> None:
-    found = connection.execute(
-        select(conversations.c.id).where(
-            conversations.c.id == wanted,
-            conversations.c.subject == subject,
-            conversations.c.deleted_at.is_(None),
-        )
-    ).first()
-    if found is None:
-        raise NotFound(f"There is no conversation {wanted!r}.")
-
-
-def _start_one(  # noqa: PLR0917  the columns of one row
-    connection: Connection,
-    subject: str,
-    boot: str,
-    now: int,
-    conversation: str,
-    wanted: NewGeneration,
-) -> GenerationRow:
-    if wanted.extends:
-        _extend_message(connection, conversation, wanted)
-    else:
-        connection.execute(
-            insert(messages).values(
-                id=wanted.message,
-                conversation=conversation,
-                parent=wanted.parent,
-                role="assistant",
-                parts="[]",
-                text="",
-                seams="[]",
-                citations="[]",
-                model=wanted.model,
-                generation=wanted.id,
-                status="running",
-                created_at=now,
-            )
-        )
-    last = wanted.records[-1].id
-    values = {
-        "id": wanted.id,
-        "subject": subject,
-        "conversation": conversation,
-        "message": wanted.message,
-        "parent": wanted.parent,
-        "model": wanted.model,
-        "options": rows.to_json(wanted.options.to_json()),
-        "status": "running",
-        "owner": boot,
-        "epoch": last.epoch,
-        "seq": last.seq,
-        "recoveries": 0,
-        "created_at": now,
-        "ended_at": None,
-        "end": None,
-        "trimmed": False,
-        "trace": None,
-    }
-    connection.execute(insert(generations).values(values))
-    connection.exec_driver_sql(_INSERT_RECORDS, rows.record_values(wanted.id, wanted.records))
-    return rows.generation_from(values)
-
-
-def _extend_message(connection: Connection, conversation: str, wanted: NewGeneration) -> None:
-    # The status in the WHERE is what keeps two continuations from writing one message.
-    extended = connection.execute(
-        update(messages)
-        .where(
-            messages.c.id == wanted.message,
-            messages.c.conversation == conversation,
-            messages.c.status != "running",
-        )
-        .values(generation=wanted.id, status="running", model=wanted.model)
-    )
-    if extended.rowcount != 1:
-        raise Conflict(
-            "This answer is being written already.", advice="Wait for it to end, or stop it."
-        )
-
-
-def _finish(connection: Connection, wanted: str, end: GenerationEnd, now: int) -> None:
+def _finish(driver: sqlite3.Connection, item: Append, end: GenerationEnd) -> None:
+    """Folds the log into its message. What stands in this very batch isn't read back."""
+    wanted, first = item.generation, item.records[0].id
     folded = Fold()
-    found = connection.exec_driver_sql(
-        "SELECT kind, payload FROM records WHERE generation = ? ORDER BY epoch, seq", (wanted,)
-    )
-    for kind, payload in found:
+    for kind, payload in driver.execute(_BEFORE, (wanted, first.epoch, first.seq)):
         event = event_from(kind, payload)
         if event is not None:
             folded.apply(event)
+    for record in item.records:
+        folded.apply(record.event)
     parts = folded.parts()
     shown = [part for part in parts if isinstance(part, TextPart | ReasoningPart)]
-    end_json = payload_of(end)
-    connection.execute(
-        update(generations)
-        .where(generations.c.id == wanted)
-        .values(status=end.ending, end=end_json, ended_at=now)
+    end_json, now = payload_of(end), item.records[-1].at
+    message, conversation = driver.execute(_PLACE, (wanted,)).fetchone()
+    driver.execute(_END_GENERATION, (end.ending, end_json, now, wanted))
+    driver.execute(
+        _END_MESSAGE,
+        (
+            rows.parts_json(parts),
+            rows.parts_text(shown),
+            end.ending,
+            end_json,
+            rows.events_json(folded.seams),
+            rows.events_json(folded.citations),
+            folded.seams[-1].model if folded.seams else None,
+            message,
+            wanted,
+        ),
     )
-    connection.execute(
-        update(messages)
-        .where(messages.c.generation == wanted)
-        .values(
-            parts=rows.parts_json(parts),
-            text=rows.parts_text(shown),
-            status=end.ending,
-            end=end_json,
-            seams=rows.to_json([json.loads(payload_of(seam)) for seam in folded.seams]),
-            citations=rows.to_json([json.loads(payload_of(c)) for c in folded.citations]),
-            **({"model": folded.seams[-1].model} if folded.seams else {}),
-        )
-    )
-    connection.execute(
-        update(conversations)
-        .where(conversations.c.generation == wanted)
-        .values(status=end.ending, updated_at=now)
-    )
+    driver.execute(_END_CONVERSATION, (end.ending, now, conversation, wanted))

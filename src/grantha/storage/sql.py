@@ -108,7 +108,9 @@ class SqlStore(Store):
     @override
     async def earlier(self, subject: str, key: str, fingerprint: str) -> list[GenerationRow]:
         return await self._read(
-            lambda connection: logs.earlier(connection, subject, key, fingerprint)
+            lambda connection: starting.earlier(
+                rows.driver_of(connection), subject, key, fingerprint
+            )
         )
 
     @override
