@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
 from typing import Any
 
 from fastapi import APIRouter
@@ -165,7 +166,9 @@ class Live:
             await self._socket.send_text(text)
 
     async def _close(self) -> None:
-        await self._socket.close(1000)
+        # The client may be gone already: then there is nobody to say good-bye to.
+        with suppress(WebSocketDisconnect, RuntimeError):
+            await self._socket.close(1000)
 
 
 def _word(text: str) -> dict[str, Any]:
