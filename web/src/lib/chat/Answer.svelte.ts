@@ -87,6 +87,7 @@ export class Answer {
   #rate: { at: number; pieces: number }[] = [];
   // eslint-disable-next-line svelte/prefer-svelte-reactivity -- a cache: nothing is drawn from it
   readonly #places = new Map<Seam, number>();
+  #closing: GenerationEnd | null = null;
   #onEnd: (answer: Answer) => void;
 
   constructor(reading: Reading, message: Message, onEnd: (answer: Answer) => void) {
@@ -237,11 +238,9 @@ export class Answer {
     this.speed = span > 400 ? sum / (span / 1000) : null;
   }
 
+  /** The end is shown with the last text, never before it. */
   #close(end: GenerationEnd): void {
-    this.end = end;
-    this.error = end.error ?? null;
-    this.ended = end.ending;
-    this.notice = null;
+    this.#closing = end;
     void this.#prove(end);
   }
 
@@ -258,6 +257,7 @@ export class Answer {
 
   #finished(problem: Problem | null): void {
     this.#attached = null;
+    if (this.#closing) this.#paint();
     if (this.ended === null && this.generation) void this.#settle(this.generation, problem);
     this.#onEnd(this);
   }
@@ -302,6 +302,13 @@ export class Answer {
       seams: part.kind === 'text' && fold.seams.length > 0 ? this.#seamsIn(key) : []
     }));
     this.hasText = fold.textLength > 0;
+    const end = this.#closing;
+    if (!end) return;
+    this.#closing = null;
+    this.end = end;
+    this.error = end.error ?? null;
+    this.notice = null;
+    this.ended = end.ending;
   };
 
   /** The seams whose mark stands in this text part. Counting is done once a seam: the text only grows. */

@@ -41,9 +41,28 @@ export function pickable(
       else groups.set(title, [item]);
     }
   }
+  unusable.push(...keyless(models, providers, wanted, t));
   const usable = [...groups].map(([title, items]) => ({ title, items }));
   usable.sort((a, b) => Number(b.title === t.onThisMachine) - Number(a.title === t.onThisMachine));
   return unusable.length > 0 ? [...usable, { title: t.notUsable, items: unusable }] : usable;
+}
+
+/** Providers that cannot list their models yet: a missing key hides all of them. */
+function keyless(
+  models: readonly Model[],
+  providers: readonly Provider[],
+  wanted: string,
+  t: Strings
+): PickItem[] {
+  const listed = new Set(models.map((model) => model.provider));
+  return providers
+    .filter((one) => !listed.has(one.name) && one.readiness.state === 'missing-key')
+    .filter((one) => !wanted || `${one.name} ${one.title}`.toLowerCase().includes(wanted))
+    .map(({ name, title, readiness }) => ({
+      id: `${name}/…`,
+      facts: title,
+      reason: readiness.variable ? t.keyNotSet(readiness.variable) : readiness.reason || readiness.state
+    }));
 }
 
 function reasonOf(model: Model, t: Strings): string | null {
