@@ -1,0 +1,10 @@
+"""The command line, `grantha` and `python -m grantha`. The commands are put together in `app`."""
+
+from __future__ import annotations
+
+
+def main() -> None:
+    """The entry point of the package."""
+    from grantha.cli.app import app
+
+    app()

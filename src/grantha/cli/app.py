@@ -1,0 +1,40 @@
+"""The command line. Each command is thin: it reads settings, calls one thing, prints, exits.
+
+Exit codes: 0 well, 1 it failed, 2 the call's words are off, 130 ended by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import typer
+
+from grantha import __version__
+from grantha.cli import backup, chat, doctor, models, replay, serve, transfer
+
+app = typer.Typer(
+    help="Chat with language models; every answer is a durable log.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def root() -> None:
+    """Grantha: chat with language models; every answer is a durable log."""
+
+
+app.command()(serve.serve)
+app.command()(chat.chat)
+app.add_typer(models.app, name="models")
+app.command()(replay.replay)
+app.command("export")(transfer.export_conversations)
+app.command("import")(transfer.import_file)
+app.command()(backup.backup)
+app.command()(doctor.doctor)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    print(__version__)

@@ -1,0 +1,159 @@
+"""The checks of `grantha doctor`. Each looks at one thing, changes nothing and never raises."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import sqlite3
+import urllib.error
+import urllib.request
+from importlib.util import find_spec
+from pathlib import Path
+
+from grantha.cli.backup import DATABASE
+from grantha.cli.edge import address
+from grantha.cli.findings import Finding
+from grantha.config import Settings
+from grantha.errors import GranthaError
+
+_ANSWER = 3.0  # seconds for a server to say that it is there
+
+
+def all_checks(settings: Settings) -> list[Finding]:
+    """Every finding, in the order in which a start would meet them."""
+    return [
+        _folder(settings.folder()),
+        _database(settings.folder() / DATABASE),
+        _port(settings),
+        _page(),
+        _local_model(settings),
+        *_providers(settings),
+    ]
+
+
+def _folder(folder: Path) -> Finding:
+    nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        return Finding(
+            *("bad", "data folder", f"{folder} can't be written."),
+            "Set GRANTHA_DATA_DIR to a folder that you may write.",
+        )
+    if nearest != folder:
+        return Finding("good", "data folder", f"{folder} is made at the first start.")
+    free = os.statvfs(folder)
+    room = free.f_bavail * free.f_frsize
+    if room < 100 * 1024 * 1024:
+        return Finding(
+            "bad", "data folder", f"{folder} has {room:,} bytes left.", "Free some space."
+        )
+    return Finding("good", "data folder", f"{folder}, {room / 1024**3:.1f} GiB free")
+
+
+def _database(path: Path) -> Finding:
+    from grantha.storage.connect import NEWEST
+
+    if not path.exists():
+        return Finding("good", "database", "is made at the first start")
+    try:
+        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        try:
+            verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+            version = connection.execute("SELECT version_num FROM alembic_version").fetchone()[0]
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        return Finding("bad", "database", f"{path} can't be read: {error}.", "Restore a backup.")
+    if verdict != "ok":
+        return Finding("bad", "database", f"{path} is damaged: {verdict}.", "Restore a backup.")
+    if version > NEWEST:
+        return Finding(
+            *("bad", "database", f"{path} was written by a newer Grantha ({version})."),
+            "Install that version again, or restore a backup from before.",
+        )
+    size = path.stat().st_size / 1024**2
+    return Finding("good", "database", f"whole, {size:.1f} MiB, SQLite {sqlite3.sqlite_version}")
+
+
+def _port(settings: Settings) -> Finding:
+    try:
+        url = address(settings)
+    except GranthaError as error:
+        return Finding("off", "server", error.message, error.advice)
+    try:
+        with urllib.request.urlopen(f"{url}/healthz", timeout=_ANSWER) as reply:  # noqa: S310  our own address
+            if reply.read(100).strip() == b'{"status":"ok"}':
+                return Finding("good", "server", f"Grantha serves on {url}")
+    except (urllib.error.HTTPError, ValueError):
+        pass
+    except OSError:
+        return _free_port(settings, url)
+    return Finding(
+        *("bad", "server", f"Something that isn't Grantha answers at {url}."),
+        "Set GRANTHA_PORT to a free port.",
+    )
+
+
+def _free_port(settings: Settings, url: str) -> Finding:
+    if settings.url is not None:
+        return Finding("bad", "server", f"Nothing answers at {url}.", "Look at GRANTHA_URL.")
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        socket.create_server((settings.host, settings.port), family=family).close()
+    except OSError as error:
+        why = "is in use" if error.errno == errno.EADDRINUSE else f"can't be used: {error.strerror}"
+        return Finding(
+            *("bad", "server", f"Port {settings.port} on {settings.host} {why}."),
+            "Set GRANTHA_PORT to a free port.",
+        )
+    return Finding(
+        "off", "server", f"isn't running; {url} is free", "Start it with `grantha serve`."
+    )
+
+
+def _page() -> Finding:
+    from grantha.api.app import STATIC
+
+    if (STATIC / "index.html").is_file():
+        return Finding("good", "page", "built")
+    return Finding("off", "page", "isn't built; the API works without it", "Run `make build-page`.")
+
+
+def _local_model(settings: Settings) -> Finding:
+    from grantha.providers.local import builtin
+
+    if not settings.local_enabled:
+        return Finding("off", "local model", "switched off by local_enabled")
+    if find_spec("xllamacpp") is None:
+        return Finding(
+            *("off", "local model", "needs llama.cpp, which isn't installed"),
+            "Install Grantha with its `local` extra.",
+        )
+    found = builtin.find(settings.folder())
+    if found is None and not settings.local_models:
+        return Finding(
+            *("off", "local model", "no model on this machine"),
+            "Get it with `grantha models fetch`.",
+        )
+    return Finding("good", "local model", str(found or settings.local_models[0]))
+
+
+def _providers(settings: Settings) -> list[Finding]:
+    from grantha.providers.registry import Registry
+
+    findings = []
+    for card in Registry(settings).providers():
+        ready = card.readiness
+        if card.name == "local":
+            continue
+        if ready.state in {"ready", "loading"}:
+            findings.append(Finding("good", card.name, ready.reason or "ready"))
+        elif ready.state != "missing-key":
+            findings.append(Finding("off", card.name, ready.reason or ready.state, ready.advice))
+    missing = [c for c in Registry(settings).providers() if c.readiness.state == "missing-key"]
+    if missing:
+        names = ", ".join(card.name for card in missing)
+        findings.append(
+            Finding("off", "no key", names, "`grantha models` names the variable of each.")
+        )
+    return findings

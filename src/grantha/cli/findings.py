@@ -1,0 +1,39 @@
+"""What a check found, and how it is shown: one line each, with advice below where there is some."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`bad` keeps Grantha from working; `off` is something that could be used and isn't."""
+
+    state: Literal["good", "off", "bad"]
+    about: str
+    what: str
+    advice: str = ""
+
+
+_GLYPHS = {"good": ("✓", "live"), "off": ("○", "fact"), "bad": ("✗", "bad")}
+
+
+def show(findings: Sequence[Finding]) -> None:
+    """Prints them to stdout; without colours where that is no terminal."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from grantha.cli.markdown import THEME
+
+    console = Console(theme=THEME, highlight=False, soft_wrap=True)
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for finding in findings:
+        glyph, style = _GLYPHS[finding.state]
+        said = Text(finding.what, style if finding.state == "bad" else "")
+        if finding.advice and finding.state != "good":
+            said.append(f"\n{finding.advice}", "fact")
+        table.add_row(Text(glyph, style), Text(finding.about), said)
+    console.print(table)

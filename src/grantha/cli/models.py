@@ -1,0 +1,112 @@
+"""`grantha models`: what can be asked, what can't and why, and getting the local model."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from grantha.cli.edge import Url, fail, read_settings, with_client
+from grantha.errors import GranthaError
+
+if TYPE_CHECKING:
+    from grantha.client import Client
+    from grantha.client.replies import Model, Models, ProviderLine, Readiness
+
+app = typer.Typer(help="List the models, or get the local one.", invoke_without_command=True)
+_USABLE = frozenset({"ready", "loading"})
+
+
+@app.callback()
+def models(
+    context: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    url: Url = None,
+) -> None:
+    """List the models that can be asked now, and why others can't."""
+    if context.invoked_subcommand is None:
+        with_client(url, lambda client: _list(client, as_json))
+
+
+@app.command()
+def fetch() -> None:
+    """Get the built-in local model into the data folder (98 MB)."""
+    from grantha.providers.local import fetch_builtin
+
+    try:
+        path = fetch_builtin(read_settings().folder())
+    except GranthaError as error:
+        fail(error)
+    print(path)
+
+
+async def _list(client: Client, as_json: bool) -> int:
+    found, providers = await asyncio.gather(client.models(), client.providers())
+    if as_json:
+        _print_json(found, providers)
+    elif sys.stdout.isatty():
+        _draw(found, providers)
+    else:
+        for model in found.items:
+            print(model.id)
+    return 0
+
+
+def _print_json(found: Models, providers: list[ProviderLine]) -> None:
+    body = {
+        "default": found.default,
+        "models": [{"id": m.id, "name": m.name, "state": m.readiness.state} for m in found.items],
+        "providers": [
+            {"name": p.name, "state": p.readiness.state, "reason": p.readiness.reason}
+            for p in providers
+        ],
+    }
+    print(json.dumps(body, ensure_ascii=False, indent=2))
+
+
+def _draw(found: Models, providers: list[ProviderLine]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from grantha.cli.markdown import THEME
+
+    console = Console(theme=THEME, highlight=False)
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for column in ("left", "left", "right"):
+        table.add_column(justify="right" if column == "right" else "left", overflow="fold")
+    for model in found.items:
+        glyph = Text("●", "live") if model.readiness.state in _USABLE else Text("○", "fact")
+        name = Text.assemble(glyph, " ", model.id)
+        if model.id == found.default:
+            name.append("  default", "live")
+        table.add_row(name, Text(_about(model), "fact"), Text(_context(model), "fact"))
+    console.print(table if found.items else Text("No model can be asked.", "warn"))
+    missing = [p for p in providers if p.readiness.state not in _USABLE]
+    if missing:
+        console.print()
+        console.print(Text("Not in use", "bold"))
+        reasons = Table.grid(padding=(0, 2, 0, 0))
+        for provider in missing:
+            reasons.add_row(Text(f"○ {provider.name}"), Text(_why(provider.readiness), "fact"))
+        console.print(reasons)
+
+
+def _about(model: Model) -> str:
+    return model.name if model.readiness.state == "ready" else _why(model.readiness)
+
+
+def _why(readiness: Readiness) -> str:
+    if readiness.variable is not None:
+        return f"{readiness.variable} isn't set"
+    if readiness.progress is not None:
+        return f"{readiness.state}, {readiness.progress:.0%}"
+    return readiness.reason or readiness.state
+
+
+def _context(model: Model) -> str:
+    length = model.capabilities.context_length
+    return f"{length:,} tokens" if length else ""

@@ -1,0 +1,228 @@
+"""An answer in a terminal: Markdown that grows, seams where they are, and one line that says the state.
+
+Blocks that can't change any more are printed for good and scroll away; only the last one is redrawn,
+cropped to the window. So a long answer costs no more to draw than its last block.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from typing import Self
+
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.live import Live
+from rich.padding import Padding
+from rich.segment import Segment
+from rich.text import Text
+
+from grantha.cli import words
+from grantha.cli.markdown import AnswerMarkdown, clean, settled
+from grantha.client.replies import Snapshot
+from grantha.events import (
+    Citation,
+    Event,
+    Frame,
+    GenerationEnd,
+    Notice,
+    Open,
+    PartEnd,
+    PartStart,
+    ReasoningDelta,
+    Seam,
+    TextDelta,
+    ToolCallDelta,
+    UsageReport,
+)
+
+FRAME = 1 / 15  # seconds between two looks at what has changed
+IDLE = 0.5  # seconds between two drawings when only the clock moves
+SILENT = 3.0  # seconds after which a silence is told
+_THOUGHT_LINES = 4
+_STYLES = {"done": "live", "stopped": "fact", "failed": "bad", "interrupted": "lost"}
+
+
+class TerminalView:
+    """See `grantha.cli.plain.View`. `trouble` tells what the connection is waiting out, if anything."""
+
+    def __init__(
+        self, console: Console, trouble: Callable[[], object], hint: str = "Ctrl-C stops"
+    ) -> None:
+        self._console = console
+        self._trouble = trouble
+        self._hint = hint
+        self._live = Live(console=console, auto_refresh=False, transient=True)
+        self._ticking: asyncio.Task[None] | None = None
+        self._tail = ""  # text whose last block may still change
+        self._notes: list[Text] = []  # to stand below the block that is being written
+        self._sources: list[Text] = []
+        self._thought = ""
+        self._call = ""  # name and arguments of a tool call that is being written
+        self._state = "Waiting for the first token"
+        self._end: GenerationEnd | None = None
+        self._model = ""
+        self._pieces = 0
+        self._began = self._heard = time.monotonic()
+        self._wrote: float | None = None
+        self._dirty = True
+        self._printed = False
+
+    async def __aenter__(self) -> Self:
+        self._live.start()
+        self._ticking = asyncio.create_task(self._tick())
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        if self._ticking is not None:
+            self._ticking.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._ticking
+        self._live.stop()  # transient: what was drawn is wiped, and printed once for good
+        self._print_text(self._tail)
+        self._print_notes()
+        if self._sources:
+            self._print(Group(*self._sources))
+        if self._end is not None:
+            self._print(_foot(self._end, self._model))
+        elif self._printed:
+            self._print(Text(f"· {self._state} at the server, unwatched", "fact"))
+
+    def begin(self, snapshot: Snapshot) -> None:
+        """Names the model in the last line."""
+        self._model = clean(snapshot.model)
+
+    def take(self, frame: Frame) -> None:
+        """Takes an event in; drawing comes with the next tick."""
+        self._dirty = True
+        self._heard = time.monotonic()
+        self._apply(frame.event)
+
+    # ---- helpers below -------------------------------------------------------------------------
+
+    def _apply(self, event: Event) -> None:  # noqa: C901  one case per kind of event
+        match event:
+            case TextDelta():
+                self._writing("Writing", event.pieces)
+                self._tail += clean(event.text)
+            case ReasoningDelta():
+                self._writing("Reasoning", event.pieces)
+                self._thought += clean(event.text)
+            case ToolCallDelta():
+                self._writing("Calling a tool", 1)
+                self._call += clean(event.arguments)
+            case PartStart():
+                if event.part_kind == "tool-call":
+                    self._call = clean(f"{event.name or ''} ")
+            case PartEnd():
+                self._part_ended(event)
+            case Seam():
+                self._notes.append(Text(f"─○─ {clean(words.seam(event))}", "seam"))
+            case Citation():
+                number = len(self._sources) + 1
+                named = clean(" ".join(part for part in (event.title, event.url) if part))
+                self._sources.append(Text(f"[{number}] {named}", "fact"))
+            case Notice():
+                self._state = words.notice(event) or self._state
+            case GenerationEnd():
+                self._end = event
+            case Open() | UsageReport():
+                pass
+
+    def _writing(self, state: str, pieces: int) -> None:
+        self._state = state
+        self._pieces += pieces
+        if self._wrote is None:
+            self._wrote = self._heard
+
+    def _part_ended(self, event: PartEnd) -> None:
+        if self._thought:
+            seconds = f" for {event.duration_ms / 1000:.1f} s" if event.duration_ms else ""
+            self._notes.append(Text(f"Reasoned{seconds}", "fact"))
+            self._thought = ""
+            self._print_notes()
+        elif self._call:
+            self._notes.append(Text(f"→ {self._call}", "fact"))
+            self._call = ""
+
+    async def _tick(self) -> None:
+        drawn = 0.0
+        while True:
+            began = time.monotonic()
+            if self._dirty or began - drawn >= IDLE:
+                self._dirty = False
+                self._draw()
+                drawn = time.monotonic()
+            # A block that takes long to draw is drawn less often, so that reading it never falls behind.
+            await asyncio.sleep(max(FRAME, 4 * (time.monotonic() - began)))
+
+    def _draw(self) -> None:
+        done = settled(self._tail)
+        if done:
+            self._print_text(self._tail[:done])
+            self._tail = self._tail[done:]
+            self._print_notes()
+        shown: list[RenderableType] = []
+        if self._tail:
+            shown.append(AnswerMarkdown(self._tail))
+        shown += self._notes
+        if self._thought:
+            thought = Text(self._thought.strip(), "dim italic")
+            shown.append(_LastLines(Padding(thought, (0, 0, 0, 2)), _THOUGHT_LINES))
+        body = _LastLines(Group(*shown), max(3, self._console.height - 3))
+        gap = [Text()] if self._printed and shown else []
+        below = [Text()] if self._printed or shown else []
+        self._live.update(Group(*gap, body, *below, self._status()), refresh=True)
+
+    def _status(self) -> Text:
+        now = time.monotonic()
+        parts = [f"{now - self._began:.1f} s"]
+        if self._trouble():
+            self._state, glyph, style = "No word from the server, trying again", "○", "warn"
+        else:
+            glyph, style = ("●", "live") if self._wrote else ("◌", "fact")
+        if self._wrote is not None and now - self._heard > SILENT:
+            parts.append(f"silent for {now - self._heard:.0f} s")
+        elif self._wrote is not None and now > self._wrote + 1:
+            parts.append(f"{self._pieces / (now - self._wrote):.0f} tok/s")
+        line = Text.assemble((f"{glyph} {self._state}", style), no_wrap=True, overflow="ellipsis")
+        return line.append(" · " + " · ".join([*parts, self._hint]), "fact")
+
+    def _print_text(self, text: str) -> None:
+        if text.strip():
+            self._print(AnswerMarkdown(text))
+
+    def _print_notes(self) -> None:
+        for note in self._notes:
+            self._print(note)
+        self._notes.clear()
+
+    def _print(self, shown: RenderableType) -> None:
+        if self._printed:
+            self._console.print()
+        self._console.print(shown)
+        self._printed = True
+
+
+class _LastLines:
+    """The last lines of something: what is being written now is at its end."""
+
+    def __init__(self, inner: RenderableType, most: int) -> None:
+        self._inner = inner
+        self._most = most
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        lines = console.render_lines(self._inner, options.update(height=None), pad=False)
+        for line in lines[-self._most :]:
+            yield from line
+            yield Segment.line()
+
+
+def _foot(end: GenerationEnd, model: str) -> Text:
+    said = clean(words.ending(end))
+    style = "warn" if end.ending == "done" and said else _STYLES[end.ending]
+    facts = " · ".join(part for part in (words.numbers(end), model) if part)
+    head = f"{words.GLYPHS[end.ending]} {said}".rstrip()
+    gap = " · " if said and end.ending in {"done", "stopped"} else "\n  " if said else " "
+    return Text.assemble((head, style), (gap + facts, "fact"))

@@ -1,0 +1,84 @@
+"""`grantha export` and `grantha import`: conversations as files, through the running server."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from grantha.cli.edge import Url, say, with_client
+from grantha.errors import BadRequest, GranthaError, NotFound, StorageFailed
+
+if TYPE_CHECKING:
+    from grantha.client import Client
+
+
+def export_conversations(
+    conversation: Annotated[
+        str | None, typer.Argument(help="Its id, c_…; the last one if left out.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="File to write; a new one.")
+    ] = None,
+    form: Annotated[str, typer.Option("--format", help="json or markdown.")] = "json",
+    url: Url = None,
+) -> None:
+    """Write a conversation to a file, or to standard output."""
+    if form not in {"json", "markdown"}:
+        raise typer.BadParameter(f"{form!r} is neither json nor markdown.", param_hint="--format")
+    with_client(url, lambda client: _export(client, conversation, output, form))
+
+
+def import_file(
+    file: Annotated[str, typer.Argument(help="An export; - reads standard input.")],
+    url: Url = None,
+) -> None:
+    """Take in conversations exported by Grantha, ChatGPT or Claude."""
+    with_client(url, lambda client: _import(client, file))
+
+
+async def _export(client: Client, name: str | None, output: Path | None, form: str) -> int:
+    if name is None:
+        latest = await client.latest()
+        if latest is None:
+            raise NotFound("There is no conversation yet.")
+        name = latest.id
+    document = await client.export(name, form)
+    if output is None:
+        sys.stdout.buffer.write(document)
+        return 0
+    _write_new(output, document)
+    say(f"{name} is in {output}.")
+    return 0
+
+
+async def _import(client: Client, file: str) -> int:
+    document = sys.stdin.buffer.read() if file == "-" else _read(Path(file))
+    taken = await client.import_document(document)
+    for conversation in taken:
+        print(conversation)
+    say(f"{len(taken)} conversation{'' if len(taken) == 1 else 's'} taken in.")
+    return 0
+
+
+def _write_new(path: Path, document: bytes) -> None:
+    try:
+        with path.open("xb") as file:
+            file.write(document)
+    except FileExistsError as error:
+        raise BadRequest(f"{path} exists already.", advice="Name another file.") from error
+    except OSError as error:
+        raise _failed(path, error) from error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise _failed(path, error) from error
+
+
+def _failed(path: Path, error: OSError) -> GranthaError:
+    return StorageFailed(f"{path} can't be used: {error.strerror}.")

@@ -1,0 +1,82 @@
+"""What is said of an answer beside its text: seams, endings, numbers. The same words as in the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from grantha.events import GenerationEnd, Notice, Seam
+
+GLYPHS = {"done": "✓", "stopped": "■", "failed": "✗", "interrupted": "⊘"}
+_HOW = {"prefix": "true continuation", "instruction": "asked to go on from here, joint checked"}
+_SEAMS = {
+    "restart": "continued after restart",
+    "provider-lost": "continued after the provider went away",
+    "continued": "continued",
+}
+_NOTICES = {
+    "retrying": "Trying again",
+    "waiting": "Waiting for the provider",
+    "storage-waiting": "Waiting for the server's disk",
+    "loading": "Loading the model",
+    "prompt-progress": "Reading the conversation",
+}
+
+
+def seam(event: Seam) -> str:
+    """One line for a seam: what happened here, and how it went on."""
+    if event.reason == "options":
+        what = ", ".join(_change(*item) for item in event.changes.items()) + " from here"
+    elif event.reason == "fallback":
+        what = f"continued by {event.model}"
+    else:
+        what = _SEAMS.get(event.reason, event.reason)
+    return " · ".join(part for part in (what, _HOW.get(event.how or "", "")) if part)
+
+
+def ending(event: GenerationEnd) -> str:
+    """What there is to say of an ending, beyond its numbers; empty when all went well."""
+    error: Mapping[str, Any] = event.error or {}
+    match event.ending:
+        case "done":
+            return "Cut at the token limit" if event.finish_reason == "length" else ""
+        case "stopped":
+            closed = (event.receipt or {}).get("closed_ms")
+            return "Stopped" + (f" · provider closed in {closed:.0f} ms" if closed else "")
+        case "failed":
+            return _sentences(error.get("message", "The answer failed"), error.get("advice", ""))
+        case "interrupted":
+            why = error.get("message", "")
+            return _sentences("Interrupted when the server stopped", why)
+
+
+def numbers(event: GenerationEnd) -> str:
+    """Time to the first token, speed, tokens and cost, as far as they are known."""
+    first, speed = event.timings.get("first_text_ms"), event.timings.get("tok_s")
+    tokens = event.usage.output_tokens if event.usage else None
+    cost = event.usage.cost_usd if event.usage else None
+    known = (
+        f"{first / 1000:.2f} s to first token" if first is not None else "",
+        f"{speed:.0f} tok/s" if speed is not None else "",
+        f"{tokens:,} tokens" if tokens is not None else "",
+        f"${cost:.4f}" if cost is not None else "",
+    )
+    return " · ".join(part for part in known if part)
+
+
+def notice(event: Notice) -> str:
+    """What a notice says; empty for those that say nothing to a person."""
+    said = _NOTICES.get(event.code, "")
+    progress = event.details.get("progress")
+    if said and isinstance(progress, float):
+        said += f", {progress:.0%}"
+    return said
+
+
+def _change(name: str, pair: tuple[Any, Any]) -> str:
+    old, new = ("unset" if value is None else value for value in pair)
+    return f"{name} {old} → {new}"
+
+
+def _sentences(*parts: str) -> str:
+    return " ".join(part if part.endswith(".") else part + "." for part in parts if part)

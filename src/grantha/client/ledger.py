@@ -1,0 +1,93 @@
+"""The reader's own account of a log: nothing missing, nothing twice, and the text proven at the end.
+
+Takes frames as they are decoded and gives them on as values. Within an epoch ids grow by the number
+of records that a frame holds; an open record starts the next epoch and names the last id of the one
+before. Hash and length are checked where the reading began at the start of the log.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from grantha.chat import JsonObject
+from grantha.client.problems import BrokenLog
+from grantha.client.replies import Snapshot
+from grantha.events import START, Event, Frame, GenerationEnd, RecordId, TextDelta, event_of
+
+
+class Ledger:
+    """`last` is where to go on from after a disconnect."""
+
+    def __init__(self, generation: str, after: RecordId = START) -> None:
+        self.generation = generation
+        self.last = after
+        self.ended = False
+        self._whole = after == START
+        self._hash = hashlib.sha256()
+        self._length = 0
+
+    def take(self, body: JsonObject) -> Frame | None:
+        """The next frame; None for what isn't a record, is known already, or is of a newer kind.
+
+        Raises `BrokenLog` at a gap, leaving `last` before it, and when the end doesn't match.
+        """
+        if "id" not in body or body.get("kind") in {"hello", "snapshot"}:
+            return None
+        try:
+            at, records = RecordId.parse(body["id"]), int(body.get("records", 1))
+            event = event_of(body["kind"], body)
+        except (KeyError, TypeError, ValueError) as error:
+            raise BrokenLog(f"A record of {self.generation} can't be read.") from error
+        if at <= self.last:
+            return None
+        self._check_place(at, records, body)
+        self.last = at
+        if event is None:
+            return None
+        self._add(event)
+        return Frame(at, int(body.get("at", 0)), event, records)
+
+    def take_rest(self, snapshot: Snapshot) -> Frame | None:
+        """The text that a snapshot has beyond what was read, as one frame; None if it is the same.
+
+        For logs whose records have been deleted. The frame counts 0 records.
+        """
+        self._hash.update(rest := snapshot.text[self._length :].encode())
+        if not rest:
+            return None
+        self._length = len(snapshot.text)
+        return Frame(snapshot.last_id, 0, TextDelta(0, rest.decode()), 0)
+
+    def close(self, snapshot: Snapshot) -> Frame | None:
+        """The end of an answer whose records have been deleted, checked like any other."""
+        self.last = snapshot.last_id
+        if snapshot.end is None:
+            return None
+        self._add(snapshot.end)
+        return Frame(snapshot.last_id, 0, snapshot.end, 0)
+
+    def _check_place(self, at: RecordId, records: int, body: JsonObject) -> None:
+        if body["kind"] == "open":
+            fits = at.seq == 0 and self._opens_after(body.get("previous"))
+        else:
+            fits = at == (self.last.epoch, self.last.seq + records)
+        if not fits:
+            raise BrokenLog(
+                f"Records of {self.generation} are missing between {self.last} and {at}."
+            )
+
+    def _opens_after(self, previous: Any) -> bool:
+        return bool(previous == (None if self.last == START else str(self.last)))
+
+    def _add(self, event: Event) -> None:
+        if isinstance(event, TextDelta):
+            self._hash.update(event.text.encode())
+            self._length += len(event.text)
+        elif isinstance(event, GenerationEnd):
+            self.ended = True
+            proven = (event.text_length, event.sha256) == (self._length, self._hash.hexdigest())
+            if self._whole and not proven:
+                raise BrokenLog(
+                    f"The text of {self.generation} isn't the one its end record proves."
+                )

@@ -1,0 +1,306 @@
+"""What the native API gives, as frozen values. Unknown fields are ignored, so that an older client
+can speak to a newer server; a missing one is a `StrangeReply`.
+
+Times are ISO 8601 text in UTC, as they come. Knows no HTTP.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from grantha.chat import (
+    Capabilities,
+    JsonObject,
+    Options,
+    Part,
+    Role,
+    Status,
+    TextPart,
+    Usage,
+    part_from_json,
+)
+from grantha.events import Citation, GenerationEnd, RecordId, Seam, event_of
+
+
+@dataclass(frozen=True, slots=True)
+class ImageLink:
+    """An image of a message; its bytes are at `url`, a path on the server."""
+
+    media_type: str
+    url: str
+    type: str = "image"
+
+
+ShownPart: TypeAlias = Part | ImageLink
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A generation as it was when the server was asked. `text` is all visible text so far."""
+
+    id: str
+    conversation: str
+    message: str
+    parent: str | None
+    status: Status
+    model: str
+    options: Options
+    last_id: RecordId
+    text: str
+    parts: tuple[ShownPart, ...]
+    seams: tuple[Seam, ...]
+    citations: tuple[Citation, ...]
+    usage: Usage | None
+    timings: JsonObject
+    error: JsonObject | None
+    created_at: str
+    end: GenerationEnd | None
+
+    @staticmethod
+    def from_json(body: JsonObject) -> Snapshot:
+        """From the native API's JSON."""
+        return Snapshot(
+            id=body["id"],
+            conversation=body["conversation"],
+            message=body["message"],
+            parent=body.get("parent"),
+            status=body["status"],
+            model=body["model"],
+            options=Options.from_json(body.get("options") or {}),
+            last_id=RecordId.parse(body["last_id"]),
+            text=body["text"],
+            parts=_parts(body["parts"]),
+            seams=_seams(body),
+            citations=_citations(body),
+            usage=Usage.from_json(body["usage"]) if body.get("usage") else None,
+            timings=body.get("timings") or {},
+            error=body.get("error"),
+            created_at=body.get("created_at", ""),
+            end=_end(body.get("end")),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationLine:
+    """One conversation of the list. `generation` and `status` are those of its newest answer."""
+
+    id: str
+    title: str
+    pinned: bool
+    origin: str
+    created_at: str
+    updated_at: str
+    status: Status | None
+    generation: str | None
+    snippet: str | None
+
+    @staticmethod
+    def from_json(body: JsonObject) -> ConversationLine:
+        """From the native API's JSON."""
+        return ConversationLine(**_taken(ConversationLine, body))
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationMessage:
+    """One message of a conversation's tree."""
+
+    id: str
+    parent: str | None
+    role: Role
+    parts: tuple[ShownPart, ...]
+    created_at: str
+    model: str | None
+    generation: str | None
+    status: Status | None
+    end: GenerationEnd | None
+    seams: tuple[Seam, ...]
+    citations: tuple[Citation, ...]
+
+    @property
+    def text(self) -> str:
+        """The text parts joined."""
+        return "".join(part.text for part in self.parts if isinstance(part, TextPart))
+
+    @staticmethod
+    def from_json(body: JsonObject) -> ConversationMessage:
+        """From the native API's JSON."""
+        values = _taken(ConversationMessage, body)
+        values["parts"] = _parts(body["parts"])
+        values["end"] = _end(body.get("end"))
+        values["seams"] = _seams(body)
+        values["citations"] = _citations(body)
+        return ConversationMessage(**values)
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A conversation with its whole tree of messages. `leaf` is the active tip."""
+
+    line: ConversationLine
+    system_prompt: str
+    options: Options
+    model: str | None
+    leaf: str | None
+    messages: tuple[ConversationMessage, ...]
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+        return self.line.id
+
+    def thread(self) -> list[ConversationMessage]:
+        """The messages from the root to the leaf."""
+        by_id = {message.id: message for message in self.messages}
+        found: list[ConversationMessage] = []
+        at = self.leaf
+        while at is not None and at in by_id:
+            found.append(by_id[at])
+            at = by_id[at].parent
+        return found[::-1]
+
+    @staticmethod
+    def from_json(body: JsonObject) -> Conversation:
+        """From the native API's JSON."""
+        return Conversation(
+            line=ConversationLine.from_json(body),
+            system_prompt=body.get("system_prompt") or "",
+            options=Options.from_json(body.get("options") or {}),
+            model=body.get("model"),
+            leaf=body.get("leaf"),
+            messages=tuple(ConversationMessage.from_json(m) for m in body["messages"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether something can be used now and, if not, why and what to do.
+
+    `state` is "ready", "loading", "missing-key", "unreachable" or "off".
+    """
+
+    state: str
+    reason: str = ""
+    advice: str = ""
+    variable: str | None = None
+    progress: float | None = None
+
+    @staticmethod
+    def from_json(body: JsonObject) -> Readiness:
+        """From the native API's JSON."""
+        return Readiness(**_taken(Readiness, body))
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One model that is offered; `id` is `provider/model`."""
+
+    id: str
+    name: str
+    provider: str
+    capabilities: Capabilities
+    readiness: Readiness
+
+    @staticmethod
+    def from_json(body: JsonObject) -> Model:
+        """From the native API's JSON."""
+        facts = _taken(Capabilities, body.get("capabilities") or {})
+        ready = Readiness.from_json(body["readiness"])
+        return Model(body["id"], body["name"], body["provider"], Capabilities(**facts), ready)
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """The models offered now; `default` answers when none is named."""
+
+    default: str
+    items: tuple[Model, ...]
+
+    @staticmethod
+    def from_json(body: JsonObject) -> Models:
+        """From the native API's JSON."""
+        return Models(body["default"], tuple(Model.from_json(item) for item in body["items"]))
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderLine:
+    """One provider, usable or not."""
+
+    name: str
+    title: str
+    dialect: str
+    readiness: Readiness
+
+    @staticmethod
+    def from_json(body: JsonObject) -> ProviderLine:
+        """From the native API's JSON."""
+        ready = Readiness.from_json(body["readiness"])
+        return ProviderLine(body["name"], body["title"], body["dialect"], ready)
+
+
+@dataclass(frozen=True, slots=True)
+class StopReceipt:
+    """How a stop went. `stopped` is False where nothing was running any more.
+
+    `closed_ms` is how long the upstream took to close; `confirmed` says if it told so itself.
+    """
+
+    generation: str
+    status: Status
+    stopped: bool
+    closed_ms: float | None = None
+    confirmed: bool | None = None
+    pieces: int | None = None
+
+    @staticmethod
+    def from_json(body: JsonObject) -> StopReceipt:
+        """From the native API's JSON."""
+        return StopReceipt(**_taken(StopReceipt, body))
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """How a change of a running answer was carried out: "prefix" or "instruction"."""
+
+    how: str | None
+    model: str
+    options: Options
+
+    @staticmethod
+    def from_json(body: JsonObject) -> Changed:
+        """From the native API's JSON."""
+        return Changed(body.get("how"), body["model"], Options.from_json(body.get("options") or {}))
+
+
+def _taken(cls: type[Any], body: JsonObject) -> dict[str, Any]:
+    return {f.name: body[f.name] for f in dataclasses.fields(cls) if f.name in body}
+
+
+def _parts(bodies: Sequence[JsonObject]) -> tuple[ShownPart, ...]:
+    found: list[ShownPart] = []
+    for body in bodies:
+        if body["type"] == "image" and "data" not in body:
+            found.append(ImageLink(body["media_type"], body["url"]))
+            continue
+        try:
+            found.append(part_from_json(body))
+        except KeyError:
+            continue  # a kind of part that this version doesn't know
+    return tuple(found)
+
+
+def _end(body: JsonObject | None) -> GenerationEnd | None:
+    event = event_of("generation-end", body) if body else None
+    return event if isinstance(event, GenerationEnd) else None
+
+
+def _seams(body: JsonObject) -> tuple[Seam, ...]:
+    events = [event_of("seam", item) for item in body.get("seams") or ()]
+    return tuple(event for event in events if isinstance(event, Seam))
+
+
+def _citations(body: JsonObject) -> tuple[Citation, ...]:
+    events = [event_of("citation", item) for item in body.get("citations") or ()]
+    return tuple(event for event in events if isinstance(event, Citation))
