@@ -119,11 +119,12 @@ export function entityAt(text: string, at: number): { text: string; length: numb
   return decoded === undefined ? null : { text: decoded, length: whole.length };
 }
 
+/** Names that are worth waiting for; for all of them, `R&D` would lose its last letter at every pause. */
+const USUAL = ['amp;', 'lt;', 'gt;', 'quot;', 'apos;', 'nbsp;'];
+
 /** Whether `text`, which begins with an ampersand and ends, may still become a reference. */
 export function isEntitySoFar(text: string): boolean {
-  if (/^&#[xX]?[\da-fA-F]{0,7}$/.test(text)) return true;
-  const name = text.slice(1);
-  return name !== '' && Object.keys(NAMED).some((known) => known.startsWith(name));
+  return /^&#[xX]?[\da-fA-F]{0,7}$/.test(text) || USUAL.some((name) => name.startsWith(text.slice(1)));
 }
 
 function fromCode(code: number): string {

@@ -47,7 +47,7 @@ function withoutUndecidedEnd(text: string): string {
   const run = /(\\*)(?:[*_~]+|`+)$/.exec(text);
   let end = text.length;
   if (run) end = run.index + (run[1] ?? '').length + ((run[1] ?? '').length % 2);
-  else if (/(?<!\\)(?:\\\\)*\\$/.test(text)) end--;
+  else if (/(?<!\\)(?:\\\\)*(?:\\|\[)$/.test(text)) end -= text.endsWith('![') ? 2 : 1;
   const angle = /<(\/?)([a-z]*)$/i.exec(text);
   if (angle && ANGLE_WORDS.some((word) => word.startsWith((angle[2] ?? '').toLowerCase()))) end = angle.index;
   const half = /<(?:https?:|mailto:)[^\s<>]*$/i.exec(text);

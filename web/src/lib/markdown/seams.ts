@@ -2,7 +2,7 @@
 // and a finished block is drawn again only if a seam falls into it.
 // Rule: a seam belongs to the last leaf that begins before it, so that it never moves when more text comes.
 
-import type { Block, Inline, Leaf, Table } from './tree.ts';
+import type { Block, Inline, Leaf, Row } from './tree.ts';
 
 /** A place where two Segments meet: an offset into the source, in UTF-16 units. */
 export interface SeamPlace {
@@ -27,7 +27,8 @@ export class SeamOwners {
   update(blocks: readonly Block[], seams: readonly SeamPlace[]): SeamsByOwner {
     const owners = new Map<number, readonly SeamPlace[]>();
     for (const seam of seams) {
-      const start = ownerIn(blocks, seam.offset);
+      // Before all text, it goes to the first that can hold it.
+      const start = ownerIn(blocks, seam.offset) ?? ownerIn(blocks.slice(0, 1), Number.POSITIVE_INFINITY);
       if (start !== null) owners.set(start, [...(owners.get(start) ?? []), seam]);
     }
     if (!sameOwners(owners, this.#owners)) this.#owners = owners;
@@ -47,42 +48,47 @@ function same(a: SeamPlace, b: SeamPlace | undefined): boolean {
   return a.id === b?.id && a.offset === b.offset;
 }
 
-/** Start of what holds `offset` among `blocks`; null if nothing there can hold a mark. */
+/** Start of the last leaf or code block among `blocks` that begins before `offset`; null if there is none. */
 function ownerIn(blocks: readonly Block[], offset: number): number | null {
-  for (let n = lastBefore(blocks, offset); n >= 0; n--) {
-    const owner = ownerOf(blocks[n] as Block, offset);
-    if (owner !== null) return owner;
+  return lastAnswer(blocks, offset, (block) => {
+    switch (block.type) {
+      case 'paragraph':
+      case 'heading':
+        return startOf(block.leaf);
+      case 'code':
+        return block.key;
+      case 'quote':
+        return ownerIn(block.blocks, offset);
+      case 'list':
+        return lastAnswer(block.items, offset, (item) => ownerIn(item.blocks, offset));
+      case 'table':
+        return lastAnswer([block.head, ...block.rows], offset, (row) => ownerAmongCells(row, offset));
+      default:
+        return null;
+    }
+  });
+}
+
+function ownerAmongCells(row: Row, offset: number): number | null {
+  const starts = row.cells.map((cell) => startOf(cell.leaf));
+  return starts.findLast((start) => start >= 0 && start < offset) ?? null;
+}
+
+/** What `ask` says of the last of `parts` before `offset` that has an answer before it. */
+function lastAnswer<T extends { readonly key: number }>(
+  parts: readonly T[],
+  offset: number,
+  ask: (part: T) => number | null
+): number | null {
+  for (let n = countBefore(parts, offset) - 1; n >= 0; n--) {
+    const answer = ask(parts[n] as T);
+    if (answer !== null && answer < offset) return answer;
   }
   return null;
 }
 
-function ownerOf(block: Block, offset: number): number | null {
-  switch (block.type) {
-    case 'paragraph':
-    case 'heading':
-      return startOf(block.leaf);
-    case 'code':
-      return block.key;
-    case 'quote':
-      return ownerIn(block.blocks, offset);
-    case 'list':
-      return ownerIn(block.items[lastBefore(block.items, offset)]?.blocks ?? [], offset);
-    case 'table':
-      return ownerAmongCells(block, offset);
-    default:
-      return null;
-  }
-}
-
-function ownerAmongCells(table: Table, offset: number): number | null {
-  const rows = [table.head, ...table.rows];
-  const cells = rows[lastBefore(rows, offset)]?.cells ?? [];
-  const begun = cells.map((cell) => ({ key: startOf(cell.leaf) })).filter(({ key }) => key >= 0);
-  return begun[lastBefore(begun, offset)]?.key ?? null;
-}
-
-/** Index of the last of `parts` that begins before `offset`; of the first, if none does. */
-function lastBefore(parts: readonly { readonly key: number }[], offset: number): number {
+/** How many of `parts` begin before `offset`. */
+function countBefore(parts: readonly { readonly key: number }[], offset: number): number {
   let low = 0;
   let high = parts.length;
   while (low < high) {
@@ -90,7 +96,7 @@ function lastBefore(parts: readonly { readonly key: number }[], offset: number):
     if ((parts[middle]?.key ?? 0) < offset) low = middle + 1;
     else high = middle;
   }
-  return Math.max(0, low - 1);
+  return low;
 }
 
 /** The text of `leaf` with `seams` in place. */

@@ -7,6 +7,7 @@ export class Settling {
     for (const { target, borderBoxSize } of entries) {
       this.#sizes.unobserve(target);
       if (!(target instanceof HTMLElement) || !borderBoxSize[0]?.blockSize) continue;
+      if (target.querySelector('[role="note"]')) continue;
       target.style.containIntrinsicBlockSize = `auto ${String(borderBoxSize[0].blockSize)}px`;
       target.classList.add('settled');
     }
@@ -17,10 +18,11 @@ export class Settling {
     this.#sizes.observe(element);
   }
 
-  /** `element` is to be drawn wherever it is. */
-  unsettle(element: Element): void {
-    this.#sizes.unobserve(element);
-    element.classList.remove('settled');
+  /** Gives up on what holds a note: notes stand in the margin, where a skippable element would cut them off. */
+  spareNotes(root: Element): void {
+    for (const note of root.querySelectorAll('.settled [role="note"]')) {
+      note.closest('.settled')?.classList.remove('settled');
+    }
   }
 
   destroy(): void {

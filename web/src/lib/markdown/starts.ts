@@ -96,7 +96,7 @@ export interface Definition {
 
 const DEFINITION =
   /^ {0,3}\[((?!\^)(?:[^\\[\]]|\\.){1,999})\]:[ \t]*(?:<([^<>]*)>|([^\s<]\S*))(?:[ \t]+(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\([^()]*\)))?[ \t]*$/;
-const DEFINITION_SO_FAR = /^ {0,3}\[(?!\^)(?:[^\\[\]]|\\.){1,999}\]:[ \t]*(?:\S*|\S+[ \t]+["'(].*)$/;
+const DEFINITION_SO_FAR = /^ {0,3}\[(?!\^)(?:[^\\[\]]|\\.){1,999}\]:[ \t]*(?:\S*[ \t]*|\S+[ \t]+["'(].*)$/;
 
 /** A link reference definition on one line. */
 export function definition(line: Line): Definition | null {
@@ -111,7 +111,7 @@ export function labelKey(label: string): string {
 }
 
 const UNDECIDED =
-  /^ {0,3}(?:[-*_=][-*_= \t]*|\+[ \t]*|\d{1,9}[.)]?[ \t]*|#{1,6}[ \t]*|>[ \t]*|`{1,2}|~{1,2}|\$|\\|\||!?\[)?$/;
+  /^ {0,3}(?:[-*_=][-*_= \t]*|\+[ \t]*|\d{1,9}[.)]?[ \t]*|#{1,6}[ \t]*|>[ \t]*|`{1,2}|~{1,2}|\$|\\|\|[ \t]*|!?\[)?$/;
 
 /**
  * Whether an unfinished line could still begin several kinds of block, so that showing it now would show

@@ -111,7 +111,7 @@ function beginText(state: State, line: Line, define: Define): State {
   }
   const link = starts.definition(line);
   if (link) {
-    define(link.label, link.address);
+    if (!line.partial) define(link.label, link.address);
     return state;
   }
   return { ...state, open: { kind: 'paragraph', lines: Run.of(trimStart(line)) } };

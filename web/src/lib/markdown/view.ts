@@ -72,7 +72,10 @@ export function paragraph(lines: readonly Line[], live: boolean): Paragraph {
 }
 
 function openMath(open: OpenMath): MathBlock {
-  return { type: 'math', key: open.key, tex: mathText(open.lines), open: true };
+  const tex = mathText(open.lines);
+  // Half of what closes it is none of it.
+  const shown = tex.endsWith(open.close.charAt(0)) ? tex.slice(0, -1).trimEnd() : tex;
+  return { type: 'math', key: open.key, tex: shown, open: true };
 }
 
 /** The formula in `lines`, without the opening delimiter. */

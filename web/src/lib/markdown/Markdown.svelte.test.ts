@@ -1,0 +1,215 @@
+// @vitest-environment jsdom
+import { createRawSnippet, flushSync, mount, tick, unmount } from 'svelte';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import Markdown from './Markdown.svelte';
+import type { SeamPlace } from './seams.ts';
+import { ANSWER, HOSTILE } from './testing.ts';
+
+// The browser has these, jsdom does not; nothing here depends on what they would say.
+class Unseen {
+  observe(): void {}
+  unobserve(): void {}
+  disconnect(): void {}
+}
+
+interface Given {
+  text: string;
+  streaming?: boolean;
+  seams?: SeamPlace[];
+  seam?: ReturnType<typeof createRawSnippet<[string, 'line' | 'gutter']>>;
+  oncopy?: (text: string) => void;
+}
+
+let shown: { root: HTMLElement; set: (given: Given) => void; end: () => void } | null = null;
+
+function show(given: Given) {
+  const root = document.createElement('div');
+  document.body.append(root);
+  const props = $state({ streaming: false, ...given });
+  const component = mount(Markdown, { target: root, props });
+  flushSync();
+  const set = (next: Given) => {
+    Object.assign(props, next);
+    flushSync();
+  };
+  shown = { root, set, end: () => void unmount(component) };
+  return shown;
+}
+
+beforeEach(() => {
+  vi.stubGlobal('ResizeObserver', Unseen);
+  vi.stubGlobal('matchMedia', () => new EventTarget());
+});
+
+afterEach(() => {
+  shown?.end();
+  shown?.root.remove();
+  vi.unstubAllGlobals();
+});
+
+const ALLOWED = new Set(
+  (
+    'div p h1 h2 h3 h4 h5 h6 ul ol li blockquote hr figure pre code span button input table thead tbody tr th td ' +
+    'a strong em del br sub sup kbd mark u'
+  ).split(' ')
+);
+const ALLOWED_ATTRIBUTES =
+  /^(?:class|style|title|href|target|rel|type|role|tabindex|start|scope|disabled|hidden)$|^aria-|^data-unbegun$/;
+
+test.each(HOSTILE)('%j becomes harmless elements only, half-written or whole', (text) => {
+  const { root, set } = show({ text: '', streaming: true });
+  for (let end = 1; end <= text.length + 1; end++) {
+    set({ text: text.slice(0, end), streaming: end <= text.length });
+    for (const element of root.querySelectorAll('.text *')) {
+      expect(ALLOWED).toContain(element.localName);
+      for (const { name, value } of element.attributes) {
+        expect(name).toMatch(ALLOWED_ATTRIBUTES);
+        expect(name === 'style' && /url|expression/i.test(value)).toBe(false);
+      }
+      if (element instanceof HTMLAnchorElement) {
+        expect(element.href).toMatch(/^(?:https?:|mailto:)/);
+        expect(element.rel).toBe('noopener noreferrer nofollow');
+        expect(element.target).toBe('_blank');
+      }
+    }
+  }
+});
+
+test('a finished block keeps its elements while text arrives', () => {
+  const { root, set } = show({ text: '', streaming: true });
+  set({ text: '# One\n\nTwo **three**.\n\n```py\nx = 1\n```\n\nFour', streaming: true });
+  const elements = [...root.querySelectorAll('h1, p:first-of-type, figure, .stretch > span')];
+  set({ text: '# One\n\nTwo **three**.\n\n```py\nx = 1\n```\n\nFour and five\n\n- six', streaming: true });
+  expect([...root.querySelectorAll('h1, p:first-of-type, figure, .stretch > span')].slice(0, 4)).toEqual(
+    elements.slice(0, 4)
+  );
+  expect(elements.every((element) => element.isConnected)).toBe(true);
+});
+
+test('a growing paragraph is written on, not anew', () => {
+  const { root, set } = show({ text: 'One **two** th', streaming: true });
+  const strong = root.querySelector('strong');
+  set({ text: 'One **two** three four', streaming: true });
+  expect(root.querySelector('strong')).toBe(strong);
+  expect(root.querySelector('p')?.textContent).toBe('One two three four');
+});
+
+test.each([
+  ['One tw', 'p'],
+  ['# One', 'h1'],
+  ['- one\n- two', 'li:last-child > p'],
+  ['> one', 'blockquote > p'],
+  ['```py\nx = 1\ny', '.stretch'],
+  ['```py\nx = 1\n', '.stretch'],
+  ['| a | b |\n|---|---|\n| 1', 'tbody td:first-child'],
+  ['| a | b', 'th:last-child']
+])('while %j is written, the caret stands where the next word goes: %s', async (text, place) => {
+  const { root, set } = show({ text, streaming: true });
+  await tick();
+  const carets = root.querySelectorAll('.caret');
+  expect(carets).toHaveLength(1);
+  expect(carets[0]?.parentElement?.matches(place)).toBe(true);
+  expect(carets[0]?.parentElement?.lastChild).toBe(carets[0]);
+  set({ text, streaming: false });
+  expect(root.querySelector('.caret')).toBeNull();
+});
+
+test('a link shows where it leads and leaks nothing', () => {
+  const { root } = show({ text: '[docs](https://example.org/a) and [local](/x)' });
+  const [link] = root.querySelectorAll('a');
+  expect(link?.title).toBe('https://example.org/a');
+  expect(link?.rel).toBe('noopener noreferrer nofollow');
+  expect(root.querySelectorAll('a')).toHaveLength(1);
+  expect(root.textContent).toContain('docs and local');
+});
+
+test('a reference becomes a link when its definition arrives, and only its block is touched', () => {
+  const { root, set } = show({ text: 'See [spec].\n\nOther.\n', streaming: true });
+  const other = root.querySelectorAll('p')[1];
+  expect(root.textContent).toContain('[spec]');
+  set({ text: 'See [spec].\n\nOther.\n\n[spec]: https://example.org/spec\n', streaming: true });
+  expect(root.querySelector('a')?.href).toBe('https://example.org/spec');
+  expect(root.textContent).not.toContain('[');
+  expect(root.querySelectorAll('p')[1]).toBe(other);
+});
+
+test('a remote picture is a button that names the host until it is clicked', () => {
+  const { root } = show({ text: '![a leaf](https://pictures.example/leaf.png)' });
+  expect(root.querySelector('img')).toBeNull();
+  const button = root.querySelector('button');
+  expect(button?.textContent).toContain('pictures.example');
+  expect(button?.textContent).toContain('a leaf');
+  button?.click();
+  flushSync();
+  const picture = root.querySelector('img');
+  expect(picture?.src).toBe('https://pictures.example/leaf.png');
+  expect(picture?.getAttribute('referrerpolicy')).toBe('no-referrer');
+  picture?.dispatchEvent(new Event('error'));
+  flushSync();
+  expect(root.querySelector('a')?.href).toBe('https://pictures.example/leaf.png');
+});
+
+test('Copy hands over the code as written, without colours and marks', () => {
+  const oncopy = vi.fn();
+  const text = '```py\nx = "1"\n\n\ty\n```\n';
+  const { root } = show({ text, oncopy, seams: [{ offset: 10, id: 's' }] });
+  root.querySelector<HTMLButtonElement>('.bar button')?.click();
+  expect(oncopy).toHaveBeenCalledWith('x = "1"\n\n\ty');
+});
+
+test('seams are drawn by the snippet, in the line and beside code', () => {
+  const seam = createRawSnippet<[string, 'line' | 'gutter']>((id, where) => ({
+    render: () => `<i>${id()} ${where()}</i>`
+  }));
+  const text = 'One two.\n\n```py\na\nb\n```\n';
+  const { root } = show({
+    text,
+    seam,
+    seams: [
+      { offset: 3, id: 'first' },
+      { offset: text.indexOf('b'), id: 'second' }
+    ]
+  });
+  expect(root.querySelector('p')?.textContent).toBe('Onefirst line two.');
+  expect(root.querySelector('.gutter i')?.textContent).toBe('second gutter');
+  expect(root.querySelector('pre i')).toBeNull();
+  expect(root.querySelector<HTMLElement>('.gutter')?.style.getPropertyValue('--line')).toBe('1');
+});
+
+test('without a snippet a seam is a mark that is named and holds no text', () => {
+  const { root } = show({ text: 'One two.', seams: [{ offset: 3, id: 's' }] });
+  const mark = root.querySelector('[role="note"]');
+  expect(mark?.getAttribute('aria-label')).toBeTruthy();
+  expect(root.textContent.trim()).toBe('One two.');
+});
+
+test('a task says whether it is done, and cannot be ticked', () => {
+  const { root } = show({ text: '- [x] one\n- [ ] two' });
+  const boxes = [...root.querySelectorAll('input')];
+  expect(boxes.map((box) => [box.checked, box.disabled])).toEqual([
+    [true, true],
+    [false, true]
+  ]);
+});
+
+test('a formula is set by KaTeX once it is closed, and shown as written if it cannot be read', async () => {
+  const { root, set } = show({ text: 'So $x^', streaming: true });
+  expect(root.querySelector('.tex')?.textContent).toBe('x^');
+  set({ text: 'So $x^2$ and $\\frac{$.', streaming: true });
+  await vi.waitFor(() => expect(root.querySelectorAll('.katex')).toHaveLength(1), 20_000);
+  expect(root.querySelector('.tex')?.textContent).toBe('\\frac{');
+  const set1 = root.querySelector('.katex');
+  set({ text: 'So $x^2$ and $\\frac{$. More', streaming: true });
+  expect(root.querySelector('.katex')).toBe(set1);
+});
+
+test('every part of an answer finds its element', () => {
+  const { root } = show({ text: ANSWER });
+  const found = (selector: string) => root.querySelectorAll(selector).length;
+  expect(found('h1')).toBe(2);
+  expect(found('li')).toBe(9);
+  expect(found('tbody tr')).toBe(2);
+  expect(found('figure.code')).toBe(2);
+  expect(found('sub')).toBe(1);
+  expect(found('td.right')).toBe(2);
+});
