@@ -24,7 +24,7 @@ from grantha.api.streams import (
 from grantha.chat import Options
 from grantha.engine.supervisor import Send
 from grantha.errors import BadRequest, Trimmed, Unsupported
-from grantha.events import START, RecordId, frame_json, merge
+from grantha.events import START, Frame, RecordId, frame_json, merge
 from grantha.storage.base import GenerationRow
 
 router = APIRouter(prefix="/api", route_class=StrictRoute, tags=["generations"])
@@ -75,8 +75,10 @@ async def snapshot(generation: str, request: Request) -> Response:
 async def events(
     generation: str,
     request: Request,
+    *,
     after: Annotated[str | None, Query(description="Read on after this id.")] = None,
     wait: Annotated[float, Query(ge=0, le=_MOST_WAIT, description="Seconds of a long-poll.")] = 25,
+    merged: Annotated[bool, Query(description="JSON only: false keeps every record apart.")] = True,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> Response:
     """Attaches to a log: SSE, NDJSON long-poll or JSON catch-up, by `Accept`.
@@ -97,7 +99,7 @@ async def events(
         return await _long_poll(door, subject, row, cursor, wait)
     if "text/event-stream" in accept or "application/json" not in accept:
         return await _stream(door, subject, row, cursor)
-    return await _catch_up(door, subject, row, cursor)
+    return await _catch_up(door, subject, row, cursor, merged)
 
 
 @router.patch("/generations/{generation}")
@@ -214,10 +216,12 @@ async def _long_poll(
 
 
 async def _catch_up(
-    door: Pieces, subject: str, row: GenerationRow, cursor: RecordId | None
+    door: Pieces, subject: str, row: GenerationRow, cursor: RecordId | None, merged: bool
 ) -> Response:
     records = await door.store.records(subject, row.id, cursor or START, _CATCH_UP)
-    frames = [json.loads(frame_json(frame)) for frame in merge(records)]
+    # A replay needs the time of every record; a merged frame has only its last one's.
+    shown = merge(records) if merged else [Frame(r.id, r.at, r.event) for r in records]
+    frames = [json.loads(frame_json(frame)) for frame in shown]
     now = await door.store.generation(subject, row.id)
     last = str(records[-1].id) if records else str(cursor or START)
     return JSONResponse(
