@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from grantha.cli.backup import DATABASE
 from grantha.cli.edge import address
@@ -17,18 +18,21 @@ from grantha.cli.findings import Finding
 from grantha.config import Settings
 from grantha.errors import GranthaError
 
+if TYPE_CHECKING:
+    from grantha.providers.doctor import Checkup
+
 _ANSWER = 3.0  # seconds for a server to say that it is there
 
 
-def all_checks(settings: Settings) -> list[Finding]:
-    """Every finding, in the order in which a start would meet them."""
+async def all_checks(settings: Settings) -> list[Finding]:
+    """Every finding, in the order in which a start would meet them. Providers cost a few tokens."""
     return [
         _folder(settings.folder()),
         _database(settings.folder() / DATABASE),
         _port(settings),
         _page(),
         _local_model(settings),
-        *_providers(settings),
+        *await _providers(settings),
     ]
 
 
@@ -138,22 +142,32 @@ def _local_model(settings: Settings) -> Finding:
     return Finding("good", "local model", str(found or settings.local_models[0]))
 
 
-def _providers(settings: Settings) -> list[Finding]:
+async def _providers(settings: Settings) -> list[Finding]:
+    """Every provider that is set up, asked for one word; the others in one line."""
+    from grantha.providers.doctor import check_all
     from grantha.providers.registry import Registry
 
-    findings = []
-    for card in Registry(settings).providers():
-        ready = card.readiness
-        if card.name == "local":
-            continue
-        if ready.state in {"ready", "loading"}:
-            findings.append(Finding("good", card.name, ready.reason or "ready"))
-        elif ready.state != "missing-key":
-            findings.append(Finding("off", card.name, ready.reason or ready.state, ready.advice))
-    missing = [c for c in Registry(settings).providers() if c.readiness.state == "missing-key"]
-    if missing:
-        names = ", ".join(card.name for card in missing)
-        findings.append(
-            Finding("off", "no key", names, "`grantha models` names the variable of each.")
+    registry = Registry(settings)
+    try:
+        checkups = await check_all(registry)
+    finally:
+        await registry.aclose()
+    found = [_provider(checkup) for checkup in checkups if checkup.state != "not-set-up"]
+    if not any(checkup.state == "works" for checkup in checkups):
+        found.append(
+            Finding(
+                *("bad", "models", "No model can be asked."),
+                "Set a provider's key, or get the local model with `grantha models fetch`.",
+            )
         )
-    return findings
+    others = ", ".join(c.provider for c in checkups if c.state == "not-set-up")
+    if others:
+        found.append(Finding("off", "not set up", others, "`grantha models` says what each needs."))
+    return found
+
+
+def _provider(checkup: Checkup) -> Finding:
+    if checkup.state == "works":
+        spoke = f"{checkup.model} spoke after {(checkup.ttft_ms or 0) / 1000:.2f} s"
+        return Finding("good", checkup.provider, spoke)
+    return Finding("weak", checkup.provider, checkup.message, checkup.advice)

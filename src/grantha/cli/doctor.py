@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from grantha.cli.edge import FAILED, read_settings
 
 
@@ -10,6 +12,6 @@ def doctor() -> None:
     from grantha.cli.checks import all_checks
     from grantha.cli.findings import show
 
-    findings = all_checks(read_settings())
+    findings = asyncio.run(all_checks(read_settings()))
     show(findings)
     raise SystemExit(FAILED if any(finding.state == "bad" for finding in findings) else 0)

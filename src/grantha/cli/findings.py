@@ -9,15 +9,15 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`bad` keeps Grantha from working; `off` is something that could be used and isn't."""
+    """`bad` keeps Grantha from working, `weak` only a part of it; `off` could be used and isn't."""
 
-    state: Literal["good", "off", "bad"]
+    state: Literal["good", "off", "weak", "bad"]
     about: str
     what: str
     advice: str = ""
 
 
-_GLYPHS = {"good": ("✓", "live"), "off": ("○", "fact"), "bad": ("✗", "bad")}
+_GLYPHS = {"good": ("✓", "live"), "off": ("○", "fact"), "weak": ("!", "warn"), "bad": ("✗", "bad")}
 
 
 def show(findings: Sequence[Finding]) -> None:
@@ -30,9 +30,11 @@ def show(findings: Sequence[Finding]) -> None:
 
     console = Console(theme=THEME, highlight=False, soft_wrap=True)
     table = Table.grid(padding=(0, 2, 0, 0))
+    for _ in range(3):
+        table.add_column(overflow="fold")  # half a path is no path
     for finding in findings:
         glyph, style = _GLYPHS[finding.state]
-        said = Text(finding.what, style if finding.state == "bad" else "")
+        said = Text(finding.what, "" if finding.state in {"good", "off"} else style)
         if finding.advice and finding.state != "good":
             said.append(f"\n{finding.advice}", "fact")
         table.add_row(Text(glyph, style), Text(finding.about), said)

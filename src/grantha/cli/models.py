@@ -76,8 +76,9 @@ def _draw(found: Models, providers: list[ProviderLine]) -> None:
 
     console = Console(theme=THEME, highlight=False)
     table = Table.grid(padding=(0, 2, 0, 0))
-    for column in ("left", "left", "right"):
-        table.add_column(justify="right" if column == "right" else "left", overflow="fold")
+    table.add_column(overflow="fold")
+    table.add_column(overflow="fold")
+    table.add_column(justify="right", no_wrap=True)
     for model in found.items:
         glyph = Text("●", "live") if model.readiness.state in _USABLE else Text("○", "fact")
         name = Text.assemble(glyph, " ", model.id)

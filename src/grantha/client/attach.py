@@ -89,5 +89,5 @@ class Attachment:
         await self._patience.pause(lost)
 
     def _rest(self, snapshot: Snapshot) -> list[Frame]:
-        frames = [self._ledger.take_rest(snapshot), self._ledger.close(snapshot)]
-        return [frame for frame in frames if frame is not None]
+        rest = self._ledger.take_rest(snapshot)
+        return [*([rest] if rest else []), self._ledger.close(snapshot)]

@@ -59,11 +59,11 @@ class Ledger:
         self._length = len(snapshot.text)
         return Frame(snapshot.last_id, 0, TextDelta(0, rest.decode()), 0)
 
-    def close(self, snapshot: Snapshot) -> Frame | None:
+    def close(self, snapshot: Snapshot) -> Frame:
         """The end of an answer whose records have been deleted, checked like any other."""
         self.last = snapshot.last_id
         if snapshot.end is None:
-            return None
+            raise BrokenLog(f"The log of {self.generation} isn't the one that was read so far.")
         self._add(snapshot.end)
         return Frame(snapshot.last_id, 0, snapshot.end, 0)
 
