@@ -9,9 +9,9 @@ from typing import Any, get_type_hints
 
 import pytest
 from anthropic.types.message_create_params import MessageCreateParamsStreaming
-from botocore.loaders import Loader
-from botocore.model import ServiceModel
-from botocore.validate import ParamValidator
+from botocore.loaders import Loader  # type: ignore[import-untyped]  # it has no types
+from botocore.model import ServiceModel  # type: ignore[import-untyped]  # it has no types
+from botocore.validate import ParamValidator  # type: ignore[import-untyped]  # it has no types
 from ollama._types import ChatRequest
 from openai.types.chat import completion_create_params
 from openai.types.responses import response_create_params

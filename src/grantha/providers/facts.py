@@ -40,13 +40,17 @@ def capabilities_of(
     model: str,
     assumed: Mapping[str, Any],
     overrides: Mapping[str, Any] | None = None,
+    listed: Mapping[str, Any] | None = None,
 ) -> Capabilities:
-    """Facts about one model. Names in `overrides` that are no capability raise `BadRequest`."""
+    """Facts about one model; `listed` are those of the price list. Names in `overrides` that are
+    no capability raise `BadRequest`.
+    """
     bare = bare_name(model)
     found: dict[str, Any] = dict(assumed)
     for entry in entries():
         if entry.fits(provider, bare):
             found.update(entry.facts)
+    found.update(listed or {})
     unknown = sorted((overrides or {}).keys() - _NAMES)
     if unknown:
         raise BadRequest(

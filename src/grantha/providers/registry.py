@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib import import_module, metadata
 from importlib.util import find_spec
 from typing import Any
@@ -22,6 +22,7 @@ from grantha.errors import GranthaError, UnknownModel, UnknownProvider
 from grantha.providers.base import HasAliases, KnowsModels, ModelCard, Provider, Readiness
 from grantha.providers.catalog import Host
 from grantha.providers.http import Http
+from grantha.providers.prices import Prices
 from grantha.providers.setup import hosts_of, make, site_of
 from grantha.providers.site import raise_if_unusable
 
@@ -59,6 +60,7 @@ class Registry:
     def __init__(self, settings: Settings, extra: Mapping[str, Provider] | None = None) -> None:
         self._settings = settings
         self._http = Http(settings.timeouts, settings.variables)
+        self._prices = Prices()
         self._made: dict[str, Provider] = dict(extra or {})
         self._hosts: dict[str, Host] = {host.name: host for host in hosts_of(settings)}
         self._factories: dict[str, Factory] = {}
@@ -82,6 +84,7 @@ class Registry:
                 advice="Look at the list of models.",
                 provider=name,
             )
+        self._want_prices(name, (model,))
         return provider, model
 
     def provider(self, name: str) -> Provider:
@@ -142,10 +145,11 @@ class Registry:
             card.name for card in self.providers() if card.readiness.state in {"ready", "loading"}
         ]
         lists = await asyncio.gather(*(self._models_of(name) for name in ready))
-        return [card for cards in lists for card in cards]
+        return [self._priced(card) for cards in lists for card in cards]
 
     async def aclose(self) -> None:
         """Closes every provider, then the pool."""
+        await self._prices.aclose()
         for provider in self._made.values():
             await provider.aclose()
         await self._http.aclose()
@@ -162,10 +166,24 @@ class Registry:
 
     async def _models_of(self, name: str) -> Sequence[ModelCard]:
         try:
-            return await self.provider(name).models()
+            cards = await self.provider(name).models()
+            self._want_prices(name, [card.id.partition("/")[2] for card in cards])
+            return cards
         except GranthaError as error:
             _log.debug("No models of %s: %s", name, error.message)
             return ()
+
+    def _want_prices(self, name: str, models: Iterable[str]) -> None:
+        host = self._hosts.get(name)
+        if host is not None and host.prices is not None:
+            for model in models:
+                self._prices.want(host.prices, model)
+
+    def _priced(self, card: ModelCard) -> ModelCard:
+        if card.provider not in self._hosts:
+            return card
+        facts = self.provider(card.provider).capabilities(card.id.partition("/")[2])
+        return card if facts == card.capabilities else replace(card, capabilities=facts)
 
     def _names(self) -> list[str]:
         names = [LOCAL] if LOCAL in self._factories else []
@@ -195,7 +213,7 @@ class Registry:
                 f"There is no provider {name!r}",
                 advice="Look at the list of providers, or describe it in grantha.toml.",
             )
-        return make(host, site_of(host, self._settings), self._http)
+        return make(host, site_of(host, self._settings), self._http, self._prices)
 
     def _add_own(self) -> None:
         if self._settings.local_enabled and find_spec("grantha.providers.local") is not None:

@@ -19,6 +19,7 @@ from grantha.providers.facts import capabilities_of
 from grantha.providers.hosted import Facts
 from grantha.providers.http import Http
 from grantha.providers.openai_chat import OpenAIChat
+from grantha.providers.prices import Prices
 from grantha.providers.site import Site
 from grantha.wire.openai_chat import DialectProfile
 
@@ -64,11 +65,12 @@ def site_of(host: Host, settings: Settings) -> Site:
     )
 
 
-def make(host: Host, site: Site, http: Http) -> Provider:
+def make(host: Host, site: Site, http: Http, prices: Prices) -> Provider:
     """The adapter of the row's dialect."""
 
     def facts(model: str) -> Capabilities:
-        return capabilities_of(host.name, model, host.facts, site.overrides.get(model))
+        listed = prices.known(host.prices, model)
+        return capabilities_of(host.name, model, host.facts, site.overrides.get(model), listed)
 
     return _MAKERS[host.dialect](host, site, http, facts)
 

@@ -1,0 +1,105 @@
+"""Looks whether a provider can really be used: key, address, one streamed word, and how long it
+took.
+
+Spends at most a few tokens. Never raises: what is wrong is the result.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from grantha.chat import Call, Options, text_message
+from grantha.errors import GranthaError
+from grantha.events import Reasoning, Text
+from grantha.providers.base import Provider
+from grantha.providers.registry import Registry
+
+State = Literal["works", "not-set-up", "fails"]
+
+DEADLINE = 60.0  # seconds for one streamed word
+QUESTION = "Reply with the one word: ready"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkup:
+    """How one provider is. `ttft_ms` is from the call to its first text or thought."""
+
+    provider: str
+    state: State
+    model: str | None = None
+    ttft_ms: float | None = None
+    message: str = ""
+    advice: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON, what is absent left out."""
+        body: dict[str, Any] = {"provider": self.provider, "state": self.state}
+        for name in ("model", "ttft_ms", "message", "advice"):
+            value = getattr(self, name)
+            if value not in {None, ""}:
+                body[name] = value
+        return body
+
+
+async def check_all(registry: Registry) -> list[Checkup]:
+    """Every provider of a registry, those that are set up all at once."""
+    return list(await asyncio.gather(*(_checked(registry, c.name) for c in registry.providers())))
+
+
+async def check(provider: Provider, model: str) -> Checkup:
+    """One provider by one of its models."""
+    readiness = provider.readiness()
+    if readiness.state in {"missing-key", "off"}:
+        return Checkup(provider.name, "not-set-up", None, None, readiness.reason, readiness.advice)
+    started = time.perf_counter()
+    try:
+        async with asyncio.timeout(DEADLINE):
+            heard = await _first_word(provider, model)
+    except GranthaError as error:
+        return Checkup(provider.name, "fails", model, None, error.message, error.advice)
+    except TimeoutError:
+        return Checkup(provider.name, "fails", model, None, f"No word within {DEADLINE:g} s")
+    if heard is None:
+        return Checkup(provider.name, "fails", model, None, "The answer held no text")
+    return Checkup(provider.name, "works", model, round((heard - started) * 1000, 1))
+
+
+async def _checked(registry: Registry, name: str) -> Checkup:
+    try:
+        provider = registry.provider(name)
+        model = await _model_of(registry, provider)
+    except GranthaError as error:
+        return Checkup(name, "not-set-up", None, None, error.message, error.advice)
+    if model is None and provider.readiness().state in {"ready", "loading"}:
+        return Checkup(name, "fails", None, None, f"{name} lists no models")
+    return await check(provider, model or "")
+
+
+async def _model_of(registry: Registry, provider: Provider) -> str | None:
+    """Its default, if it is offered; else the first one offered."""
+    if provider.readiness().state not in {"ready", "loading"}:
+        return None
+    offered: Sequence[str] = [card.id for card in await provider.models()]
+    try:
+        wanted: str | None = registry.default_model(provider.name)
+    except GranthaError:
+        wanted = None
+    if wanted is not None and (wanted in offered or not offered):
+        return wanted.partition("/")[2]
+    return offered[0].partition("/")[2] if offered else None
+
+
+async def _first_word(provider: Provider, model: str) -> float | None:
+    call = Call(model, (text_message("user", QUESTION),), Options(max_tokens=16))
+    upstream = await provider.open(call)
+    try:
+        async for batch in upstream:
+            if any(isinstance(event, Text | Reasoning) and event.text for event in batch):
+                return time.perf_counter()
+    finally:
+        await upstream.aclose()
+    return None
