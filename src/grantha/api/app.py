@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 from grantha import __version__
 from grantha.api import (
     contract,
+    contract_socket,
     conversations,
     exports,
     generations,
@@ -37,6 +38,7 @@ from grantha.engine.supervisor import Supervisor, Tuning
 from grantha.errors import GranthaError
 from grantha.providers.registry import Registry
 from grantha.storage.base import Store
+from grantha.storage.connect import prepare_folder
 from grantha.storage.sql import SqlStore
 
 STATIC = Path(__file__).parent.parent / "static"
@@ -45,7 +47,18 @@ _HOUR_MS = 3_600_000
 _MOST_TRIMS = 100  # batches in one go
 _CLEANING = 300.0  # seconds between two looks for what can be deleted
 _VENDORS = (openai, anthropic, ai_sdk, ollama)
-_ROUTERS = (*_VENDORS, generations, conversations, exports, models, login, contract, health, live)
+_ROUTERS = (
+    *_VENDORS,
+    generations,
+    conversations,
+    exports,
+    models,
+    login,
+    contract,
+    contract_socket,
+    health,
+    live,
+)
 
 
 def create_app(settings: Settings, registry: Registry | None = None) -> ASGIApp:
@@ -103,6 +116,13 @@ def create_app(settings: Settings, registry: Registry | None = None) -> ASGIApp:
             expose_headers=["Location"],
         )
     return guarded
+
+
+def prepared_folder(settings: Settings) -> Path:
+    """The data folder, made if it wasn't there. Raises `StorageFailed` when it can't be used."""
+    folder = settings.folder()
+    prepare_folder(folder)
+    return folder
 
 
 def _tuning(settings: Settings) -> Tuning:

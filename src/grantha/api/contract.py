@@ -1,4 +1,4 @@
-"""The starting contract: `POST /chat/completions/stream`, its non-streaming form, and `WS /ws/chat`.
+"""The starting contract: `POST /chat/completions/stream` and its non-streaming form.
 
 Each line is JSON with `content`, `done`, `model`, `provider`; the last has `done: true`. A well-formed
 request gets its errors inside the stream; a malformed one gets a 4xx. The answers are generations like
@@ -12,12 +12,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request
-from pydantic import ValidationError
 from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from grantha.api import problems
-from grantha.api.bodies import StrictRoute, decode_json
+from grantha.api.bodies import StrictRoute
 from grantha.api.doors import Pieces, idempotency, pieces, subject_of
 from grantha.api.schemas import ContractBody
 from grantha.api.streams import EventStream
@@ -128,15 +126,25 @@ async def whole(body: ContractBody, request: Request) -> Response:
     return JSONResponse(reply, headers=headers)
 
 
-@router.websocket("/ws/chat")
-async def chat(socket: WebSocket) -> None:
-    """Each message is a body of the contract; each reply is its lines, with their `id`."""
-    await socket.accept()
-    try:
-        while True:
-            await _answer(socket, await socket.receive_text())
-    except (WebSocketDisconnect, KeyError):
-        pass  # closed, or a binary message, which this socket doesn't speak
+async def begin(
+    door: Pieces, subject: str, body: ContractBody, key: str | None, fingerprint: str
+) -> GenerationRow:
+    """Starts the answer to a body, in a conversation of its own."""
+    messages = body.values()
+    model = door.registry.model_id(body.model, body.provider)
+    conversation = new_id("c")
+    send = Send(
+        subject=subject,
+        models=(model,),
+        options=body.options(),
+        conversation=conversation,
+        messages=messages,
+        new_conversation=NewConversation(conversation, title_from(messages[-1].text), "api"),
+        key=key,
+        fingerprint=fingerprint,
+    )
+    rows, _ = await door.supervisor.start(send)
+    return rows[0]
 
 
 def error_line(error: GranthaError, body: ContractBody | None = None) -> str:
@@ -154,52 +162,9 @@ def error_line(error: GranthaError, body: ContractBody | None = None) -> str:
 # ---- helpers below -------------------------------------------------------------------------------
 
 
-async def _answer(socket: WebSocket, text: str) -> None:
-    door, subject = pieces(socket), subject_of(socket)
-    body: ContractBody | None = None
-    try:
-        body = ContractBody.model_validate(decode_json(text.encode("utf-8", "surrogatepass")))
-        row = await _begin(door, subject, body, None, "")
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        place = ".".join(str(item) for item in first["loc"])
-        problem = BadRequest(f"The request isn't valid: {place!r}: {first['msg']}.")
-        await socket.send_text(error_line(problem))
-        return
-    except GranthaError as error:
-        await socket.send_text(error_line(error, body))
-        return
-    view = ContractView(row)
-    reader = door.supervisor.reader(subject, row.id, START)
-    while not reader.ended:
-        for frame in await reader.read(_PATIENCE):
-            if line := view.line(frame):
-                await socket.send_text(f'{line[:-1]},"id":"{frame.id}"}}')
-
-
 async def _start(request: Request, body: ContractBody) -> GenerationRow:
     key, fingerprint = idempotency(request, body.model_dump(mode="json"))
-    return await _begin(pieces(request), subject_of(request), body, key, fingerprint)
-
-
-async def _begin(
-    door: Pieces, subject: str, body: ContractBody, key: str | None, fingerprint: str
-) -> GenerationRow:
-    messages = body.values()
-    model = door.registry.model_id(body.model, body.provider)
-    conversation = new_id("c")
-    send = Send(
-        subject=subject,
-        models=(model,),
-        options=body.options(),
-        conversation=conversation,
-        messages=messages,
-        new_conversation=NewConversation(conversation, title_from(messages[-1].text), "api"),
-        key=key,
-        fingerprint=fingerprint,
-    )
-    rows, _ = await door.supervisor.start(send)
-    return rows[0]
+    return await begin(pieces(request), subject_of(request), body, key, fingerprint)
 
 
 async def _read_whole(reader: Reader, model_id: str) -> tuple[str, str, GenerationEnd]:

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from grantha.api.problems import problem
+from grantha.api.problems import problem, refusal
 from grantha.config import Settings
 from grantha.errors import Forbidden, GranthaError, TooLarge, TooSlow, Unauthorized
 
@@ -224,7 +224,7 @@ _HEADERS = (
 
 async def _refuse(scope: Scope, receive: Receive, send: Send, error: GranthaError) -> None:
     if scope["type"] == "http":
-        await problem(error)(scope, receive, _hardened(send))
+        await refusal(scope, error)(scope, receive, _hardened(send))
         return
     await receive()
     # Instead of accepting, the upgrade is answered with the problem, where the server can do that.

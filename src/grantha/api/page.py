@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
 from grantha.api.guard import is_api
-from grantha.api.problems import of_status, problem
+from grantha.api.problems import of_status, problem, refusal
 from grantha.errors import NotFound
 
 CSP = (
@@ -37,12 +37,17 @@ class Page:
         if scope["type"] == "websocket":
             await WebSocketClose()(scope, receive, send)
             return
+        if is_api(scope["path"]):
+            missing = NotFound(
+                f"There is nothing at {scope['path'][:80]!r}.",
+                advice="See /docs for what there is.",
+            )
+            await refusal(scope, missing)(scope, receive, send)
+            return
         await self.reply(scope["method"], scope["path"])(scope, receive, send)
 
     def reply(self, method: str, path: str) -> Response:
         """The file of a path, else the entry of the page, which shows what it makes of the path."""
-        if is_api(path):
-            return problem(of_status(404))
         if method not in {"GET", "HEAD"}:
             reply = problem(of_status(405))
             reply.headers["allow"] = "GET, HEAD"

@@ -39,7 +39,7 @@ class OptionsBody(Body):
     top_p: float | None = Field(default=None, gt=0, le=1)
     max_tokens: int | None = Field(default=None, ge=1, le=10_000_000)
     stop: list[str] | None = Field(default=None, max_length=16)
-    seed: int | None = None
+    seed: int | None = Field(default=None, ge=-(2**63), le=2**63 - 1)
     reasoning_effort: str | None = Field(default=None, max_length=32)
     tools: list[dict[str, Any]] | None = Field(default=None, max_length=256)
     tool_choice: str | dict[str, Any] | None = None

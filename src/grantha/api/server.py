@@ -16,13 +16,12 @@ from typing import IO
 import uvicorn
 from typing_extensions import override
 
-from grantha.api.app import create_app
+from grantha.api.app import create_app, prepared_folder
 from grantha.api.deadlines import protocol_for
 from grantha.api.guard import LOOPBACK
 from grantha.config import Settings
 from grantha.errors import CallerError
 from grantha.providers.registry import Registry
-from grantha.storage.connect import prepare_folder
 
 _KEEP_ALIVE = 30  # seconds an idle connection stays open between two requests
 _MOST_WS_MESSAGE = 1024 * 1024
@@ -37,8 +36,7 @@ class CannotStart(CallerError):
 def serve(settings: Settings) -> None:
     """Serves until SIGINT or SIGTERM. Raises `CannotStart` or `StorageFailed` with what to do."""
     _check_exposure(settings)
-    folder = settings.folder()
-    prepare_folder(folder)
+    folder = prepared_folder(settings)
     with _only_one(folder), _bind(settings) as listening:
         registry = Registry(settings)
         config = uvicorn.Config(

@@ -267,9 +267,11 @@ def _before(cursor: str) -> Any:
     try:
         pinned, updated, last = cursor.split(":", 2)
         is_pinned, moment = bool(int(pinned)), int(updated)
+        if not 0 <= moment < 2**63:
+            raise ValueError(updated)
     except ValueError as error:
         raise BadRequest(
-            f"{cursor!r} isn't a cursor of this list.", advice="Use next_cursor as it came."
+            f"{cursor[:60]!r} isn't a cursor of this list.", advice="Use next_cursor as it came."
         ) from error
     among_equals = and_(
         c.pinned.is_(is_pinned),

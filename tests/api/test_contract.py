@@ -1,0 +1,251 @@
+"""The starting contract: lines of content, done, model and provider, on every door it has."""
+
+import json
+from typing import Any
+
+import aiohttp
+import httpx
+import pytest
+
+from tests.api.streams import Block, Blocks
+from tests.server import Server
+
+HELLO = "Hello! This answer is read from a script, one word at a time."
+JOKE = {"messages": [{"role": "user", "content": "Tell me a joke"}]}
+
+
+async def _blocks(client: httpx.AsyncClient, body: Any, path: str = "") -> list[Block]:
+    async with client.stream("POST", f"/chat/completions{path}", json=body) as reply:
+        assert reply.status_code == 200, await reply.aread()
+        assert reply.headers["content-type"].startswith("text/event-stream")
+        return await Blocks(reply).rest()
+
+
+async def test_a_body_of_messages_alone_is_enough(client: httpx.AsyncClient) -> None:
+    blocks = await _blocks(client, JOKE, "/stream")
+    lines = [block.data for block in blocks]
+    assert "".join(line["content"] for line in lines) == HELLO
+    for line in lines[:-1]:
+        assert line == {
+            "content": line["content"],
+            "done": False,
+            "model": "hello",
+            "provider": "scripted",
+        }
+    last = lines[-1]
+    assert (last["content"], last["done"]) == ("", True)
+    assert (last["model"], last["provider"]) == ("hello", "scripted")
+    assert last["finish_reason"] == "stop"
+    assert "error" not in last
+
+
+async def test_every_line_has_an_id_that_the_native_events_go_on_from(
+    client: httpx.AsyncClient,
+) -> None:
+    async with client.stream("POST", "/chat/completions/stream", json=JOKE) as reply:
+        location = reply.headers["location"]
+        blocks = await Blocks(reply).rest()
+    assert all(block.id for block in blocks)
+    params = {"after": str(blocks[3].id)}
+    rest = await client.get(location, params=params, headers={"Accept": "application/json"})
+    text = "".join(f.get("text", "") for f in rest.json()["frames"])
+    assert "".join(b.data["content"] for b in blocks[:4]) + text == HELLO
+    whole = await client.get(location.removesuffix("/events"))
+    assert whole.json()["text"] == HELLO
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        {"model": "count-3", "provider": "scripted"},
+        {"model": "scripted/count-3"},
+        {"model": "scripted/count-3", "temperature": 0.7, "max_tokens": 50, "stream": True},
+    ],
+)
+async def test_a_model_is_named_with_its_provider_or_whole(
+    client: httpx.AsyncClient, named: dict[str, Any]
+) -> None:
+    blocks = await _blocks(client, {**JOKE, **named}, "/stream")
+    assert "".join(block.data["content"] for block in blocks) == "w0 w1 w2 "
+    assert (blocks[0].data["model"], blocks[0].data["provider"]) == ("count-3", "scripted")
+
+
+@pytest.mark.parametrize(
+    ("named", "code"),
+    [
+        ({"provider": "nobody"}, "unknown_provider"),
+        ({"model": "scripted/no-such-script"}, "unknown_model"),
+        ({"model": "gpt-4o", "provider": "openai"}, "missing_key"),
+        ({"model": "scripted/failing"}, None),
+    ],
+)
+async def test_an_error_travels_inside_the_stream(
+    client: httpx.AsyncClient, named: dict[str, Any], code: str | None
+) -> None:
+    blocks = await _blocks(client, {**JOKE, **named}, "/stream")
+    last = blocks[-1].data
+    assert (last["content"], last["done"]) == ("", True)
+    assert last["error"]["message"]
+    if code:
+        assert last["error"]["code"] == code
+    assert not any("error" in block.data for block in blocks[:-1])
+
+
+async def test_a_missing_key_is_named_by_its_variable(client: httpx.AsyncClient) -> None:
+    blocks = await _blocks(client, {**JOKE, "model": "gpt-4o", "provider": "openai"}, "/stream")
+    assert "OPENAI_API_KEY" in json.dumps(blocks[-1].data["error"])
+
+
+@pytest.mark.parametrize("path", ["/chat/completions", "/chat/completion"])
+async def test_without_streaming_the_answer_is_one_reply(
+    client: httpx.AsyncClient, path: str
+) -> None:
+    reply = await client.post(path, json={**JOKE, "model": "scripted/count-3"})
+    assert reply.status_code == 200
+    body = reply.json()
+    assert body["content"] == "w0 w1 w2 "
+    assert body["role"] == "assistant"
+    assert (body["model"], body["provider"]) == ("count-3", "scripted")
+    assert body["finish_reason"] == "stop"
+    assert body["usage"]["output_tokens"] == 3
+    assert reply.headers["location"] == f"/api/generations/{body['generation']}/events"
+
+
+async def test_the_plain_door_streams_when_it_is_asked_to(client: httpx.AsyncClient) -> None:
+    body = {**JOKE, "model": "scripted/count-3", "stream": True}
+    blocks = await _blocks(client, body)
+    assert "".join(block.data["content"] for block in blocks) == "w0 w1 w2 "
+
+
+@pytest.mark.parametrize(
+    ("named", "status", "code"),
+    [
+        ({"provider": "nobody"}, 404, "unknown_provider"),
+        ({"model": "gpt-4o", "provider": "openai"}, 503, "missing_key"),
+    ],
+)
+async def test_without_streaming_an_error_is_a_problem(
+    client: httpx.AsyncClient, named: dict[str, Any], status: int, code: str
+) -> None:
+    reply = await client.post("/chat/completions", json={**JOKE, **named})
+    assert reply.status_code == status
+    assert reply.headers["content-type"] == "application/problem+json"
+    assert reply.json()["code"] == code
+
+
+async def test_a_repeated_send_with_one_key_gets_the_same_answer(
+    client: httpx.AsyncClient,
+) -> None:
+    head = {"Idempotency-Key": "joke-1"}
+    body = {**JOKE, "model": "scripted/count-3"}
+    first = await client.post("/chat/completions", json=body, headers=head)
+    again = await client.post("/chat/completions", json=body, headers=head)
+    assert first.json() == again.json()
+
+
+async def test_an_api_answer_is_kept_as_a_conversation_of_its_own(
+    client: httpx.AsyncClient,
+) -> None:
+    body = {
+        "messages": [
+            {"role": "system", "content": "Be brief."},
+            {"role": "user", "content": "One"},
+            {"role": "assistant", "content": "Two"},
+            {"role": "user", "content": [{"type": "text", "text": "Three"}]},
+        ],
+        "model": "scripted/count-3",
+    }
+    reply = (await client.post("/chat/completions", json=body)).json()
+    made = (await client.get(f"/api/generations/{reply['generation']}")).json()
+    talk = (await client.get(f"/api/conversations/{made['conversation']}")).json()
+    assert talk["origin"] == "api"
+    assert [m["role"] for m in talk["messages"]] == [
+        "system",
+        "user",
+        "assistant",
+        "user",
+        "assistant",
+    ]
+    assert talk["messages"][3]["parts"] == [{"type": "text", "text": "Three"}]
+
+
+# ---- WebSocket ----------------------------------------------------------------------------------
+
+
+async def _lines(socket: aiohttp.ClientWebSocketResponse) -> list[dict[str, Any]]:
+    lines: list[dict[str, Any]] = []
+    while not lines or not lines[-1]["done"]:
+        lines.append(json.loads(await socket.receive_str(timeout=20)))
+    return lines
+
+
+async def test_a_socket_answers_one_body_after_another(shared: Server) -> None:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"{shared.ws_url}/ws/chat") as socket,
+    ):
+        for count in (3, 5):
+            await socket.send_json({**JOKE, "model": f"scripted/count-{count}"})
+            lines = await _lines(socket)
+            text = "".join(line["content"] for line in lines)
+            assert text == "".join(f"w{n} " for n in range(count))
+            assert all(line["id"] for line in lines)
+            assert {"content", "done", "model", "provider", "id"} == set(lines[0])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        "null",
+        "",
+        "[" * 2000,
+        "x" * 5000,
+        '"\\u0000"',
+        '{"messages": []}',
+        '{"messages": "x"}',
+        '{"messages": [{"role": "user", "content": "\\ud800"}]}',
+    ],
+)
+async def test_what_a_socket_cannot_read_is_an_error_line_and_it_stays_open(
+    shared: Server, text: str
+) -> None:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"{shared.ws_url}/ws/chat") as socket,
+    ):
+        await socket.send_str(text)
+        (line,) = await _lines(socket)
+        assert line["error"]["code"] == "bad_request"
+        assert line["error"]["message"]
+        await socket.send_json({**JOKE, "model": "scripted/count-3"})
+        assert (await _lines(socket))[-1]["done"]
+
+
+async def test_a_socket_can_stop_what_it_reads(shared: Server) -> None:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"{shared.ws_url}/ws/chat") as socket,
+    ):
+        await socket.send_json({**JOKE, "model": "scripted/count-100000-at-100"})
+        await socket.receive_str(timeout=20)
+        await socket.send_json({"type": "stop"})
+        last = (await _lines(socket))[-1]
+        assert last["ending"] == "stopped"
+
+
+async def test_a_socket_that_closes_leaves_the_answer_running(
+    shared: Server, client: httpx.AsyncClient
+) -> None:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"{shared.ws_url}/ws/chat") as socket,
+    ):
+        await socket.send_json({**JOKE, "model": "scripted/count-50-at-100"})
+        first = json.loads(await socket.receive_str(timeout=20))
+        assert first["content"]
+    rows = (await client.get("/api/conversations", params={"origin": "api"})).json()["items"]
+    ended = shared.ended(rows[0]["generation"])
+    assert ended["status"] == "done"
+    assert ended["text"] == "".join(f"w{n} " for n in range(50))
