@@ -72,9 +72,9 @@ class Vendor:
 
 
 @asynccontextmanager
-async def serving(shape: Shape) -> AsyncIterator[Vendor]:
+async def serving(shape: Shape, kind: type[Vendor] = Vendor) -> AsyncIterator[Vendor]:
     """A vendor on a free port, stopped at the end."""
-    vendor = Vendor(shape)
+    vendor = kind(shape)
     app = web.Application()
     app.router.add_route("*", "/{tail:.*}", vendor.handle)
     runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)

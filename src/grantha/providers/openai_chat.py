@@ -7,14 +7,14 @@ the other way gets that name.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 
 from typing_extensions import override
 
 from grantha.chat import Call, Capabilities
-from grantha.errors import ProviderError, RequestRefused
-from grantha.events import UpstreamEvent
+from grantha.errors import ProviderError, ProviderFailed, RequestRefused
+from grantha.events import Text, UpstreamEvent
 from grantha.providers.base import Upstream
 from grantha.providers.hosted import JSON, Facts, Hosted
 from grantha.providers.http import Exchange, Http, HttpRefusal, WholeDecoder
@@ -85,6 +85,11 @@ class OpenAIChat(Hosted):
         except RequestRefused as error:
             if not self._learned(call.model, error):
                 raise
+        except ProviderFailed as error:
+            cause = error.__cause__
+            if isinstance(cause, HttpRefusal) and cause.report.failed_text:
+                return _Spoilt(cause.report.failed_text, error)
+            raise
         return await super()._send(call, resume)
 
     def _learned(self, model: str, error: ProviderError) -> bool:
@@ -105,6 +110,24 @@ class OpenAIChat(Hosted):
                 else replace(profile, max_tokens="max_tokens")
             )
             return not known
+        return False
+
+
+class _Spoilt:
+    """What a model wrote before its host refused it, then the refusal."""
+
+    resume_token: str | None = None
+
+    def __init__(self, text: str, error: ProviderError) -> None:
+        self._text = text
+        self._error = error
+
+    async def __aiter__(self) -> AsyncIterator[Sequence[UpstreamEvent]]:
+        yield [Text(self._text)]
+        raise self._error
+
+    async def aclose(self) -> bool:
+        """The reply is over."""
         return False
 
 

@@ -1,0 +1,379 @@
+"""What single adapters do beyond the common contract."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from grantha import errors
+from grantha.chat import Call, Options, text_message
+from grantha.config import ProviderSettings, Settings
+from grantha.events import Finished, Text, UpstreamEvent
+from grantha.providers.base import Provider, Upstream
+from grantha.providers.doctor import check, check_all
+from grantha.providers.ollama import address
+from grantha.providers.prices import Prices
+from grantha.providers.registry import Registry
+from tests.vendors import shapes
+from tests.vendors.server import ANSWER, Vendor, answer, serving, silence, status, whole
+
+DEADLINE = 10.0
+QUESTION = (text_message("user", "Hello?"),)
+
+
+def registry(url: str, name: str, **variables: str) -> Registry:
+    address = f"GRANTHA_{name.upper().replace('-', '_')}_BASE_URL"
+    return Registry(Settings(local_enabled=False, variables={address: url, **variables}))
+
+
+async def read(upstream: Upstream) -> list[UpstreamEvent]:
+    async with asyncio.timeout(DEADLINE):
+        return [event async for batch in upstream for event in batch]
+
+
+def said(events: list[UpstreamEvent]) -> str:
+    return "".join(event.text for event in events if isinstance(event, Text))
+
+
+def refusal(param: str, code: str) -> dict[str, Any]:
+    message = f"Unsupported: '{param}' can't be used here."
+    return {"error": {"message": message, "param": param, "code": code}}
+
+
+# ---- OpenAI Chat Completions
+
+
+async def test_an_account_that_may_not_stream_gets_whole_replies_from_then_on() -> None:
+    async with serving(shapes.OPENAI_CHAT) as vendor:
+        made = registry(vendor.url, "openai", OPENAI_API_KEY="k")
+        provider, _ = made.resolve("openai/m")
+        vendor.plans.extend([status(400, refusal("stream", "unsupported_value")), whole(), whole()])
+        for _ in range(2):
+            assert said(await read(await provider.open(Call("m", QUESTION)))) == "".join(ANSWER)
+        assert [seen.body["stream"] for seen in vendor.calls] == [True, False, False]
+        assert not provider.capabilities("m").stream
+        assert provider.capabilities("other").stream
+        await made.aclose()
+
+
+async def test_a_model_that_names_its_limit_the_other_way_gets_that_name() -> None:
+    async with serving(shapes.OPENAI_CHAT) as vendor:
+        made = registry(vendor.url, "openai", OPENAI_API_KEY="k")
+        provider, _ = made.resolve("openai/m")
+        vendor.plans.append(status(400, refusal("max_completion_tokens", "unsupported_parameter")))
+        call = Call("m", QUESTION, Options(max_tokens=5))
+        for _ in range(2):
+            assert said(await read(await provider.open(call))) == "".join(ANSWER)
+        names = [sorted(k for k in seen.body if k.startswith("max")) for seen in vendor.calls]
+        assert names == [["max_completion_tokens"], ["max_tokens"], ["max_tokens"]]
+        await made.aclose()
+
+
+async def test_a_refusal_that_teaches_nothing_is_not_sent_again() -> None:
+    async with serving(shapes.OPENAI_CHAT) as vendor:
+        made = registry(vendor.url, "openai", OPENAI_API_KEY="k")
+        provider, _ = made.resolve("openai/m")
+        vendor.plans.append(status(400, refusal("temperature", "unsupported_value")))
+        with pytest.raises(errors.RequestRefused, match="'temperature' can't be used"):
+            await provider.open(Call("m", QUESTION))
+        assert len(vendor.calls) == 1
+        await made.aclose()
+
+
+async def test_the_text_of_a_failed_tool_call_is_kept() -> None:
+    body = {
+        "error": {
+            "message": "Failed to call a function.",
+            "code": "tool_use_failed",
+            "failed_generation": "<function=x>",
+        }
+    }
+    async with serving(shapes.OPENAI_CHAT) as vendor:
+        made = registry(vendor.url, "groq", GROQ_API_KEY="k")
+        provider, _ = made.resolve("groq/m")
+        vendor.plans.append(status(400, body))
+        upstream = await provider.open(Call("m", QUESTION))
+        events: list[UpstreamEvent] = []
+        with pytest.raises(errors.ProviderFailed):
+            async for batch in upstream:
+                events += batch
+        assert said(events) == "<function=x>"
+        await made.aclose()
+
+
+async def test_a_prefix_at_deepseek_goes_to_its_beta_address() -> None:
+    async with serving(shapes.OPENAI_CHAT) as vendor:
+        made = registry(vendor.url, "deepseek", DEEPSEEK_API_KEY="k")
+        provider, _ = made.resolve("deepseek/m")
+        await read(await provider.open(Call("m", QUESTION, prefix="So far")))
+        await read(await provider.open(Call("m", QUESTION)))
+        assert [seen.path for seen in vendor.calls] == [
+            "/beta/chat/completions",
+            "/chat/completions",
+        ]
+        assert vendor.calls[0].body["messages"][-1]["prefix"] is True
+        await made.aclose()
+
+
+async def test_azure_uses_dated_paths_when_a_version_is_set() -> None:
+    async with serving(shapes.OPENAI_CHAT) as vendor:
+        version = {"AZURE_OPENAI_API_VERSION": "2024-10-21"}
+        made = registry(vendor.url, "azure", AZURE_OPENAI_API_KEY="k", **version)
+        await read(await made.resolve("azure/dep")[0].open(Call("dep", QUESTION)))
+        seen = vendor.calls[0]
+        assert seen.path == "/openai/deployments/dep/chat/completions"
+        assert seen.query == {"api-version": "2024-10-21"}
+        assert seen.headers["api-key"] == "k"
+        await made.aclose()
+
+
+async def test_further_headers_of_the_settings_are_sent() -> None:
+    async with serving(shapes.OPENAI_CHAT) as vendor:
+        house = ProviderSettings(base_url=vendor.url, headers={"X-Team": "blue"})
+        made = Registry(Settings(local_enabled=False, providers={"house": house}))
+        await read(await made.resolve("house/m")[0].open(Call("m", QUESTION)))
+        assert vendor.calls[0].headers["X-Team"] == "blue"
+        assert "Authorization" not in vendor.calls[0].headers
+        await made.aclose()
+
+
+async def test_a_proxy_of_the_environment_is_used_except_where_it_says_no() -> None:
+    async with serving(shapes.OPENAI_CHAT) as proxy:
+        variables = {"http_proxy": proxy.url, "NO_PROXY": ".inside.example"}
+        made = registry("http://vendor.example/v1", "openai", OPENAI_API_KEY="k", **variables)
+        provider, _ = made.resolve("openai/m")
+        assert said(await read(await provider.open(Call("m", QUESTION)))) == "".join(ANSWER)
+        assert proxy.calls[0].headers["Host"] == "vendor.example"
+        await made.aclose()
+        inside = registry("http://a.inside.example", "openai", OPENAI_API_KEY="k", **variables)
+        with pytest.raises(errors.Unreachable):
+            await inside.resolve("openai/m")[0].open(Call("m", QUESTION))
+        assert len(proxy.calls) == 1
+        await inside.aclose()
+
+
+# ---- OpenAI Responses
+
+
+async def test_a_background_response_is_resumed_after_its_last_event_and_cancelled_there() -> None:
+    cancelled = asyncio.Event()
+
+    class Background(Vendor):
+        async def handle(self, request: web.Request) -> web.StreamResponse:
+            if request.path.endswith("/cancel"):
+                cancelled.set()
+                return web.json_response({"id": "r1", "status": "cancelled"})
+            if request.method == "GET":
+                assert dict(request.query) == {"stream": "true", "starting_after": "2"}
+                response = await self.stream(request)
+                await response.write(b"".join(self.shape.answer(ANSWER)[3:]))
+                await response.write_eof()
+                return response
+            return await super().handle(request)
+
+    call = Call("m", QUESTION, Options(extra={"background": True}))
+    async with serving(shapes.OPENAI_RESPONSES, Background) as vendor:
+        made = registry(vendor.url, "openai-responses", OPENAI_API_KEY="k")
+        provider, _ = made.resolve("openai-responses/m")
+        vendor.plans.append(silence(after=True))
+        upstream = await provider.open(call)
+        heard = ""
+        async for batch in upstream:
+            heard += said(list(batch))
+            if heard == "".join(ANSWER[:2]):
+                break
+        token = upstream.resume_token
+        assert token == "r1:2"
+        resumed = await read(await provider.open(call, token))
+        assert heard + said(resumed) == "".join(ANSWER)
+        assert isinstance(resumed[-1], Finished)
+        assert await upstream.aclose() is True
+        assert cancelled.is_set()
+        assert vendor.calls[0].body["store"] is True
+        await made.aclose()
+
+
+async def test_a_plain_response_is_neither_stored_nor_resumable() -> None:
+    async with serving(shapes.OPENAI_RESPONSES) as vendor:
+        made = registry(vendor.url, "openai-responses", OPENAI_API_KEY="k")
+        provider, _ = made.resolve("openai-responses/m")
+        upstream = await provider.open(Call("m", QUESTION))
+        await read(upstream)
+        assert upstream.resume_token is None
+        assert vendor.calls[0].body["store"] is False
+        await made.aclose()
+
+
+# ---- Google
+
+
+async def test_claude_at_vertex_speaks_anthropic_s_dialect() -> None:
+    async with serving(shapes.ANTHROPIC) as vendor:
+        made = registry(vendor.url, "vertex", GOOGLE_CLOUD_ACCESS_TOKEN="t")
+        provider, _ = made.resolve("vertex/claude-sonnet-4-5")
+        events = await read(await provider.open(Call("claude-sonnet-4-5", QUESTION)))
+        assert said(events) == "".join(ANSWER)
+        seen = vendor.calls[0]
+        assert seen.path == "/publishers/anthropic/models/claude-sonnet-4-5:streamRawPredict"
+        assert seen.body["anthropic_version"] == "vertex-2023-10-16"
+        assert "model" not in seen.body
+        await made.aclose()
+
+
+async def test_a_person_s_own_google_credentials_are_exchanged_once(tmp_path: Path) -> None:
+    class Google(Vendor):
+        async def handle(self, request: web.Request) -> web.StreamResponse:
+            if request.path == "/token":
+                form = await request.post()
+                assert form["grant_type"] == "refresh_token"
+                assert form["refresh_token"] == "refresh-me"
+                self.begun.set()
+                return web.json_response({"access_token": "fresh", "expires_in": 3600})
+            return await super().handle(request)
+
+    async with serving(shapes.GEMINI, Google) as vendor:
+        credentials = {
+            "type": "authorized_user",
+            "client_id": "id",
+            "client_secret": "secret",
+            "refresh_token": "refresh-me",
+            "token_uri": f"{vendor.url}/token",
+        }
+        path = tmp_path / "credentials.json"
+        path.write_text(json.dumps(credentials))
+        made = registry(vendor.url, "vertex", GOOGLE_APPLICATION_CREDENTIALS=str(path))
+        provider, _ = made.resolve("vertex/gemini-x")
+        for _ in range(2):
+            await read(await provider.open(Call("gemini-x", QUESTION)))
+        assert [s.headers["Authorization"] for s in vendor.calls] == ["Bearer fresh"] * 2
+        await made.aclose()
+
+
+async def test_google_credentials_that_can_t_be_read_are_told() -> None:
+    made = registry("http://x", "vertex", GOOGLE_APPLICATION_CREDENTIALS="/nowhere.json")
+    with pytest.raises(errors.MissingKey, match="GOOGLE_APPLICATION_CREDENTIALS"):
+        await made.resolve("vertex/gemini-x")[0].open(Call("gemini-x", QUESTION))
+    await made.aclose()
+
+
+# ---- Amazon
+
+
+async def test_aws_keys_sign_every_request() -> None:
+    async with serving(shapes.BEDROCK) as vendor:
+        keys = {
+            "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
+            "AWS_SECRET_ACCESS_KEY": "planted-secret",
+            "AWS_SESSION_TOKEN": "session",
+            "AWS_REGION": "eu-west-1",
+        }
+        made = registry(vendor.url, "bedrock", **keys)
+        model = "arn:aws:bedrock:eu-west-1:1:inference-profile/x.y-v1:0"
+        events = await read(await made.resolve(f"bedrock/{model}")[0].open(Call(model, QUESTION)))
+        assert said(events) == "".join(ANSWER)
+        headers = vendor.calls[0].headers
+        assert "/eu-west-1/bedrock/aws4_request" in headers["Authorization"]
+        assert headers["X-Amz-Security-Token"] == "session"
+        assert "planted-secret" not in str(headers)
+        await made.aclose()
+
+
+def test_an_aws_key_without_its_secret_names_what_is_missing() -> None:
+    made = registry("http://x", "bedrock", AWS_ACCESS_KEY_ID="AKIDEXAMPLE")
+    with pytest.raises(errors.MissingKey) as caught:
+        made.resolve("bedrock/m")
+    assert "AWS_SECRET_ACCESS_KEY" in caught.value.advice
+
+
+# ---- Ollama
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:11434"),
+        ("0.0.0.0:11434", "http://127.0.0.1:11434"),
+        (":5000", "http://127.0.0.1:5000"),
+        ("box", "http://box:11434"),
+        ("box:5000/", "http://box:5000"),
+        ("https://box.example", "https://box.example"),
+        ("https://box.example/ollama", "https://box.example/ollama"),
+        ("http://[::1]:5000", "http://[::1]:5000"),
+    ],
+)
+def test_whatever_is_written_into_ollama_host_becomes_an_address(written: str, meant: str) -> None:
+    assert address(written) == meant
+
+
+async def test_ollama_is_missing_until_it_answers(unused_tcp_port: int) -> None:
+    made = registry(f"http://127.0.0.1:{unused_tcp_port}", "ollama")
+    provider = made.provider("ollama")
+    assert provider.readiness().state == "ready"
+    assert await provider.models() == []
+    assert provider.readiness().state == "unreachable"
+    assert "OLLAMA_HOST" in provider.readiness().advice
+    await made.aclose()
+
+
+# ---- listings, prices, doctor
+
+
+async def test_a_listing_that_fails_leaves_the_configured_models() -> None:
+    class Failing(Vendor):
+        async def handle(self, request: web.Request) -> web.StreamResponse:
+            return web.json_response({}, status=500)
+
+    async with serving(shapes.OPENAI_CHAT, Failing) as vendor:
+        house = ProviderSettings(base_url=vendor.url, models={"mine": {"tools": True}})
+        made = Registry(Settings(local_enabled=False, providers={"house": house}))
+        cards = await made.provider("house").models()
+        assert [card.id for card in cards] == ["house/mine"]
+        await made.aclose()
+
+
+async def test_prices_are_looked_up_aside() -> None:
+    prices = Prices()
+    assert prices.known("openai", "gpt-4o") == {}
+    prices.want("openai", "gpt-4o")
+    prices.want("openai", "no-such-model-at-all")
+    await asyncio.wait_for(prices.settled(), 30)
+    assert prices.known("openai", "gpt-4o")["input_price"] > 0
+    assert prices.known("openai", "no-such-model-at-all") == {}
+    await prices.aclose()
+
+
+async def test_the_doctor_says_what_works_and_what_to_do_about_the_rest() -> None:
+    async with serving(shapes.OPENAI_CHAT) as vendor:
+        variables = {"OPENAI_API_KEY": "k", "XAI_API_KEY": "k"}
+        urls = {"GRANTHA_OPENAI_BASE_URL": vendor.url, "GRANTHA_XAI_BASE_URL": vendor.url}
+        off = {name: ProviderSettings(enabled=False) for name in ("ollama", "openai-responses")}
+        settings = Settings(
+            local_enabled=False, scripted=True, variables={**variables, **urls}, providers=off
+        )
+        made = Registry(settings)
+        vendor.plans.append(answer())
+        vendor.plans.append(status(401))
+        found = {checkup.provider: checkup for checkup in await check_all(made)}
+        assert {found["openai"].state, found["xai"].state} == {"works", "fails"}
+        works, fails = sorted((found["openai"], found["xai"]), key=lambda c: c.state, reverse=True)
+        assert works.ttft_ms is not None
+        assert works.to_json()["model"] == "m"
+        assert "key" in fails.message
+        assert found["anthropic"].state == "not-set-up"
+        assert "ANTHROPIC_API_KEY" in found["anthropic"].advice
+        await made.aclose()
+
+
+async def test_the_doctor_reports_an_answer_without_text() -> None:
+    async with serving(shapes.OPENAI_CHAT) as vendor:
+        made = registry(vendor.url, "openai", OPENAI_API_KEY="k")
+        provider: Provider = made.provider("openai")
+        vendor.plans.append(answer(""))
+        checkup = await check(provider, "m")
+        assert (checkup.state, checkup.message) == ("fails", "The answer held no text")
+        await made.aclose()
