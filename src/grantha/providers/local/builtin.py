@@ -24,9 +24,11 @@ NAME = "smollm2-135m-instruct"
 TITLE = "SmolLM2 135M Instruct"
 SIZE = 98_362_432
 SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
-# What its makers recommend for chat; llama.cpp's own defaults make so small a model ramble.
-# https://huggingface.co/HuggingFaceTB/SmolLM2-135M-Instruct
-SAMPLING = MappingProxyType({"temp": 0.2, "top_p": 0.9})
+# Temperature and top_p as in its makers' example for chat. The penalty is ours: without it so small a
+# model falls into repeating one line for ever.
+SAMPLING = MappingProxyType(
+    {"temp": 0.2, "top_p": 0.9, "penalty_repeat": 1.08, "penalty_last_n": 256}
+)
 VERDICTS = "verified.json"
 
 _log = logging.getLogger(__name__)
