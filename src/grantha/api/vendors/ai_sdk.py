@@ -23,17 +23,15 @@ from grantha.storage.base import MessageRow
 from grantha.wire.views import ai_sdk
 from grantha.wire.views.ai_sdk import UiStream
 
-router = APIRouter(
-    prefix="/ai-sdk", route_class=base.route_class(ai_sdk.error_body), tags=["AI SDK"]
-)
+router = APIRouter(prefix="/ai-sdk", tags=["AI SDK"])
 
 
 @router.post("/chat", openapi_extra=base.json_body("AI SDK chat"))
 async def chat(request: Request) -> Response:
     """The transport's send and regenerate."""
     body = await base.body_of(request)
-    asked, chat_id = ai_sdk.asked(body)
-    own = _conversation_of(chat_id)
+    own = _conversation_of(ai_sdk.chat_of(body))
+    asked = ai_sdk.asked(body)
     door, subject = pieces(request), subject_of(request)
     try:
         known = await door.store.conversation(subject, own)
@@ -45,8 +43,8 @@ async def chat(request: Request) -> Response:
         row = await base.begin(
             request, asked, body, conversation=own, parent=parent, messages=messages
         )
-    view = UiStream(base.shown(row))
-    return await base.stream(request, row, view, ai_sdk.error_body, headers=ai_sdk.HEADERS)
+    view = UiStream(base.shown(row), ai_sdk.message_to_extend(body))
+    return await base.stream(request, row, view, headers=ai_sdk.HEADERS)
 
 
 @router.get("/chat/{chat}/stream")

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from grantha.api.vendors import base
 from grantha.wire.views import anthropic
 
-router = APIRouter(
-    prefix="/v1", route_class=base.route_class(anthropic.error_body), tags=["Anthropic"]
-)
+router = APIRouter(prefix="/v1", tags=["Anthropic"])
 
 
 @router.post("/messages", openapi_extra=base.json_body("Message"))
@@ -20,7 +18,5 @@ async def messages(request: Request) -> Response:
     asked = anthropic.asked(body)
     row = await base.begin(request, asked, body)
     if asked.stream:
-        view = anthropic.MessagesStream(base.shown(row))
-        return await base.stream(request, row, view, anthropic.error_body)
-    folded = await base.whole(request, row)
-    return JSONResponse(anthropic.reply(base.shown(row), folded), headers=base.location(row))
+        return await base.stream(request, row, anthropic.MessagesStream(base.shown(row)))
+    return await base.reply(request, row, anthropic.reply)

@@ -1,73 +1,48 @@
 """What the vendors' doors share: starting a generation, and answering from its log in their form.
 
 Each door reads its body with a function of `wire.views` and answers with a view from there. An error
-before the first byte has the vendor's own shape and status; later ones are events of the stream.
+before the first byte has the vendor's own shape and status (`api.shapes`); later ones are events.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fastapi import Request, Response
-from fastapi.routing import APIRoute
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
-from typing_extensions import override
 
 from grantha.api.bodies import decode_json
 from grantha.api.doors import idempotency, pieces, subject_of
+from grantha.api.problems import refusal
 from grantha.api.streams import HEARTBEAT, EventStream
 from grantha.chat import Message
 from grantha.engine.ids import new_id
 from grantha.engine.reader import Reader
 from grantha.engine.supervisor import Send
 from grantha.engine.titles import title_from
-from grantha.errors import BadRequest, GranthaError, error_from_json
-from grantha.events import START, Fold, Frame, GenerationEnd, Notice, Open
+from grantha.errors import BadRequest, GranthaError, UnknownModel, error_from_json
+from grantha.events import START, Frame, GenerationEnd, Notice, Open
 from grantha.storage.base import GenerationRow, NewConversation
 from grantha.wire.sse import HEADERS
-from grantha.wire.views.base import Asked, Shown, VendorStream, error_of, status_for_clients
+from grantha.wire.views.base import Asked, Shown, VendorStream, Whole, error_of
 
-ErrorBody = Callable[[GranthaError], dict[str, Any]]
 _PATIENCE = 10.0  # seconds for which a stream's status waits for the first word
 _LOOK_AGAIN = 3600.0  # seconds
 
 
-def route_class(error_body: ErrorBody) -> type[APIRoute]:
-    """A route class whose errors have a vendor's shape."""
-
-    class VendorRoute(APIRoute):
-        """Turns our errors into the vendor's."""
-
-        @override
-        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-            handler = super().get_route_handler()
-
-            async def shaped(request: Request) -> Response:
-                try:
-                    return await handler(request)
-                except GranthaError as error:
-                    return error_reply(error, error_body)
-
-            return shaped
-
-    return VendorRoute
-
-
-def error_reply(error: GranthaError, error_body: ErrorBody) -> Response:
-    """An error before the first byte."""
-    headers = {}
-    if error.retry_after is not None:
-        headers["retry-after"] = str(round(error.retry_after))
-    return JSONResponse(error_body(error), status_for_clients(error), headers)
-
-
 async def body_of(request: Request) -> dict[str, Any]:
-    """The body as a JSON object. Raises `BadRequest`."""
-    body = decode_json(await request.body())
+    """The body as a JSON object, whatever its content type says. Raises `BadRequest`."""
+    try:
+        raw = await request.body()
+    except ClientDisconnect as error:
+        raise BadRequest("The body broke off.") from error  # nobody is there to read it
+    body = decode_json(raw, pieces(request).settings.max_json_depth)
     if not isinstance(body, dict):
-        raise BadRequest("The body isn't a JSON object.")
+        raise BadRequest("The body must be a JSON object.")
     return body
 
 
@@ -90,7 +65,7 @@ async def begin(
     rows, _ = await door.supervisor.start(
         Send(
             subject=subject,
-            models=(door.registry.model_id(asked.model),),
+            models=(await _model_of(request, asked.model),),
             options=asked.options,
             conversation=conversation or own,
             parent=parent,
@@ -119,7 +94,6 @@ async def stream(
     request: Request,
     row: GenerationRow,
     view: VendorStream,
-    error_body: ErrorBody,
     *,
     headers: Mapping[str, str] | None = None,
     media: Mapping[str, str] = HEADERS,
@@ -131,7 +105,7 @@ async def stream(
     frames = await _first_words(reader)
     failure = _failure_without_words(frames)
     if failure is not None:
-        return error_reply(failure, error_body)
+        return _failed(request, row, failure)
     return EventStream(
         reader,
         view,
@@ -143,17 +117,19 @@ async def stream(
     )
 
 
-async def whole(request: Request, row: GenerationRow) -> Fold:
-    """The fold of the whole log, once it has ended. Raises the error that it failed with."""
+async def reply(
+    request: Request, row: GenerationRow, form: Callable[[Shown, Whole], dict[str, Any]]
+) -> Response:
+    """The whole answer as one JSON reply, once it has ended; its failure as an error."""
     reader = pieces(request).supervisor.reader(subject_of(request), row.id, START)
-    folded = Fold()
-    while folded.end is None:
+    whole = Whole()
+    while whole.end is None:
         for frame in await reader.read(_LOOK_AGAIN):
-            folded.apply(frame.event)
-    error = error_of(folded.end)
+            whole.apply(frame.event)
+    error = error_of(whole.end)
     if error is not None:
-        raise error_from_json(error)
-    return folded
+        return _failed(request, row, error_from_json(error))
+    return JSONResponse(form(shown(row), whole), headers=location(row))
 
 
 async def cards(request: Request) -> list[tuple[str, str, int]]:
@@ -169,10 +145,37 @@ def json_body(title: str) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
+# ---- helpers below -------------------------------------------------------------------------------
+
+
+async def _model_of(request: Request, named: str | None) -> str:
+    """The model that a client names: as `provider/model`, or bare where only one is called so.
+
+    Many of these clients can't write a slash, or have their models' names built in.
+    """
+    registry = pieces(request).registry
+    try:
+        return registry.model_id(named)
+    except UnknownModel:
+        bare = (named or "").removesuffix(":latest")
+        found = [card for card, _, _ in await cards(request) if card.partition("/")[2] == bare]
+        if len(found) != 1:
+            raise
+        return found[0]
+
+
+def _failed(request: Request, row: GenerationRow, error: GranthaError) -> Response:
+    failed = refusal(request.scope, error)
+    failed.headers.update(location(row))
+    return failed
+
+
 async def _first_words(reader: Reader) -> list[Frame]:
     frames: list[Frame] = []
+    clock = asyncio.get_running_loop().time
+    deadline = clock() + _PATIENCE
     while not any(_tells(frame) for frame in frames):
-        found = await reader.read(_PATIENCE)
+        found = await reader.read(max(0.0, deadline - clock()))
         if not found:
             break
         frames.extend(found)

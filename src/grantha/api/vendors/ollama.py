@@ -9,9 +9,7 @@ from grantha import __version__
 from grantha.api.vendors import base
 from grantha.wire.views import ollama
 
-router = APIRouter(
-    prefix="/ollama", route_class=base.route_class(ollama.error_body), tags=["Ollama"]
-)
+router = APIRouter(prefix="/ollama", tags=["Ollama"])
 _MEDIA = {
     "content-type": ollama.MEDIA_TYPE,
     "cache-control": "no-cache, no-transform",
@@ -28,9 +26,8 @@ async def chat(request: Request) -> Response:
     if asked.stream:
         view = ollama.ChatLines(base.shown(row))
         # NDJSON has no comments: a silent provider is a silent stream here, as it is at Ollama.
-        return await base.stream(request, row, view, ollama.error_body, media=_MEDIA, beat=b"")
-    folded = await base.whole(request, row)
-    return JSONResponse(ollama.reply(base.shown(row), folded), headers=base.location(row))
+        return await base.stream(request, row, view, media=_MEDIA, beat=b"")
+    return await base.reply(request, row, ollama.reply)
 
 
 @router.get("/api/tags")

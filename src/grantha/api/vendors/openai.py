@@ -8,18 +8,19 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, Response
 
 from grantha.api.doors import pieces, subject_of
+from grantha.api.shapes import speaks_anthropic
 from grantha.api.streams import EventStream
 from grantha.api.vendors import base
+from grantha.chat import JsonObject
 from grantha.engine.past import whole_log
-from grantha.errors import NotFound
-from grantha.events import START, Fold, fold, merge
+from grantha.errors import NotFound, Trimmed
+from grantha.events import START
 from grantha.storage.base import GenerationRow
 from grantha.wire.views import anthropic, openai_chat, openai_responses
-from grantha.wire.views.openai_responses import ResponseStream
+from grantha.wire.views.base import Whole, member
+from grantha.wire.views.openai_responses import ResponseStream, response_json
 
-router = APIRouter(
-    prefix="/v1", route_class=base.route_class(openai_chat.error_body), tags=["OpenAI"]
-)
+router = APIRouter(prefix="/v1", tags=["OpenAI"])
 
 
 @router.post("/chat/completions", openapi_extra=base.json_body("Chat completion"))
@@ -30,27 +31,26 @@ async def chat_completions(request: Request) -> Response:
     row = await base.begin(request, asked, body)
     if asked.stream:
         view = openai_chat.ChatStream(base.shown(row), asked.include_usage)
-        return await base.stream(request, row, view, openai_chat.error_body)
-    folded = await base.whole(request, row)
-    return JSONResponse(openai_chat.reply(base.shown(row), folded), headers=base.location(row))
+        return await base.stream(request, row, view)
+    return await base.reply(request, row, openai_chat.reply)
 
 
 @router.get("/models")
 async def models(request: Request) -> Response:
     """The models that can be used; in Anthropic's form for Anthropic's clients."""
     cards = await base.cards(request)
-    if "anthropic-version" in request.headers:
-        return JSONResponse(anthropic.models(cards))
-    return JSONResponse(openai_chat.models(cards))
+    listing = anthropic.models if speaks_anthropic(request.headers) else openai_chat.models
+    return JSONResponse(listing(cards))
 
 
 @router.get("/models/{model:path}")
 async def model(model: str, request: Request) -> Response:
     """One model."""
-    for card in openai_chat.models(await base.cards(request))["data"]:
-        if card["id"] == model:
-            return JSONResponse(card)
-    raise NotFound(f"There is no model {model!r}.")
+    listing = anthropic.models if speaks_anthropic(request.headers) else openai_chat.models
+    found = [card for card in await base.cards(request) if card[0] == model]
+    if not found:
+        raise NotFound(f"There is no model {model[:80]!r}.")
+    return JSONResponse(listing(found)["data"][0])
 
 
 @router.post("/responses", openapi_extra=base.json_body("Response"))
@@ -58,21 +58,22 @@ async def create_response(request: Request) -> Response:
     """OpenAI Responses: in the foreground, in the background, streaming or not."""
     body = await base.body_of(request)
     asked = openai_responses.asked(body)
-    previous = body.get("previous_response_id")
-    if isinstance(previous, str):
+    previous = member(body, "previous_response_id", str)
+    if previous:
         before = await _generation(request, previous)
         row = await base.begin(
             request, asked, body, conversation=before.conversation, parent=before.message
         )
     else:
         row = await base.begin(request, asked, body)
-    echo = openai_responses.echo_of(body)
+    echo = openai_responses.echo_of(row.options, body)
     if asked.stream:
-        view = ResponseStream(base.shown(row), echo)
-        return await base.stream(request, row, view, openai_chat.error_body)
-    folded = Fold() if asked.background else await base.whole(request, row)
-    shown = openai_responses.response_json(base.shown(row), folded, None, echo)
-    return JSONResponse(shown, headers=base.location(row))
+        return await base.stream(request, row, ResponseStream(base.shown(row), echo))
+    if asked.background:
+        return _response(row, await _whole(request, row), echo)
+    return await base.reply(
+        request, row, lambda shown, whole: response_json(shown, whole, None, echo)
+    )
 
 
 @router.get("/responses/{response}")
@@ -86,8 +87,7 @@ async def retrieve_response(
     row = await _generation(request, response)
     if stream:
         return await _tail(request, row, starting_after)
-    folded = await _folded(request, row)
-    return JSONResponse(openai_responses.response_json(base.shown(row), folded, None, {}))
+    return _response(row, await _whole(request, row))
 
 
 @router.post("/responses/{response}/cancel")
@@ -95,8 +95,7 @@ async def cancel_response(response: str, request: Request) -> Response:
     """Stops it."""
     row = await _generation(request, response)
     row, _ = await pieces(request).supervisor.stop(subject_of(request), row.id)
-    folded = await _folded(request, row)
-    return JSONResponse(openai_responses.response_json(base.shown(row), folded, None, {}))
+    return _response(row, await _whole(request, row))
 
 
 @router.delete("/responses/{response}")
@@ -123,32 +122,35 @@ async def _generation(request: Request, response: str) -> GenerationRow:
     return row
 
 
-async def _folded(request: Request, row: GenerationRow) -> Fold:
+def _response(row: GenerationRow, whole: Whole, echo: JsonObject | None = None) -> Response:
+    told = openai_responses.echo_of(row.options) if echo is None else echo
+    body = response_json(base.shown(row), whole, None, told)
+    return JSONResponse(body, headers=base.location(row))
+
+
+async def _whole(request: Request, row: GenerationRow) -> Whole:
+    """What there is of an answer now; from its message, once its records are gone."""
     door, subject = pieces(request), subject_of(request)
     if row.trimmed:
-        return await _fold_of_message(request, row)
-    return fold(record.event for record in await whole_log(door.store, subject, row.id))
-
-
-async def _fold_of_message(request: Request, row: GenerationRow) -> Fold:
-    """A fold of an answer whose records are gone, from the message."""
-    message = await pieces(request).store.message(subject_of(request), row.message)
-    return Fold.of(message.parts, row.end)
+        message = await door.store.message(subject, row.message)
+        return Whole.of(message.parts, row.end)
+    whole = Whole()
+    for record in await whole_log(door.store, subject, row.id):
+        whole.apply(record.event)
+    return whole
 
 
 async def _tail(request: Request, row: GenerationRow, after: int) -> Response:
-    door, subject = pieces(request), subject_of(request)
-    view = ResponseStream(base.shown(row), {})
-    cursor, first = START, b""
-    if after >= 0:
-        wanted, _ = openai_responses.record_before(after)
-        records = [r for r in await whole_log(door.store, subject, row.id) if r.id <= wanted]
-        first = view.prime(merge(records), after)
-        cursor = records[-1].id if records else START
+    # The whole log is read again, as the last events repeat the text; what was seen isn't sent.
+    if row.trimmed:
+        raise Trimmed(
+            "The events of this response have been deleted.", advice="Retrieve it without 'stream'."
+        )
+    door = pieces(request)
+    echo = openai_responses.echo_of(row.options)
     return EventStream(
-        door.supervisor.reader(subject, row.id, cursor),
-        view,
-        first=first,
+        door.supervisor.reader(subject_of(request), row.id, START),
+        ResponseStream(base.shown(row), echo, after),
         heartbeat=door.settings.heartbeat,
         headers=base.location(row),
     )

@@ -1,6 +1,7 @@
 """The AI SDK's UI message stream, version 1, as a view, and the body its chat transport sends.
 
 Source: AI SDK documentation, "Stream protocols: data stream protocol". Parts are named by our numbers.
+Signatures travel as provider metadata, which the SDK keeps with a part and sends back.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from grantha.chat import (
     Options,
     Part,
     ReasoningPart,
+    Role,
     TextPart,
     ToolCallPart,
     ToolResultPart,
@@ -34,7 +36,9 @@ from grantha.wire.views import base
 from grantha.wire.views.base import Asked, Shown, sse
 
 HEADERS = {"x-vercel-ai-ui-message-stream": "v1"}
-DONE = b"data: [DONE]\n\n"
+_LONGEST_ID = 200
+_OURS = "grantha"  # the name our metadata has among the providers'
+_DONE = "data: [DONE]\n\n"
 _FINISH = {
     "stop": "stop",
     "length": "length",
@@ -44,28 +48,42 @@ _FINISH = {
 }
 
 
-def asked(body: JsonObject) -> tuple[Asked, str]:
-    """A request's body, and the id of the chat it belongs to. Raises `BadRequest`."""
-    chat = base.member(body, "id", str)
-    if not chat or len(chat) > 200:
-        raise BadRequest("'id', the chat's own id, is missing or too long.")
-    messages = [m for ui in base.objects(body, "messages") for m in _messages(ui)]
+def asked(body: JsonObject) -> Asked:
+    """A request's body. Raises `BadRequest` that names the member."""
     options = Options(
         temperature=base.number(body, "temperature", 0, 2),
         max_tokens=base.count(body, "maxOutputTokens"),
     )
+    messages = [m for ui in base.objects(body, "messages") for m in _messages(ui)]
     wanted = base.require_question(messages)
-    return Asked(wanted, options, base.member(body, "model", str), True), chat
+    return Asked(wanted, options, base.member(body, "model", str), True)
+
+
+def chat_of(body: JsonObject) -> str:
+    """The id of the chat that a request belongs to. Raises `BadRequest`."""
+    chat = base.required(body, "id")
+    if len(chat) > _LONGEST_ID:
+        raise BadRequest(f"'id' is longer than {_LONGEST_ID} characters.")
+    return chat
+
+
+def message_to_extend(body: JsonObject) -> str | None:
+    """The id of the client's message that the answer goes on with: its last, after tool results."""
+    last = base.objects(body, "messages")[-1:]
+    ours = [message for message in last if message.get("role") == "assistant"]
+    return base.member(ours[0], "id", str) if ours else None
 
 
 class UiStream:
-    """UI message chunks, then `[DONE]`."""
+    """UI message chunks, then `[DONE]`. `message` names the message, if it isn't a new one."""
 
-    def __init__(self, shown: Shown) -> None:
+    def __init__(self, shown: Shown, message: str | None = None) -> None:
         self._shown = shown
+        self._message = message or shown.id
         self._begun = False
-        self._kinds: dict[int, PartStart] = {}
+        self._open: dict[int, PartStart] = {}
         self._arguments: dict[int, list[str]] = {}
+        self._signatures: dict[int, str] = {}
 
     def frames(self, frames: Sequence[Frame]) -> bytes:
         """The chunks of frames."""
@@ -76,12 +94,12 @@ class UiStream:
         chunks = [] if self._begun else self._begin()
         chunks += self._chunks(frame)
         ended = isinstance(frame.event, GenerationEnd)
-        return [sse(chunk, id=at) for chunk in chunks] + ([DONE.decode()] if ended else [])
+        return [sse(chunk, id=at) for chunk in chunks] + ([_DONE] if ended else [])
 
     def _begin(self) -> list[dict[str, Any]]:
         self._begun = True
         metadata = {"generation": self._shown.id, "model": self._shown.model}
-        start = {"type": "start", "messageId": self._shown.id, "messageMetadata": metadata}
+        start = {"type": "start", "messageId": self._message, "messageMetadata": metadata}
         return [start, {"type": "start-step"}]
 
     def _chunks(self, frame: Frame) -> list[dict[str, Any]]:
@@ -92,12 +110,14 @@ class UiStream:
             case TextDelta():
                 return [{"type": "text-delta", "id": str(event.part), "delta": event.text}]
             case ReasoningDelta():
-                return [{"type": "reasoning-delta", "id": str(event.part), "delta": event.text}]
+                self._sign(event.part, event.signature)
+                delta = {"type": "reasoning-delta", "id": str(event.part), "delta": event.text}
+                return [delta] if event.text else []
             case ToolCallDelta():
+                self._sign(event.part, event.signature)
                 self._arguments.setdefault(event.part, []).append(event.arguments)
-                call = self._call_id(event.part)
-                delta = event.arguments
-                return [{"type": "tool-input-delta", "toolCallId": call, "inputTextDelta": delta}]
+                call, piece = self._call_id(event.part), event.arguments
+                return [{"type": "tool-input-delta", "toolCallId": call, "inputTextDelta": piece}]
             case PartEnd():
                 return self._close(event.part)
             case Citation(url=str(url)):
@@ -109,19 +129,24 @@ class UiStream:
                 return []
 
     def _start(self, start: PartStart) -> list[dict[str, Any]]:
-        self._kinds[start.part] = start
+        self._open[start.part] = start
         if start.part_kind == "tool-call":
             call = self._call_id(start.part)
             return [{"type": "tool-input-start", "toolCallId": call, "toolName": start.name or ""}]
         return [{"type": f"{start.part_kind}-start", "id": str(start.part)}]
 
     def _close(self, part: int) -> list[dict[str, Any]]:
-        start = self._kinds.pop(part, None)
+        call_id = self._call_id(part)
+        start = self._open.pop(part, None)
         if start is None:
             return []
+        signature = self._signatures.pop(part, None)
+        proof: dict[str, Any] = (
+            {"providerMetadata": {_OURS: {"signature": signature}}} if signature else {}
+        )
         if start.part_kind != "tool-call":
-            return [{"type": f"{start.part_kind}-end", "id": str(part)}]
-        chunk = {"toolCallId": start.call_id or f"call_{part}", "toolName": start.name or ""}
+            return [{"type": f"{start.part_kind}-end", "id": str(part), **proof}]
+        chunk = {"toolCallId": call_id, "toolName": start.name or "", **proof}
         text = "".join(self._arguments.pop(part, [])) or "{}"
         try:
             return [{"type": "tool-input-available", **chunk, "input": json.loads(text)}]
@@ -130,10 +155,10 @@ class UiStream:
             return [{"type": "tool-input-error", **chunk, **wrong}]
 
     def _end(self, end: GenerationEnd) -> list[dict[str, Any]]:
-        chunks = [chunk for part in sorted(self._kinds) for chunk in self._close(part)]
+        chunks = [chunk for part in sorted(self._open) for chunk in self._close(part)]
         error = base.error_of(end)
         if error is not None:
-            return [*chunks, {"type": "error", "errorText": str(error.get("message", ""))}]
+            return [*chunks, {"type": "error", "errorText": base.told(error)}]
         if end.ending == "stopped":
             return [*chunks, {"type": "abort"}]
         finish = {"type": "finish", "finishReason": _FINISH.get(end.finish_reason or "", "other")}
@@ -142,49 +167,85 @@ class UiStream:
             metadata["usage"] = end.usage.to_json()
         return [*chunks, {"type": "finish-step"}, finish | {"messageMetadata": metadata}]
 
+    def _sign(self, part: int, signature: str | None) -> None:
+        if signature:
+            self._signatures[part] = signature
+
     def _call_id(self, part: int) -> str:
-        start = self._kinds.get(part)
+        start = self._open.get(part)
         return (start.call_id if start else None) or f"call_{part}"
 
 
 def error_body(error: GranthaError) -> dict[str, Any]:
     """An error before the first chunk: the transport shows the body's text."""
-    return {"error": f"{error.message} {error.advice}".strip(), "code": error.code}
+    return {"error": base.told(error.to_json()), "code": error.code}
 
 
 # ---- helpers below -------------------------------------------------------------------------------
 
 
 def _messages(ui: JsonObject) -> list[Message]:
-    role = base.role_of(ui, base.SPOKEN)
-    parts: list[Part] = []
-    results: list[Part] = []
+    """A UI message as ours. One of an assistant holds several steps, each with its tools' results."""
+    step = _Step(base.role_of(ui, base.SPOKEN))
     for part in base.objects(ui, "parts"):
-        _take(part, parts, results)
-    found = []
-    if parts:
-        found.append(Message(role, tuple(parts)))
-    if results:
-        found.append(Message("tool", tuple(results)))
-    return found
+        if part.get("type") == "step-start":
+            step.close()
+        else:
+            step.take(part)
+    step.close()
+    return step.messages
 
 
-def _take(part: JsonObject, parts: list[Part], results: list[Part]) -> None:
-    kind = str(part.get("type", ""))
-    if kind == "text":
-        parts.append(TextPart(base.member(part, "text", str, "")))
-    elif kind == "reasoning":
-        parts.append(ReasoningPart(base.member(part, "text", str, "")))
-    elif kind == "file":
-        media = base.member(part, "mediaType", str, "")
-        if not media.startswith("image/"):
-            raise BadRequest(f"Files of type {media[:60]!r} can't be sent.")
-        parts.append(base.image_from_url(base.member(part, "url", str, "")))
-    elif kind.startswith("tool-") or kind == "dynamic-tool":
-        call = base.member(part, "toolCallId", str, "")
-        name = base.member(part, "toolName", str, "") or kind.removeprefix("tool-")
-        parts.append(ToolCallPart(call, name, base.compact(part.get("input") or {})))
-        if part.get("state") == "output-available":
-            results.append(ToolResultPart(call, base.compact(part.get("output"))))
-        elif part.get("state") == "output-error":
-            results.append(ToolResultPart(call, str(part.get("errorText", "")), is_error=True))
+class _Step:
+    def __init__(self, role: Role) -> None:
+        self.messages: list[Message] = []
+        self._role = role
+        self._parts: list[Part] = []
+        self._results: list[Part] = []
+
+    def take(self, part: JsonObject) -> None:
+        kind = base.required(part, "type")
+        if kind == "text":
+            self._parts.append(TextPart(base.member(part, "text", str, "")))
+        elif kind == "reasoning":
+            text = base.member(part, "text", str, "")
+            self._parts.append(ReasoningPart(text, _signature(part, "providerMetadata")))
+        elif kind == "file":
+            self._parts.append(_file(part))
+        elif kind.startswith("tool-") or kind == "dynamic-tool":
+            self._tool(part, base.member(part, "toolName", str) or kind.removeprefix("tool-"))
+        # Sources, and data parts that an application shows, are no part of what was said.
+
+    def close(self) -> None:
+        if self._parts:
+            self.messages.append(Message(self._role, tuple(self._parts)))
+        if self._results:
+            self.messages.append(Message("tool", tuple(self._results)))
+        self._parts, self._results = [], []
+
+    def _tool(self, part: JsonObject, name: str) -> None:
+        call = base.required(part, "toolCallId")
+        arguments = base.compact(part["input"] if part.get("input") is not None else {})
+        signature = _signature(part, "callProviderMetadata")
+        self._parts.append(ToolCallPart(call, name, arguments, signature))
+        state = part.get("state")
+        if state == "output-available":
+            output = part.get("output")
+            text = output if isinstance(output, str) else base.compact(output)
+            self._results.append(ToolResultPart(call, text))
+        elif state == "output-error":
+            text = base.member(part, "errorText", str, "")
+            self._results.append(ToolResultPart(call, text, is_error=True))
+
+
+def _file(part: JsonObject) -> Part:
+    media, url = base.member(part, "mediaType", str, ""), base.member(part, "url", str, "")
+    if media.startswith("image/"):
+        return base.image_from_url(url)
+    return base.file_from_url(base.member(part, "filename", str, "file"), url)
+
+
+def _signature(part: JsonObject, name: str) -> str | None:
+    ours = base.member(base.member(part, name, dict, {}), _OURS, dict, {})
+    signature: str | None = base.member(ours, "signature", str)
+    return signature

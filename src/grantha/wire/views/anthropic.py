@@ -1,19 +1,18 @@
 """The Anthropic Messages API as a view: requests of its clients, events and replies for them.
 
-Source: Anthropic's API reference, "Messages" and "Streaming messages". Content blocks are numbered as our
-parts are. A reasoning part is a thinking block; its signature goes out and comes back unchanged.
+Source: Anthropic's API reference, "Messages" and "Streaming messages". A part becomes a content block
+with its first content, so that blocks are numbered alike in streams and in replies. A reasoning part is
+a thinking block; its signature goes out and comes back unchanged.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from grantha.chat import (
     FilePart,
-    ImagePart,
     JsonObject,
     Message,
     Options,
@@ -27,7 +26,7 @@ from grantha.chat import (
 )
 from grantha.errors import BadRequest, GranthaError
 from grantha.events import (
-    Fold,
+    Citation,
     Frame,
     GenerationEnd,
     PartEnd,
@@ -36,8 +35,9 @@ from grantha.events import (
     TextDelta,
     ToolCallDelta,
 )
+from grantha.wire.anthropic import REDACTED
 from grantha.wire.views import base
-from grantha.wire.views.base import Asked, Shown, sse
+from grantha.wire.views.base import Asked, Shown, Whole, sse
 
 _STOP = {
     "stop": "end_turn",
@@ -46,17 +46,23 @@ _STOP = {
     "content-filter": "refusal",
     "refusal": "refusal",
 }
+# The vendor's own words that say more than ours do, when the model is Anthropic's too.
+_NATIVE = {"stop_sequence", "pause_turn", "model_context_window_exceeded"}
+_EFFORTS = ((2048, "low"), (8192, "medium"))  # tokens of thought up to which an effort goes
+_NOT_HERE = {
+    "mcp_servers": "no server-side tools run here",
+    "container": "no code runs here",
+}
 
 
 def asked(body: JsonObject) -> Asked:
     """A request's body. Raises `BadRequest` that names the member."""
-    messages = [_message(message) for message in base.objects(body, "messages")]
-    system = body.get("system")
-    if system is not None:
-        text = "\n\n".join(p.text for p in _content(system) if isinstance(p, TextPart))
-        messages.insert(0, text_message("system", text))
     if base.count(body, "max_tokens") is None:
         raise BadRequest("'max_tokens' is missing.")
+    base.refuse(body, _NOT_HERE)
+    messages = [_message(message) for message in base.objects(body, "messages")]
+    if system := _system(body.get("system")):
+        messages.insert(0, text_message("system", system))
     return Asked(
         messages=base.require_question(messages),
         options=_options(body),
@@ -71,7 +77,9 @@ class MessagesStream:
     def __init__(self, shown: Shown) -> None:
         self._shown = shown
         self._begun = False
-        self._open: set[int] = set()
+        self._starts: dict[int, PartStart] = {}  # begun, and nothing of it shown yet
+        self._blocks: dict[int, int] = {}  # our part -> the index of its open block
+        self._shown_blocks = 0
 
     def frames(self, frames: Sequence[Frame]) -> bytes:
         """The events of frames."""
@@ -82,24 +90,22 @@ class MessagesStream:
         blocks = [] if self._begun else self._begin(at)
         match event:
             case PartStart():
-                self._open.add(event.part)
-                start = {"index": event.part, "content_block": _opened(event)}
-                blocks.append(_event("content_block_start", start, at))
+                self._starts[event.part] = event
+                if event.part_kind == "tool-call":
+                    blocks += self._open(event.part, at)
             case TextDelta():
-                blocks += _delta(event.part, {"type": "text_delta", "text": event.text}, at)
+                delta = {"type": "text_delta", "text": event.text}
+                blocks += self._delta(event.part, delta, at)
             case ReasoningDelta():
-                if event.text:
-                    thought = {"type": "thinking_delta", "thinking": event.text}
-                    blocks += _delta(event.part, thought, at)
-                if event.signature:
-                    signed = {"type": "signature_delta", "signature": event.signature}
-                    blocks += _delta(event.part, signed, at)
+                blocks += self._thought(event, at)
             case ToolCallDelta() if event.arguments:
                 piece = {"type": "input_json_delta", "partial_json": event.arguments}
-                blocks += _delta(event.part, piece, at)
-            case PartEnd() if event.part in self._open:
-                self._open.discard(event.part)
-                blocks.append(_event("content_block_stop", {"index": event.part}, at))
+                blocks += self._delta(event.part, piece, at)
+            case Citation(url=str()) if event.part in self._blocks:
+                cited = {"type": "citations_delta", "citation": _cited(event)}
+                blocks += self._delta(event.part, cited, at)
+            case PartEnd():
+                blocks += self._close(event.part, at)
             case GenerationEnd():
                 blocks += self._end(event, at)
             case _:
@@ -120,8 +126,38 @@ class MessagesStream:
         }
         return [_event("message_start", {"message": message}, at), _event("ping", {}, at)]
 
+    def _thought(self, event: ReasoningDelta, at: str) -> list[str]:
+        signature = event.signature or ""
+        if signature.startswith(REDACTED) and event.part not in self._blocks and not event.text:
+            hidden = {"type": "redacted_thinking", "data": signature.removeprefix(REDACTED)}
+            return self._open(event.part, at, hidden)
+        blocks = []
+        if event.text:
+            thought = {"type": "thinking_delta", "thinking": event.text}
+            blocks += self._delta(event.part, thought, at)
+        if signature:
+            signed = {"type": "signature_delta", "signature": signature}
+            blocks += self._delta(event.part, signed, at)
+        return blocks
+
+    def _delta(self, part: int, delta: dict[str, Any], at: str) -> list[str]:
+        blocks = [] if part in self._blocks else self._open(part, at)
+        body = {"index": self._blocks[part], "delta": delta}
+        return [*blocks, _event("content_block_delta", body, at)]
+
+    def _open(self, part: int, at: str, block: dict[str, Any] | None = None) -> list[str]:
+        opened = block or _opened(self._starts.get(part) or PartStart(part, "text"))
+        index = self._blocks[part] = self._shown_blocks
+        self._shown_blocks += 1
+        body = {"index": index, "content_block": opened}
+        return [_event("content_block_start", body, at)]
+
+    def _close(self, part: int, at: str) -> list[str]:
+        index = self._blocks.pop(part, None)
+        return [] if index is None else [_event("content_block_stop", {"index": index}, at)]
+
     def _end(self, end: GenerationEnd, at: str) -> list[str]:
-        blocks = [_event("content_block_stop", {"index": part}, at) for part in sorted(self._open)]
+        blocks = [block for part in sorted(self._blocks) for block in self._close(part, at)]
         error = base.error_of(end)
         if error is not None:
             return [*blocks, _event("error", {"error": _error(error)}, at)]
@@ -132,15 +168,15 @@ class MessagesStream:
         return [*blocks, _event("message_delta", delta, at), _event("message_stop", {}, at)]
 
 
-def reply(shown: Shown, folded: Fold) -> dict[str, Any]:
-    """The whole answer; the fold has its end."""
-    end = folded.end
+def reply(shown: Shown, whole: Whole) -> dict[str, Any]:
+    """The whole answer, which has its end."""
+    end = whole.end
     return {
         "id": f"msg_{shown.id}",
         "type": "message",
         "role": "assistant",
         "model": shown.model,
-        "content": [_block(part) for part in folded.parts()],
+        "content": [_block(part, _sources(whole, number)) for number, part in whole.numbered()],
         "stop_reason": _stop_reason(end) if end else None,
         "stop_sequence": None,
         "usage": _usage(end.usage if end else None),
@@ -179,10 +215,6 @@ def _event(name: str, body: dict[str, Any], at: str) -> str:
     return sse({"type": name, **body}, event=name, id=at)
 
 
-def _delta(part: int, delta: dict[str, Any], at: str) -> list[str]:
-    return [_event("content_block_delta", {"index": part, "delta": delta}, at)]
-
-
 def _opened(start: PartStart) -> dict[str, Any]:
     if start.part_kind == "tool-call":
         call_id = start.call_id or f"toolu_{start.part}"
@@ -192,8 +224,10 @@ def _opened(start: PartStart) -> dict[str, Any]:
     return {"type": "text", "text": ""}
 
 
-def _block(part: Part) -> dict[str, Any]:
+def _block(part: Part, sources: list[dict[str, Any]]) -> dict[str, Any]:
     match part:
+        case ReasoningPart(text="", signature=str(signature)) if signature.startswith(REDACTED):
+            return {"type": "redacted_thinking", "data": signature.removeprefix(REDACTED)}
         case ReasoningPart():
             return {
                 "type": "thinking",
@@ -205,22 +239,32 @@ def _block(part: Part) -> dict[str, Any]:
                 "type": "tool_use",
                 "id": part.call_id,
                 "name": part.name,
-                "input": _json_of(part.arguments),
+                "input": base.arguments_of(part.arguments),
             }
         case TextPart():
-            return {"type": "text", "text": part.text}
+            return {"type": "text", "text": part.text, "citations": sources or None}
         case _:
             raise TypeError(f"an answer holds no {part.type} part")
 
 
-def _json_of(arguments: str) -> Any:
-    try:
-        return json.loads(arguments or "{}")
-    except ValueError:
-        return {}  # cut in the middle: the stop reason says so
+def _sources(whole: Whole, part: int) -> list[dict[str, Any]]:
+    cited = [source.citation for source in whole.sources if source.citation.part == part]
+    return [_cited(citation) for citation in cited if citation.url is not None]
+
+
+def _cited(citation: Citation) -> dict[str, Any]:
+    return {
+        "type": "web_search_result_location",
+        "url": citation.url,
+        "title": citation.title,
+        "cited_text": citation.quoted or "",
+        "encrypted_index": "",
+    }
 
 
 def _stop_reason(end: GenerationEnd) -> str:
+    if end.native_finish_reason in _NATIVE:
+        return str(end.native_finish_reason)
     return _STOP.get(end.finish_reason or "stop", "end_turn")
 
 
@@ -251,29 +295,41 @@ def _error(error: JsonObject) -> dict[str, Any]:
         kind = "not_found_error"
     if kind is None:
         kind = "invalid_request_error" if error.get("fault") == "caller" else "api_error"
-    advice = error.get("advice")
-    message = str(error.get("message", ""))
-    return {"type": kind, "message": f"{message} {advice}" if advice else message}
+    return {"type": kind, "message": base.told(error)}
+
+
+def _system(system: Any) -> str:
+    parts = [] if system is None else _content(system, "system")
+    if not all(isinstance(part, TextPart) for part in parts):
+        raise BadRequest("'system' must be text or a list of text blocks.")
+    return "\n\n".join(part.text for part in parts if isinstance(part, TextPart))
 
 
 def _message(body: JsonObject) -> Message:
-    role = base.member(body, "role", str)
-    parts = tuple(_content(body.get("content")))
-    if role == "assistant":
-        return Message("assistant", parts)
-    if role == "system":
-        return Message("system", parts)
-    if role != "user":
-        raise BadRequest(f"There is no role {str(role)[:40]!r}.")
-    return Message("user", parts)
+    role = base.role_of(body, base.SPOKEN)
+    return Message(role, tuple(_content(body.get("content"))))
 
 
-def _content(content: Any) -> list[Part]:
+def _content(content: Any, name: str = "content") -> list[Part]:
     if isinstance(content, str):
         return [TextPart(content)] if content else []
     if not isinstance(content, list):
-        raise BadRequest("'content' is neither text nor a list of blocks.")
-    return [_part(block) for block in base.objects({"content": content}, "content")]
+        raise BadRequest(f"{name!r} must be text or a list of blocks.")
+    return [part for block in base.objects({name: content}, name) for part in _parts(block)]
+
+
+def _parts(block: JsonObject) -> list[Part]:
+    if block.get("type") != "tool_result":
+        return [_part(block)]
+    content = block.get("content")
+    parts = [] if content is None else _content(content)
+    result = ToolResultPart(
+        base.required(block, "tool_use_id"),
+        base.text_of(parts),
+        base.member(block, "is_error", bool, False),
+    )
+    # A result of ours is text alone: what else a tool gave stands right behind it.
+    return [result, *[part for part in parts if not isinstance(part, TextPart)]]
 
 
 def _part(block: JsonObject) -> Part:
@@ -285,74 +341,79 @@ def _part(block: JsonObject) -> Part:
                 base.member(block, "thinking", str, ""), base.member(block, "signature", str)
             )
         case "redacted_thinking":
-            return ReasoningPart("", base.member(block, "data", str))
+            return ReasoningPart("", REDACTED + base.required(block, "data"))
         case "tool_use":
-            arguments = json.dumps(base.member(block, "input", dict, {}))
-            return ToolCallPart(
-                base.member(block, "id", str, ""), base.member(block, "name", str, ""), arguments
-            )
-        case "tool_result":
-            return _tool_result(block)
+            arguments = base.compact(base.member(block, "input", dict, {}))
+            return ToolCallPart(base.required(block, "id"), base.required(block, "name"), arguments)
         case "image":
             source = base.member(block, "source", dict, {})
             if source.get("type") != "base64":
-                raise BadRequest("Images are taken as base64 only.")
-            return ImagePart(str(source.get("media_type", "")), str(source.get("data", "")))
+                raise BadRequest("An image's 'source' must be base64: none is fetched.")
+            return base.image(
+                base.member(source, "media_type", str, ""), base.required(source, "data")
+            )
         case "document":
             return _document(block)
         case other:
-            raise BadRequest(f"Blocks of type {str(other)[:40]!r} can't be sent.")
-
-
-def _tool_result(block: JsonObject) -> ToolResultPart:
-    content = block.get("content")
-    parts = [] if content is None else _content(content)
-    return ToolResultPart(
-        base.member(block, "tool_use_id", str, ""),
-        "".join(part.text for part in parts if isinstance(part, TextPart)),
-        base.member(block, "is_error", bool, False),
-    )
+            raise BadRequest(f"'content' of type {str(other)[:40]!r} can't be sent.")
 
 
 def _document(block: JsonObject) -> FilePart:
     source = base.member(block, "source", dict, {})
     if source.get("type") != "text":
-        raise BadRequest("Documents are taken as text only.")
+        raise BadRequest("A document's 'source' must be text.")
     title = base.member(block, "title", str, "document")
-    return FilePart(title, "text/plain", str(source.get("data", "")))
+    return FilePart(title, "text/plain", base.member(source, "data", str, ""))
 
 
 def _options(body: JsonObject) -> Options:
-    thinking = base.member(body, "thinking", dict, {})
-    extra: dict[str, Any] = {}
-    if thinking:
-        extra["thinking"] = thinking
-    for name in ("top_k", "metadata", "service_tier"):
-        if body.get(name) is not None:
-            extra[name] = body[name]
+    kept = ("thinking", "top_k", "metadata", "service_tier")
+    output = base.member(body, "output_config", dict, {})
     return Options(
         temperature=base.number(body, "temperature", 0, 1),
         top_p=base.number(body, "top_p", 0, 1),
         max_tokens=base.count(body, "max_tokens"),
-        stop=tuple(str(item) for item in base.member(body, "stop_sequences", list, [])),
+        stop=base.texts(body, "stop_sequences"),
+        reasoning_effort=base.member(output, "effort", str)
+        or _effort(base.member(body, "thinking", dict, {})),
         tools=tuple(_tool(tool) for tool in base.objects(body, "tools")),
         tool_choice=_choice(base.member(body, "tool_choice", dict)),
-        extra=extra,
+        response_format=_format(base.member(output, "format", dict)),
+        extra={name: body[name] for name in kept if body.get(name) is not None},
     )
 
 
+def _effort(thinking: JsonObject) -> str | None:
+    """How hard to think, for models of other vendors: theirs takes `thinking` as it is."""
+    match thinking.get("type"):
+        case "disabled":
+            return "none"
+        case "enabled":
+            budget = base.count(thinking, "budget_tokens") or 0
+            return next((effort for most, effort in _EFFORTS if budget <= most), "high")
+        case _:
+            return None
+
+
+def _format(form: JsonObject | None) -> JsonObject | None:
+    if form is None:
+        return None
+    if form.get("type") != "json_schema":
+        raise BadRequest("'output_config.format' must be a json_schema.")
+    schema = {"name": "answer", "schema": base.member(form, "schema", dict, {})}
+    return {"type": "json_schema", "json_schema": schema}
+
+
 def _tool(tool: JsonObject) -> JsonObject:
-    if tool.get("type", "custom") != "custom":
-        raise BadRequest(f"Tools of type {str(tool.get('type'))[:40]!r} can't be used.")
-    name = base.member(tool, "name", str)
-    if not name:
-        raise BadRequest("A tool has no name.")
+    kind = base.member(tool, "type", str, "custom")
+    if kind != "custom":
+        raise BadRequest(f"'tools' of type {kind[:40]!r} can't be used, only custom ones.")
     found: dict[str, Any] = {
-        "name": name,
+        "name": base.required(tool, "name"),
         "parameters": base.member(tool, "input_schema", dict, {}),
     }
-    if tool.get("description"):
-        found["description"] = tool["description"]
+    if description := base.member(tool, "description", str):
+        found["description"] = description
     return found
 
 
@@ -360,9 +421,9 @@ def _choice(choice: JsonObject | None) -> str | JsonObject | None:
     if choice is None:
         return None
     kinds = {"auto": "auto", "any": "required", "none": "none"}
-    kind = choice.get("type")
+    kind = base.member(choice, "type", str)
     if kind == "tool":
-        return {"name": str(choice.get("name"))}
+        return {"name": base.required(choice, "name")}
     if kind not in kinds:
-        raise BadRequest("'tool_choice' must be auto, any, none or tool.")
-    return kinds[str(kind)]
+        raise BadRequest("'tool_choice' must be of type auto, any, none or tool.")
+    return kinds[kind]

@@ -6,23 +6,32 @@ frames of a log into that vendor's stream. How frames were merged must not show 
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from typing_extensions import override
+
 from grantha.chat import (
+    FilePart,
     ImagePart,
     JsonObject,
     Message,
     Options,
     Part,
+    ReasoningPart,
     Role,
     TextPart,
     ToolCallPart,
 )
 from grantha.errors import BadRequest, GranthaError
-from grantha.events import Frame, GenerationEnd
+from grantha.events import Citation, Event, Fold, Frame, GenerationEnd, TextDelta
+from grantha.wire import images
+
+_IMAGE_BYTES = 20 * 1024 * 1024
+SPOKEN: dict[str, Role] = {"system": "system", "user": "user", "assistant": "assistant"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +58,56 @@ class Shown:
     created: int
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A citation and where it stands, in code points: in its part, and in the text of all parts."""
+
+    citation: Citation
+    in_part: int
+    in_text: int
+
+
 class VendorStream(Protocol):
     """Turns frames into a vendor's bytes. Stateful: one for each reader."""
 
     def frames(self, frames: Sequence[Frame]) -> bytes:
         """The bytes of frames; may be empty. The end record gives whatever ends the stream."""
         ...
+
+
+class Places:
+    """Where sources stand. Holds counts only, so that a reader's memory doesn't grow."""
+
+    def __init__(self) -> None:
+        self._lengths: dict[int, int] = {}
+
+    def pass_by(self, text: TextDelta) -> None:
+        """Text before the next source."""
+        self._lengths[text.part] = self._lengths.get(text.part, 0) + len(text.text)
+
+    def of(self, citation: Citation) -> Source:
+        """A source with its place."""
+        return Source(citation, self._lengths.get(citation.part, 0), sum(self._lengths.values()))
+
+
+class Whole(Fold):
+    """A fold that also keeps what only replies show: log probabilities and places of sources."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.logprobs: dict[int, list[JsonObject]] = {}
+        self.sources: list[Source] = []
+        self._places = Places()
+
+    @override
+    def apply(self, event: Event) -> None:
+        super().apply(event)
+        if isinstance(event, TextDelta):
+            self._places.pass_by(event)
+            if event.logprobs:
+                self.logprobs.setdefault(event.part, []).extend(event.logprobs)
+        elif isinstance(event, Citation):
+            self.sources.append(self._places.of(event))
 
 
 def sse(data: dict[str, Any], event: str | None = None, id: str | None = None) -> str:  # noqa: A002
@@ -75,7 +128,24 @@ def error_of(end: GenerationEnd) -> JsonObject | None:
     return end.error or {"code": end.ending, "message": f"The answer ended {end.ending}."}
 
 
+def told(error: JsonObject) -> str:
+    """An error as one text: what happened, then what to do."""
+    message, advice = str(error.get("message", "")).strip(), str(error.get("advice") or "")
+    if advice and message and message[-1] not in ".!?…":
+        message += "."
+    return f"{message} {advice}".strip()
+
+
 # ---- reading requests ----------------------------------------------------------------------------
+
+_NAMES: dict[type, str] = {
+    str: "text",
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    dict: "an object",
+    list: "a list",
+}
 
 
 def member(body: JsonObject, name: str, kinds: type | tuple[type, ...], default: Any = None) -> Any:
@@ -83,12 +153,10 @@ def member(body: JsonObject, name: str, kinds: type | tuple[type, ...], default:
     value = body.get(name)
     if value is None:
         return default
+    allowed = kinds if isinstance(kinds, tuple) else (kinds,)
     # bool is an int in Python, but true isn't a number in JSON.
-    wrong = isinstance(value, bool) and bool not in (
-        kinds if isinstance(kinds, tuple) else (kinds,)
-    )
-    if wrong or not isinstance(value, kinds):
-        raise BadRequest(f"{name!r} is of the wrong type.")
+    if (isinstance(value, bool) and bool not in allowed) or not isinstance(value, allowed):
+        raise BadRequest(f"{name!r} must be {' or '.join(_NAMES[kind] for kind in allowed)}.")
     return value
 
 
@@ -100,14 +168,19 @@ def number(body: JsonObject, name: str, low: float, high: float) -> float | None
     return None if value is None else float(value)
 
 
-SPOKEN: dict[str, Role] = {"system": "system", "user": "user", "assistant": "assistant"}
-
-
 def count(body: JsonObject, name: str) -> int | None:
     """A positive whole number."""
-    value = member(body, name, int)
+    value = whole_number(body, name)
     if value is not None and value < 1:
         raise BadRequest(f"{name!r} must be at least 1.")
+    return value
+
+
+def whole_number(body: JsonObject, name: str) -> int | None:
+    """A whole number that every database and vendor can hold."""
+    value = member(body, name, int)
+    if value is not None and abs(value) >= 2**63:
+        raise BadRequest(f"{name!r} is too large.")
     return None if value is None else int(value)
 
 
@@ -116,8 +189,38 @@ def objects(body: JsonObject, name: str) -> list[JsonObject]:
     found = member(body, name, list, [])
     for position, item in enumerate(found):
         if not isinstance(item, dict):
-            raise BadRequest(f"{name}[{position}] isn't an object.")
+            raise BadRequest(f"'{name}[{position}]' must be an object.")
     return list(found)
+
+
+def texts(body: JsonObject, name: str) -> tuple[str, ...]:
+    """One text or a list of them; empty when absent."""
+    found = member(body, name, (str, list), [])
+    listed = [found] if isinstance(found, str) else found
+    for position, item in enumerate(listed):
+        if not isinstance(item, str):
+            raise BadRequest(f"'{name}[{position}]' must be text.")
+    return tuple(listed)
+
+
+def required(body: JsonObject, name: str) -> str:
+    """A text that must be there."""
+    value: str | None = member(body, name, str)
+    if not value:
+        raise BadRequest(f"{name!r} is missing.")
+    return value
+
+
+def refuse(body: JsonObject, why: Mapping[str, str]) -> None:
+    """Raises `BadRequest` for a member that would change the answer and that we don't carry out."""
+    for name, reason in why.items():
+        if body.get(name) not in (None, [], {}, "", False):
+            raise BadRequest(f"{name!r} isn't supported here: {reason}.")
+
+
+def image(media_type: str, data: str) -> ImagePart:
+    """An image from base64, its type told by its bytes. Raises `BadRequest` or `TooLarge`."""
+    return images.check(ImagePart(media_type, data), _IMAGE_BYTES)
 
 
 def image_from_url(url: str) -> ImagePart:
@@ -128,21 +231,40 @@ def image_from_url(url: str) -> ImagePart:
             "Images are taken as data URLs with base64 only.",
             advice="Send data:image/png;base64,…",
         )
-    return ImagePart(head[len("data:") : -len(";base64")], data)
+    return image(head[len("data:") : -len(";base64")], data)
+
+
+def file_from_url(name: str, url: str) -> FilePart:
+    """A document from a data URL, as text. Raises `BadRequest` for one that isn't UTF-8 text."""
+    head, comma, data = url.partition(",")
+    media = head.removeprefix("data:").partition(";")[0] or "text/plain"
+    if not (comma and head.startswith("data:") and head.endswith(";base64")):
+        raise BadRequest("Files are taken as data URLs with base64 only.")
+    try:
+        text = base64.b64decode(data, validate=True).decode()
+    except ValueError as error:
+        raise BadRequest(
+            f"A file of type {media[:60]!r} isn't text.", advice="Send text files and images only."
+        ) from error
+    if "\0" in text:
+        raise BadRequest("A file holds a NUL character.", advice="Send text files and images only.")
+    return FilePart(name, media, text)
 
 
 def role_of(body: JsonObject, roles: Mapping[str, Role]) -> Role:
     """A message's role in our words. Raises `BadRequest` for one that isn't among `roles`."""
-    role = member(body, "role", str)
+    role = required(body, "role")
     if role not in roles:
-        raise BadRequest(f"There is no role {str(role)[:40]!r}.")
+        raise BadRequest(f"There is no 'role' {role[:40]!r}; there are {', '.join(roles)}.")
     return roles[role]
 
 
 def require_question(messages: Sequence[Message]) -> tuple[Message, ...]:
     """The messages, if there is something to answer."""
-    if not messages or all(message.role == "system" for message in messages):
-        raise BadRequest("There is no message to answer.", advice="Send at least one user message.")
+    if all(message.role == "system" or not message.parts for message in messages):
+        raise BadRequest(
+            "'messages' holds nothing to answer.", advice="Send at least one user message."
+        )
     return tuple(messages)
 
 
@@ -154,22 +276,38 @@ def text_of(parts: Sequence[Part]) -> str:
     return "".join(part.text for part in parts if isinstance(part, TextPart))
 
 
+def thoughts_of(parts: Sequence[Part]) -> str:
+    """The reasoning among parts."""
+    return "".join(part.text for part in parts if isinstance(part, ReasoningPart))
+
+
 def calls_of(parts: Sequence[Part]) -> list[ToolCallPart]:
     """The tool calls among parts."""
     return [part for part in parts if isinstance(part, ToolCallPart)]
 
 
+def arguments_of(text: str) -> Any:
+    """A call's arguments decoded; none for text that was cut in the middle: the end says so."""
+    try:
+        return json.loads(text or "{}")
+    except ValueError:
+        return {}
+
+
+_STATUS = {
+    "rate_limited": 429,
+    "quota_exhausted": 429,
+    "overloaded": 503,
+    "context_overflow": 400,
+    "content_blocked": 400,
+    "request_refused": 400,
+    "unsupported": 400,
+    "missing_key": 401,
+    "key_rejected": 401,
+    "model_not_found": 404,
+}
+
+
 def status_for_clients(error: GranthaError) -> int:
-    """The HTTP status by which vendors' clients decide whether to try again."""
-    by_code = {
-        "rate_limited": 429,
-        "quota_exhausted": 429,
-        "overloaded": 503,
-        "context_overflow": 400,
-        "content_blocked": 400,
-        "request_refused": 400,
-        "missing_key": 401,
-        "key_rejected": 401,
-        "model_not_found": 404,
-    }
-    return by_code.get(error.code, error.http_status)
+    """The HTTP status by which vendors' clients choose their exception, and to try again."""
+    return _STATUS.get(error.code, error.http_status)

@@ -1,18 +1,17 @@
 """Ollama's chat API as a view: its requests, NDJSON lines, whole replies, and its list of models.
 
 Source: Ollama's API documentation, "Generate a chat completion" and "List local models". Times are
-nanoseconds there; unknown counts are left out.
+nanoseconds there; unknown counts are left out. Calls may lack ids there: results are then told by the
+tool's name, in the order of its calls.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from grantha.chat import (
-    ImagePart,
     JsonObject,
     Message,
     Options,
@@ -24,7 +23,6 @@ from grantha.chat import (
 )
 from grantha.errors import BadRequest, GranthaError
 from grantha.events import (
-    Fold,
     Frame,
     GenerationEnd,
     PartEnd,
@@ -34,28 +32,34 @@ from grantha.events import (
     ToolCallDelta,
 )
 from grantha.wire.views import base
-from grantha.wire.views.base import Asked, Shown
+from grantha.wire.views.base import Asked, Shown, Whole
 from grantha.wire.views.openai_chat import tool_of
 
 MEDIA_TYPE = "application/x-ndjson"
 _DONE = {"stop": "stop", "length": "length"}
+_EXTRA = ("frequency_penalty", "min_p", "presence_penalty", "repeat_penalty", "top_k")
+_NOT_HERE = {"suffix": "chats have none", "raw": "send messages", "template": "models have theirs"}
 
 
 def asked(body: JsonObject) -> Asked:
     """A request's body. Raises `BadRequest` that names the member."""
+    base.refuse(body, _NOT_HERE)
     options = base.member(body, "options", dict, {})
-    stop = base.member(options, "stop", (str, list), [])
-    form = body.get("format")
+    calls = _Calls()
     return Asked(
-        messages=base.require_question([_message(m) for m in base.objects(body, "messages")]),
+        messages=base.require_question(
+            [_message(m, calls) for m in base.objects(body, "messages")]
+        ),
         options=Options(
             temperature=base.number(options, "temperature", 0, 2),
             top_p=base.number(options, "top_p", 0, 1),
-            max_tokens=base.count(options, "num_predict"),
-            stop=(stop,) if isinstance(stop, str) else tuple(str(item) for item in stop),
-            seed=base.member(options, "seed", int),
+            max_tokens=_limit(options),
+            stop=base.texts(options, "stop"),
+            seed=base.whole_number(options, "seed"),
+            reasoning_effort=_effort(base.member(body, "think", (bool, str))),
             tools=tuple(tool_of(tool) for tool in base.objects(body, "tools")),
-            response_format=_format(form),
+            response_format=_format(body.get("format")),
+            extra={name: options[name] for name in _EXTRA if options.get(name) is not None},
         ),
         model=base.member(body, "model", str),
         stream=base.member(body, "stream", bool, True),
@@ -88,13 +92,17 @@ class ChatLines:
                 self._tools[event.part][1].append(event.arguments)
                 return []
             case PartEnd() if event.part in self._tools:
-                start, pieces = self._tools.pop(event.part)
-                call = _call(start.name or "", "".join(pieces))
-                return [self._line({"content": "", "tool_calls": [call]})]
+                return self._called(event.part)
             case GenerationEnd():
-                return [self._end(event)]
+                cut = [line for part in sorted(self._tools) for line in self._called(part)]
+                return [*cut, self._end(event)]
             case _:
                 return []
+
+    def _called(self, part: int) -> list[dict[str, Any]]:
+        start, pieces = self._tools.pop(part)
+        call = _call(start.call_id or f"call_{part}", start.name or "", "".join(pieces))
+        return [self._line({"content": "", "tool_calls": [call]})]
 
     def _line(self, message: dict[str, Any]) -> dict[str, Any]:
         return {**self._head, "message": {"role": "assistant", **message}, "done": False}
@@ -102,21 +110,20 @@ class ChatLines:
     def _end(self, end: GenerationEnd) -> dict[str, Any]:
         error = base.error_of(end)
         if error is not None:
-            return {"error": str(error.get("message", ""))}
+            return {"error": base.told(error)}
         message = {"role": "assistant", "content": ""}
         return {**self._head, "message": message, "done": True, **_totals(end)}
 
 
-def reply(shown: Shown, folded: Fold) -> dict[str, Any]:
-    """The whole answer; the fold has its end."""
-    parts = folded.parts()
+def reply(shown: Shown, whole: Whole) -> dict[str, Any]:
+    """The whole answer, which has its end."""
+    parts = whole.parts()
     message: dict[str, Any] = {"role": "assistant", "content": base.text_of(parts)}
-    thoughts = "".join(part.text for part in parts if isinstance(part, ReasoningPart))
-    if thoughts:
+    if thoughts := base.thoughts_of(parts):
         message["thinking"] = thoughts
     if calls := base.calls_of(parts):
-        message["tool_calls"] = [_call(call.name, call.arguments) for call in calls]
-    totals = _totals(folded.end) if folded.end else {}
+        message["tool_calls"] = [_call(c.call_id, c.name, c.arguments) for c in calls]
+    totals = _totals(whole.end) if whole.end else {}
     head = {"model": shown.model, "created_at": _moment(shown.created)}
     return {**head, "message": message, "done": True, **totals}
 
@@ -139,7 +146,7 @@ def tags(cards: Sequence[tuple[str, str, int]]) -> dict[str, Any]:
 
 def error_body(error: GranthaError) -> dict[str, Any]:
     """An error before the first line."""
-    return {"error": f"{error.message} {error.advice}".strip()}
+    return {"error": base.told(error.to_json())}
 
 
 # ---- helpers below -------------------------------------------------------------------------------
@@ -149,12 +156,8 @@ def _moment(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, tz=UTC).isoformat().replace("+00:00", "Z")
 
 
-def _call(name: str, arguments: str) -> dict[str, Any]:
-    try:
-        value = json.loads(arguments or "{}")
-    except ValueError:
-        value = {}  # cut in the middle: the end says so
-    return {"function": {"name": name, "arguments": value}}
+def _call(call_id: str, name: str, arguments: str) -> dict[str, Any]:
+    return {"id": call_id, "function": {"name": name, "arguments": base.arguments_of(arguments)}}
 
 
 def _totals(end: GenerationEnd) -> dict[str, Any]:
@@ -180,35 +183,61 @@ def _format(form: Any) -> JsonObject | None:
     raise BadRequest("'format' must be \"json\" or a JSON schema.")
 
 
-def _message(body: JsonObject) -> Message:
+def _limit(options: JsonObject) -> int | None:
+    # Negative ones are words there: no limit at all, or as much as the context holds.
+    limit = base.whole_number(options, "num_predict")
+    return limit if limit is not None and limit > 0 else None
+
+
+def _effort(think: bool | str | None) -> str | None:
+    if isinstance(think, bool):
+        return "medium" if think else "none"
+    return think
+
+
+class _Calls:
+    """The calls of a conversation that wait for their results."""
+
+    def __init__(self) -> None:
+        self._waiting: list[ToolCallPart] = []
+        self._count = 0
+
+    def call(self, body: JsonObject) -> ToolCallPart:
+        function = base.member(body, "function", dict, {})
+        arguments = base.compact(base.member(function, "arguments", dict, {}))
+        self._count += 1
+        call_id = base.member(body, "id", str) or f"call_{self._count}"
+        part = ToolCallPart(call_id, base.required(function, "name"), arguments)
+        self._waiting.append(part)
+        return part
+
+    def answered(self, body: JsonObject) -> str:
+        """The id of the call that a result is for."""
+        call_id = base.member(body, "tool_call_id", str)
+        name = base.member(body, "tool_name", str)
+        for place, part in enumerate(self._waiting):
+            if part.call_id == call_id or (not call_id and name in {None, "", part.name}):
+                return self._waiting.pop(place).call_id
+        raise BadRequest("'tool_name' names no tool that was called before.")
+
+
+def _message(body: JsonObject, calls: _Calls) -> Message:
     text = base.member(body, "content", str, "")
+    images = [_image(image) for image in base.member(body, "images", list, [])]
     if body.get("role") == "tool":
-        name = base.member(body, "tool_call_id", str, "") or base.member(body, "tool_name", str, "")
-        return Message("tool", (ToolResultPart(name, text),))
+        return Message("tool", (ToolResultPart(calls.answered(body), text), *images))
     role = base.role_of(body, base.SPOKEN)
     parts: list[Part] = []
     if thoughts := base.member(body, "thinking", str, ""):
         parts.append(ReasoningPart(thoughts))
     if text:
         parts.append(TextPart(text))
-    parts.extend(_image(image) for image in base.member(body, "images", list, []))
-    for call in base.objects(body, "tool_calls"):
-        function = base.member(call, "function", dict, {})
-        name = base.member(function, "name", str, "")
-        parts.append(ToolCallPart(name, name, base.compact(function.get("arguments") or {})))
+    parts.extend(images)
+    parts.extend(calls.call(call) for call in base.objects(body, "tool_calls"))
     return Message(role, tuple(parts))
 
 
-def _image(data: Any) -> ImagePart:
+def _image(data: Any) -> Part:
     if not isinstance(data, str):
-        raise BadRequest("An image isn't base64 text.")
-    kinds = {
-        "iVBOR": "image/png",
-        "/9j/": "image/jpeg",
-        "R0lGO": "image/gif",
-        "UklGR": "image/webp",
-    }
-    media = next((kind for start, kind in kinds.items() if data.startswith(start)), None)
-    if media is None:
-        raise BadRequest("An image is neither PNG, JPEG, GIF nor WebP.")
-    return ImagePart(media, data)
+        raise BadRequest("'images' must be base64 text.")
+    return base.image("", data)

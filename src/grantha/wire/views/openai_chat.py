@@ -6,12 +6,10 @@ Source: OpenAI's API reference, "Chat Completions". Only one choice (`n` = 1). B
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 from grantha.chat import (
-    FilePart,
     JsonObject,
     Message,
     Options,
@@ -24,7 +22,7 @@ from grantha.chat import (
 )
 from grantha.errors import BadRequest, GranthaError
 from grantha.events import (
-    Fold,
+    Citation,
     Frame,
     GenerationEnd,
     PartStart,
@@ -33,7 +31,7 @@ from grantha.events import (
     ToolCallDelta,
 )
 from grantha.wire.views import base
-from grantha.wire.views.base import Asked, Shown, sse
+from grantha.wire.views.base import Asked, Places, Shown, Source, Whole, sse
 
 _FINISH = {
     "stop": "stop",
@@ -42,10 +40,18 @@ _FINISH = {
     "content-filter": "content_filter",
     "refusal": "content_filter",
 }
+# The second line isn't OpenAI's: compatible hosts know these and clients send them.
 _EXTRA = (
     "frequency_penalty", "presence_penalty", "logit_bias", "logprobs", "top_logprobs",
-    "parallel_tool_calls", "user", "service_tier", "verbosity", "metadata",
+    "parallel_tool_calls", "user", "service_tier", "verbosity", "metadata", "prompt_cache_key",
+    "top_k", "min_p", "repetition_penalty",
 )  # fmt: skip
+_NOT_HERE = {
+    "functions": "send 'tools'",
+    "function_call": "send 'tool_choice'",
+    "audio": "answers are text",
+    "web_search_options": "no search runs here",
+}
 ROLES = {**base.SPOKEN, "developer": base.SPOKEN["system"]}
 
 
@@ -53,9 +59,13 @@ def asked(body: JsonObject) -> Asked:
     """A request's body. Raises `BadRequest` that names the member."""
     if base.member(body, "n", int, 1) != 1:
         raise BadRequest("'n' must be 1: ask several times for several answers.")
+    base.refuse(body, _NOT_HERE)
+    if set(base.texts(body, "modalities")) - {"text"}:
+        raise BadRequest("'modalities' must be [\"text\"]: answers are text.")
     stream_options = base.member(body, "stream_options", dict, {})
+    messages = [_message(m) for m in base.objects(body, "messages")]
     return Asked(
-        messages=base.require_question([_message(m) for m in base.objects(body, "messages")]),
+        messages=base.require_question(messages),
         options=_options(body),
         model=base.member(body, "model", str),
         stream=base.member(body, "stream", bool, False),
@@ -76,6 +86,7 @@ class ChatStream:
         self._include_usage = include_usage
         self._begun = False
         self._tools: dict[int, int] = {}  # our part -> the index of the call
+        self._places = Places()
 
     def frames(self, frames: Sequence[Frame]) -> bytes:
         """The chunks of frames."""
@@ -85,26 +96,25 @@ class ChatStream:
         event, at = frame.event, str(frame.id)
         match event:
             case TextDelta():
-                delta: dict[str, Any] = {"content": event.text}
-                return self._chunk(at, delta, logprobs=event.logprobs)
+                self._places.pass_by(event)
+                return self._chunk(at, {"content": event.text}, logprobs=event.logprobs)
             case ReasoningDelta(text=text) if text:
                 return self._chunk(at, {"reasoning_content": text})
             case PartStart(part_kind="tool-call"):
                 index = self._tools[event.part] = len(self._tools)
-                function = {"name": event.name or "", "arguments": ""}
                 call = {
                     "index": index,
                     "id": event.call_id or f"call_{event.part}",
                     "type": "function",
-                    "function": function,
+                    "function": {"name": event.name or "", "arguments": ""},
                 }
                 return self._chunk(at, {"tool_calls": [call]})
-            case ToolCallDelta() if event.part in self._tools:
-                call = {
-                    "index": self._tools[event.part],
-                    "function": {"arguments": event.arguments},
-                }
+            case ToolCallDelta() if event.arguments and event.part in self._tools:
+                function = {"arguments": event.arguments}
+                call = {"index": self._tools[event.part], "function": function}
                 return self._chunk(at, {"tool_calls": [call]})
+            case Citation(url=str()):
+                return self._chunk(at, {"annotations": [_annotation(self._places.of(event))]})
             case GenerationEnd():
                 return self._end(at, event)
             case _:
@@ -123,7 +133,7 @@ class ChatStream:
         choice = {
             "index": 0,
             "delta": delta,
-            "logprobs": {"content": list(logprobs), "refusal": None} if logprobs else None,
+            "logprobs": _logprobs(logprobs),
             "finish_reason": finish,
         }
         body: dict[str, Any] = {**self._head, "choices": [choice]}
@@ -134,27 +144,26 @@ class ChatStream:
     def _end(self, at: str, end: GenerationEnd) -> list[str]:
         error = base.error_of(end)
         if error is not None:
-            told = {"error": _error(error)}
-            return [sse(told, id=at), "data: [DONE]\n\n"]
-        blocks = self._chunk(at, {}, _FINISH.get(end.finish_reason or "stop", "stop"))
+            return [sse({"error": _error(error)}, id=at), "data: [DONE]\n\n"]
+        blocks = self._chunk(at, {}, _finish(end))
         if self._include_usage:
             usage = usage_json(end.usage) if end.usage else None
-            blocks.append(sse({**self._head, "choices": [], "usage": usage}))
+            blocks.append(sse({**self._head, "choices": [], "usage": usage}, id=at))
         return [*blocks, "data: [DONE]\n\n"]
 
 
-def reply(shown: Shown, folded: Fold) -> dict[str, Any]:
-    """The whole answer; the fold has its end."""
-    parts = folded.parts()
+def reply(shown: Shown, whole: Whole) -> dict[str, Any]:
+    """The whole answer, which has its end."""
+    parts = whole.parts()
     calls = base.calls_of(parts)
     text = base.text_of(parts)
     message: dict[str, Any] = {
         "role": "assistant",
         "content": text if text or not calls else None,
         "refusal": None,
+        "annotations": [_annotation(s) for s in whole.sources if s.citation.url is not None],
     }
-    thoughts = "".join(part.text for part in parts if isinstance(part, ReasoningPart))
-    if thoughts:
+    if thoughts := base.thoughts_of(parts):
         message["reasoning_content"] = thoughts
     if calls:
         message["tool_calls"] = [
@@ -165,9 +174,13 @@ def reply(shown: Shown, folded: Fold) -> dict[str, Any]:
             }
             for call in calls
         ]
-    end = folded.end
-    finish = _FINISH.get((end.finish_reason if end else None) or "stop", "stop")
-    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish}
+    end = whole.end
+    choice = {
+        "index": 0,
+        "message": message,
+        "logprobs": _logprobs([lp for _, lps in sorted(whole.logprobs.items()) for lp in lps]),
+        "finish_reason": _finish(end),
+    }
     return {
         "id": f"chatcmpl-{shown.id}",
         "object": "chat.completion",
@@ -204,34 +217,7 @@ def usage_json(usage: Usage) -> dict[str, Any]:
     }
 
 
-# ---- helpers below -------------------------------------------------------------------------------
-
-
-def _error(error: JsonObject) -> dict[str, Any]:
-    caller = error.get("fault") == "caller"
-    advice = error.get("advice")
-    message = str(error.get("message", ""))
-    return {
-        "message": f"{message} {advice}" if advice else message,
-        "type": "invalid_request_error" if caller else "api_error",
-        "param": None,
-        "code": error.get("code"),
-    }
-
-
-def _message(body: JsonObject) -> Message:
-    if body.get("role") == "tool":
-        result = ToolResultPart(
-            base.member(body, "tool_call_id", str, ""), _plain_text(body.get("content"))
-        )
-        return Message("tool", (result,))
-    role = base.role_of(body, ROLES)
-    parts = content_of(body.get("content"))
-    thoughts = base.member(body, "reasoning_content", str, "")
-    if thoughts:
-        parts.insert(0, ReasoningPart(thoughts))
-    parts.extend(_call(call) for call in base.objects(body, "tool_calls"))
-    return Message(role, tuple(parts))
+# ---- shared with the Responses API ---------------------------------------------------------------
 
 
 def content_of(content: Any) -> list[Part]:
@@ -241,8 +227,84 @@ def content_of(content: Any) -> list[Part]:
     if isinstance(content, str):
         return [TextPart(content)] if content else []
     if not isinstance(content, list):
-        raise BadRequest("'content' is neither text nor a list of parts.")
+        raise BadRequest("'content' must be text or a list of parts.")
     return [_part(part) for part in base.objects({"content": content}, "content")]
+
+
+def result_of(call_id: str, content: Any) -> Message:
+    """What a tool gave back. Images follow its text: a result of ours is text alone."""
+    parts = content_of(content)
+    images = [part for part in parts if not isinstance(part, TextPart)]
+    return Message("tool", (ToolResultPart(call_id, base.text_of(parts)), *images))
+
+
+def tool_of(tool: JsonObject) -> JsonObject:
+    """A function tool in our form; the Responses API has the same without the nesting."""
+    kind = base.member(tool, "type", str, "function")
+    if kind != "function":
+        raise BadRequest(f"'tools' of type {kind[:40]!r} can't be used, only functions.")
+    function = base.member(tool, "function", dict, tool)
+    found: dict[str, Any] = {"name": base.required(function, "name")}
+    if description := base.member(function, "description", str):
+        found["description"] = description
+    if (parameters := base.member(function, "parameters", dict)) is not None:
+        found["parameters"] = parameters
+    if (strict := base.member(function, "strict", bool)) is not None:
+        found["strict"] = strict
+    return found
+
+
+def choice_of(body: JsonObject) -> str | JsonObject | None:
+    """A request's tool choice in our form."""
+    choice = base.member(body, "tool_choice", (str, dict))
+    if isinstance(choice, dict):
+        name = base.member(choice, "function", dict, choice).get("name")
+        if not isinstance(name, str) or not name:
+            raise BadRequest("'tool_choice' names no function.")
+        return {"name": name}
+    if choice not in {None, "auto", "none", "required"}:
+        raise BadRequest("'tool_choice' must be auto, none, required, or name a function.")
+    return None if choice is None else str(choice)
+
+
+# ---- helpers below -------------------------------------------------------------------------------
+
+
+def _finish(end: GenerationEnd | None) -> str:
+    # A stopped answer has no reason of its own: to its client it simply came to an end.
+    return _FINISH.get((end.finish_reason if end else None) or "stop", "stop")
+
+
+def _logprobs(found: Sequence[JsonObject]) -> dict[str, Any] | None:
+    return {"content": list(found), "refusal": None} if found else None
+
+
+def _annotation(source: Source) -> dict[str, Any]:
+    place = {"start_index": source.in_text, "end_index": source.in_text}
+    cited = {"url": source.citation.url, "title": source.citation.title or ""}
+    return {"type": "url_citation", "url_citation": {**place, **cited}}
+
+
+def _error(error: JsonObject) -> dict[str, Any]:
+    caller = error.get("fault") == "caller"
+    return {
+        "message": base.told(error),
+        "type": "invalid_request_error" if caller else "api_error",
+        "param": None,
+        "code": error.get("code"),
+    }
+
+
+def _message(body: JsonObject) -> Message:
+    if body.get("role") == "tool":
+        return result_of(base.required(body, "tool_call_id"), body.get("content"))
+    role = base.role_of(body, ROLES)
+    parts = content_of(body.get("content"))
+    thoughts = base.member(body, "reasoning_content", str, "")
+    if thoughts:
+        parts.insert(0, ReasoningPart(thoughts))
+    parts.extend(_call(call) for call in base.objects(body, "tool_calls"))
+    return Message(role, tuple(parts))
 
 
 def _part(part: JsonObject) -> Part:
@@ -253,22 +315,20 @@ def _part(part: JsonObject) -> Part:
             return TextPart(base.member(part, "refusal", str, ""))
         case "image_url" | "input_image":
             url = base.member(part, "image_url", (dict, str), "")
-            return base.image_from_url(url if isinstance(url, str) else str(url.get("url", "")))
+            return base.image_from_url(
+                url if isinstance(url, str) else base.member(url, "url", str, "")
+            )
         case "file":
             return _file(base.member(part, "file", dict, {}))
+        case "input_file":
+            return _file(part)
         case other:
-            raise BadRequest(f"Parts of type {str(other)[:40]!r} can't be sent.")
+            raise BadRequest(f"'content' of type {str(other)[:40]!r} can't be sent.")
 
 
 def _file(body: JsonObject) -> Part:
-    data = base.member(body, "file_data", str, "")
-    if data.startswith("data:text/") and ";base64," in data:
-        raise BadRequest("Files are taken as text.", advice="Send the text in a text part.")
-    return FilePart(base.member(body, "filename", str, "file"), "text/plain", data)
-
-
-def _plain_text(content: Any) -> str:
-    return "".join(part.text for part in content_of(content) if isinstance(part, TextPart))
+    name = base.member(body, "filename", str, "file")
+    return base.file_from_url(name, base.member(body, "file_data", str, ""))
 
 
 def _call(call: JsonObject) -> ToolCallPart:
@@ -276,46 +336,32 @@ def _call(call: JsonObject) -> ToolCallPart:
     arguments = base.member(function, "arguments", (str, dict), "{}")
     return ToolCallPart(
         base.member(call, "id", str, ""),
-        base.member(function, "name", str, ""),
-        arguments if isinstance(arguments, str) else json.dumps(arguments),
+        base.required(function, "name"),
+        arguments if isinstance(arguments, str) else base.compact(arguments),
     )
 
 
 def _options(body: JsonObject) -> Options:
-    stop = base.member(body, "stop", (str, list), [])
     return Options(
         temperature=base.number(body, "temperature", 0, 2),
         top_p=base.number(body, "top_p", 0, 1),
         max_tokens=base.count(body, "max_completion_tokens") or base.count(body, "max_tokens"),
-        stop=(stop,) if isinstance(stop, str) else tuple(str(item) for item in stop),
-        seed=base.member(body, "seed", int),
+        stop=base.texts(body, "stop"),
+        seed=base.whole_number(body, "seed"),
         reasoning_effort=base.member(body, "reasoning_effort", str),
         tools=tuple(tool_of(tool) for tool in base.objects(body, "tools")),
-        tool_choice=choice_of(body.get("tool_choice")),
-        response_format=base.member(body, "response_format", dict),
+        tool_choice=choice_of(body),
+        response_format=_format(base.member(body, "response_format", dict)),
         extra={name: body[name] for name in _EXTRA if body.get(name) is not None},
     )
 
 
-def tool_of(tool: JsonObject) -> JsonObject:
-    """A function tool in our form; the Responses API has the same without the nesting."""
-    if tool.get("type", "function") != "function":
-        raise BadRequest(f"Tools of type {str(tool.get('type'))[:40]!r} can't be used.")
-    function = base.member(tool, "function", dict, tool)
-    name = base.member(function, "name", str)
-    if not name:
-        raise BadRequest("A tool has no name.")
-    kept = ("name", "description", "parameters", "strict")
-    return {key: function[key] for key in kept if function.get(key) is not None}
-
-
-def choice_of(choice: Any) -> str | JsonObject | None:
-    """A tool choice in our form."""
-    if isinstance(choice, dict):
-        name = base.member(choice, "function", dict, choice).get("name")
-        if not isinstance(name, str):
-            raise BadRequest("'tool_choice' names no function.")
-        return {"name": name}
-    if choice is not None and choice not in {"auto", "none", "required"}:
-        raise BadRequest("'tool_choice' must be auto, none, required, or name a function.")
-    return str(choice) if choice is not None else None
+def _format(form: JsonObject | None) -> JsonObject | None:
+    if form is None:
+        return None
+    kind = base.required(form, "type")
+    if kind not in {"text", "json_object", "json_schema"}:
+        raise BadRequest("'response_format' must be text, json_object or json_schema.")
+    if kind == "json_schema":
+        base.required(base.member(form, "json_schema", dict, {}), "name")
+    return form

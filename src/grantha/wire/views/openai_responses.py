@@ -19,13 +19,12 @@ from grantha.chat import (
     ReasoningPart,
     TextPart,
     ToolCallPart,
-    ToolResultPart,
     Usage,
     text_message,
 )
 from grantha.errors import BadRequest
 from grantha.events import (
-    Fold,
+    Citation,
     Frame,
     GenerationEnd,
     Open,
@@ -37,15 +36,23 @@ from grantha.events import (
     ToolCallDelta,
 )
 from grantha.wire.views import base
-from grantha.wire.views.base import Asked, Shown, sse
-from grantha.wire.views.openai_chat import ROLES, choice_of, content_of, tool_of
+from grantha.wire.views.base import Asked, Shown, Source, Whole, sse
+from grantha.wire.views.openai_chat import ROLES, choice_of, content_of, result_of, tool_of
 
 _SEQ_BITS, _EVENT_BITS = 30, 6
-_EXTRA = ("metadata", "parallel_tool_calls", "service_tier", "truncation", "user", "verbosity")
+_EXTRA = (
+    "metadata", "parallel_tool_calls", "service_tier", "top_logprobs", "user", "verbosity",
+)  # fmt: skip
+_NOT_HERE = {
+    "conversation": "send 'previous_response_id' or the whole input",
+    "prompt": "templates are stored at OpenAI",
+    "max_tool_calls": "no built-in tools run here",
+}
 
 
 def asked(body: JsonObject) -> Asked:
     """A request's body. Raises `BadRequest` that names the member."""
+    base.refuse(body, _NOT_HERE)
     messages = _input(body.get("input"))
     instructions = base.member(body, "instructions", str, "")
     if instructions:
@@ -69,26 +76,33 @@ def record_before(number: int) -> tuple[RecordId, int]:
 
 
 class ResponseStream:
-    """Numbered events. `echo` are members of the request that a response repeats."""
+    """Numbered events, those after the number `after`; it must be fed from the log's first record.
 
-    def __init__(self, shown: Shown, echo: JsonObject) -> None:
+    `echo` are members of the request that a response repeats. It holds the text, as its last events
+    repeat that.
+    """
+
+    def __init__(self, shown: Shown, echo: JsonObject, after: int = -1) -> None:
         self._shown = shown
         self._echo = echo
-        self._fold = Fold()
+        self._after = after
+        self._whole = Whole()
         self._starts: dict[int, PartStart] = {}
-
-    def prime(self, frames: Sequence[Frame], after: int) -> bytes:
-        """Takes what a client has seen already; gives the events among it that are newer."""
-        events = [pair for frame in frames for pair in self._numbered(frame)]
-        return _blocks([(number, body) for number, body in events if number > after])
 
     def frames(self, frames: Sequence[Frame]) -> bytes:
         """The events of frames."""
-        return _blocks([pair for frame in frames for pair in self._numbered(frame)])
+        events = [pair for frame in frames for pair in self._numbered(frame)]
+        return "".join(
+            [
+                sse({**body, "sequence_number": number}, event=body["type"])
+                for number, body in events
+                if number > self._after
+            ]
+        ).encode()
 
     def _numbered(self, frame: Frame) -> list[tuple[int, dict[str, Any]]]:
         first = ((frame.id.epoch - 1) << _SEQ_BITS | frame.id.seq) << _EVENT_BITS
-        self._fold.apply(frame.event)
+        self._whole.apply(frame.event)
         return [(first + place, body) for place, body in enumerate(self._events(frame))]
 
     def _events(self, frame: Frame) -> list[dict[str, Any]]:
@@ -109,11 +123,13 @@ class ResponseStream:
             case ReasoningDelta(text=text) if text:
                 kind = "response.reasoning_summary_text.delta"
                 return [self._of_summary(kind, event.part, {"delta": text})]
-            case ToolCallDelta():
+            case ToolCallDelta() if event.arguments:
                 kind = "response.function_call_arguments.delta"
                 return [self._of_item(kind, event.part, {"delta": event.arguments})]
+            case Citation(url=str()):
+                return [self._cited(event.part)]
             case PartEnd():
-                return self._close(event.part)
+                return self._close(event.part, "completed")
             case GenerationEnd():
                 return self._end(event)
             case _:
@@ -123,31 +139,33 @@ class ResponseStream:
         item = _item(self._shown, start, None, "in_progress")
         added = {"type": "response.output_item.added", "output_index": start.part, "item": item}
         if start.part_kind == "text":
-            part = {"type": "output_text", "text": "", "annotations": [], "logprobs": []}
-            return [
-                added,
-                self._of_text("response.content_part.added", start.part, {"part": part}),
-            ]
+            part = _text_content("", (), ())
+            kind = "response.content_part.added"
+            return [added, self._of_text(kind, start.part, {"part": part})]
         if start.part_kind == "reasoning":
             part = {"type": "summary_text", "text": ""}
             kind = "response.reasoning_summary_part.added"
             return [added, self._of_summary(kind, start.part, {"part": part})]
         return [added]
 
-    def _close(self, part: int) -> list[dict[str, Any]]:
+    def _cited(self, part: int) -> dict[str, Any]:
+        sources = _sources(self._whole, part)
+        place = {"annotation_index": len(sources) - 1, "annotation": _annotation(sources[-1])}
+        return self._of_text("response.output_text.annotation.added", part, place)
+
+    def _close(self, part: int, status: str) -> list[dict[str, Any]]:
         start = self._starts.pop(part, None)
         if start is None:
             return []
-        value = self._fold.part(part)
-        item = _item(self._shown, start, value, "completed")
+        item = _item(self._shown, start, self._whole, status)
         done = {"type": "response.output_item.done", "output_index": part, "item": item}
         if start.part_kind == "tool-call":
-            arguments = value.arguments if isinstance(value, ToolCallPart) else "{}"
             kind = "response.function_call_arguments.done"
-            told = {"arguments": arguments, "name": start.name or ""}
+            told = {"arguments": item["arguments"], "name": item["name"]}
             return [self._of_item(kind, part, told), done]
-        text = value.text if isinstance(value, TextPart | ReasoningPart) else ""
         if start.part_kind == "reasoning":
+            value = self._whole.part(part)
+            text = value.text if isinstance(value, ReasoningPart) else ""
             whole = {"type": "summary_text", "text": text}
             kind = "response.reasoning_summary_"
             return [
@@ -155,31 +173,28 @@ class ResponseStream:
                 self._of_summary(f"{kind}part.done", part, {"part": whole}),
                 done,
             ]
-        shown = {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+        content = item["content"][0]
+        told = {"text": content["text"], "logprobs": content["logprobs"]}
         return [
-            self._of_text("response.output_text.done", part, {"text": text, "logprobs": []}),
-            self._of_text("response.content_part.done", part, {"part": shown}),
+            self._of_text("response.output_text.done", part, told),
+            self._of_text("response.content_part.done", part, {"part": content}),
             done,
         ]
 
     def _end(self, end: GenerationEnd) -> list[dict[str, Any]]:
-        closed = [event for part in sorted(self._starts) for event in self._close(part)]
-        response = self._response(_status(end))
-        kind = {"completed": "completed", "incomplete": "incomplete", "failed": "failed"}.get(
-            response["status"], "completed"
-        )
-        return [*closed, {"type": f"response.{kind}", "response": response}]
+        status = _status(end)
+        left = "completed" if status == "completed" else "incomplete"
+        closed = [event for part in sorted(self._starts) for event in self._close(part, left)]
+        # There is no event for a cancelled one: it isn't complete.
+        kind = status if status in {"completed", "failed"} else "incomplete"
+        return [*closed, {"type": f"response.{kind}", "response": self._response(status)}]
 
     def _response(self, status: str) -> dict[str, Any]:
-        return response_json(self._shown, self._fold, status, self._echo)
+        return response_json(self._shown, self._whole, status, self._echo)
 
     def _of_item(self, kind: str, part: int, more: dict[str, Any]) -> dict[str, Any]:
-        return {
-            "type": kind,
-            "item_id": _item_id(self._shown, part),
-            "output_index": part,
-            **more,
-        }
+        item = _item_id(self._shown, part)
+        return {"type": kind, "item_id": item, "output_index": part, **more}
 
     def _of_text(self, kind: str, part: int, more: dict[str, Any]) -> dict[str, Any]:
         return self._of_item(kind, part, {"content_index": 0, **more})
@@ -189,24 +204,23 @@ class ResponseStream:
 
 
 def response_json(
-    shown: Shown, folded: Fold, status: str | None, echo: JsonObject
+    shown: Shown, whole: Whole, status: str | None, echo: JsonObject
 ) -> dict[str, Any]:
     """A whole response; `status` None takes it from the end."""
-    end = folded.end
+    end = whole.end
     found = status or (_status(end) if end else "in_progress")
     error = base.error_of(end) if end else None
-    length = end is not None and end.finish_reason == "length"
     return {
         "id": response_id(shown.id),
         "object": "response",
         "created_at": shown.created,
         "status": found,
-        "error": {"code": "server_error", "message": str(error.get("message"))} if error else None,
-        "incomplete_details": {"reason": "max_output_tokens"} if length else None,
+        "error": {"code": "server_error", "message": base.told(error)} if error else None,
+        "incomplete_details": _why(end) if end else None,
         "instructions": None,
         "metadata": {},
         "model": shown.model,
-        "output": _output(shown, folded, found),
+        "output": _output(shown, whole, found),
         "parallel_tool_calls": True,
         "temperature": None,
         "tool_choice": "auto",
@@ -217,18 +231,22 @@ def response_json(
     }
 
 
-def echo_of(body: JsonObject) -> dict[str, Any]:
-    """What of a request its response repeats."""
-    kept = (
-        "instructions",
-        "metadata",
-        "temperature",
-        "tool_choice",
-        "tools",
-        "top_p",
-        "background",
-    )
-    return {name: body[name] for name in kept if body.get(name) is not None}
+def echo_of(options: Options, body: JsonObject | None = None) -> dict[str, Any]:
+    """What of a request its response repeats. Without the body, what is stored of it."""
+    choice = options.tool_choice
+    found: dict[str, Any] = {
+        "temperature": options.temperature,
+        "top_p": options.top_p,
+        "max_output_tokens": options.max_tokens,
+        "tools": [{"type": "function", **tool} for tool in options.tools] or None,
+        "tool_choice": choice if isinstance(choice, str) or choice is None
+        else {"type": "function", **choice},
+        "reasoning": {"effort": options.reasoning_effort} if options.reasoning_effort else None,
+        **{name: options.extra.get(name) for name in _EXTRA},
+    }  # fmt: skip
+    for name in ("instructions", "background", "previous_response_id", "text"):
+        found[name] = (body or {}).get(name)
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def response_id(generation: str) -> str:
@@ -244,69 +262,103 @@ def generation_of(response: str) -> str:
 # ---- helpers below -------------------------------------------------------------------------------
 
 
-def _blocks(events: Sequence[tuple[int, dict[str, Any]]]) -> bytes:
-    return "".join(
-        [sse({**body, "sequence_number": n}, event=body["type"]) for n, body in events]
-    ).encode()
-
-
 def _status(end: GenerationEnd) -> str:
     if end.ending == "stopped":
         return "cancelled"
     if end.ending != "done":
         return "failed"
-    return "incomplete" if end.finish_reason == "length" else "completed"
+    return "incomplete" if _why(end) else "completed"
+
+
+def _why(end: GenerationEnd) -> dict[str, str] | None:
+    if end.ending != "done":
+        return None
+    reasons = {
+        "length": "max_output_tokens",
+        "content-filter": "content_filter",
+        "refusal": "content_filter",
+    }
+    reason = reasons.get(end.finish_reason or "")
+    return {"reason": reason} if reason else None
 
 
 def _item_id(shown: Shown, part: int) -> str:
     return f"item_{shown.id}_{part}"
 
 
-def _item(shown: Shown, start: PartStart, value: Part | None, status: str) -> dict[str, Any]:
+def _item(shown: Shown, start: PartStart, whole: Whole | None, status: str) -> dict[str, Any]:
+    """An output item; without a `whole` it has only begun."""
     item: dict[str, Any] = {"id": _item_id(shown, start.part), "status": status}
+    value = whole.part(start.part) if whole is not None else None
     if start.part_kind == "tool-call":
-        arguments = value.arguments if isinstance(value, ToolCallPart) else ""
-        call_id = start.call_id or f"call_{start.part}"
         return {
             "type": "function_call",
-            "call_id": call_id,
+            "call_id": start.call_id or f"call_{start.part}",
             "name": start.name or "",
-            "arguments": arguments,
+            "arguments": value.arguments if isinstance(value, ToolCallPart) else "",
             **item,
         }
     text = value.text if isinstance(value, TextPart | ReasoningPart) else ""
     if start.part_kind == "reasoning":
         summary = [{"type": "summary_text", "text": text}] if text else []
-        return {"type": "reasoning", "summary": summary, **item}
-    content = [{"type": "output_text", "text": text, "annotations": [], "logprobs": []}]
+        signature = value.signature if isinstance(value, ReasoningPart) else None
+        # Opaque to clients, who send it back: whatever proof the vendor gave for its thought.
+        proof = {"encrypted_content": signature} if signature else {}
+        return {"type": "reasoning", "summary": summary, **proof, **item}
+    content = []
+    if whole is not None:
+        logprobs = whole.logprobs.get(start.part, ())
+        content = [_text_content(text, logprobs, _sources(whole, start.part))]
+    return {"type": "message", "role": "assistant", "content": content, **item}
+
+
+def _text_content(
+    text: str, logprobs: Sequence[JsonObject], sources: Sequence[Source]
+) -> dict[str, Any]:
     return {
-        "type": "message",
-        "role": "assistant",
-        "content": content if value is not None else [],
-        **item,
+        "type": "output_text",
+        "text": text,
+        "annotations": [_annotation(source) for source in sources],
+        "logprobs": list(logprobs),
     }
 
 
-def _output(shown: Shown, folded: Fold, status: str) -> list[dict[str, Any]]:
-    items = []
-    whole = "completed" if status == "completed" else "incomplete"
-    for number, part in folded.numbered():
-        match part:
-            case ToolCallPart():
-                start = PartStart(number, "tool-call", part.call_id, part.name)
-            case ReasoningPart():
-                start = PartStart(number, "reasoning")
-            case _:
-                start = PartStart(number, "text")
-        items.append(_item(shown, start, part, whole))
-    return items
+def _sources(whole: Whole, part: int) -> list[Source]:
+    return [s for s in whole.sources if s.citation.part == part and s.citation.url is not None]
+
+
+def _annotation(source: Source) -> dict[str, Any]:
+    place = {"start_index": source.in_part, "end_index": source.in_part}
+    cited = {"url": source.citation.url, "title": source.citation.title or ""}
+    return {"type": "url_citation", **place, **cited}
+
+
+def _output(shown: Shown, whole: Whole, status: str) -> list[dict[str, Any]]:
+    left = status if status in {"completed", "in_progress"} else "incomplete"
+    starts = [_start_of(number, part) for number, part in whole.numbered()]
+    return [
+        _item(shown, start, whole, left if start is starts[-1] else "completed") for start in starts
+    ]
+
+
+def _start_of(number: int, part: Part) -> PartStart:
+    match part:
+        case ToolCallPart():
+            return PartStart(number, "tool-call", part.call_id or None, part.name)
+        case ReasoningPart():
+            return PartStart(number, "reasoning")
+        case _:
+            return PartStart(number, "text")
 
 
 def _usage(usage: Usage) -> dict[str, Any]:
     given, made = usage.input_tokens or 0, usage.output_tokens or 0
     return {
         "input_tokens": given,
-        "input_tokens_details": {"cached_tokens": usage.cached_input_tokens or 0},
+        "input_tokens_details": {
+            "cached_tokens": usage.cached_input_tokens or 0,
+            "cache_write_tokens": usage.cache_write_tokens or 0,
+        },
         "output_tokens": made,
         "output_tokens_details": {"reasoning_tokens": usage.reasoning_tokens or 0},
         "total_tokens": given + made,
@@ -315,9 +367,9 @@ def _usage(usage: Usage) -> dict[str, Any]:
 
 def _input(value: Any) -> list[Message]:
     if isinstance(value, str):
-        return [text_message("user", value)]
+        return [text_message("user", value)] if value else []
     if not isinstance(value, list):
-        raise BadRequest("'input' is neither text nor a list of items.")
+        raise BadRequest("'input' must be text or a list of items.")
     return [_item_in(item) for item in base.objects({"input": value}, "input")]
 
 
@@ -328,33 +380,35 @@ def _item_in(item: JsonObject) -> Message:
             return Message(base.role_of(item, ROLES), parts)
         case "function_call":
             call = ToolCallPart(
-                base.member(item, "call_id", str, ""),
-                base.member(item, "name", str, ""),
+                base.required(item, "call_id"),
+                base.required(item, "name"),
                 base.member(item, "arguments", str, "{}"),
             )
             return Message("assistant", (call,))
         case "function_call_output":
-            output = item.get("output")
-            text = output if isinstance(output, str) else base.text_of(content_of(output))
-            return Message("tool", (ToolResultPart(base.member(item, "call_id", str, ""), text),))
+            return result_of(base.required(item, "call_id"), item.get("output"))
         case "reasoning":
-            summary = "".join(str(part.get("text", "")) for part in base.objects(item, "summary"))
-            return Message("assistant", (ReasoningPart(summary),))
+            summary = [base.member(s, "text", str, "") for s in base.objects(item, "summary")]
+            proof = base.member(item, "encrypted_content", str)
+            return Message("assistant", (ReasoningPart("".join(summary), proof),))
         case other:
-            raise BadRequest(f"Items of type {str(other)[:40]!r} can't be sent.")
+            raise BadRequest(f"'input' items of type {str(other)[:40]!r} can't be sent.")
 
 
 def _options(body: JsonObject) -> Options:
-    form = base.member(base.member(body, "text", dict, {}), "format", dict)
+    text = base.member(body, "text", dict, {})
+    extra = {name: body[name] for name in _EXTRA if body.get(name) is not None}
+    if (verbosity := base.member(text, "verbosity", str)) is not None:
+        extra["verbosity"] = verbosity
     return Options(
         temperature=base.number(body, "temperature", 0, 2),
         top_p=base.number(body, "top_p", 0, 1),
         max_tokens=base.count(body, "max_output_tokens"),
         reasoning_effort=base.member(base.member(body, "reasoning", dict, {}), "effort", str),
         tools=tuple(tool_of(tool) for tool in base.objects(body, "tools")),
-        tool_choice=choice_of(body.get("tool_choice")),
-        response_format=_chat_form(form),
-        extra={name: body[name] for name in _EXTRA if body.get(name) is not None},
+        tool_choice=choice_of(body),
+        response_format=_chat_form(base.member(text, "format", dict)),
+        extra=extra,
     )
 
 
@@ -363,6 +417,9 @@ def _chat_form(form: JsonObject | None) -> JsonObject | None:
     if form is None or form.get("type") == "text":
         return None
     if form.get("type") == "json_schema":
+        base.required(form, "name")
         inner = {k: v for k, v in form.items() if k != "type"}
         return {"type": "json_schema", "json_schema": inner}
-    return dict(form)
+    if form.get("type") == "json_object":
+        return {"type": "json_object"}
+    raise BadRequest("'text.format' must be text, json_object or json_schema.")
