@@ -6,6 +6,7 @@ Also finds where a growing answer is settled: its last block may still change, t
 from __future__ import annotations
 
 from functools import cache
+from itertools import dropwhile
 from typing import ClassVar
 
 from markdown_it import MarkdownIt
@@ -13,6 +14,7 @@ from rich import box
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.markdown import CodeBlock, Heading, Markdown, MarkdownElement, TableElement
 from rich.padding import Padding
+from rich.segment import Segment
 from rich.style import Style
 from rich.syntax import ANSISyntaxTheme, Syntax
 from rich.table import Table
@@ -104,6 +106,29 @@ class AnswerMarkdown(Markdown):
         super().__init__("")
         self.markup = markup
         self.parsed = _parser().parse(markup)
+
+    @override
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        # Rich pads lines to the window and starts some blocks with a blank one; both are in the way
+        # of whoever copies an answer, or prints it block by block.
+        rendered = super().__rich_console__(console, options)
+        lines = Segment.split_lines(item for item in rendered if isinstance(item, Segment))
+        for line in dropwhile(_is_blank, lines):
+            yield from _trimmed(line)
+            yield Segment.line()
+
+
+def _is_blank(line: list[Segment]) -> bool:
+    return not any(segment.text.strip() for segment in line)
+
+
+def _trimmed(line: list[Segment]) -> list[Segment]:
+    while line and not line[-1].text.strip():
+        line = line[:-1]
+    if not line:
+        return line
+    last = line[-1]
+    return [*line[:-1], Segment(last.text.rstrip(), last.style, last.control)]
 
 
 def settled(text: str) -> int:

@@ -170,7 +170,7 @@ class TerminalView:
         if self._thought:
             thought = Text(self._thought.strip(), "dim italic")
             shown.append(_LastLines(Padding(thought, (0, 0, 0, 2)), _THOUGHT_LINES))
-        body = _LastLines(Group(*shown), max(3, self._console.height - 3))
+        body = _LastLines(Group(*shown), max(3, self._console.height - 4))
         gap = [Text()] if self._printed and shown else []
         below = [Text()] if self._printed or shown else []
         self._live.update(Group(*gap, body, *below, self._status()), refresh=True)
@@ -178,15 +178,16 @@ class TerminalView:
     def _status(self) -> Text:
         now = time.monotonic()
         parts = [f"{now - self._began:.1f} s"]
+        state, glyph, style = self._state, "◌", "fact"
         if self._trouble():
-            self._state, glyph, style = "No word from the server, trying again", "○", "warn"
-        else:
-            glyph, style = ("●", "live") if self._wrote else ("◌", "fact")
+            state, glyph, style = "No word from the server, trying again", "○", "warn"
+        elif self._wrote is not None:
+            glyph, style = "●", "live"
         if self._wrote is not None and now - self._heard > SILENT:
             parts.append(f"silent for {now - self._heard:.0f} s")
         elif self._wrote is not None and now > self._wrote + 1:
             parts.append(f"{self._pieces / (now - self._wrote):.0f} tok/s")
-        line = Text.assemble((f"{glyph} {self._state}", style), no_wrap=True, overflow="ellipsis")
+        line = Text.assemble((f"{glyph} {state}", style), no_wrap=True, overflow="ellipsis")
         return line.append(" · " + " · ".join([*parts, self._hint]), "fact")
 
     def _print_text(self, text: str) -> None:
