@@ -15,7 +15,7 @@ export interface Turn {
 /** Answers that were asked for at once differ in model and by less than this in time. */
 const TOGETHER_MS = 2000;
 
-export function childrenOf(messages: readonly Message[]): Map<string | null, Message[]> {
+function childrenOf(messages: readonly Message[]): Map<string | null, Message[]> {
   const children = new Map<string | null, Message[]>();
   for (const message of messages) {
     const siblings = children.get(message.parent);
@@ -26,7 +26,7 @@ export function childrenOf(messages: readonly Message[]): Map<string | null, Mes
 }
 
 /** From the first message to `leaf`; empty when the leaf is unknown. */
-export function pathTo(messages: readonly Message[], leaf: string | null): Message[] {
+function pathTo(messages: readonly Message[], leaf: string | null): Message[] {
   const byId = new Map(messages.map((message) => [message.id, message]));
   const path: Message[] = [];
   let at = leaf === null ? undefined : byId.get(leaf);

@@ -15,7 +15,7 @@ export function parseId(text: string): RecordId | null {
 }
 
 /** Negative when a comes before b. */
-export function compareIds(a: RecordId, b: RecordId): number {
+function compareIds(a: RecordId, b: RecordId): number {
   return a.epoch - b.epoch || a.seq - b.seq;
 }
 

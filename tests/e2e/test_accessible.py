@@ -1,0 +1,173 @@
+"""Every screen, in both themes and at phone width, judged by axe; and the keyboard alone does everything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.e2e.talk import answer, ask, choose_model, open_page
+from tests.server import Server
+
+AXE = Path(__file__).parents[2] / "web/node_modules/axe-core/axe.min.js"
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+def start(page: Page, server: Server) -> None:
+    open_page(page, server)
+    expect(page.get_by_role("heading", name="What would you like to know?")).to_be_visible()
+
+
+def answered(page: Page, server: Server) -> None:
+    open_page(page, server)
+    choose_model(page, "scripted/tour")
+    ask(page, "Show me everything")
+    answer(page, "done")
+    page.get_by_role("button", name="Copy", exact=True).wait_for()
+
+
+def writing(page: Page, server: Server) -> None:
+    open_page(page, server)
+    choose_model(page, "scripted/temperature")
+    ask(page, "Go")
+    answer(page, "writing")
+
+
+def steering(page: Page, server: Server) -> None:
+    writing(page, server)
+    page.get_by_role("button", name="Live controls").click()
+    page.get_by_role("dialog", name="Live controls").wait_for()
+
+
+def failed(page: Page, server: Server) -> None:
+    open_page(page, server)
+    choose_model(page, "scripted/failing")
+    ask(page, "Go")
+    answer(page, "failed")
+
+
+def missing_key(page: Page, server: Server) -> None:
+    talk = server.conversation(model="anthropic/claude-haiku-4-5", title="Without a key")
+    open_page(page, server, f"/c/{talk}")
+    ask(page, "Hello")
+    answer(page, "failed")
+
+
+def side_by_side(page: Page, server: Server) -> None:
+    open_page(page, server)
+    page.get_by_role("button", name="Model:").click()
+    for model in ("scripted/hello", "scripted/tour"):
+        page.get_by_role("option", name=model).click(modifiers=["Shift"])
+    page.keyboard.press("Escape")
+    ask(page, "Both")
+    for n in range(2):
+        expect(page.locator(".pair article").nth(n)).to_have_attribute("data-status", "done")
+
+
+def picking(page: Page, server: Server) -> None:
+    open_page(page, server)
+    page.get_by_role("button", name="Model:").click()
+    page.get_by_role("listbox", name="Models").wait_for()
+
+
+def palette(page: Page, server: Server) -> None:
+    open_page(page, server)
+    page.keyboard.press("Control+k")
+    page.get_by_role("dialog", name="Commands").wait_for()
+
+
+def keys(page: Page, server: Server) -> None:
+    open_page(page, server)
+    page.get_by_role("region", name="New chat").focus()
+    page.keyboard.press("?")
+    page.get_by_role("dialog", name="Keyboard").wait_for()
+
+
+def options(page: Page, server: Server) -> None:
+    answered(page, server)
+    page.keyboard.press("Control+k")
+    page.get_by_role("combobox", name="Command").fill("options of")
+    page.keyboard.press("Enter")
+    page.get_by_role("dialog", name="Options of this conversation").wait_for()
+
+
+def numbers(page: Page, server: Server) -> None:
+    page.goto(server.url + "/numbers")
+    expect(page.get_by_role("heading", name="Numbers")).to_be_visible()
+
+
+def settings(section: str) -> Callable[[Page, Server], None]:
+    def opened(page: Page, server: Server) -> None:
+        page.goto(f"{server.url}/settings#{section}")
+        expect(page.get_by_role("heading", name="Settings")).to_be_visible()
+        page.locator(".section h2").wait_for()
+
+    opened.__name__ = f"settings_{section}"
+    return opened
+
+
+SCREENS = [
+    start,
+    answered,
+    writing,
+    steering,
+    failed,
+    missing_key,
+    side_by_side,
+    picking,
+    palette,
+    keys,
+    options,
+    numbers,
+    *[settings(name) for name in ("providers", "models", "look", "language", "keyboard", "server")],
+]
+
+
+def violations(page: Page) -> list[str]:
+    page.add_script_tag(path=str(AXE))
+    # Text that is being faded or moved is judged where it comes to rest.
+    page.evaluate("Promise.allSettled(document.getAnimations().map((a) => a.finished))")
+    found = page.evaluate(
+        "(tags) => axe.run({ runOnly: tags, resultTypes: ['violations'] })"
+        ".then((r) => r.violations.flatMap((v) => v.nodes.map((n) => `${v.id}: ${n.html}`)))",
+        WCAG,
+    )
+    return [str(line)[:300] for line in found]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("screen", SCREENS, ids=lambda screen: str(screen.__name__))
+def test_axe_finds_nothing(
+    browser: Browser, server: Server, screen: Callable[[Page, Server], None], theme: str
+) -> None:
+    context = browser.new_context(
+        viewport={"width": 1280, "height": 800},
+        color_scheme="dark" if theme == "dark" else "light",
+        locale="en-GB",
+        reduced_motion="reduce",
+        bypass_csp=True,  # for axe, which the page itself would never load
+    )
+    page = context.new_page()
+    screen(page, server)
+    assert violations(page) == []
+    context.close()
+
+
+@pytest.mark.parametrize("screen", [start, answered, writing, settings("providers")])
+def test_axe_finds_nothing_on_a_phone(
+    browser: Browser, server: Server, screen: Callable[[Page, Server], None]
+) -> None:
+    context = browser.new_context(
+        viewport={"width": 390, "height": 844},
+        has_touch=True,
+        is_mobile=True,
+        locale="en-GB",
+        bypass_csp=True,
+    )
+    page = context.new_page()
+    screen(page, server)
+    assert violations(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    context.close()
