@@ -12,7 +12,7 @@ import dataclasses
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, Self, TypeAlias
 
 from typing_extensions import override
 
@@ -342,6 +342,23 @@ def payload_of(event: Event) -> str:
     return json.dumps(_fields(event), ensure_ascii=False, separators=(",", ":"))
 
 
+def whole(event: Event) -> Event:
+    """The event with U+FFFD for every half of a surrogate pair, which is no text and can't be stored.
+
+    Vendors cut a character in two between two chunks; a model's own error may hold anything.
+    """
+    try:
+        if isinstance(event, TextDelta) and not event.logprobs:
+            event.text.encode()
+        else:
+            payload_of(event).encode()
+    except UnicodeEncodeError:
+        payload = payload_of(event)
+        mended = payload.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return event_from(event.kind, mended) or event
+    return event
+
+
 def event_from(kind: str, payload: str) -> Event | None:
     """Inverse of `payload_of`; None for a kind that this version doesn't know."""
     return event_of(kind, json.loads(payload))
@@ -387,7 +404,7 @@ class Fold:
         self.end: GenerationEnd | None = None
 
     @classmethod
-    def of(cls, parts: Iterable[Part], end: JsonObject | None) -> Fold:
+    def of(cls, parts: Iterable[Part], end: JsonObject | None) -> Self:
         """A fold that holds an ended message, for when its records are gone."""
         folded = cls()
         for number, part in enumerate(parts):

@@ -3,7 +3,7 @@
 When asked in words, a model is told to repeat the last few words first. The joint then finds them and
 leaves them out, so that the answer goes on exactly where it stopped. The joint decides as early as it
 can and never holds back more than `_MOST_HELD` characters. It only ever leaves out text that repeats
-the end of what is already there.
+the end of what is already there; if the words that were asked for come letter by letter, exactly those.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ class Joint:
 
     def __init__(self, text: str) -> None:
         self._tail = text[-_LOOK_BACK:]
+        self._anchor = anchor_of(text)
         self._held = ""
         self._joined = not text
 
@@ -51,6 +52,8 @@ class Joint:
         if self._joined:
             return piece
         self._held += piece
+        if self._held.startswith(self._anchor):
+            return self.finish()
         if self._may_still_repeat():
             return ""
         return self.finish()
@@ -61,6 +64,8 @@ class Joint:
             return ""
         self._joined = True
         held, self._held = self._held, ""
+        if held.startswith(self._anchor):
+            return held[len(self._anchor) :]
         overlap = self._overlap(held)
         if overlap:
             return held[overlap:]
@@ -74,6 +79,8 @@ class Joint:
         """Whether all that came could be the beginning of a longer repetition."""
         if len(self._held) >= _MOST_HELD:
             return False
+        if self._anchor.startswith(self._held):
+            return True
         start = self._held.lstrip(" \n\u2026")
         return (
             not start

@@ -3,7 +3,8 @@
 Rule: text goes at once when nothing of its log was flushed within the window; otherwise it waits for
 the end of the window, for `flush_bytes`, or for anything that isn't a delta. The window grows with
 the time that a tick takes, so that load makes frames larger, not readers fewer. While the store fails
-nothing is lost: the same records are offered again under the same ids.
+nothing is lost: the same records are offered again under the same ids, after a pause that nothing
+cuts short.
 """
 
 from __future__ import annotations
@@ -38,8 +39,10 @@ class Flusher:
         self._window_most = window_behind
         self._flush_bytes = flush_bytes
         self.window = window
+        self.lag = 0.0  # seconds from numbering records to their publication, at the last write
         self.failing: GranthaError | None = None
         self._due: dict[Log, float] = {}
+        self._not_before = 0.0  # loop time; in the future while the store fails
         self._wake = asyncio.Event()
         self._closing = False
         self._task: asyncio.Task[None] | None = None
@@ -78,7 +81,8 @@ class Flusher:
                 await self._tick(ready)
                 retry = _RETRY_FIRST
             except GranthaError as error:
-                self._failed(error, ready, loop.time() + retry)
+                self._not_before = loop.time() + retry
+                self._failed(error, ready)
                 retry = min(2 * retry, _RETRY_MOST)
                 if self._closing:
                     return
@@ -86,8 +90,9 @@ class Flusher:
 
     async def _ready(self) -> list[Log]:
         """Logs that are due, or nothing after having waited for a change."""
-        if self._due:
-            limit = asyncio.get_running_loop().time() + _SLACK
+        now = asyncio.get_running_loop().time()
+        if self._due and (self._closing or now + _SLACK >= self._not_before):
+            limit = now + _SLACK
             ready = [log for log, due in self._due.items() if due <= limit or self._closing]
             if ready:
                 for log in ready:
@@ -101,15 +106,18 @@ class Flusher:
         loop = asyncio.get_running_loop()
         timer = None
         if self._due:
-            timer = loop.call_at(min(self._due.values()), self._wake.set)
+            at = max(min(self._due.values()), self._not_before)
+            timer = loop.call_at(at, self._wake.set)
         await self._wake.wait()
         if timer is not None:
             timer.cancel()
 
     async def _tick(self, ready: list[Log]) -> None:
         batch = [Append(log.generation, records) for log in ready if (records := log.take())]
+        began = asyncio.get_running_loop().time()
         fenced = await self._append(batch) if batch else set()
         now = asyncio.get_running_loop().time()
+        self.lag = now - began if batch else self.lag
         self.failing = None
         for log in ready:
             if log.generation in fenced:
@@ -119,12 +127,12 @@ class Flusher:
             if log.waiting and log not in self._due:
                 self.changed(log, False)
 
-    def _failed(self, error: GranthaError, ready: list[Log], again_at: float) -> None:
+    def _failed(self, error: GranthaError, ready: list[Log]) -> None:
         if self.failing is None:
             _log.error("The store doesn't take records: %s", error.message)
         self.failing = error
         for log in ready:
-            self._due[log] = again_at
+            self._due[log] = 0.0
 
     def _adapt(self, tick: float) -> None:
         wanted = 0.7 * self.window + 0.3 * tick * _TICKS_PER_WINDOW

@@ -22,6 +22,7 @@ from grantha.events import (
     TextDelta,
     ToolCallDelta,
     joined,
+    whole,
 )
 
 _RECORD_COST = 400  # bytes of a record besides its text, so that many small ones are bounded too
@@ -70,12 +71,14 @@ class Log:
         """Counts an event that is in the log already into length, pieces and hash."""
         if isinstance(event, TextDelta):
             self._count(event.text)
+        if isinstance(event, TextDelta | ReasoningDelta):
             self.pieces += event.pieces
 
     def add(self, event: Event) -> None:
         """Takes an event. Deltas of one part join while they wait; everything else flushes soon."""
         if self.sealed or self.fenced:
             return
+        event = whole(event)
         if isinstance(event, TextDelta):
             self._count(event.text)
             self.pieces += event.pieces

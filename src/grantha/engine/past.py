@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import TypeVar
 
 from grantha.chat import Continuation, Options, Part, ReasoningPart, TextPart
 from grantha.errors import Unsupported
 from grantha.events import (
     START,
+    Citation,
     Event,
     Open,
     PartEnd,
@@ -23,6 +25,7 @@ from grantha.events import (
 from grantha.storage.base import GenerationRow, MessageRow, Store
 
 _PAGE = 1024
+E = TypeVar("E", Seam, Citation)
 
 
 async def whole_log(store: Store, subject: str, generation: str) -> list[Record]:
@@ -50,7 +53,7 @@ def continuing_records(
     answer that calls tools.
     """
     events: list[Event] = [Open(None, model, options.to_json())]
-    seams = [_seam_from(body) for body in message.seams]
+    seams = [_event_from("seam", body, Seam) for body in message.seams]
     text = ""
     for number, part in enumerate(message.parts):
         last = number == len(message.parts) - 1
@@ -65,6 +68,8 @@ def continuing_records(
                 events.extend(_reasoning(number, part))
             case _:
                 raise Unsupported("An answer that calls tools can't be continued.")
+    events.extend(seams)  # of an answer that has no text
+    events.extend(_event_from("citation", body, Citation) for body in message.citations)
     records = tuple(Record(RecordId(1, seq), at, event) for seq, event in enumerate(events))
     return records, text
 
@@ -97,8 +102,8 @@ def _reasoning(number: int, part: Part) -> Iterator[Event]:
         yield PartEnd(number, part.duration_ms)
 
 
-def _seam_from(body: object) -> Seam:
-    event = event_from("seam", json.dumps(body))
-    if not isinstance(event, Seam):
-        raise TypeError("a stored seam isn't a seam")
+def _event_from(kind: str, body: object, expected: type[E]) -> E:
+    event = event_from(kind, json.dumps(body))
+    if not isinstance(event, expected):
+        raise TypeError(f"a stored {kind} isn't a {kind}")
     return event

@@ -66,7 +66,9 @@ class Reader:
                 self.ended = not records and log.end is not None
                 return records
         records = await self._stored()
-        if not records and (log is None or log.fenced):
+        # An ended log whose records are gone was trimmed: closing without an end makes the client come
+        # back with its id, and be told so.
+        if not records and (log is None or log.fenced or log.end is not None):
             row = await self._store.generation(self._subject, self.generation)
             if row.status != "running":
                 # What was written between the two questions is still to be read.

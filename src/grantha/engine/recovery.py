@@ -2,20 +2,25 @@
 
 Each orphan gets a new epoch, so that nothing late can enter. It goes on by itself where no text was
 shown yet, where the model takes a prefix, or where a fallback can; at most three times. Otherwise it
-ends `interrupted` with the text kept. Never `done`: what was cut is never called complete.
+ends `interrupted` with the text kept. Never `done`: what was cut is never called complete. While the
+store takes no writes, it waits and tries again.
 """
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
 import hashlib
 import logging
 import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
-from grantha.chat import Capabilities, Continuation
+from grantha.chat import Capabilities, Continuation, Message
 from grantha.engine.past import whole_log
 from grantha.engine.runner import Models, Plan
 from grantha.engine.supervisor import Supervisor
-from grantha.errors import GranthaError
+from grantha.errors import GranthaError, NotFound, ServerError
 from grantha.events import (
     Event,
     GenerationEnd,
@@ -29,8 +34,11 @@ from grantha.events import (
 )
 from grantha.storage.base import Append, Orphan
 
+A = TypeVar("A")
+T = TypeVar("T")
 _log = logging.getLogger(__name__)
 MOST_RECOVERIES = 3
+PAUSE = 0.5  # seconds between two tries while the store fails
 
 
 class Recovery:
@@ -43,13 +51,26 @@ class Recovery:
 
     async def run(self) -> int:
         """Returns how many generations were orphans. One that fails doesn't keep the others."""
-        orphans = await self._store.orphans(self._supervisor.boot)
-        for orphan in orphans:
+        try:
+            left = await self._patiently(self._store.orphans, self._supervisor.boot)
+            for orphan in left:
+                try:
+                    await self._patiently(self._take, orphan)
+                except GranthaError as error:
+                    name = orphan.row.id
+                    _log.error("generation %s can't be recovered: %s", name, error.message)
+            return len(left)
+        finally:
+            self._supervisor.recovered.set()
+
+    async def _patiently(self, ask: Callable[[A], Awaitable[T]], about: A) -> T:
+        """Asks again and again while our own disk or database fails."""
+        while True:
             try:
-                await self._take(orphan)
-            except GranthaError as error:
-                _log.error("generation %s can't be recovered: %s", orphan.row.id, error.message)
-        return len(orphans)
+                return await ask(about)
+            except ServerError as error:
+                _log.error("what was cut can't be taken up yet: %s", error.message)
+            await asyncio.sleep(PAUSE)
 
     async def _take(self, orphan: Orphan) -> None:
         row = orphan.row
@@ -62,6 +83,9 @@ class Recovery:
         length = sum(len(event.text) for event in events if isinstance(event, TextDelta))
         tools = any(isinstance(e, PartStart) and e.part_kind == "tool-call" for e in events)
         wanted, how, cause = self._choose(row.recoveries, model, length, tools)
+        history = await self._history(orphan)
+        if history is None:
+            wanted, cause = None, "its conversation was deleted"
         opening: list[Event] = [Open(str(row.last_id), wanted or model, options.to_json())]
         if wanted is None:
             opening.append(_interrupted(events, cause))
@@ -73,24 +97,30 @@ class Recovery:
         at = time.time_ns() // 1_000_000
         epoch = row.last_id.epoch + 1
         new = [Record(RecordId(epoch, seq), at, event) for seq, event in enumerate(opening)]
-        if wanted is None:
+        if wanted is None or history is None:
             await self._end(orphan, new)
             return
         if not await self._store.claim(row, self._supervisor.boot, new):
             return
-        plan = Plan(
-            await self._supervisor.history_of(orphan.subject, row),
-            wanted,
-            options,
-            self._supervisor.fallbacks_of(wanted),
-            "restart",
-        )
-        taken = await self._store.generation(orphan.subject, row.id)
+        plan = Plan(history, wanted, options, self._supervisor.fallbacks_of(wanted), "restart")
+        taken = dataclasses.replace(row, last_id=new[-1].id, recoveries=row.recoveries + 1)
         self._supervisor.take_over(orphan.subject, taken, plan, (*records, *new))
 
+    async def _history(self, orphan: Orphan) -> tuple[Message, ...] | None:
+        """What the model was asked; None when the conversation is gone."""
+        try:
+            return await self._supervisor.history_of(orphan.subject, orphan.row)
+        except NotFound:
+            return None
+
     async def _end(self, orphan: Orphan, new: list[Record]) -> None:
-        if await self._store.claim(orphan.row, self._supervisor.boot, new[:1]):
-            await self._store.append([Append(orphan.row.id, tuple(new[1:]))])
+        boot = self._supervisor.boot
+        if await self._store.claim(orphan.row, boot, new[:1]):
+            append = Append(orphan.row.id, tuple(new[1:]))
+            # The claim is ours: from here on only the end is tried again.
+            await self._patiently(self._store.append, [append])
+            if append.end is not None:
+                self._supervisor.observer.ended(orphan.row.model, append.end)
 
     def _choose(
         self, recoveries: int, model: str, length: int, tools: bool

@@ -14,33 +14,16 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from grantha.analytics.cost import added, cost_usd
 from grantha.analytics.timings import Timings
-from grantha.chat import (
-    Call,
-    Capabilities,
-    Continuation,
-    Ending,
-    JsonObject,
-    Message,
-    Options,
-    Usage,
-)
+from grantha.chat import Call, Capabilities, Continuation, Ending, JsonObject, Message, Options
 from grantha.engine.continuation import Joint, continued_call
+from grantha.engine.control import Change, Control, Receipt, Stop, differences, how_to_change
 from grantha.engine.lifecycle import Lifecycle
 from grantha.engine.log import Log
 from grantha.engine.parts import PartWriter
-from grantha.engine.policy import (
-    FallBack,
-    GiveUp,
-    GoOn,
-    Resume,
-    Retry,
-    Situation,
-    Step,
-    next_step,
-)
-from grantha.errors import Conflict, GranthaError, Internal, Truncated, Unsupported
+from grantha.engine.policy import FallBack, GiveUp, GoOn, Resume, Retry, Situation, next_step
+from grantha.engine.tally import Tally
+from grantha.errors import Conflict, Fenced, GranthaError, Internal, TimedOut, Truncated
 from grantha.events import (
     Accepted,
     Cited,
@@ -49,10 +32,13 @@ from grantha.events import (
     GenerationEnd,
     Notice,
     Reasoning,
+    ReasoningDelta,
     Seam,
     SeamReason,
     Text,
+    TextDelta,
     ToolCall,
+    ToolCallDelta,
     UpstreamEvent,
     UsageReport,
     UsageSeen,
@@ -61,7 +47,9 @@ from grantha.providers.base import Provider, Upstream
 
 _log = logging.getLogger(__name__)
 _MOST_PENDING = 64 * 1024  # bytes that may wait for the store before the provider isn't read on
-_CLOSE_PATIENCE = 2.0  # seconds that an upstream may take to close
+CLOSE_PATIENCE = (
+    2.0  # seconds that an upstream may take to close, or to notice that it is cancelled
+)
 
 
 class Models(Protocol):
@@ -87,31 +75,12 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
-    """How a stop went: `closed_ms` from the request until the upstream was closed."""
+class _Attempt:
+    """The next upstream call: how it goes on from the text, after how many seconds."""
 
-    closed_ms: float | None
-    confirmed: bool | None
-    pieces: int
-
-    def to_json(self) -> dict[str, Any]:
-        """For the end record and the API."""
-        return {
-            "closed_ms": None if self.closed_ms is None else round(self.closed_ms, 1),
-            "confirmed": self.confirmed,
-            "pieces": self.pieces,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class _Stop:
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Change:
-    model: str
-    options: Options
+    how: Continuation | None = None
+    delay: float = 0.0
+    resume: str | None = None
 
 
 class Runner:
@@ -129,172 +98,155 @@ class Runner:
         self.options = plan.options
         self.log = log
         self.lifecycle = Lifecycle()
-        self.parts = PartWriter(self._add, _wall_ms)
+        self._parts = PartWriter(self._add, lambda: round(_now_ms()))
         self._plan = plan
         self._models = models
         self._read_text = read_text
         self._timings = Timings(requested)
+        self._tally = Tally(unknown=plan.continues == "restart")
         self._fallbacks = list(plan.fallbacks)
-        self._control: asyncio.Future[_Stop | _Change] | None = None
+        self._control = Control()
+        self._pulling: asyncio.Task[None] | None = None
         self._upstream: Upstream | None = None
         self._joint = Joint("")
         self._finished: Finished | None = None
         self._receipt: Receipt | None = None
-        self._usage: Usage | None = None  # of the segments that ended
-        self._segment_usage: Usage | None = None
-        self._lost_usage = False  # a segment was cut: its usage is unknown
         self._tries = 0
         self._resumes = 0
-        self._shown = plan.continues is not None
-        self.ended = asyncio.Event()
+        self._shown = False
+        self._ended = asyncio.Event()
+
+    def resume(self, events: Sequence[Event]) -> None:
+        """Takes up where earlier records of the log left off; before `run`."""
+        for event in events:
+            self.log.resume(event)
+            if isinstance(event, TextDelta | ReasoningDelta | ToolCallDelta):
+                self._shown = True
+        self._parts.resume(events)
 
     # ---- control, from other tasks -----------------------------------------------------------
 
     async def stop(self) -> Receipt | None:
         """Ends as `stopped`; returns once the upstream is closed. None if it had ended already."""
         if self.lifecycle.running:
-            self._tell(_Stop(_now_ms()))
-        await self.ended.wait()
+            self._control.say(Stop(_now_ms()))
+        await self._ended.wait()
         return self._receipt
 
-    def change(self, model: str, options: Options) -> Continuation | None:
-        """Goes on under other options from the next token; returns how.
+    def change(
+        self, model: str | None, changes: JsonObject
+    ) -> tuple[Continuation | None, str, Options]:
+        """Goes on under other options from the next token; returns how, and what holds then.
 
         Raises `Conflict` when it isn't running, `Unsupported` with the reason when the model can't.
         """
-        if not self.lifecycle.running:
+        if not self.lifecycle.running or isinstance(self._control.word, Stop):
             raise Conflict("This answer has ended.", advice="Change the next one.")
-        how = self._how_to_change(model, options)
-        self._tell(_Change(model, options))
-        return how
-
-    def _tell(self, word: _Stop | _Change) -> None:
-        # A stop wins over a change that hasn't been acted upon; a later change replaces an earlier.
-        if self._control is None:
-            return
-        if not self._control.done():
-            self._control.set_result(word)
-        elif not isinstance(self._control.result(), _Stop):
-            self._control = asyncio.get_running_loop().create_future()
-            self._control.set_result(word)
-
-    def _how_to_change(self, model: str, options: Options) -> Continuation | None:
-        provider, name = self._models.resolve(model)
-        capabilities = provider.capabilities(name)
-        for option in ("temperature", "top_p"):
-            wanted = getattr(options, option)
-            if wanted is not None and not getattr(capabilities, option):
-                raise Unsupported(f"{model} takes no {option}.", advice="Choose another model.")
-        if not self._shown:
-            return None
-        if self.parts.tools_begun:
-            raise Unsupported(
-                "This answer calls tools; it can't be changed while it is written.",
-                advice="The change acts from the next answer.",
-            )
-        if capabilities.continuation is None:
-            raise Unsupported(
-                f"{model} can't go on from a partial answer.",
-                advice="The change acts from the next answer.",
-            )
-        return capabilities.continuation
+        # What was asked a moment ago counts, even if it isn't in force yet.
+        asked = self._control.word
+        now = asked if isinstance(asked, Change) else Change(self.model, self.options)
+        wanted = Change(model or now.model, now.options.changed(changes))
+        provider, name = self._models.resolve(wanted.model)
+        how = how_to_change(
+            wanted.model,
+            provider.capabilities(name),
+            wanted.options,
+            has_text=self.log.text_length > 0,
+            has_tools=self._parts.tools_begun,
+        )
+        self._control.say(wanted)
+        return how, wanted.model, wanted.options
 
     # ---- the run -------------------------------------------------------------------------------
 
     async def run(self) -> None:
         """Writes until the end record is added. Cancelling it hands the generation over."""
-        self._control = asyncio.get_running_loop().create_future()
         try:
             await self._segments()
         except asyncio.CancelledError:
-            if self.lifecycle.running:
-                self.lifecycle.to("handed")
-            await self._close()
+            await self._hand_over()
             raise
+        except Fenced:
+            await self._hand_over()
         except GranthaError as error:
             self._end_failed(error)
         except Exception:  # noqa: BLE001  recorded, and told to the reader
             _log.exception("generation %s failed by a defect", self.log.generation)
-            self._end_failed(Internal("Grantha met an error of its own."))
+            self._end_failed(_defect())
         finally:
-            self.ended.set()
+            self._ended.set()
 
     async def _segments(self) -> None:
-        delay, resume = 0.0, None
-        how: Continuation | None = None
-        if self._plan.continues is not None and self.log.text_length:
-            how = self._continuation_of(self.model)
+        attempt = _Attempt(self._way_on())
         while True:
-            error = await self._segment(how, delay, resume)
-            delay, resume = 0.0, None
-            word = self._control.result() if self._control and self._control.done() else None
-            if isinstance(word, _Stop):
+            error = None if self._budget_spent() else await self._segment(attempt)
+            word = self._control.word
+            if isinstance(word, Stop):
                 await self._stopped(word)
                 return
-            if isinstance(word, _Change):
-                how = await self._changed(word)
-                if self._budget_spent():
-                    self._end("done", Finished("length"))
-                    return
-            elif error is None:
-                self._end("done", self._finished or Finished("unknown"))
-                return
-            else:
-                resume = self._upstream.resume_token if self._upstream else None
+            if self._budget_spent():
+                self._finished = self._finished or Finished("length")
+            if self._finished is not None:
                 await self._close()
-                step = self._step_after(error, resume)
-                if isinstance(step, GiveUp):
-                    raise error
-                how, delay = self._take_step(step, error)
-                resume = resume if isinstance(step, Resume) else None
+                self._tally.over(self._capabilities(self.model), complete=True)
+                self._end("done", self._finished)
+                return
+            if isinstance(word, Change):
+                attempt = await self._changed(word)
+            elif error is not None:
+                attempt = await self._after(error)
 
-    async def _segment(
-        self, how: Continuation | None, delay: float, resume: str | None
-    ) -> GranthaError | None:
-        """One upstream call. None when it finished or somebody spoke; else why it failed."""
-        control = self._control
-        if control is None or control.done():
+    async def _segment(self, attempt: _Attempt) -> GranthaError | None:
+        """One upstream call. None when it is complete or somebody spoke; else why it failed."""
+        if self._control.spoken():
             return None
-        pull = asyncio.create_task(self._pull(how, delay, resume))
-        waited: set[asyncio.Future[Any]] = {pull, control}
+        pull = self._pulling = asyncio.create_task(self._pull(attempt))
         try:
-            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+            await self._control.heard_before(pull)
         finally:
+            self._pulling = None  # from here on, what it still brings doesn't count
             if not pull.done():
                 pull.cancel()
-                await asyncio.wait({pull}, timeout=_CLOSE_PATIENCE)
-        if not pull.done() or pull.cancelled():
+                await asyncio.wait({pull}, timeout=CLOSE_PATIENCE)
+        if self._control.spoken() or self._finished is not None:
+            _retrieve(pull)
             return None
+        if pull.cancelled():
+            return _defect()  # nobody here cancelled it
         error = pull.exception()
         if error is None or isinstance(error, GranthaError):
             return error
         raise error
 
-    async def _pull(self, how: Continuation | None, delay: float, resume: str | None) -> None:
-        if delay:
+    async def _pull(self, attempt: _Attempt) -> None:
+        if attempt.delay:
             self.lifecycle.to("waiting")
-            await asyncio.sleep(delay)
+            await asyncio.sleep(attempt.delay)
         self.lifecycle.to("calling")
-        self._finished = None
         provider, name = self._models.resolve(self.model)
-        call = await self._call(name, how)
+        call = await self._call(name, attempt.how)
         self._timings.called(_now_ms())
-        upstream = await provider.open(call, resume)
+        upstream = await provider.open(call, attempt.resume)
+        me = asyncio.current_task()
+        if self._pulling is not me:
+            await upstream.aclose()
+            return
         self._upstream = upstream
+        self._tally.accepted()
         self.lifecycle.to("writing")
         async for batch in upstream:
+            if self._pulling is not me:
+                return
             self._take(batch)
             if self.log.pending_bytes > _MOST_PENDING:
                 await self.log.flushed()
             if self.log.fenced:
-                raise asyncio.CancelledError
+                raise Fenced("Another owner has this generation.")
         self._flush_joint()
-        if not self._is_finished():
+        if self._finished is None:
             raise Truncated(f"{provider.name} ended the reply without saying that it is complete.")
+        self.lifecycle.to("ending")  # what is complete can't be stopped or changed any more
         await self._close()
-
-    def _is_finished(self) -> bool:
-        return self._finished is not None
 
     async def _call(self, name: str, how: Continuation | None) -> Call:
         options = self._options_left()
@@ -312,30 +264,31 @@ class Runner:
                 case Text():
                     self._text(event)
                 case Reasoning():
-                    self.parts.reasoning(event)
+                    self._parts.reasoning(event)
+                    self._shown = True
                 case ToolCall():
                     self._flush_joint()
-                    self.parts.tool_call(event)
+                    self._parts.tool_call(event)
                     self._progress()
                 case Accepted():
                     details = {"model": event.model, "upstream_id": event.upstream_id}
                     self._add(Notice("accepted", "", {k: v for k, v in details.items() if v}))
                 case Cited():
-                    self.parts.cite(event)
+                    self._parts.cite(event)
                 case UsageSeen():
-                    self._segment_usage = event.usage
+                    self._tally.seen(event.usage)
                 case Finished():
                     self._finished = event
 
     def _text(self, event: Text) -> None:
         text = self._joint.feed(event.text)
         if text:
-            self.parts.text(event if text is event.text else replace(event, text=text))
+            self._parts.text(event if text is event.text else replace(event, text=text))
             self._progress()
 
     def _flush_joint(self) -> None:
         if rest := self._joint.finish():
-            self.parts.text(Text(rest))
+            self._parts.text(Text(rest))
             self._progress()
 
     def _progress(self) -> None:
@@ -344,85 +297,78 @@ class Runner:
 
     # ---- between segments ------------------------------------------------------------------------
 
-    def _step_after(self, error: GranthaError, resume: str | None) -> Step:
+    async def _after(self, error: GranthaError) -> _Attempt:
+        """What the policy says after a failure. Raises `error` when it says to give up."""
+        resume = self._upstream.resume_token if self._upstream else None
+        await self._close()
+        self._flush_joint()
         self._tries += 1
-        self._lost_usage = True
-        situation = Situation(
-            error=error,
-            tries=self._tries,
-            resumes=self._resumes,
-            resumable=resume is not None,
-            shown=self._shown,
-            tools_begun=self.parts.tools_begun,
-            capabilities=self._capabilities(self.model),
-            next_capabilities=self._capabilities(self._fallbacks[0]) if self._fallbacks else None,
+        self._tally.over(self._capabilities(self.model), complete=False)
+        if isinstance(error, TimedOut):
+            self._tally.lost()
+        step = next_step(
+            Situation(
+                error=error,
+                tries=self._tries,
+                resumes=self._resumes,
+                resumable=resume is not None,
+                shown=self._shown,
+                tools_begun=self._parts.tools_begun,
+                capabilities=self._capabilities(self.model),
+                next_capabilities=self._capabilities(self._fallbacks[0])
+                if self._fallbacks
+                else None,
+            )
         )
-        return next_step(situation)
+        if isinstance(step, GiveUp):
+            raise error
+        return self._step(step, error, resume)
 
-    def _take_step(
-        self, step: Resume | Retry | GoOn | FallBack, error: GranthaError
-    ) -> tuple[Continuation | None, float]:
+    def _step(
+        self, step: Resume | Retry | GoOn | FallBack, error: GranthaError, resume: str | None
+    ) -> _Attempt:
         delay = 0.0 if isinstance(step, Resume | FallBack) else step.delay
-        details = {"error": error.to_json(), "delay_ms": round(delay * 1000), "tries": self._tries}
-        self._add(Notice("retrying", error.message, details))
+        why = {"error": error.to_json()}
+        told = {**why, "delay_ms": round(delay * 1000), "tries": self._tries}
+        self._add(Notice("retrying", error.message, told))
         match step:
             case Resume():
                 self._resumes += 1
-                return None, 0.0
+                return _Attempt(resume=resume)
             case Retry():
-                return None, delay
+                return _Attempt(delay=delay)
             case GoOn():
-                how = self._continuation_of(self.model) if self.log.text_length else None
-                self._seam("provider-lost", how, {}, {"error": error.to_json()})
-                return how, delay
+                how = self._way_on()
+                self._seam("provider-lost", how, {}, why)
+                return _Attempt(how, delay)
             case FallBack():
                 before, self.model = self.model, self._fallbacks.pop(0)
                 self._tries = 0
-                self._seam(
-                    "fallback",
-                    step.how,
-                    {"model": [before, self.model]},
-                    {"error": error.to_json()},
-                )
-                return step.how if self.log.text_length else None, 0.0
+                how = self._way_on()
+                self._seam("fallback", how, {"model": [before, self.model]}, why)
+                return _Attempt(how)
 
-    async def _changed(self, word: _Change) -> Continuation | None:
+    async def _changed(self, word: Change) -> _Attempt:
+        self._control.clear()
         self.lifecycle.to("changing")
-        self._control = asyncio.get_running_loop().create_future()
         self._flush_joint()
         await self._close()
-        changes: dict[str, Any] = {}
-        before, after = self.options.to_json(), word.options.to_json()
-        for name in sorted({*before, *after}):
-            if before.get(name) != after.get(name):
-                changes[name] = [before.get(name), after.get(name)]
-        if word.model != self.model:
-            changes["model"] = [self.model, word.model]
+        self._tally.over(self._capabilities(self.model), complete=False)
+        changes = differences(
+            (self.model, self.options.to_json()), (word.model, word.options.to_json())
+        )
         self.model, self.options = word.model, word.options
-        self._lost_usage = self._lost_usage or self._segment_usage is None
-        how = self._continuation_of(self.model) if self.log.text_length else None
+        how = self._way_on()
         self._seam("options", how, changes, {})
-        return how
+        return _Attempt(how)
 
     def _seam(
         self, reason: SeamReason, how: Continuation | None, changes: JsonObject, details: JsonObject
     ) -> None:
-        self.parts.end_segment()
-        self._usage = (
-            added(self._usage, self._segment_usage) if self._usage else self._segment_usage
-        )
-        self._segment_usage = None
-        self._add(
-            Seam(
-                reason,
-                how,
-                self.model,
-                self.options.to_json(),
-                self.log.text_length,
-                changes,
-                details,
-            )
-        )
+        self._parts.end_segment()
+        length = self.log.text_length
+        options = self.options.to_json()
+        self._add(Seam(reason, how, self.model, options, length, changes, details))
 
     def _options_left(self) -> Options:
         """Options of the next call: what of max_tokens is left after the text so far."""
@@ -433,7 +379,7 @@ class Runner:
 
     def _budget_spent(self) -> bool:
         most = self.options.max_tokens
-        return most is not None and self.log.pieces >= most
+        return most is not None and 0 < most <= self.log.pieces
 
     def _capabilities(self, model: str) -> Capabilities:
         try:
@@ -442,26 +388,35 @@ class Runner:
             return Capabilities(instruction=False)
         return provider.capabilities(name)
 
-    def _continuation_of(self, model: str) -> Continuation | None:
-        return self._capabilities(model).continuation
+    def _way_on(self) -> Continuation | None:
+        """How the present model goes on from the text so far; None when there is none."""
+        return self._capabilities(self.model).continuation if self.log.text_length else None
 
     async def _close(self) -> bool | None:
         """Closes the upstream; whether the provider confirmed, None when there was none."""
         upstream, self._upstream = self._upstream, None
         if upstream is None:
             return None
-        try:
-            return await asyncio.wait_for(upstream.aclose(), _CLOSE_PATIENCE)
-        except TimeoutError:
+        closing = asyncio.ensure_future(upstream.aclose())
+        # Not wait_for: one that ignores being cancelled would keep us for ever.
+        await asyncio.wait({closing}, timeout=CLOSE_PATIENCE)
+        if not closing.done():
+            closing.cancel()
             return False
+        return _retrieve(closing) is None and bool(closing.result())
 
     # ---- ends --------------------------------------------------------------------------------------
 
-    async def _stopped(self, word: _Stop) -> None:
+    async def _hand_over(self) -> None:
+        if self.lifecycle.running:
+            self.lifecycle.to("handed")
+        await self._close()
+
+    async def _stopped(self, word: Stop) -> None:
         confirmed = await self._close()
         closed_ms = _now_ms() - word.at
         self._flush_joint()
-        self._lost_usage = self._lost_usage or self._segment_usage is None
+        self._tally.over(self._capabilities(self.model), complete=False)
         self._receipt = Receipt(closed_ms, confirmed, self.log.pieces)
         self._end("stopped", None, receipt=self._receipt.to_json())
 
@@ -477,8 +432,8 @@ class Runner:
         receipt: JsonObject | None = None,
     ) -> None:
         self.lifecycle.to("ending")
-        self.parts.end()
-        usage = self._total_usage()
+        self._parts.end()
+        usage = self._tally.total()
         if usage is not None:
             self._add(UsageReport(usage))
         self._add(
@@ -496,23 +451,27 @@ class Runner:
         )
         self.lifecycle.to(ending)
 
-    def _total_usage(self) -> Usage | None:
-        if self._lost_usage:
-            return None  # what a cut call used is unknown, and unknown is never 0
-        total = self._segment_usage
-        if self._usage is not None:
-            total = added(self._usage, self._segment_usage)
-        cost = cost_usd(total, self._capabilities(self.model))
-        return total if total is None or cost is None else replace(total, cost_usd=cost)
-
     def _add(self, event: Event) -> None:
         self._timings.apply(_now_ms(), event)
         self.log.add(event)
 
 
+def _retrieve(done: asyncio.Future[Any]) -> BaseException | None:
+    """The exception of a future, looked at so that nobody complains that it wasn't."""
+    if not done.done():
+        done.add_done_callback(_retrieve)  # one that ignores being cancelled ends some day
+        return None
+    if done.cancelled():
+        return asyncio.CancelledError()
+    error = done.exception()
+    if error is not None and not isinstance(error, GranthaError):
+        _log.error("an upstream was left with an error of its own", exc_info=error)
+    return error
+
+
+def _defect() -> Internal:
+    return Internal("Grantha met an error of its own.")
+
+
 def _now_ms() -> float:
     return time.monotonic() * 1000
-
-
-def _wall_ms() -> int:
-    return time.time_ns() // 1_000_000

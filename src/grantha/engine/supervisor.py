@@ -13,16 +13,18 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from grantha.chat import JsonObject, Message, Options, TextPart, text_message
+from grantha.chat import Continuation, JsonObject, Message, Options, TextPart, text_message
+from grantha.engine.control import Receipt, way_on
 from grantha.engine.feed import Change, Feed
 from grantha.engine.flusher import Flusher
 from grantha.engine.ids import new_id
 from grantha.engine.log import Log
+from grantha.engine.observer import Observer, Unobserved
 from grantha.engine.past import continuing_records, seam_of_continuation, whole_text
 from grantha.engine.reader import Reader
-from grantha.engine.runner import Models, Plan, Receipt, Runner
+from grantha.engine.runner import Models, Plan, Runner
 from grantha.engine.titles import title_by_model, title_from
-from grantha.errors import BadRequest, Conflict, MissingKey, NotFound, ShuttingDown
+from grantha.errors import BadRequest, Conflict, GranthaError, MissingKey, NotFound, ShuttingDown
 from grantha.events import Open, Record, RecordId
 from grantha.storage.base import (
     GenerationRow,
@@ -35,6 +37,7 @@ from grantha.storage.base import (
 )
 
 _log = logging.getLogger(__name__)
+_STORE_PATIENCE = 2.0  # seconds that a stop waits for its end to be stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +82,20 @@ class _Run:
 class Supervisor:
     """One for the process. `boot` names it as the owner of what it starts."""
 
-    def __init__(self, store: Store, models: Models, feed: Feed, boot: str, tuning: Tuning) -> None:
+    def __init__(
+        self,
+        store: Store,
+        models: Models,
+        feed: Feed,
+        boot: str,
+        tuning: Tuning,
+        *,
+        observer: Observer | None = None,
+    ) -> None:
+        self.observer = observer or Unobserved()
         self.feed = feed
         self.boot = boot
+        self.recovered = asyncio.Event()  # what a dead owner left is taken up, or ended
         self.store = store
         self._models = models
         self._tuning = tuning
@@ -112,8 +126,7 @@ class Supervisor:
         Raises `UnknownModel` or `UnknownProvider` before anything is written. A provider that can't
         be used for another reason is a generation that ends `failed` and says why.
         """
-        if self._closing:
-            raise ShuttingDown("The server is stopping.")
+        self._check_open()
         requested = time.monotonic() * 1000
         # Asked before anything is checked: what holds after the first send may refuse the second.
         if before := await self._earlier(send.subject, send.key, send.fingerprint):
@@ -160,6 +173,7 @@ class Supervisor:
         fingerprint: str,
     ) -> tuple[GenerationRow, bool]:
         """Goes on with an ended answer: a new generation on the same message, after a seam."""
+        self._check_open()
         requested = time.monotonic() * 1000
         if known := await self._earlier(subject, key, fingerprint):
             return known[0], False
@@ -173,7 +187,7 @@ class Supervisor:
         wanted = model or message.model or before.model
         records, text = continuing_records(message, wanted, options, _wall_ms())
         provider, name = self._models.resolve(wanted)
-        how = provider.capabilities(name).continuation if text else None
+        how = way_on(wanted, provider.capabilities(name)) if text else None
         seam = seam_of_continuation(how, before, wanted, options, len(text))
         started = NewGeneration(
             id=new_id("g"),
@@ -215,26 +229,29 @@ class Supervisor:
     async def stop(self, subject: str, generation: str) -> tuple[GenerationRow, Receipt | None]:
         """Stops and returns how it went; the receipt is None when nothing was running."""
         run = self._runs.get(generation)
-        if run is None or run.subject != subject:
+        if run is None:
+            row = await self.store.generation(subject, generation)
+            if row.status != "running" or self.recovered.is_set():
+                return row, None
+            await self.recovered.wait()  # a stop that comes before we took it up again must hold
+            return await self.stop(subject, generation)
+        if run.subject != subject:
             return await self.store.generation(subject, generation), None
         was_running = run.runner.lifecycle.running
         receipt = await run.runner.stop()
         # While the disk is full the end can't be stored; the upstream is closed all the same.
-        await asyncio.wait({asyncio.ensure_future(run.log.flushed())}, timeout=2.0)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(run.log.flushed(), _STORE_PATIENCE)
         return await self.store.generation(subject, generation), receipt if was_running else None
 
     def change(
         self, subject: str, generation: str, changes: JsonObject, model: str | None
-    ) -> tuple[str | None, str, Options]:
+    ) -> tuple[Continuation | None, str, Options]:
         """Changes a running generation; returns how it goes on, its model and its options."""
         run = self._runs.get(generation)
         if run is None or run.subject != subject:
             raise Conflict("This answer isn't being written.", advice="Change the next one.")
-        runner = run.runner
-        options = runner.options.changed(changes)
-        wanted = model or runner.model
-        how = runner.change(wanted, options)
-        return how, wanted, options
+        return run.runner.change(model, changes)
 
     async def stop_all_of(self, subject: str, conversation: str) -> None:
         """Stops everything that runs in a conversation."""
@@ -301,12 +318,11 @@ class Supervisor:
             return await whole_text(self.store, subject, row.id)
 
         runner = Runner(plan, log, self._models, read_text, requested)
-        for record in past:
-            log.resume(record.event)
-        runner.parts.resume(record.event for record in past)
+        runner.resume([record.event for record in past])
         run = _Run(row, subject, log, runner)
         self._runs[row.id] = run
         run.task = asyncio.create_task(self._run(run), name=f"generation {row.id}")
+        self.observer.started(row.model)
 
     async def _run(self, run: _Run) -> None:
         try:
@@ -317,6 +333,7 @@ class Supervisor:
         end = run.log.end
         if end is None:
             return
+        self.observer.ended(run.runner.model, end)
         _log.info(
             "generation %s ended %s: conversation %s, model %s, %s",
             run.row.id,
@@ -333,6 +350,10 @@ class Supervisor:
 
     async def _title(self, run: _Run) -> None:
         """Gives a conversation of the page a better title after its first answer."""
+        with contextlib.suppress(GranthaError):  # deleted meanwhile, or the disk is full
+            await self._retitle(run)
+
+    async def _retitle(self, run: _Run) -> None:
         conversation = await self.store.conversation(run.subject, run.row.conversation)
         if conversation.title_by != "none" or conversation.origin != "page":
             return
@@ -377,6 +398,10 @@ class Supervisor:
         conversation = await self.store.conversation(subject, message.conversation)
         path = await self.store.path(subject, message.id)
         return _as_history(conversation.system_prompt, path[:-1])
+
+    def _check_open(self) -> None:
+        if self._closing:
+            raise ShuttingDown("The server is stopping.", advice="Send it again in a moment.")
 
     def _check_known(self, model: str) -> None:
         # A missing key is told by the generation itself: the question is kept, and can be resent.

@@ -1,0 +1,124 @@
+"""What people want of a running generation: a stop, or other options from the next token.
+
+A stop wins over everything. A change that nobody has acted upon yet is replaced by a later one, which
+was made from it. Knows nothing of upstreams.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from grantha.chat import Capabilities, Continuation, JsonObject, Options
+from grantha.errors import Unsupported
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End it; `at` is when that was asked, in milliseconds of the monotonic clock."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Go on under these."""
+
+    model: str
+    options: Options
+
+
+Word: TypeAlias = Stop | Change
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """How a stop went: `closed_ms` from the request until the upstream was closed."""
+
+    closed_ms: float | None
+    confirmed: bool | None
+    pieces: int
+
+    def to_json(self) -> dict[str, Any]:
+        """For the end record and the API."""
+        return {
+            "closed_ms": None if self.closed_ms is None else round(self.closed_ms, 1),
+            "confirmed": self.confirmed,
+            "pieces": self.pieces,
+        }
+
+
+class Control:
+    """The word that hasn't been acted upon yet. Spoken from any task, heard by one."""
+
+    def __init__(self) -> None:
+        self.word: Word | None = None
+        self._heard = asyncio.Event()
+
+    def say(self, word: Word) -> None:
+        """Speaks; nothing is said after a stop."""
+        if not isinstance(self.word, Stop):
+            self.word = word
+            self._heard.set()
+
+    def spoken(self) -> bool:
+        """Whether there is a word to act upon."""
+        return self.word is not None
+
+    def clear(self) -> None:
+        """The change is being acted upon."""
+        self.word = None
+
+    async def heard_before(self, task: asyncio.Task[None]) -> None:
+        """Returns once somebody has spoken or `task` is done."""
+        task.add_done_callback(self._done)
+        while self.word is None and not task.done():
+            self._heard.clear()
+            await self._heard.wait()
+
+    def _done(self, _task: asyncio.Task[None]) -> None:
+        self._heard.set()
+
+
+def how_to_change(
+    model: str, capabilities: Capabilities, options: Options, *, has_text: bool, has_tools: bool
+) -> Continuation | None:
+    """How an answer goes on under other options; None when there is no text yet to go on from.
+
+    Raises `Unsupported` with the reason when the model can't.
+    """
+    for option in ("temperature", "top_p"):
+        if getattr(options, option) is not None and not getattr(capabilities, option):
+            raise Unsupported(f"{model} takes no {option}.", advice="Choose another model.")
+    if has_tools:
+        raise Unsupported(
+            "This answer calls tools; it can't be changed while it is written.",
+            advice="The change acts from the next answer.",
+        )
+    if not has_text:
+        return None
+    return way_on(model, capabilities)
+
+
+def way_on(model: str, capabilities: Capabilities) -> Continuation:
+    """How a model goes on from a partial answer. Raises `Unsupported` when it can't."""
+    if capabilities.continuation is None:
+        raise Unsupported(
+            f"{model} can't go on from a partial answer.",
+            advice="Write the answer again, or choose another model.",
+        )
+    return capabilities.continuation
+
+
+def differences(
+    before: tuple[str, JsonObject], after: tuple[str, JsonObject]
+) -> dict[str, list[Any]]:
+    """Option (or "model") to [old, new], for the seam; each side is a model and its options."""
+    changes: dict[str, list[Any]] = {}
+    for name in sorted({*before[1], *after[1]}):
+        if before[1].get(name) != after[1].get(name):
+            changes[name] = [before[1].get(name), after[1].get(name)]
+    if before[0] != after[0]:
+        changes["model"] = [before[0], after[0]]
+    return changes
