@@ -24,11 +24,15 @@ from grantha.api import (
     live,
     login,
     models,
+    numbers,
     problems,
 )
 from grantha.api.doors import Pieces
 from grantha.api.guard import Guard
+from grantha.api.metrics import Metrics
+from grantha.api.metrics import router as metrics_router
 from grantha.api.page import Page
+from grantha.api.readers import Readers
 from grantha.api.vendors import ai_sdk, anthropic, ollama, openai
 from grantha.config import Settings
 from grantha.engine.feed import Feed
@@ -58,6 +62,7 @@ _ROUTERS = (
     contract_socket,
     health,
     live,
+    numbers,
 )
 
 
@@ -70,8 +75,11 @@ def create_app(settings: Settings, registry: Registry | None = None) -> ASGIApp:
     store = SqlStore(settings.folder(), boot, settings.synchronous)
     known = registry or Registry(settings)
     feed = Feed()
-    supervisor = Supervisor(store, known, feed, boot, _tuning(settings))
-    pieces = Pieces(settings, store, known, supervisor, feed)
+    metrics = Metrics()
+    supervisor = Supervisor(store, known, feed, boot, _tuning(settings), observer=metrics)
+    readers = Readers(settings.max_readers)
+    metrics.watch(supervisor, readers, lambda: store.health().ok)
+    pieces = Pieces(settings, store, known, supervisor, feed, readers)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -102,9 +110,11 @@ def create_app(settings: Settings, registry: Registry | None = None) -> ASGIApp:
         redirect_slashes=False,
     )
     app.state.pieces = pieces
+    app.state.metrics = metrics
     problems.install(app)
     for module in _ROUTERS:
         app.include_router(module.router)
+    app.include_router(metrics_router)
     app.router.default = Page(STATIC)
     guarded: ASGIApp = Guard(app, settings)
     if settings.cors_origins:

@@ -10,6 +10,7 @@ from typing import Any
 from fastapi import Request
 from starlette.requests import HTTPConnection
 
+from grantha.api.readers import Readers
 from grantha.config import Settings
 from grantha.engine.feed import Feed
 from grantha.engine.supervisor import Supervisor
@@ -29,6 +30,7 @@ class Pieces:
     registry: Registry
     supervisor: Supervisor
     feed: Feed
+    readers: Readers
 
 
 def pieces(connection: HTTPConnection) -> Pieces:

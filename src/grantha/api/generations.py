@@ -192,13 +192,14 @@ async def _stream(
         at = cursor
         first = opening(row.id, at, row.status, heartbeat)
     reader = door.supervisor.reader(subject, row.id, at)
-    return EventStream(reader, NativeView(), first=first, heartbeat=heartbeat)
+    resumed = cursor is not None
+    return EventStream(reader, NativeView(), first=first, heartbeat=heartbeat, resumed=resumed)
 
 
 async def _long_poll(
     door: Pieces, subject: str, row: GenerationRow, cursor: RecordId | None, wait: float
 ) -> Response:
-    first, at = "", cursor
+    first, at, resumed = "", cursor, cursor is not None
     if at is None:
         shown = await forms.generation(door.supervisor, subject, row)
         at = RecordId.parse(shown["last_id"])
@@ -207,7 +208,8 @@ async def _long_poll(
         lines = (json.dumps(line, ensure_ascii=False) + "\n" for line in (hello, body))
         first, wait = "".join(lines), 0.0
     reader = door.supervisor.reader(subject, row.id, at)
-    frames = await reader.read(wait)
+    with door.readers.reading("ndjson", resumed=resumed):
+        frames = await reader.read(wait)
     return Response(
         first.encode() + ndjson(frames),
         media_type="application/x-ndjson",

@@ -22,6 +22,7 @@ from grantha.api.streams import PROTOCOL
 from grantha.engine.feed import Change
 from grantha.errors import BadRequest, GranthaError, NotFound, Trimmed
 from grantha.events import RecordId, frame_json
+from grantha.storage.base import GenerationRow
 
 router = APIRouter()
 _MOST_SUBSCRIBED = 256
@@ -113,26 +114,30 @@ class Live:
             del self._tasks[generation]
 
     async def _follow(self, generation: str, cursor: RecordId | None) -> None:
-        door, subject = self._door, self._subject
+        door, subject, resumed = self._door, self._subject, cursor is not None
         try:
             row = await door.store.generation(subject, generation)
-            if cursor is not None and row.trimmed and cursor < row.last_id:
-                raise Trimmed("The records have been deleted.")
+            if cursor is not None and _is_lost(row, cursor):
+                raise Trimmed("There is nothing after this id.")
             if cursor is None:
                 shown = await forms.generation(door.supervisor, subject, row)
                 cursor = RecordId.parse(shown["last_id"])
                 whole = {**shown, "kind": "snapshot", "generation": row.id, "id": shown["last_id"]}
                 await self._send({"type": "frame", "generation": generation, "frame": whole})
             await self._send({"type": "subscribed", "generation": generation, "status": row.status})
-            reader = door.supervisor.reader(subject, generation, cursor)
-            start = f'{{"type":"frame","generation":{json.dumps(generation)},"frame":'
-            while not reader.ended:
-                for frame in await reader.read(60.0):
-                    await self._send_text(f"{start}{frame_json(frame)}}}")
+            with door.readers.reading("websocket", resumed=resumed):
+                await self._tail(generation, cursor)
         except (NotFound, Trimmed) as error:
             await self._send({"type": "gone", "generation": generation, "code": error.code})
         except GranthaError as error:
             await self._send({"type": "error", "generation": generation, "error": error.to_json()})
+
+    async def _tail(self, generation: str, cursor: RecordId) -> None:
+        reader = self._door.supervisor.reader(self._subject, generation, cursor)
+        start = f'{{"type":"frame","generation":{json.dumps(generation)},"frame":'
+        while not reader.ended:
+            for frame in await reader.read(60.0):
+                await self._send_text(f"{start}{frame_json(frame)}}}")
 
     async def _news(self) -> None:
         listener = self._door.feed.listen(self._subject)
@@ -169,6 +174,11 @@ class Live:
         # The client may be gone already: then there is nobody to say good-bye to.
         with suppress(WebSocketDisconnect, RuntimeError):
             await self._socket.close(1000)
+
+
+def _is_lost(row: GenerationRow, cursor: RecordId) -> bool:
+    """Whether what follows a cursor is trimmed, or the cursor was never given out."""
+    return (row.trimmed and cursor < row.last_id) or cursor > row.last_id
 
 
 def _word(text: str) -> dict[str, Any]:

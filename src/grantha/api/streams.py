@@ -18,7 +18,9 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from typing_extensions import override
 
+from grantha.api.problems import refusal
 from grantha.engine.reader import Reader
+from grantha.errors import Busy
 from grantha.events import Frame, RecordId, frame_json
 from grantha.wire.sse import HEADERS
 
@@ -88,6 +90,7 @@ class EventStream(Response):
         headers: Mapping[str, str] | None = None,
         media: Mapping[str, str] = HEADERS,
         beat: bytes = HEARTBEAT,
+        resumed: bool = False,
     ) -> None:
         self.status_code = status
         self.background = None
@@ -100,9 +103,22 @@ class EventStream(Response):
         self._last = last
         self._heartbeat = heartbeat
         self._beat = beat
+        self._resumed = resumed
 
     @override
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        readers = scope["app"].state.pieces.readers
+        try:
+            with readers.reading("sse", resumed=self._resumed):
+                await self._reply(receive, send)
+        except Busy as error:
+            reply = refusal(scope, error)
+            # The answer is being written all the same: this is where it can be read later.
+            if location := self.headers.get("location"):
+                reply.headers["location"] = location
+            await reply(scope, receive, send)
+
+    async def _reply(self, receive: Receive, send: Send) -> None:
         await send(
             {
                 "type": "http.response.start",

@@ -171,6 +171,33 @@ class Listing:
     next_cursor: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class NumbersRow:
+    """Numbers of generations that share a key: a model id, a day (UTC), or nothing.
+
+    `errors` ended failed or interrupted. Sums are over those that know; None is unknown.
+    """
+
+    key: str
+    generations: int
+    errors: int
+    stopped: int
+    output_tokens: int | None = None
+    cost_usd: float | None = None
+    ttft_p50_ms: float | None = None
+    ttft_p95_ms: float | None = None
+    tok_s_p50: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """What a person's answers came to: in all, by model (most first), by day (in order)."""
+
+    totals: NumbersRow
+    by_model: tuple[NumbersRow, ...]
+    by_day: tuple[NumbersRow, ...]
+
+
 class Store(Protocol):
     """Conversations and logs, durable."""
 
@@ -278,6 +305,10 @@ class Store(Protocol):
 
     async def ended_generations(self, subject: str, since: int) -> list[GenerationRow]:
         """Ended since a time, oldest first, for the numbers."""
+        ...
+
+    async def numbers(self, subject: str, since: int) -> Numbers:
+        """Counts, sums and percentiles over generations that ended since a time."""
         ...
 
     async def backup(self, target: str) -> None:

@@ -160,13 +160,15 @@ def trace_of(connection: Connection, wanted: str) -> dict[str, object]:
         "SELECT at, kind, payload FROM records WHERE generation = ? ORDER BY epoch, seq", (wanted,)
     )
     started: int | None = None
+    stored = 0
     trace: list[list[object]] = []
     for at, kind, payload in found:
+        stored += len(payload.encode())
         started = at if started is None else started
         body = json.loads(payload)
         size = len(body.get("text", body.get("arguments", "")) or "")
         trace.append([at - started, kind, size, body.get("pieces", 1)])
-    return {"started_at": started, "records": trace}
+    return {"started_at": started, "records": trace, "stored": stored}
 
 
 # ---- helpers below -------------------------------------------------------------------------------

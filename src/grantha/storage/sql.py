@@ -23,6 +23,7 @@ from grantha.events import Record, RecordId
 from grantha.storage import conversation_queries as talk
 from grantha.storage import log_queries as logs
 from grantha.storage import rows, starting
+from grantha.storage.analytics_queries import numbers
 from grantha.storage.base import (
     Append,
     ConversationRow,
@@ -30,6 +31,7 @@ from grantha.storage.base import (
     Listing,
     MessageRow,
     NewConversation,
+    Numbers,
     Orphan,
     Start,
     Store,
@@ -144,6 +146,10 @@ class SqlStore(Store):
     @override
     async def ended_generations(self, subject: str, since: int) -> list[GenerationRow]:
         return await self._read(lambda connection: logs.ended_since(connection, subject, since))
+
+    @override
+    async def numbers(self, subject: str, since: int) -> Numbers:
+        return await self._read(lambda connection: numbers(connection, subject, since))
 
     # ---- conversations
 

@@ -1,0 +1,209 @@
+"""Numbers: the summary against a sample computed by hand, the inspector, the metrics."""
+
+import json
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from grantha.storage.analytics_queries import numbers
+from grantha.storage.base import LOCAL_SUBJECT
+from grantha.storage.sql import SqlStore
+from tests.server import MakeServer, Server, until
+
+DAY = 24 * 3600 * 1000
+NOON = 1_700_049_600_000 - 1_700_049_600_000 % DAY + DAY // 2  # noon of a day in UTC
+
+# day, model, ending, first_text_ms, tok_s, output_tokens, cost_usd; None where the end doesn't say
+SAMPLE: list[tuple[int, str, str, Any, Any, Any, Any]] = [
+    (0, "a/x", "done", 100, 50, 10, 0.5),
+    (0, "a/x", "done", 300, 10, 30, 0.25),
+    (0, "a/x", "failed", None, None, None, None),
+    (0, "b/y", "stopped", 200, 20, None, None),
+    (1, "a/x", "done", 200, 30, 20, 0.25),
+    (1, "a/x", "interrupted", 400, None, None, None),
+    (1, "b/y", "done", 1000, 40, 7, None),
+]
+
+
+def _fill(path: Path) -> None:
+    with sqlite3.connect(path) as database:
+        database.execute(
+            "INSERT INTO conversations (id, subject, title, title_by, pinned, origin, system_prompt,"
+            " options, created_at, updated_at) VALUES ('c', 'local', '', 'none', 0, 'api', '', '{}',"
+            " 0, 0)"
+        )
+        for n, (day, model, ending, first, rate, tokens, cost) in enumerate(SAMPLE):
+            usage = {"output_tokens": tokens, "cost_usd": cost}
+            end = {
+                "timings": {"first_text_ms": first, "tok_s": rate} if first or rate else {},
+                "usage": {k: v for k, v in usage.items() if v is not None} or None,
+            }
+            database.execute(
+                "INSERT INTO generations (id, subject, conversation, message, model, options, status,"
+                " owner, epoch, seq, recoveries, created_at, ended_at, end, trimmed)"
+                " VALUES (?, 'local', 'c', ?, ?, '{}', ?, 'b', 1, 5, 0, 0, ?, ?, 1)",
+                (f"g{n}", f"m{n}", model, ending, NOON + day * DAY + n, json.dumps(end)),
+            )
+    database.close()
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> Any:
+    made = SqlStore(tmp_path, "b_test")
+    await made.open()
+    _fill(tmp_path / "grantha.db")
+    yield made
+    await made.aclose()
+
+
+async def test_the_summary_is_what_a_person_computes_from_the_sample(store: SqlStore) -> None:
+    found = await store.numbers(LOCAL_SUBJECT, 0)
+    totals = found.totals
+    assert (totals.generations, totals.errors, totals.stopped) == (7, 2, 1)
+    assert (totals.output_tokens, totals.cost_usd) == (67, 1.0)
+    # 100 200 200 300 400 1000: the third of six is the median, the sixth the 95th percentile.
+    assert (totals.ttft_p50_ms, totals.ttft_p95_ms) == (200, 1000)
+    assert totals.tok_s_p50 == 30  # 10 20 30 40 50
+    a, b = found.by_model
+    assert (a.key, a.generations, a.errors, a.stopped) == ("a/x", 5, 2, 0)
+    assert (a.output_tokens, a.cost_usd) == (60, 1.0)
+    assert (a.ttft_p50_ms, a.ttft_p95_ms, a.tok_s_p50) == (200, 400, 30)  # 100 200 300 400
+    assert (b.key, b.generations, b.errors, b.stopped) == ("b/y", 2, 0, 1)
+    assert (b.output_tokens, b.cost_usd) == (7, None)
+    assert (b.ttft_p50_ms, b.ttft_p95_ms, b.tok_s_p50) == (200, 1000, 20)
+    first, second = found.by_day
+    assert (first.key, first.generations, first.errors) == ("2023-11-15", 4, 1)
+    assert (first.output_tokens, first.cost_usd) == (40, 0.75)
+    assert (first.ttft_p50_ms, first.ttft_p95_ms, first.tok_s_p50) == (200, 300, 20)
+    assert (second.key, second.generations, second.errors) == ("2023-11-16", 3, 1)
+    assert (second.output_tokens, second.cost_usd) == (27, 0.25)
+
+
+async def test_only_what_ended_since_then_and_belongs_to_the_subject_counts(
+    store: SqlStore,
+) -> None:
+    later = await store.numbers(LOCAL_SUBJECT, NOON + DAY)
+    assert later.totals.generations == 3
+    assert [row.key for row in later.by_day] == ["2023-11-16"]
+    nothing = await store.numbers("somebody else", 0)
+    assert nothing.totals.generations == 0
+    assert (nothing.totals.output_tokens, nothing.totals.ttft_p50_ms) == (None, None)
+    assert nothing.by_model == nothing.by_day == ()
+    assert callable(numbers)
+
+
+def test_the_summary_over_http_has_an_entry_for_today(shared: Server) -> None:
+    made = shared.ask("scripted/count-20-at-400")
+    shared.ended(made["id"])
+    body = shared.call("GET", "/api/analytics/summary?days=2").expect(200)
+    model = next(row for row in body["by_model"] if row["model"] == "scripted/count-20-at-400")
+    assert model["generations"] == 1
+    assert model["output_tokens"] == 20
+    assert model["ttft_p50_ms"] >= 0
+    assert model["tok_s_p50"] > 0
+    assert body["by_day"][-1]["generations"] >= 1
+    assert body["totals"]["generations"] >= 1
+
+
+def test_the_inspector_shows_segments_and_when_each_record_was_written(shared: Server) -> None:
+    made = shared.ask("scripted/count-400-at-400", options={"temperature": 0.1})
+    until(lambda: shared.generation(made["id"])["text"], "the first text")
+    shared.call("PATCH", f"/api/generations/{made['id']}", {"temperature": 1.2}).expect(200)
+    ended = shared.ended(made["id"])
+    found = shared.call("GET", f"/api/analytics/generations/{made['id']}").expect(200)
+    assert found["generation"]["id"] == made["id"]
+    assert found["timings"] == ended["end"]["timings"]
+    assert {
+        "queued_ms",
+        "connect_ms",
+        "first_text_ms",
+        "duration_ms",
+        "max_gap_ms",
+        "stalls",
+    } <= set(found["timings"])
+    first, second = found["segments"]
+    assert (first["offset"], first["options"], first["reason"]) == (0, {"temperature": 0.1}, None)
+    assert (second["options"], second["reason"], second["how"]) == (
+        {"temperature": 1.2},
+        "options",
+        "prefix",
+    )
+    assert first["text_length"] == second["offset"] > 0
+    assert first["text_length"] + second["text_length"] == len(ended["text"])
+    assert 0 == first["start_ms"] < first["end_ms"] == second["start_ms"] < second["end_ms"]
+    rows = found["trace"]
+    assert rows[0][:2] == [0, "open"]
+    assert rows[-1][1] == "generation-end"
+    assert sum(row[2] for row in rows if row[1] == "text-delta") == len(ended["text"])
+    assert sum(row[3] for row in rows if row[1] == "text-delta") == 400
+    assert all(row[0] >= 0 for row in rows)
+    assert found["bytes"]["text"] == len(ended["text"].encode())
+    assert found["bytes"]["stored"] > found["bytes"]["text"]
+    assert found["attempts"] == 2
+
+
+def test_an_answer_whose_records_are_deleted_can_still_be_inspected(
+    server_factory: MakeServer,
+) -> None:
+    server = server_factory({"GRANTHA_RECORD_TTL": "0"}).start()
+    made = server.ask("scripted/count-50-at-500")
+    server.ended(made["id"])
+    before = server.call("GET", f"/api/analytics/generations/{made['id']}").expect(200)
+    server.terminate()
+    server.start()  # the first cleaning comes at once
+
+    def trimmed() -> bool:
+        reply = server.call("GET", f"/api/generations/{made['id']}/events?after=1-2")
+        return reply.status == 410
+
+    until(trimmed, "the records to be deleted", hint=server.words)
+    after = server.call("GET", f"/api/analytics/generations/{made['id']}").expect(200)
+    for name in ("trace", "segments", "bytes", "attempts", "timings"):
+        assert after[name] == before[name], name
+
+
+def test_metrics_count_what_happened(server_factory: MakeServer) -> None:
+    server = server_factory().start()
+    for model in ("scripted/count-100-at-1000", "scripted/failing"):
+        server.ended(server.ask(model)["id"])
+    silent = server.ask("scripted/silent")
+    server.call("GET", f"/api/generations/{silent['id']}/events?after=1-0&wait=0", headers=_POLL)
+    values = _metrics(server)
+    assert values["grantha_active_generations"] == 1
+    server.call("POST", f"/api/generations/{silent['id']}/stop").expect(200)
+    values = _metrics(server)
+    ended = 'grantha_generations_ended_total{ending="%s",provider="scripted"}'
+    assert values[ended % "done"] == 1
+    assert values[ended % "failed"] == 1
+    assert values[ended % "stopped"] == 1
+    assert values['grantha_generations_started_total{provider="scripted"}'] == 3
+    assert values['grantha_stops_total{confirmed="yes",provider="scripted"}'] == 1
+    assert values["grantha_active_generations"] == 0
+    assert values["grantha_storage_up"] == 1
+    assert values["grantha_log_lag_seconds"] >= 0
+    assert values["grantha_log_flush_window_seconds"] > 0
+    assert values['grantha_attaches_total{resumed="yes",transport="ndjson"}'] == 1
+    assert values['grantha_time_to_first_token_seconds_count{provider="scripted"}'] >= 2
+    assert values['grantha_time_between_tokens_seconds_count{provider="scripted"}'] >= 1
+    assert values['grantha_tokens_per_second_count{provider="scripted"}'] >= 1
+    assert values['grantha_output_tokens_total{provider="scripted"}'] >= 100
+    assert sum(v for k, v in values.items() if k.startswith("grantha_errors_total")) == 1
+    assert values["process_resident_memory_bytes"] > 0
+    assert time.time() > values["process_start_time_seconds"]
+
+
+_POLL = {"Accept": "application/x-ndjson"}
+
+
+def _metrics(server: Server) -> dict[str, float]:
+    reply = server.call("GET", "/metrics")
+    assert reply.status == 200
+    assert reply.headers["content-type"].startswith("text/plain")
+    lines = reply.body.decode().splitlines()
+    return {
+        name: float(value)
+        for name, _, value in (line.rpartition(" ") for line in lines if not line.startswith("#"))
+    }
