@@ -383,7 +383,7 @@ export const en = {
     copied: 'Copied',
     code: (language: string) => (language ? `Code, ${language}` : 'Code'),
     table: 'Table',
-    task: (done: boolean) => (done ? 'Done' : 'Not done'),
+    task: (done: boolean): string => (done ? 'Done' : 'Not done'),
     loadImage: (host: string) => `Load image from ${host}`,
     imageFailed: (host: string) => `The image could not be shown here. Open it at ${host}`,
     diagramFailed: 'This diagram could not be drawn',
