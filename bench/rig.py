@@ -26,6 +26,8 @@ from bench.client import Target
 from bench.machine import CLIENT_CORE, SERVER_CORE, family, most_files, pin
 
 ROOT = Path(__file__).resolve().parents[1]
+_NOT_INHERITED = ("GRANTHA_", "OPENAI_", "PYTHONDONTWRITEBYTECODE")
+_SETTLING = 1.5  # seconds in which a server that has started still does things aside
 _NGINX = """
 worker_processes 1;
 daemon off;
@@ -100,7 +102,9 @@ def rig(source: Path | None = None, settings: Mapping[str, str] | None = None) -
     with contextlib.ExitStack() as stack:
         up = stack.enter_context(upstream())
         front = stack.enter_context(nginx(up.port)) if shutil.which("nginx") else None
-        yield Rig(up, front, stack.enter_context(grantha(up.port, source, settings)))
+        server = stack.enter_context(grantha(up.port, source, settings))
+        time.sleep(_SETTLING)
+        yield Rig(up, front, server)
 
 
 @contextlib.contextmanager
@@ -166,7 +170,9 @@ def _started(
         pin(core)
         most_files()
 
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("GRANTHA_", "OPENAI_"))}
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(_NOT_INHERITED)}
+    # Compiling every module anew at each start isn't what an installed server does.
+    kept["PYTHONPYCACHEPREFIX"] = str(Path(tempfile.gettempdir(), "grantha-bench-bytecode"))
     process = subprocess.Popen(
         command,
         cwd=ROOT,
