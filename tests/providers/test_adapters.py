@@ -36,6 +36,11 @@ async def read(upstream: Upstream) -> list[UpstreamEvent]:
         return [event async for batch in upstream for event in batch]
 
 
+async def collect(upstream: Upstream, events: list[UpstreamEvent]) -> None:
+    async for batch in upstream:
+        events += batch
+
+
 def said(events: list[UpstreamEvent]) -> str:
     return "".join(event.text for event in events if isinstance(event, Text))
 
@@ -100,8 +105,7 @@ async def test_the_text_of_a_failed_tool_call_is_kept() -> None:
         upstream = await provider.open(Call("m", QUESTION))
         events: list[UpstreamEvent] = []
         with pytest.raises(errors.ProviderFailed):
-            async for batch in upstream:
-                events += batch
+            await collect(upstream, events)
         assert said(events) == "<function=x>"
         await made.aclose()
 

@@ -217,8 +217,16 @@ class HttpUpstream:
 
     async def __aiter__(self) -> AsyncIterator[Sequence[UpstreamEvent]]:
         decoder, loop = self._decoder, self._loop
+        read_any = self._response.content.readany
         ending = False
-        while chunk := await self._chunk():
+        while True:
+            try:
+                chunk = await read_any()
+            except (aiohttp.ClientError, OSError) as error:
+                self._broken(error)
+                break
+            if not chunk:
+                break
             self._heard = loop.time()
             self._limit = self._between
             events = decoder.feed(chunk)
@@ -243,8 +251,6 @@ class HttpUpstream:
         pieces: list[bytes] = []
         size = 0
         while chunk := await self._chunk():
-            self._heard = self._loop.time()
-            self._limit = self._between
             pieces.append(chunk)
             size += len(chunk)
             if size > WHOLE_BODY:
@@ -259,18 +265,26 @@ class HttpUpstream:
         return False
 
     async def _chunk(self) -> bytes:
-        """The next bytes, empty at the end of the body; raises `ProviderError`."""
+        """The next bytes of a small reply, empty at its end; raises `ProviderError`."""
         try:
-            return await self._response.content.readany()
+            chunk = await self._response.content.readany()
         except (aiohttp.ClientError, OSError) as error:
-            if self._decoder.ending and not self._closed:
-                return b""  # the answer is complete; only its trailing usage was lost
-            self._unwatch()
-            if self._silent:
-                raise self._silence() from error
-            broken = self._faults.truncated()
-            broken.native = type(error).__name__
-            raise broken from error
+            self._broken(error)
+            return b""
+        self._heard = self._loop.time()
+        self._limit = self._between
+        return chunk
+
+    def _broken(self, error: Exception) -> None:
+        """Raises what a socket's error means; returns when the answer was complete anyway."""
+        self._unwatch()
+        if self._decoder.ending and not self._closed:
+            return  # only its trailing usage was lost
+        if self._silent:
+            raise self._silence() from error
+        broken = self._faults.truncated()
+        broken.native = type(error).__name__
+        raise broken from error
 
     def _silence(self) -> GranthaError:
         return errors.TimedOut(

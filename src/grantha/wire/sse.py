@@ -62,6 +62,14 @@ class SseDecoder:
 
     def feed(self, chunk: bytes) -> list[bytes]:
         """Payloads (`data`, lines joined by LF) of the events completed. Raises `EventTooLarge`."""
+        if (
+            chunk[:6] == b"data: "
+            and chunk[-2:] == b"\n\n"
+            and not (self._rest or self._data or self._fresh or self._skip)
+            and chunk.count(b"\n") == 2
+            and b"\r" not in chunk
+        ):
+            return [chunk[6:-2]]  # the usual read while text is written: one event, whole
         payloads: list[bytes] = []
         data = self._data
         for line in self._lines(chunk):
