@@ -99,7 +99,8 @@ class Settings(BaseModel):
     timeouts: Timeouts = Timeouts()
     providers: dict[str, ProviderSettings] = Field(default_factory=dict)
     log_level: str = "info"
-    pad_frames: int = 0
+    pad_frames: int = Field(default=0, ge=0, le=65536)  # 0 is off
+    compression: bool = True
 
     # the command line as a client; without `url` it is the server of these same settings
     url: str | None = None

@@ -167,6 +167,8 @@ class Live:
         await self._send_text(json.dumps(body, ensure_ascii=False))
 
     async def _send_text(self, text: str) -> None:
+        if size := self._door.settings.pad_frames:
+            text += " " * (-len(text.encode()) % size)
         async with self._lock:
             await self._socket.send_text(text)
 

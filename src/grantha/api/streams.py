@@ -14,11 +14,17 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
+from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from typing_extensions import override
 
+from grantha.api.channels import Channel, Compressed, Padded
+from grantha.api.compression import negotiated
+from grantha.api.doors import pieces
 from grantha.api.problems import refusal
+from grantha.config import Settings
 from grantha.engine.reader import Reader
 from grantha.errors import Busy
 from grantha.events import Frame, RecordId, frame_json
@@ -107,10 +113,10 @@ class EventStream(Response):
 
     @override
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        readers = scope["app"].state.pieces.readers
+        door = pieces(HTTPConnection(scope))
         try:
-            with readers.reading("sse", resumed=self._resumed):
-                await self._reply(receive, send)
+            with door.readers.reading("sse", resumed=self._resumed):
+                await self._reply(receive, self._channel(scope, send, door.settings))
         except Busy as error:
             reply = refusal(scope, error)
             # The answer is being written all the same: this is where it can be read later.
@@ -118,17 +124,22 @@ class EventStream(Response):
                 reply.headers["location"] = location
             await reply(scope, receive, send)
 
-    async def _reply(self, receive: Receive, send: Send) -> None:
-        await send(
-            {
-                "type": "http.response.start",
-                "status": self.status_code,
-                "headers": self.raw_headers,
-            }
-        )
+    def _channel(self, scope: Scope, send: Send, settings: Settings) -> Channel:
+        if settings.pad_frames:
+            return Padded(send, settings.pad_frames, self._beat)
+        accept = Headers(scope=scope).get("accept-encoding")
+        if accept and settings.compression and (found := negotiated(accept)):
+            name, make = found
+            self.headers["content-encoding"] = name
+            self.headers["vary"] = "accept-encoding"
+            return Compressed(send, make())
+        return Channel(send)
+
+    async def _reply(self, receive: Receive, channel: Channel) -> None:
+        await channel.start(self.status_code, self.raw_headers)
         gone = asyncio.create_task(self._watch(receive))
         try:
-            await self._send_all(send)
+            await self._send_all(channel)
         except OSError:
             pass  # the client went away in the middle of a write: nothing is owed to it
         finally:
@@ -136,29 +147,25 @@ class EventStream(Response):
             with contextlib.suppress(asyncio.CancelledError):
                 await gone
 
-    async def _send_all(self, send: Send) -> None:
+    async def _send_all(self, channel: Channel) -> None:
         if self._first:
-            await _send(send, self._first)
+            await channel.send(self._first)
         reader, view = self._reader, self._view
         while not reader.closed:
             frames = await reader.read(self._heartbeat)
             if frames:
                 if body := view.frames(frames):
-                    await _send(send, body)
+                    await channel.send(body)
             elif not reader.ended and not reader.closed:
-                await _send(send, self._beat)
+                await channel.send(self._beat)
             if reader.ended:
                 break
-        await send({"type": "http.response.body", "body": self._last, "more_body": False})
+        await channel.end(self._last)
 
     async def _watch(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
         self._reader.close()
-
-
-async def _send(send: Send, body: bytes) -> None:
-    await send({"type": "http.response.body", "body": body, "more_body": True})
 
 
 def ndjson(frames: Iterable[Frame]) -> bytes:
