@@ -3,7 +3,7 @@
     python -m bench.wire.chunks [bare] [grantha] [openai] [litellm]
 
 Each reader runs in a process of its own against the same local source: once with chunks that come one by
-one (20 streams at 150 a second), once as fast as they can be read. Every piece is counted; medians of three.
+one (20 streams at 150 a second), once as fast as they can be read. Each piece is counted; medians of 3.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""A vendor's own list of models, kept for a while. Never blocks a start and never fails: a vendor that can't
-be asked leaves the last known list, or the one from the settings, in place.
+"""A vendor's own list of models, kept for a while. Never blocks a start and never fails.
+
+A vendor that can't be asked leaves the last known list, or the one from the settings, in place.
 """
 
 from __future__ import annotations

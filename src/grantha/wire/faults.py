@@ -23,7 +23,8 @@ from typing import Any
 from grantha import errors
 from grantha.errors import ProviderError
 
-QUOTED_LENGTH = 300  # characters of a vendor's words that we pass on
+READ_LENGTH = 2000  # characters of a vendor's words that are searched: they may be a whole page
+QUOTED_LENGTH = 300  # characters of them that we pass on
 SHARED_LENGTH = 20  # a stretch this long that also stands in the conversation is the user's text
 
 _CODES: dict[str, type[ProviderError]] = {
@@ -210,9 +211,11 @@ class Faults:
         text.
         """
         words = " ".join(words.split())
-        if any(secret in words for secret in self._secrets) or self._shares_text(words):
+        if any(secret in words for secret in self._secrets):
             return ""
-        return words if len(words) <= QUOTED_LENGTH else words[: QUOTED_LENGTH - 1] + "…"
+        if len(words) > QUOTED_LENGTH:
+            words = words[: QUOTED_LENGTH - 1] + "…"
+        return "" if self._shares_text(words) else words
 
     def _message(self, kind: type[ProviderError], status: int | None, words: str) -> str:
         title = _TITLES[kind].format(who=self.provider, what=self._model or "this model")
@@ -265,7 +268,7 @@ def read_report(body: Any) -> Reported | None:
     if isinstance(error, Mapping):
         return _from_object(error)
     if isinstance(error, str) and error:
-        return Reported(_code_of(body), error)
+        return Reported(_code_of(body), error[:READ_LENGTH])
     if body.get("object") == "error" or "message" in body or "detail" in body:
         return _from_object(body)
     return None
@@ -307,7 +310,7 @@ def _from_object(error: Mapping[str, Any]) -> Reported:
     failed = error.get("failed_generation")
     return Reported(
         code,
-        words if isinstance(words, str) else "",
+        words[:READ_LENGTH] if isinstance(words, str) else "",
         seconds,
         param if isinstance(param, str) else None,
         status if status is not None and 400 <= status < 600 else None,
