@@ -24,6 +24,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from grantha.errors import GranthaError, StorageFailed, StorageFull
+from grantha.storage.rows import driver_of
 
 T = TypeVar("T")
 
@@ -107,10 +108,11 @@ class Writer:
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
             connection = connection or self._engine.connect()
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            driver = driver_of(connection)
+            driver.execute("BEGIN IMMEDIATE")
             for work in batch:
-                _run_one(connection, work)
-            connection.exec_driver_sql("COMMIT")
+                _run_one(connection, driver, work)
+            driver.execute("COMMIT")
             self.last_error = None
             return connection
         except (DBAPIError, sqlite3.Error, OSError) as error:
@@ -152,16 +154,16 @@ def translated(error: BaseException) -> GranthaError:
     return StorageFailed(f"The database can't be used: {origin}.")
 
 
-def _run_one(connection: Connection, work: _Work) -> None:
-    connection.exec_driver_sql("SAVEPOINT work")
+def _run_one(connection: Connection, driver: sqlite3.Connection, work: _Work) -> None:
+    driver.execute("SAVEPOINT work")
     try:
         work.result = work.run(connection)
     except Exception as error:
         if isinstance(error, DBAPIError | sqlite3.Error) and not _only_this_work(error):
             raise  # the database itself: it may have rolled back the whole transaction
-        connection.exec_driver_sql("ROLLBACK TO work")
+        driver.execute("ROLLBACK TO work")
         work.error = error
-    connection.exec_driver_sql("RELEASE work")
+    driver.execute("RELEASE work")
 
 
 def _only_this_work(error: DBAPIError | sqlite3.Error) -> bool:
