@@ -7,8 +7,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 from aiohttp import web
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from grantha import errors
 from grantha.chat import Call, Options, text_message
@@ -255,6 +258,49 @@ async def test_a_person_s_own_google_credentials_are_exchanged_once(tmp_path: Pa
         for _ in range(2):
             await read(await provider.open(Call("gemini-x", QUESTION)))
         assert [s.headers["Authorization"] for s in vendor.calls] == ["Bearer fresh"] * 2
+        await made.aclose()
+
+
+async def test_a_service_account_signs_for_its_token(tmp_path: Path) -> None:
+    private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = private.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    ).decode()
+
+    class Google(Vendor):
+        async def handle(self, request: web.Request) -> web.StreamResponse:
+            if request.path == "/token":
+                form = await request.post()
+                public = private.public_key()
+                audience = f"{self.url}/token"
+                claim = jwt.decode(
+                    str(form["assertion"]), public, algorithms=["RS256"], audience=audience
+                )
+                assert claim["iss"] == "robot@example.org"
+                return web.json_response({"access_token": "fresh", "expires_in": 3600})
+            return await super().handle(request)
+
+    async with serving(shapes.GEMINI, Google) as vendor:
+        credentials = {
+            "type": "service_account",
+            "client_email": "robot@example.org",
+            "private_key_id": "1",
+            "private_key": pem,
+            "token_uri": f"{vendor.url}/token",
+        }
+        path = tmp_path / "credentials.json"
+        path.write_text(json.dumps(credentials))
+        made = registry(vendor.url, "vertex", GOOGLE_APPLICATION_CREDENTIALS=str(path))
+        provider, _ = made.resolve("vertex/gemini-x")
+        await read(await provider.open(Call("gemini-x", QUESTION)))
+        assert vendor.calls[-1].headers["Authorization"] == "Bearer fresh"
+        path.write_text(json.dumps({**credentials, "private_key": "broken"}))
+        other = registry(vendor.url, "vertex", GOOGLE_APPLICATION_CREDENTIALS=str(path))
+        with pytest.raises(errors.MissingKey, match="private key"):
+            await other.resolve("vertex/gemini-x")[0].open(Call("gemini-x", QUESTION))
+        await other.aclose()
         await made.aclose()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from importlib import import_module
 from urllib.parse import quote
 
 from typing_extensions import override
@@ -73,9 +72,9 @@ class Bedrock(Hosted):
             return {**JSON, "Authorization": f"Bearer {bearer}", **self._site.headers}
         try:
             # botocore has no types, and is too large to be loaded unused.
-            auth, awsrequest, credentials = (
-                import_module(f"botocore.{name}") for name in ("auth", "awsrequest", "credentials")
-            )
+            from botocore.auth import SigV4Auth  # type: ignore[import-untyped]
+            from botocore.awsrequest import AWSRequest  # type: ignore[import-untyped]
+            from botocore.credentials import Credentials  # type: ignore[import-untyped]
         except ImportError as error:
             raise Unsupported(
                 "Signing with AWS keys needs the package botocore, which isn't installed",
@@ -83,13 +82,13 @@ class Bedrock(Hosted):
                 provider=self.name,
             ) from error
         variables = self._site.variables
-        keys = credentials.Credentials(
+        keys = Credentials(
             variables.get("AWS_ACCESS_KEY_ID", ""),
             variables.get("AWS_SECRET_ACCESS_KEY", ""),
             variables.get("AWS_SESSION_TOKEN"),
         )
-        request = awsrequest.AWSRequest("POST", url, {**JSON, **self._site.headers}, body)
-        auth.SigV4Auth(keys, "bedrock", self._region).add_auth(request)
+        request = AWSRequest("POST", url, {**JSON, **self._site.headers}, body)
+        SigV4Auth(keys, "bedrock", self._region).add_auth(request)
         return dict(request.headers.items())
 
 

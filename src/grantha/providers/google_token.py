@@ -1,7 +1,7 @@
 """Access tokens for Google Cloud, kept until shortly before they end.
 
 Takes what `GOOGLE_APPLICATION_CREDENTIALS` points to: a service account's file (signed with the
-package google-auth) or a person's own (`gcloud auth application-default login`, which needs no
+package pyjwt) or a person's own (`gcloud auth application-default login`, which needs no
 signing); or a ready token in `GOOGLE_CLOUD_ACCESS_TOKEN`. Knows no other way, such as a metadata
 server.
 """
@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -95,12 +94,11 @@ class Tokens:
 
     def _assertion(self, credentials: Mapping[str, Any], audience: str) -> str:
         try:
-            crypt = import_module("google.auth.crypt")
-            jwt = import_module("google.auth.jwt")
+            import jwt
         except ImportError as error:
             raise Unsupported(
-                "A service account's file needs the package google-auth, which isn't installed",
-                advice=f"Install google-auth, or set {READY_TOKEN}.",
+                "A service account's file needs the package pyjwt, which isn't installed",
+                advice=f"Install grantha[vertex], or set {READY_TOKEN}.",
                 provider=self._site.name,
             ) from error
         now = int(time.time())
@@ -111,6 +109,12 @@ class Tokens:
             "iat": now,
             "exp": now + LIFETIME,
         }
-        signer = crypt.RSASigner.from_service_account_info(dict(credentials))
-        assertion: bytes = jwt.encode(signer, claim)
-        return assertion.decode()
+        key, key_id = credentials.get("private_key"), credentials.get("private_key_id")
+        try:
+            return jwt.encode(claim, str(key), "RS256", headers={"kid": str(key_id)})
+        except (jwt.PyJWTError, ValueError) as error:
+            raise MissingKey(
+                f"The file that {FILE} names holds no usable private key",
+                advice="Point it to a service account's JSON file.",
+                provider=self._site.name,
+            ) from error
