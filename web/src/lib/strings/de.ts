@@ -38,7 +38,7 @@ export const de: Strings = {
   inspector: 'Inspektor',
   offline: 'Keine Verbindung zum Server. Ein neuer Versuch läuft.',
   notFound: 'Dieses Gespräch gibt es hier nicht. Vielleicht wurde es gelöscht.',
-  skip: 'Zum Nachrichtenfeld',
+  skip: 'Zum Hauptteil',
 
   startTitle: 'Was möchten Sie wissen?',
   localReady:
@@ -145,7 +145,7 @@ export const de: Strings = {
   copy: 'Kopieren',
   quote: 'Zitieren',
   goOnWithThis: 'Damit weiter',
-  numbersOfAnswer: (facts) => `Zahlen dieser Antwort, öffnet den Inspektor: ${facts}`,
+  numbersOfAnswer: 'Zahlen dieser Antwort, öffnet den Inspektor:',
   toNewest: 'Zum neuesten Text',
   toolCall: (name) => `Ruft ${name} auf`,
   source: 'Quelle',

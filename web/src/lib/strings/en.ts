@@ -39,7 +39,7 @@ export const en = {
   inspector: 'Inspector',
   offline: 'No connection to the server. Trying again.',
   notFound: 'This conversation is not here. It may have been deleted.',
-  skip: 'To the message field',
+  skip: 'To the main part',
 
   // start
   startTitle: 'What would you like to know?',
@@ -149,7 +149,7 @@ export const en = {
   copy: 'Copy',
   quote: 'Quote',
   goOnWithThis: 'Go on with this',
-  numbersOfAnswer: (facts: string) => `Numbers of this answer, open the inspector: ${facts}`,
+  numbersOfAnswer: 'Numbers of this answer, open the inspector:',
   toNewest: 'To the newest text',
   toolCall: (name: string) => `Calls ${name}`,
   source: 'Source',

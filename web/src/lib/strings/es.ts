@@ -38,7 +38,7 @@ export const es: Strings = {
   inspector: 'Inspector',
   offline: 'Sin conexión con el servidor. Se intenta de nuevo.',
   notFound: 'Esta conversación no está aquí. Quizá se eliminó.',
-  skip: 'Al campo del mensaje',
+  skip: 'A la parte principal',
 
   startTitle: '¿Qué quiere saber?',
   localReady:
@@ -144,7 +144,7 @@ export const es: Strings = {
   copy: 'Copiar',
   quote: 'Citar',
   goOnWithThis: 'Seguir con esta',
-  numbersOfAnswer: (facts) => `Cifras de esta respuesta, abre el inspector: ${facts}`,
+  numbersOfAnswer: 'Cifras de esta respuesta, abre el inspector:',
   toNewest: 'Al texto más reciente',
   toolCall: (name) => `Llama a ${name}`,
   source: 'Fuente',

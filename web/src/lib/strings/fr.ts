@@ -38,7 +38,7 @@ export const fr: Strings = {
   inspector: 'Inspecteur',
   offline: 'Pas de connexion au serveur. Nouvel essai en cours.',
   notFound: 'Cette discussion n’est pas ici. Elle a peut-être été supprimée.',
-  skip: 'Vers le champ de message',
+  skip: 'Vers la partie principale',
 
   startTitle: 'Que voulez-vous savoir ?',
   localReady:
@@ -144,7 +144,7 @@ export const fr: Strings = {
   copy: 'Copier',
   quote: 'Citer',
   goOnWithThis: 'Continuer avec celle-ci',
-  numbersOfAnswer: (facts) => `Chiffres de cette réponse, ouvre l’inspecteur : ${facts}`,
+  numbersOfAnswer: 'Chiffres de cette réponse, ouvre l’inspecteur :',
   toNewest: 'Vers le texte le plus récent',
   toolCall: (name) => `Appelle ${name}`,
   source: 'Source',

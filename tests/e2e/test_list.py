@@ -1,0 +1,71 @@
+"""The list of conversations: names, pins, deleting with undo, search, and very many rows."""
+
+from __future__ import annotations
+
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.e2e.talk import answer, ask, open_page
+from tests.server import Server
+
+
+def choose(page: Page, title: str, action: str) -> None:
+    page.get_by_role("link", name=title).hover()
+    page.get_by_role("button", name=f"More for “{title}”").click()
+    page.get_by_role("menuitem", name=action, exact=True).click()
+
+
+def test_a_conversation_is_renamed_pinned_and_deleted_with_undo(page: Page, server: Server) -> None:
+    server.conversation(title="Tides")
+    server.conversation(title="Winds")
+    open_page(page, server)
+    choose(page, "Tides", "Rename")
+    page.get_by_role("textbox", name="Title").fill("Tide tables")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("link", name="Tide tables")).to_be_visible()
+    choose(page, "Tide tables", "Pin")
+    expect(page.get_by_role("heading", name="Pinned")).to_be_visible()
+    choose(page, "Winds", "Delete")
+    expect(page.get_by_role("link", name="Winds")).to_have_count(0)
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_role("link", name="Winds")).to_be_visible()
+
+
+def test_search_finds_words_of_answers_and_marks_them(page: Page, server: Server) -> None:
+    model = server.script("tidal", {"steps": [{"text": "The estuary is tidal up to the weir."}]})
+    generation = server.ask(model, "Tell me", server.conversation(title="Rivers"))
+    server.ended(generation["id"])
+    open_page(page, server)
+    page.keyboard.press("Escape")
+    page.get_by_role("searchbox", name="Search conversations").fill("estuary")
+    found = page.get_by_role("link", name="Rivers")
+    expect(found.locator("mark")).to_have_text("estuary")
+    found.click()
+    expect(answer(page)).to_contain_text("tidal up to the weir")
+
+
+def test_another_tab_sees_what_this_one_does(context: BrowserContext, server: Server) -> None:
+    here, there = context.new_page(), context.new_page()
+    open_page(here, server)
+    open_page(there, server)
+    ask(here, "Hello from here")
+    answer(here, "done")
+    expect(there.locator(".row-line")).to_have_count(1)
+    there.goto(here.url)
+    answer(there, "done")
+    choose(here, there.locator(".row .t").inner_text(), "Delete")
+    expect(there.locator(".row-line")).to_have_count(0)
+
+
+def test_many_conversations_cost_what_few_do(page: Page, server: Server) -> None:
+    for n in range(300):
+        server.conversation(title=f"Number {n}")
+    open_page(page, server)
+    rows = page.locator(".row-line")
+    expect(page.get_by_role("link", name="Number 299")).to_be_visible()
+    assert rows.count() < 80
+    listed = page.get_by_role("region", name="Conversations")
+    for _ in range(6):
+        listed.evaluate("e => e.scrollTop = e.scrollHeight")
+        page.wait_for_load_state("networkidle")
+    expect(page.get_by_role("link", name="Number 0", exact=True)).to_be_attached()
+    assert rows.count() < 80

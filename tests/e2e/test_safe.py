@@ -1,0 +1,130 @@
+"""Nothing a model writes is executed, nothing is fetched without a click, and the page keeps the token."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from playwright.sync_api import Page, Request, expect
+
+from tests.e2e.talk import answer, ask, choose_model, has_text, open_page
+from tests.server import MakeServer, Server, until
+
+PAYLOADS = [
+    "<script>window.hit=1</script>",
+    "<img src=x onerror=window.hit=1>",
+    "<svg onload=window.hit=1><script>window.hit=1</script></svg>",
+    "<iframe srcdoc='<script>parent.hit=1</script>'></iframe>",
+    "<details open ontoggle=window.hit=1>",
+    "<a href='javascript:window.hit=1'>a</a>",
+    "<form action=javascript:window.hit=1><button>b</button></form>",
+    "<style>@import url(https://evil.example/x.css)</style>",
+    "<link rel=stylesheet href=https://evil.example/x.css>",
+    "<meta http-equiv=refresh content='0;url=https://evil.example'>",
+    "<base href=https://evil.example>",
+    "[a](javascript:window.hit=1)",
+    "[a](JaVaScRiPt:window.hit=1)",
+    "[a](&#106;avascript:window.hit=1)",
+    "[a](java\tscript:window.hit=1)",
+    "[a](data:text/html,<script>parent.hit=1</script>)",
+    "[a](vbscript:x)",
+    "<javascript:window.hit=1>",
+    "[x]: javascript:window.hit=1\n\n[x]",
+    "![a](https://evil.example/pixel.png)",
+    "![a](data:image/svg+xml,<svg onload=window.hit=1>)",
+    '![a](x "onerror=window.hit=1")',
+    "`<img src=x onerror=window.hit=1>`",
+    "```html\n<script>window.hit=1</script>\n```",
+    "```mermaid\ngraph TD\nA[<img src=x onerror=window.hit=1>]-->B\n"
+    'click A "javascript:window.hit=1"\n```',
+    '```mermaid\n%%{init: {"securityLevel": "loose"}}%%\ngraph TD\n'
+    "A[<script>window.hit=1</script>]\n```",
+    "$\\href{javascript:window.hit=1}{x}$",
+    "$$\\includegraphics{https://evil.example/a.png}$$",
+    "$\\htmlData{onclick=window.hit=1}{x}$",
+    "|a|\n|-|\n|<img src=x onerror=window.hit=1>|",
+    "# <img src=x onerror=window.hit=1>",
+    "> <svg/onload=window.hit=1>",
+    "- [ ] <img src=x onerror=window.hit=1>",
+    "[^1]\n\n[^1]: <img src=x onerror=window.hit=1>",
+    "https://evil.example/<script>window.hit=1</script>",
+]
+
+
+def healthy(server: Server) -> bool:
+    try:
+        return server.call("GET", "/healthz").status == 200
+    except OSError:
+        return False
+
+
+def test_no_payload_in_an_answer_runs_or_is_fetched(page: Page, server: Server) -> None:
+    foreign: list[str] = []
+
+    def note(request: Request) -> None:
+        if not request.url.startswith((server.url, "data:", "blob:")):
+            foreign.append(request.url)
+
+    page.on("request", note)
+    page.on("dialog", lambda dialog: foreign.append(f"dialog {dialog.message}"))
+    text = "\n\n".join(PAYLOADS) + "\n\nThe end."
+    model = server.script("payloads", {"steps": [{"text": text, "split": "chars"}]})
+    open_page(page, server)
+    choose_model(page, model)
+    ask(page, "<img src=x onerror=window.hit=1>")
+    answer(page, "done")
+    has_text(page, "The end.")
+    page.wait_for_load_state("networkidle")
+    for link in page.locator(".text a").all():
+        href = link.get_attribute("href") or ""
+        assert href.split(":")[0] in {"https", "http", "mailto"}, href
+        assert "noopener" in (link.get_attribute("rel") or "")
+    assert page.evaluate("window.hit") is None
+    assert foreign == []
+    assert (
+        page.locator(".text script, .text iframe, .text form, .text style, .text link").count() == 0
+    )
+
+
+def test_a_title_made_of_markup_is_shown_as_text(page: Page, server: Server) -> None:
+    title = "<img src=x onerror=window.hit=1>"
+    talk = server.conversation(title=title)
+    open_page(page, server, f"/c/{talk}")
+    expect(page.get_by_role("heading", name=title)).to_be_visible()
+    expect(page.get_by_role("link", name=title)).to_be_visible()
+    assert page.evaluate("window.hit") is None
+
+
+def test_the_page_breaks_no_rule_of_its_own_policy(page: Page, server: Server) -> None:
+    broken: list[str] = []
+    page.on("console", lambda m: broken.append(m.text) if "Content Security" in m.text else None)
+    open_page(page, server)
+    choose_model(page, "scripted/tour")
+    ask(page, "Everything")
+    answer(page, "done")
+    for path in ("/numbers", "/settings"):
+        page.goto(server.url + path)
+        page.get_by_role("heading", level=1).wait_for()
+    assert broken == []
+
+
+@pytest.mark.parametrize("given", ["right", "wrong"])
+def test_a_server_with_a_token_asks_for_it_once(
+    page: Page, server_factory: MakeServer, given: str
+) -> None:
+    server = server_factory({"GRANTHA_TOKEN": "right-token-of-this-server"}).start(ready=False)
+    until(lambda: healthy(server), "the server to listen", hint=server.words)
+    page.goto(server.url)
+    field = page.get_by_role("textbox", name="Access token")
+    field.fill("right-token-of-this-server" if given == "right" else "another")
+    page.get_by_role("button", name="Open").click()
+    if given == "wrong":
+        expect(page.get_by_role("alert")).to_contain_text("not the token")
+        return
+    ask(page, "Hello")
+    answer(page, "done")
+    assert "right-token" not in json.dumps(
+        page.evaluate("({...localStorage, cookie: document.cookie})")
+    )
+    page.reload()
+    answer(page, "done")
