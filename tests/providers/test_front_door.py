@@ -1,0 +1,96 @@
+"""Providers through the front door: a real server, vendor-shaped upstreams, and keys that must stay inside."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from tests.server import Server
+from tests.vendors import shapes
+from tests.vendors.server import ANSWER, Vendor, answer, serving, silence, status, truncated
+
+OPENAI_KEY = "planted-openai-key-0123456789"
+ANTHROPIC_KEY = "planted-anthropic-key-0123456789"
+
+
+def a_server(folder: Path, first: Vendor, second: Vendor) -> Server:
+    """A server that has both vendors' keys, the second one behind the first."""
+    (folder / "grantha.toml").write_text(
+        '[fallbacks]\n"openai/m" = ["anthropic/m"]\n', encoding="utf-8"
+    )
+    return Server(
+        folder,
+        {
+            "OPENAI_API_KEY": OPENAI_KEY,
+            "GRANTHA_OPENAI_BASE_URL": f"{first.url}/v1",
+            "ANTHROPIC_API_KEY": ANTHROPIC_KEY,
+            "GRANTHA_ANTHROPIC_BASE_URL": second.url,
+            "GRANTHA_LOG_LEVEL": "debug",
+        },
+    )
+
+
+async def in_thread(call: Any, *args: Any, **named: Any) -> Any:
+    """The server's plain calls block, and the vendors live on this loop."""
+    return await asyncio.to_thread(call, *args, **named)
+
+
+async def test_an_answer_that_loses_its_provider_goes_on_with_another(tmp_path: Path) -> None:
+    async with serving(shapes.OPENAI_CHAT) as first, serving(shapes.ANTHROPIC) as second:
+        server = a_server(tmp_path, first, second)
+        first.plans.append(truncated())
+        second.plans.append(answer(" and the rest."))
+        try:
+            await in_thread(server.start)
+            begun = await in_thread(server.ask, "openai/m", "Tell me")
+            ended = await in_thread(server.ended, begun["id"])
+        finally:
+            await in_thread(server.close)
+        assert ended["status"] == "done", ended
+        assert ended["text"] == "".join(ANSWER[:2]) + " and the rest."
+        assert [(s["reason"], s["changes"]["model"]) for s in ended["seams"]] == [
+            ("fallback", ["openai/m", "anthropic/m"])
+        ]
+        assert "".join(ANSWER[:2]) in str(second.calls[0].body["messages"])
+
+
+async def test_stopping_an_answer_closes_the_vendor_s_connection(tmp_path: Path) -> None:
+    async with serving(shapes.OPENAI_CHAT) as first, serving(shapes.ANTHROPIC) as second:
+        server = a_server(tmp_path, first, second)
+        second.plans.append(silence(after=True))
+        try:
+            await in_thread(server.start)
+            begun = await in_thread(server.ask, "anthropic/m", "Tell me")
+            await asyncio.wait_for(second.begun.wait(), 30)
+            stop = f"/api/generations/{begun['id']}/stop"
+            assert (await in_thread(server.call, "POST", stop)).status == 200
+            await asyncio.wait_for(second.gone.wait(), 30)
+            ended = await in_thread(server.ended, begun["id"])
+        finally:
+            await in_thread(server.close)
+        assert ended["status"] == "stopped"
+
+
+async def test_no_key_gets_into_replies_logs_or_the_database(tmp_path: Path) -> None:
+    async with serving(shapes.OPENAI_CHAT) as first, serving(shapes.ANTHROPIC) as second:
+        server = a_server(tmp_path, first, second)
+        told = {"error": {"message": f"Bad key {OPENAI_KEY}", "code": OPENAI_KEY}}
+        first.plans.append(status(400, told))
+        second.plans.append(status(401, {"error": {"message": f"Bad key {ANTHROPIC_KEY}"}}))
+        replies: list[str] = []
+        try:
+            await in_thread(server.start)
+            for model in ("openai/m", "anthropic/m"):
+                begun = await in_thread(server.ask, model, "Tell me")
+                replies.append(str(await in_thread(server.ended, begun["id"])))
+            for path in ("/api/models", "/api/providers", "/healthz", "/readyz", "/metrics"):
+                reply = await in_thread(server.call, "GET", path)
+                replies.append(reply.body.decode())
+        finally:
+            await in_thread(server.close)
+        kept = b"".join(p.read_bytes() for p in tmp_path.rglob("*") if p.is_file())
+        for key in (OPENAI_KEY, ANTHROPIC_KEY):
+            assert key not in "\n".join(replies)
+            assert key.encode() not in kept
+        assert "key_rejected" in replies[1]
