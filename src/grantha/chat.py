@@ -143,7 +143,7 @@ class Options:
         values = {name: value for name, value in body.items() if name in known}
         for name in ("stop", "tools"):
             if name in values:
-                values[name] = tuple(values[name])
+                values[name] = tuple(values[name] or ())
         return Options(**values)
 
     def changed(self, changes: JsonObject) -> Options:

@@ -18,6 +18,7 @@ from grantha.api import (
     contract,
     contract_socket,
     conversations,
+    description,
     exports,
     generations,
     health,
@@ -106,6 +107,7 @@ def create_app(settings: Settings, registry: Registry | None = None) -> ASGIApp:
         summary="Chat with language models; every answer is a durable log.",
         lifespan=lifespan,
         docs_url=None,
+        openapi_url=None,
         redoc_url=None,
         redirect_slashes=False,
     )
@@ -115,6 +117,7 @@ def create_app(settings: Settings, registry: Registry | None = None) -> ASGIApp:
     for module in _ROUTERS:
         app.include_router(module.router)
     app.include_router(metrics_router)
+    description.install(app)
     app.router.default = Page(STATIC)
     guarded: ASGIApp = Guard(app, settings)
     if settings.cors_origins:

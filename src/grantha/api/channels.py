@@ -11,14 +11,18 @@ RawHeaders = list[tuple[bytes, bytes]]
 
 
 class Channel:
-    """Sends frames as they are. Awaiting `send` is the back-pressure."""
+    """Sends frames as they are. Awaiting `send` is the back-pressure.
 
-    def __init__(self, send: Send) -> None:
-        self._send = send
+    `send` goes through every layer of the framework; `direct`, where there is one, to the socket.
+    """
+
+    def __init__(self, send: Send, direct: Send | None = None) -> None:
+        self._start = send
+        self._send = direct or send
 
     async def start(self, status: int, headers: RawHeaders) -> None:
         """Status and headers, before anything else."""
-        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        await self._start({"type": "http.response.start", "status": status, "headers": headers})
 
     async def send(self, body: bytes) -> None:
         """One frame or several."""
@@ -32,8 +36,8 @@ class Channel:
 class Compressed(Channel):
     """Every frame compressed and flushed, so that the client can decode it when it comes."""
 
-    def __init__(self, send: Send, compressor: Compressor) -> None:
-        super().__init__(send)
+    def __init__(self, send: Send, direct: Send | None, compressor: Compressor) -> None:
+        super().__init__(send, direct)
         self._compressor = compressor
 
     @override
@@ -53,8 +57,8 @@ class Padded(Channel):
     that JSON allows between lines. Compression would undo this, and is off.
     """
 
-    def __init__(self, send: Send, size: int, beat: bytes) -> None:
-        super().__init__(send)
+    def __init__(self, send: Send, direct: Send | None, size: int, beat: bytes) -> None:
+        super().__init__(send, direct)
         self._size = size
         self._comments = beat.startswith(b":")
 

@@ -16,7 +16,9 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from grantha.api import problems
 from grantha.api.bodies import StrictRoute
+from grantha.api.description import EVENT_STREAM, IDEMPOTENCY, told
 from grantha.api.doors import Pieces, idempotency, pieces, subject_of
+from grantha.api.replies import ContractReply
 from grantha.api.schemas import ContractBody
 from grantha.api.streams import EventStream
 from grantha.chat import split_model_id
@@ -79,7 +81,12 @@ class ContractView:
         return body
 
 
-@router.post("/chat/completions/stream")
+@router.post(
+    "/chat/completions/stream",
+    response_class=Response,
+    responses={200: {"description": "Lines.", "content": {"text/event-stream": EVENT_STREAM}}},
+    openapi_extra={"parameters": [IDEMPOTENCY]},
+)
 async def stream(body: ContractBody, request: Request) -> Response:
     """Server-Sent Events, one line of the contract each."""
     door = pieces(request)
@@ -99,7 +106,11 @@ async def stream(body: ContractBody, request: Request) -> Response:
     )
 
 
-@router.post("/chat/completions")
+@router.post(
+    "/chat/completions",
+    responses=told(200, ContractReply, "The answer.", text_event_stream=EVENT_STREAM),
+    openapi_extra={"parameters": [IDEMPOTENCY]},
+)
 @router.post("/chat/completion", include_in_schema=False)
 async def whole(body: ContractBody, request: Request) -> Response:
     """The same answer as one JSON reply; with `stream: true`, the same as `/stream`."""

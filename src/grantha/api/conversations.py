@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import base64
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, Response
 
 from grantha.api import forms
 from grantha.api.bodies import StrictRoute
+from grantha.api.description import told
 from grantha.api.doors import pieces, subject_of
-from grantha.api.schemas import ConversationBody
+from grantha.api.replies import ConversationList, ConversationReply
+from grantha.api.schemas import IMAGE_TYPES, ConversationBody
 from grantha.chat import ImagePart
 from grantha.engine.feed import Change
 from grantha.engine.ids import new_id
@@ -19,9 +21,11 @@ from grantha.errors import BadRequest, NotFound
 from grantha.storage.base import NewConversation
 
 router = APIRouter(prefix="/api", route_class=StrictRoute, tags=["conversations"])
+_IMAGES: dict[str, Any] = {name: {} for name in sorted(IMAGE_TYPES)}
+_WHOLE = told(200, ConversationReply, "The conversation with its tree.")
 
 
-@router.get("/conversations")
+@router.get("/conversations", responses=told(200, ConversationList, "One page."))
 async def listing(
     request: Request,
     q: Annotated[str, Query(max_length=500, description="Words to search for.")] = "",
@@ -42,7 +46,9 @@ async def listing(
     return JSONResponse({"items": items, "next_cursor": found.next_cursor})
 
 
-@router.post("/conversations", status_code=201)
+@router.post(
+    "/conversations", status_code=201, responses=told(201, ConversationReply, "The new one.")
+)
 async def create(body: ConversationBody, request: Request) -> Response:
     """A new, empty conversation."""
     door, subject = pieces(request), subject_of(request)
@@ -63,7 +69,7 @@ async def create(body: ConversationBody, request: Request) -> Response:
     )
 
 
-@router.get("/conversations/{conversation}")
+@router.get("/conversations/{conversation}", responses=_WHOLE)
 async def read(conversation: str, request: Request) -> Response:
     """The conversation with its whole tree of messages."""
     door, subject = pieces(request), subject_of(request)
@@ -72,7 +78,7 @@ async def read(conversation: str, request: Request) -> Response:
     return JSONResponse(forms.conversation(row, messages))
 
 
-@router.patch("/conversations/{conversation}")
+@router.patch("/conversations/{conversation}", responses=_WHOLE)
 async def change(conversation: str, body: ConversationBody, request: Request) -> Response:
     """Renames, pins, sets prompt, options, model, or turns to another branch."""
     door, subject = pieces(request), subject_of(request)
@@ -95,7 +101,7 @@ async def delete(conversation: str, request: Request) -> Response:
     return Response(status_code=204)
 
 
-@router.post("/conversations/{conversation}/restore")
+@router.post("/conversations/{conversation}/restore", responses=_WHOLE)
 async def restore(conversation: str, request: Request) -> Response:
     """Undoes a deletion."""
     door, subject = pieces(request), subject_of(request)
@@ -105,7 +111,11 @@ async def restore(conversation: str, request: Request) -> Response:
     return JSONResponse(forms.conversation(row, messages))
 
 
-@router.get("/messages/{message}/parts/{number}")
+@router.get(
+    "/messages/{message}/parts/{number}",
+    response_class=Response,
+    responses={200: {"description": "The bytes.", "content": _IMAGES}},
+)
 async def image(message: str, number: int, request: Request) -> Response:
     """The bytes of an image part."""
     door, subject = pieces(request), subject_of(request)

@@ -15,7 +15,9 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, Response
 
 from grantha.api.bodies import StrictRoute, decode_json
+from grantha.api.description import told
 from grantha.api.doors import pieces, subject_of
+from grantha.api.replies import ImportReply
 from grantha.engine.feed import Change
 from grantha.engine.ids import new_id
 from grantha.engine.titles import title_from
@@ -29,7 +31,10 @@ router = APIRouter(prefix="/api", route_class=StrictRoute, tags=["conversations"
 IMPORT_PATH = "/api/import"
 
 
-@router.get("/conversations/{conversation}/export")
+@router.get(
+    "/conversations/{conversation}/export",
+    responses={200: {"description": "The file.", "content": {"text/markdown": {}}}},
+)
 async def export(
     conversation: str,
     request: Request,
@@ -45,7 +50,17 @@ async def export(
     return _file(body, "application/json", talk.title, "json")
 
 
-@router.post("/import", status_code=201)
+@router.post(
+    "/import",
+    status_code=201,
+    responses=told(201, ImportReply, "What was imported."),
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": {"title": "An export"}}},
+        }
+    },
+)
 async def import_file(request: Request) -> Response:
     """Conversations of a file that Grantha, ChatGPT or Claude exported; all of them or none."""
     door, subject = pieces(request), subject_of(request)

@@ -11,7 +11,15 @@ from starlette.responses import JSONResponse, Response
 
 from grantha.api import forms, problems
 from grantha.api.bodies import StrictRoute
+from grantha.api.description import ACCEPT_STREAM, EVENT_STREAM, IDEMPOTENCY, LINES, told
 from grantha.api.doors import Pieces, idempotency, pieces, subject_of
+from grantha.api.replies import (
+    ChangeReply,
+    FramesReply,
+    GenerationReply,
+    StartedReply,
+    StopReply,
+)
 from grantha.api.schemas import ChangeBody, ContinueBody, GenerationBody
 from grantha.api.streams import (
     EventStream,
@@ -32,7 +40,29 @@ _MOST_WAIT = 60.0  # seconds of a long-poll
 _CATCH_UP = 2000  # records of one JSON catch-up
 
 
-@router.post("/conversations/{conversation}/generations", status_code=201)
+_STARTED = {
+    **told(201, StartedReply, "Started.", text_event_stream=EVENT_STREAM),
+    **told(200, StartedReply, "The key had started it before.", text_event_stream=EVENT_STREAM),
+}
+_FORMS = {
+    "name": "Accept",
+    "in": "header",
+    "required": False,
+    "schema": {
+        "type": "string",
+        "enum": ["text/event-stream", "application/x-ndjson", "application/json"],
+    },
+    "description": "A stream (the default), a long-poll, or a catch-up.",
+}
+_SENDING = {"parameters": [IDEMPOTENCY, ACCEPT_STREAM]}
+
+
+@router.post(
+    "/conversations/{conversation}/generations",
+    status_code=201,
+    responses=_STARTED,
+    openapi_extra=_SENDING,
+)
 async def start(conversation: str, body: GenerationBody, request: Request) -> Response:
     """Appends the user's message, or names an existing one, and starts to answer it.
 
@@ -63,7 +93,7 @@ async def start(conversation: str, body: GenerationBody, request: Request) -> Re
     return await _started(request, rows, created)
 
 
-@router.get("/generations/{generation}")
+@router.get("/generations/{generation}", responses=told(200, GenerationReply, "As it is now."))
 async def snapshot(generation: str, request: Request) -> Response:
     """The answer as it is now, with the id that its tail goes on from."""
     door, subject = pieces(request), subject_of(request)
@@ -71,7 +101,21 @@ async def snapshot(generation: str, request: Request) -> Response:
     return JSONResponse(await forms.generation(door.supervisor, subject, row))
 
 
-@router.get("/generations/{generation}/events")
+@router.get(
+    "/generations/{generation}/events",
+    responses={
+        **told(
+            200,
+            FramesReply,
+            "Frames after the cursor.",
+            text_event_stream=EVENT_STREAM,
+            application_x_ndjson=LINES,
+        ),
+        204: {"description": "It has ended, and there is nothing newer."},
+        410: {"description": "The records are gone; the body holds the snapshot."},
+    },
+    openapi_extra={"parameters": [_FORMS]},
+)
 async def events(
     generation: str,
     request: Request,
@@ -102,7 +146,13 @@ async def events(
     return await _catch_up(door, subject, row, cursor, merged)
 
 
-@router.patch("/generations/{generation}")
+@router.patch(
+    "/generations/{generation}",
+    responses={
+        **told(200, ChangeReply, "It acts from the next token."),
+        422: {"description": "The model can't do this; nothing was changed."},
+    },
+)
 async def change(generation: str, body: ChangeBody, request: Request) -> Response:
     """Live controls: acts from the next token, with a seam."""
     door, subject = pieces(request), subject_of(request)
@@ -120,7 +170,7 @@ async def change(generation: str, body: ChangeBody, request: Request) -> Respons
     )
 
 
-@router.post("/generations/{generation}/stop")
+@router.post("/generations/{generation}/stop", responses=told(200, StopReply, "The receipt."))
 async def stop(generation: str, request: Request) -> Response:
     """Closes the upstream, keeps the text; the reply is the receipt. Idempotent."""
     door, subject = pieces(request), subject_of(request)
@@ -128,7 +178,15 @@ async def stop(generation: str, request: Request) -> Response:
     return JSONResponse(stop_receipt(row, receipt.to_json() if receipt else None))
 
 
-@router.post("/generations/{generation}/continue", status_code=201)
+@router.post(
+    "/generations/{generation}/continue",
+    status_code=201,
+    responses={
+        **_STARTED,
+        422: {"description": "An answer that calls tools can't be continued."},
+    },
+    openapi_extra=_SENDING,
+)
 async def continue_answer(generation: str, request: Request, body: ContinueBody) -> Response:
     """Goes on with an ended answer: a new generation on the same message, after a seam."""
     door, subject = pieces(request), subject_of(request)

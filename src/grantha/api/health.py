@@ -6,18 +6,26 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from grantha import __version__
+from grantha.api.description import told
 from grantha.api.doors import pieces
+from grantha.api.replies import HealthReply, ReadyReply
 
 router = APIRouter(tags=["health"])
 
 
-@router.get("/healthz")
+@router.get("/healthz", responses=told(200, HealthReply, "It lives."))
 async def healthz() -> dict[str, str]:
     """The process answers."""
     return {"status": "ok"}
 
 
-@router.get("/readyz")
+@router.get(
+    "/readyz",
+    responses={
+        **told(200, ReadyReply, "Ready."),
+        **told(503, ReadyReply, "Answers can't be stored now."),
+    },
+)
 async def readyz(request: Request) -> Response:
     """Whether answers can be written now, with the durability in force; 503 if not."""
     door = pieces(request)
@@ -28,6 +36,7 @@ async def readyz(request: Request) -> Response:
         "status": "degraded" if error else "ready",
         "durability": health.durability,
         "storage": {"ok": error is None, "version": health.version, "error": error},
+        "sqlite": health.version.rpartition(" ")[2],
         "running": door.supervisor.running,
         "flush_window_ms": round(door.supervisor.flusher.window * 1000, 1),
         "version": __version__,

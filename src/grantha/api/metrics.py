@@ -38,7 +38,11 @@ _BETWEEN = (0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.2, 0.5, 1, 3)
 _RATES = (1, 2, 5, 10, 20, 30, 50, 75, 100, 150, 200, 500, 1000, 5000)
 
 
-@router.get("/metrics", response_class=Response)
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={200: {"description": "The numbers.", "content": {"text/plain": {}}}},
+)
 async def metrics(request: Request) -> Response:
     """Counters, histograms and gauges of this process, for Prometheus."""
     found: Metrics = request.app.state.metrics

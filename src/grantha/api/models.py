@@ -7,12 +7,16 @@ from starlette.responses import JSONResponse, Response
 
 from grantha.api import forms
 from grantha.api.bodies import StrictRoute
+from grantha.api.description import told
 from grantha.api.doors import pieces
+from grantha.api.replies import CheckReply, ModelList, ProviderList
+from grantha.errors import UnknownProvider
+from grantha.providers.doctor import check_named
 
 router = APIRouter(prefix="/api", route_class=StrictRoute, tags=["models"])
 
 
-@router.get("/models")
+@router.get("/models", responses=told(200, ModelList, "Usable or not."))
 async def models(request: Request) -> Response:
     """Every model that is offered, and the one that answers when none is named."""
     registry = pieces(request).registry
@@ -25,8 +29,31 @@ async def models(request: Request) -> Response:
     )
 
 
-@router.get("/providers")
+@router.get("/providers", responses=told(200, ProviderList, "Usable or not."))
 async def providers(request: Request) -> Response:
     """Every provider, usable or not, and why not."""
     registry = pieces(request).registry
     return JSONResponse({"items": [card.to_json() for card in registry.providers()]})
+
+
+@router.post(
+    "/providers/{name}/check", responses=told(200, CheckReply, "Whether it works, or why not.")
+)
+async def check(name: str, request: Request) -> Response:
+    """Asks a provider for one word, for a few tokens of its price."""
+    registry = pieces(request).registry
+    if name not in {card.name for card in registry.providers()}:
+        raise UnknownProvider(
+            f"There is no provider {name[:60]!r}.", advice="Look at /api/providers."
+        )
+    found = await check_named(registry, name)
+    works = found.state == "works"
+    return JSONResponse(
+        {
+            "ok": works,
+            "model": f"{name}/{found.model}" if found.model else None,
+            "ttft_ms": found.ttft_ms,
+            "error": None if works else found.message,
+            "advice": found.advice or None,
+        }
+    )

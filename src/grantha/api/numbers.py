@@ -12,7 +12,9 @@ from starlette.responses import JSONResponse, Response
 from grantha.analytics.traces import rows_since_before, rows_since_start, segments, stored_bytes
 from grantha.api import forms
 from grantha.api.bodies import StrictRoute
+from grantha.api.description import told
 from grantha.api.doors import pieces, subject_of
+from grantha.api.replies import InspectionReply, SummaryReply
 from grantha.engine.past import whole_log
 from grantha.storage.base import NumbersRow
 
@@ -20,7 +22,7 @@ router = APIRouter(prefix="/api/analytics", route_class=StrictRoute, tags=["numb
 _DAY_MS = 24 * 3600 * 1000
 
 
-@router.get("/summary")
+@router.get("/summary", responses=told(200, SummaryReply, "The numbers."))
 async def summary(
     request: Request, days: Annotated[int, Query(ge=1, le=3660, description="Up to now.")] = 30
 ) -> Response:
@@ -36,7 +38,9 @@ async def summary(
     )
 
 
-@router.get("/generations/{generation}")
+@router.get(
+    "/generations/{generation}", responses=told(200, InspectionReply, "The answer from the inside.")
+)
 async def inspect(generation: str, request: Request) -> Response:
     """One answer from the inside: its timings, segments, and when each record was written."""
     door, subject = pieces(request), subject_of(request)

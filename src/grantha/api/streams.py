@@ -126,14 +126,14 @@ class EventStream(Response):
 
     def _channel(self, scope: Scope, send: Send, settings: Settings) -> Channel:
         if settings.pad_frames:
-            return Padded(send, settings.pad_frames, self._beat)
+            return Padded(send, scope.get(DIRECT), settings.pad_frames, self._beat)
         accept = Headers(scope=scope).get("accept-encoding")
         if accept and settings.compression and (found := negotiated(accept)):
             name, make = found
             self.headers["content-encoding"] = name
             self.headers["vary"] = "accept-encoding"
-            return Compressed(send, make())
-        return Channel(send)
+            return Compressed(send, scope.get(DIRECT), make())
+        return Channel(send, scope.get(DIRECT))
 
     async def _reply(self, receive: Receive, channel: Channel) -> None:
         await channel.start(self.status_code, self.raw_headers)

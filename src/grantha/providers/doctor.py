@@ -47,7 +47,9 @@ class Checkup:
 
 async def check_all(registry: Registry) -> list[Checkup]:
     """Every provider of a registry, those that are set up all at once."""
-    return list(await asyncio.gather(*(_checked(registry, c.name) for c in registry.providers())))
+    return list(
+        await asyncio.gather(*(check_named(registry, c.name) for c in registry.providers()))
+    )
 
 
 async def check(provider: Provider, model: str) -> Checkup:
@@ -68,7 +70,8 @@ async def check(provider: Provider, model: str) -> Checkup:
     return Checkup(provider.name, "works", model, round((heard - started) * 1000, 1))
 
 
-async def _checked(registry: Registry, name: str) -> Checkup:
+async def check_named(registry: Registry, name: str) -> Checkup:
+    """The provider of a name by its default model, or the first it offers."""
     try:
         provider = registry.provider(name)
         model = await _model_of(registry, provider)

@@ -14,7 +14,7 @@ from grantha.api.vendors import base
 from grantha.chat import JsonObject
 from grantha.engine.past import whole_log
 from grantha.errors import NotFound, Trimmed
-from grantha.events import START
+from grantha.events import START, merge
 from grantha.storage.base import GenerationRow
 from grantha.wire.views import anthropic, openai_chat, openai_responses
 from grantha.wire.views.base import Whole, member
@@ -141,16 +141,24 @@ async def _whole(request: Request, row: GenerationRow) -> Whole:
 
 
 async def _tail(request: Request, row: GenerationRow, after: int) -> Response:
-    # The whole log is read again, as the last events repeat the text; what was seen isn't sent.
     if row.trimmed:
         raise Trimmed(
             "The events of this response have been deleted.", advice="Retrieve it without 'stream'."
         )
-    door = pieces(request)
-    echo = openai_responses.echo_of(row.options)
+    door, subject = pieces(request), subject_of(request)
+    view = ResponseStream(base.shown(row), openai_responses.echo_of(row.options), after)
+    cursor, first = START, b""
+    if after >= 0:
+        # What was seen is read again, as the last events repeat the text, and by itself: merged with
+        # what follows it would be sent once more.
+        wanted, _ = openai_responses.record_before(after)
+        seen = [r for r in await whole_log(door.store, subject, row.id) if r.id <= wanted]
+        first = view.frames(merge(seen))
+        cursor = seen[-1].id if seen else START
     return EventStream(
-        door.supervisor.reader(subject_of(request), row.id, START),
-        ResponseStream(base.shown(row), echo, after),
+        door.supervisor.reader(subject, row.id, cursor),
+        view,
+        first=first,
         heartbeat=door.settings.heartbeat,
         headers=base.location(row),
     )

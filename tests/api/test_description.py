@@ -1,0 +1,158 @@
+"""The description of the API is true: schemas, examples, and every reply of a real server."""
+
+import re
+from typing import Any
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import BaseModel
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from grantha.api import login, replies, schemas
+from grantha.api.app import create_app
+from grantha.api.samples import SAMPLES
+from grantha.config import Settings
+from tests.api.conftest import TOKEN
+from tests.server import Server
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+    response_headers_conformance,
+]
+
+
+@pytest.fixture(scope="session")
+def described(shared: Server) -> dict[str, Any]:
+    return shared.call("GET", "/openapi.json").expect(200)
+
+
+def _operations(described: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    return [
+        (path, method, operation)
+        for path, methods in described["paths"].items()
+        for method, operation in methods.items()
+    ]
+
+
+def _calls() -> list[tuple[str, str]]:
+    """Every call that the app describes, known before a server runs."""
+    app = create_app(Settings(local_enabled=False, scripted=True))
+    described = app._app.openapi()  # type: ignore[attr-defined]  # within the guard
+    return [(method.upper(), path) for path, method, _ in _operations(described)]
+
+
+@pytest.fixture(scope="session")
+def api(shared: Server) -> Any:
+    return schemathesis.openapi.from_url(f"{shared.url}/openapi.json")
+
+
+@pytest.fixture(scope="session")
+def real(shared: Server) -> dict[str, str]:
+    """Ids that there are, to go where made-up ones lead nowhere."""
+    made = shared.ask("scripted/count-20")
+    shared.ended(made["id"])
+    return {
+        "conversation": made["conversation"],
+        "generation": made["id"],
+        "message": made["message"],
+        "response": f"resp_{made['id']}",
+        "chat": made["conversation"],
+        "name": "scripted",
+        "model": "scripted/hello",
+    }
+
+
+@pytest.mark.parametrize(("method", "path"), _calls())
+def test_whatever_is_sent_the_reply_is_documented_and_no_server_error(
+    api: Any, real: dict[str, str], method: str, path: str
+) -> None:
+    @settings(
+        max_examples=12,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=api[path][method].as_strategy(), known=st.booleans())
+    def send(case: Any, known: bool) -> None:
+        if known:
+            names = case.path_parameters.keys() & real.keys()
+            case.path_parameters.update({name: real[name] for name in names})
+        case.call_and_validate(checks=CHECKS, timeout=20)
+
+    send()
+
+
+def test_every_example_fits_its_schema(described: dict[str, Any]) -> None:
+    models: dict[str, type[BaseModel]] = {
+        name: found
+        for module in (replies, schemas, login)
+        for name, found in vars(module).items()
+        if isinstance(found, type) and issubclass(found, BaseModel)
+    }
+    for name, sample in SAMPLES.items():
+        models[name].model_validate(sample)
+        assert described["components"]["schemas"][name]["examples"] == [sample]
+
+
+def test_every_call_has_words_and_every_json_body_of_ours_an_example(
+    described: dict[str, Any],
+) -> None:
+    vendors = ("/v1/", "/ai-sdk/", "/ollama/")
+    for path, method, operation in _operations(described):
+        assert operation.get("description"), (method, path)
+        if path.startswith(vendors) or path == "/api/import":
+            continue
+        holders = [reply for status, reply in operation["responses"].items() if status < "300"]
+        if "requestBody" in operation:
+            holders.append(operation["requestBody"])
+        for holder in holders:
+            schema = holder.get("content", {}).get("application/json", {}).get("schema", {})
+            if "$ref" in schema:
+                name = schema["$ref"].rsplit("/", 1)[-1]
+                assert described["components"]["schemas"][name].get("examples"), (path, name)
+
+
+def test_the_reference_is_one_page_without_scripts_or_foreign_addresses(
+    shared: Server, described: dict[str, Any]
+) -> None:
+    reply = shared.call("GET", "/docs")
+    page = reply.body.decode()
+    assert reply.status == 200
+    assert "script-src 'self'" in reply.headers["content-security-policy"]
+    assert "<script" not in page
+    assert not re.findall(r'(?:src|href)="(?!/openapi\.json)[^"]*"', page)
+    for path in described["paths"]:
+        assert path in page
+
+
+def test_every_call_but_three_wants_the_token(guarded: Server, described: dict[str, Any]) -> None:
+    free = {"/healthz", "/api/login"}
+    for path, method, _ in _operations(described):
+        reply = guarded.call(method.upper(), re.sub(r"\{\w+(:path)?\}", "x", path))
+        if path in free:
+            assert reply.status in {200, 204, 400}, (path, reply.status)
+        else:
+            assert reply.status == 401, (method, path, reply.status)
+    for path in ("/docs", "/openapi.json", "/chat/completion", "/api/nothing"):
+        assert guarded.call("GET", path).status == 401
+        token = {"Authorization": f"Bearer {TOKEN}"}
+        assert guarded.call("GET", path, headers=token).status in {200, 404, 405}
+
+
+async def test_the_description_names_every_route_of_the_app(client: httpx.AsyncClient) -> None:
+    found = (await client.get("/openapi.json")).json()["paths"]
+    for path in ("/api/conversations", "/chat/completions/stream", "/v1/chat/completions"):
+        assert path in found
