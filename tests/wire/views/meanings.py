@@ -195,7 +195,8 @@ def of_ui(raw: bytes) -> Json:
 def of_ollama(raw: bytes) -> Json:
     """Ollama's lines."""
     lines = [json.loads(line) for line in raw.decode().split("\n")[:-1]]
-    meaning: Json = {"text": "", "thoughts": "", "calls": [], "error": lines[-1].get("error")}
+    meaning: Json = {"text": "", "thoughts": "", "calls": [], "logprobs": []}
+    meaning["error"] = lines[-1].get("error")
     for line in lines:
         if "error" in line:
             continue
@@ -203,6 +204,7 @@ def of_ollama(raw: bytes) -> Json:
         meaning["text"] += message["content"]
         meaning["thoughts"] += message.get("thinking", "")
         meaning["calls"] += message.get("tool_calls", [])
+        meaning["logprobs"] += line.get("logprobs", [])
     assert [line.get("done") for line in lines[:-1]] == [False] * (len(lines) - 1)
     if meaning["error"] is None:
         assert lines[-1]["done"] is True
@@ -217,6 +219,7 @@ def of_ollama_reply(reply: Json) -> Json:
         "text": message["content"],
         "thoughts": message.get("thinking", ""),
         "calls": message.get("tool_calls", []),
+        "logprobs": [],
         "error": None,
         **{k: v for k, v in reply.items() if k != "message"},
     }

@@ -59,7 +59,12 @@ def asked(body: JsonObject) -> Asked:
             reasoning_effort=_effort(base.member(body, "think", (bool, str))),
             tools=tuple(tool_of(tool) for tool in base.objects(body, "tools")),
             response_format=_format(body.get("format")),
-            extra={name: options[name] for name in _EXTRA if options.get(name) is not None},
+            extra={
+                name: held[name]
+                for held, names in ((options, _EXTRA), (body, ("logprobs", "top_logprobs")))
+                for name in names
+                if held.get(name) is not None
+            },
         ),
         model=base.member(body, "model", str),
         stream=base.member(body, "stream", bool, True),
@@ -82,7 +87,7 @@ class ChatLines:
         event = frame.event
         match event:
             case TextDelta():
-                return [self._line({"content": event.text})]
+                return [self._line({"content": event.text}, event.logprobs)]
             case ReasoningDelta(text=text) if text:
                 return [self._line({"content": "", "thinking": text})]
             case PartStart(part_kind="tool-call"):
@@ -104,8 +109,9 @@ class ChatLines:
         call = _call(start.call_id or f"call_{part}", start.name or "", "".join(pieces))
         return [self._line({"content": "", "tool_calls": [call]})]
 
-    def _line(self, message: dict[str, Any]) -> dict[str, Any]:
-        return {**self._head, "message": {"role": "assistant", **message}, "done": False}
+    def _line(self, message: dict[str, Any], logprobs: Sequence[JsonObject] = ()) -> dict[str, Any]:
+        line = {**self._head, "message": {"role": "assistant", **message}, "done": False}
+        return {**line, "logprobs": list(logprobs)} if logprobs else line
 
     def _end(self, end: GenerationEnd) -> dict[str, Any]:
         error = base.error_of(end)
@@ -124,7 +130,9 @@ def reply(shown: Shown, whole: Whole) -> dict[str, Any]:
     if calls := base.calls_of(parts):
         message["tool_calls"] = [_call(c.call_id, c.name, c.arguments) for c in calls]
     totals = _totals(whole.end) if whole.end else {}
-    head = {"model": shown.model, "created_at": _moment(shown.created)}
+    head: dict[str, Any] = {"model": shown.model, "created_at": _moment(shown.created)}
+    if whole.logprobs:
+        head["logprobs"] = [lp for _, lps in sorted(whole.logprobs.items()) for lp in lps]
     return {**head, "message": message, "done": True, **totals}
 
 

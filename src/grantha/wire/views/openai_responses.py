@@ -78,6 +78,8 @@ def record_before(number: int) -> tuple[RecordId, int]:
 class ResponseStream:
     """Numbered events, those after the number `after`; it must be fed from the log's first record.
 
+    The record that `after` names must not be merged with later ones.
+
     `echo` are members of the request that a response repeats. It holds the text, as its last events
     repeat that.
     """

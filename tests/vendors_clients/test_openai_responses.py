@@ -1,0 +1,178 @@
+"""OpenAI's Python client at `/v1/responses`: what its `background` needs is what our log is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import openai
+import pytest
+
+from tests.server import until
+from tests.vendors_clients.conftest import PNG, TEXT, THOUGHT, Doors
+
+DELTA = "response.output_text.delta"
+
+
+def text_of(events: list[Any]) -> str:
+    return "".join(event.delta for event in events if event.type == DELTA)
+
+
+def location_of(response: Any) -> str:
+    return f"/api/generations/{response.id.removeprefix('resp_')}/events"
+
+
+def test_a_stream_has_every_event_and_adds_up(openai_client: openai.OpenAI, doors: Doors) -> None:
+    with openai_client.responses.stream(model="scripted/everything", input="Hi") as stream:
+        events: list[Any] = list(stream)
+        final = stream.get_final_response()
+    assert text_of(events) == final.output_text == TEXT
+    doors.assert_said(location_of(final), TEXT)
+    assert [item.type for item in final.output] == ["reasoning", "message"]
+    thought = final.output[0]
+    assert thought.type == "reasoning"
+    assert (thought.summary[0].text, thought.encrypted_content) == (THOUGHT, "proof==")
+    kinds = {event.type for event in events}
+    assert {
+        "response.created", "response.in_progress", "response.output_item.added",
+        "response.content_part.added", "response.output_text.done", "response.content_part.done",
+        "response.output_item.done", "response.output_text.annotation.added",
+        "response.reasoning_summary_text.delta", "response.reasoning_summary_text.done",
+        "response.completed",
+    } <= kinds  # fmt: skip
+    numbers = [event.sequence_number for event in events if hasattr(event, "sequence_number")]
+    assert numbers == sorted(set(numbers))
+
+
+def test_a_whole_response_repeats_what_was_asked(
+    openai_client: openai.OpenAI, doors: Doors
+) -> None:
+    image: Any = {"type": "input_image", "image_url": f"data:image/png;base64,{PNG}"}
+    message: Any = {"role": "user", "content": [{"type": "input_text", "text": "See"}, image]}
+    made = openai_client.responses.create(
+        model="scripted/everything",
+        instructions="Be brief",
+        input=[message],
+        temperature=0.5,
+        max_output_tokens=900,
+        metadata={"a": "b"},
+        text={"format": {"type": "json_object"}},
+    )
+    assert (made.status, made.output_text) == ("completed", TEXT)
+    assert (made.instructions, made.metadata) == ("Be brief", {"a": "b"})
+    found = openai_client.responses.retrieve(made.id)
+    assert (found.temperature, found.max_output_tokens) == (0.5, 900)
+    assert (found.output_text, found.metadata) == (TEXT, {"a": "b"})
+    options = doors.generation(doors.located(location_of(made)))["options"]
+    assert options["response_format"] == {"type": "json_object"}
+
+
+def test_a_background_response_is_resumed_after_any_number_with_exactly_the_rest(
+    openai_client: openai.OpenAI, doors: Doors
+) -> None:
+    model, allow = doors.gated()
+    made = openai_client.responses.create(model=model, input="Hi", background=True)
+    assert made.status == "in_progress"
+    allow(4)
+    live = openai_client.responses.retrieve(made.id, stream=True)
+    seen: list[Any] = []
+    for event in live:
+        seen.append(event)
+        if len(text_of(seen)) == 4:
+            break
+    live.close()
+    allow("open")
+    doors.ended(doors.located(location_of(made)))
+
+    for place, event in enumerate(seen):
+        rest: list[Any] = list(
+            openai_client.responses.retrieve(
+                made.id, stream=True, starting_after=event.sequence_number
+            )
+        )
+        assert text_of([*seen[: place + 1], *rest]) == TEXT
+        assert rest[0].sequence_number > event.sequence_number
+        assert rest[-1].response.output_text == TEXT
+
+    whole: list[Any] = list(openai_client.responses.retrieve(made.id, stream=True))
+    for place, event in enumerate(whole):
+        rest = list(
+            openai_client.responses.retrieve(
+                made.id, stream=True, starting_after=event.sequence_number
+            )
+        )
+        assert rest == whole[place + 1 :]
+
+
+def test_a_response_is_cancelled_and_says_so(openai_client: openai.OpenAI, doors: Doors) -> None:
+    model, allow = doors.gated()
+    made = openai_client.responses.create(model=model, input="Hi", background=True)
+    stream = openai_client.responses.retrieve(made.id, stream=True)
+    allow(5)
+    doors.wait_for_text(location_of(made), 5)
+    gone = openai_client.responses.cancel(made.id)
+    assert (gone.status, gone.output_text) == ("cancelled", TEXT[:5])
+    last: Any = list(stream)[-1]
+    assert (last.type, last.response.status) == ("response.incomplete", "cancelled")
+    assert openai_client.responses.retrieve(made.id).status == "cancelled"
+
+
+def test_a_deleted_response_is_gone(openai_client: openai.OpenAI, doors: Doors) -> None:
+    model, _ = doors.gated()
+    made = openai_client.responses.create(model=model, input="Hi", background=True)
+    openai_client.responses.delete(made.id)
+    for call in (openai_client.responses.retrieve, openai_client.responses.cancel):
+        with pytest.raises(openai.NotFoundError, match="There is no response"):
+            call(made.id)
+    assert until(
+        lambda: doors.call("GET", location_of(made).removesuffix("/events")).status != 500, "no 500"
+    )
+
+
+def test_a_response_goes_on_from_the_one_before(openai_client: openai.OpenAI, doors: Doors) -> None:
+    first = openai_client.responses.create(model="scripted/hello", input="One")
+    second = openai_client.responses.create(
+        model="scripted/hello", input="Two", previous_response_id=first.id
+    )
+    assert second.previous_response_id == first.id
+    found = doors.generation(doors.located(location_of(second)))
+    talk = doors.call("GET", f"/api/conversations/{found['conversation']}").expect(200)
+    said = [m["parts"][0]["text"] for m in talk["messages"]]
+    assert said == ["One", first.output_text, "Two", second.output_text]
+    with pytest.raises(openai.NotFoundError):
+        openai_client.responses.create(
+            model="scripted/hello", input="Hi", previous_response_id="resp_none"
+        )
+
+
+def test_functions_go_out_and_their_outputs_come_back(openai_client: openai.OpenAI) -> None:
+    tool: Any = {"type": "function", "name": "get_weather", "parameters": {}, "strict": False}
+    first = openai_client.responses.create(model="scripted/call", input="Hi", tools=[tool])
+    call: Any = first.output[-1]
+    assert (call.type, call.call_id, call.arguments) == (
+        "function_call", "call_1", '{"city":"Paris"}'
+    )  # fmt: skip
+    again: list[Any] = [
+        {"role": "user", "content": "Hi"},
+        *[item.model_dump(exclude_none=True) for item in first.output],
+        {"type": "function_call_output", "call_id": call.call_id, "output": "12 degrees"},
+    ]
+    second = openai_client.responses.create(model="scripted/hello", input=again, tools=[tool])
+    assert second.output_text.startswith("Hello!")
+
+
+def test_a_failed_response_says_why(openai_client: openai.OpenAI, doors: Doors) -> None:
+    made = openai_client.responses.create(model="scripted/blocked", input="Hi", background=True)
+    doors.ended(doors.located(location_of(made)))
+    found = openai_client.responses.retrieve(made.id)
+    assert found.status == "failed"
+    assert found.error is not None
+    assert found.error.message.startswith("The filter cut it")
+    with pytest.raises(openai.RateLimitError):
+        openai_client.responses.create(model="scripted/limited", input="Hi")
+
+
+def test_an_incomplete_response_says_why(openai_client: openai.OpenAI) -> None:
+    made = openai_client.responses.create(model="scripted/hello", input="Hi", max_output_tokens=2)
+    assert made.status == "incomplete"
+    assert made.incomplete_details is not None
+    assert made.incomplete_details.reason == "max_output_tokens"
