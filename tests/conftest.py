@@ -4,10 +4,15 @@ import os
 import shutil
 
 import pytest
+from hypothesis import settings
 
 from tests.server import server, server_factory
 
 __all__ = ["server", "server_factory"]
+
+# A loaded machine makes an example slow, never wrong.
+settings.register_profile("grantha", deadline=None, max_examples=60)
+settings.load_profile("grantha")
 
 
 def _program(name: str) -> str:

@@ -147,16 +147,30 @@ async def test_an_answer_that_called_tools_is_interrupted(make_rig: MakeRig, cra
     assert "tools" in answer.error["message"]
 
 
-async def test_three_recoveries_and_no_more(rig: Rig, crash: Any) -> None:
+async def test_an_answer_goes_on_after_every_crash_as_long_as_words_come(
+    rig: Rig, crash: Any
+) -> None:
     row = await cut(rig, 4, prefix=True)
     now = rig
-    for number in range(3):
+    for number in range(6):
         now.allow("gate", 1)  # each call may write so many of its own
         now = await crash(now)
         await now.text_of(row, len(counted(5 + number)))
-    now = await crash(now)
+    now.allow("gate")
     answer = await now.ended(row)
-    assert (answer.ending, answer.text) == ("interrupted", counted(7))
+    assert (answer.ending, answer.text) == ("done", counted(60))
+    assert answer.reasons == [("restart", "prefix")] * 6
+    dense(answer.frames)
+
+
+async def test_three_crashes_in_a_row_without_a_word_end_it(rig: Rig, crash: Any) -> None:
+    row = await cut(rig, 4, prefix=True)
+    now = rig
+    rig.allow("gate", 0)
+    for _ in range(4):
+        now = await crash(now)
+    answer = await now.ended(row)
+    assert (answer.ending, answer.text) == ("interrupted", counted(4))
     assert answer.reasons == [("restart", "prefix")] * 3
     assert answer.frames[-1].id.epoch == 5
     dense(answer.frames)

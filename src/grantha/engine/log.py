@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from grantha.events import (
     Event,
@@ -31,7 +31,8 @@ _RECORD_COST = 400  # bytes of a record besides its text, so that many small one
 class Log:
     """One owner writes, any number of readers wait. All methods run on the event loop.
 
-    `changed` is called when there is something to flush; its flag says that it can't wait.
+    `changed` is called when there is something to flush; its flag says that it can't wait. `opening`
+    is all that the log holds already: its readers then needn't ask the store for it.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Log:
         now_ms: Callable[[], int],
         changed: Callable[[Log, bool], None],
         tail_bytes: int,
+        opening: Sequence[Record] = (),
     ) -> None:
         self.generation = generation
         self.published = last  # the last id that readers may have
@@ -64,6 +66,9 @@ class Log:
         self._digest = hashlib.sha256()
         self._waiters: set[asyncio.Future[None]] = set()
         self._flush_waiters: list[asyncio.Future[None]] = []
+        self._whole = bool(opening)  # the tail reaches back to the log's first record
+        for record in opening:
+            self._remember(record)
 
     # ---- the owner -------------------------------------------------------------------------
 
@@ -156,7 +161,7 @@ class Log:
         """Published records after a cursor; None if some of them have left the tail."""
         if cursor >= self.published:
             return []
-        if not self._tail or self._tail[0].id > _after(cursor):
+        if not self._whole and (not self._tail or self._tail[0].id > _after(cursor)):
             return None
         missing = self.published.seq - cursor.seq
         if cursor.epoch != self._epoch or missing > len(self._tail):
@@ -185,6 +190,7 @@ class Log:
         self._tail_bytes += _cost(record)
         while self._tail_bytes > self._tail_limit and len(self._tail) > 1:
             self._tail_bytes -= _cost(self._tail.popleft())
+            self._whole = False
 
     def _wake(self) -> None:
         self._release(self._waiters)

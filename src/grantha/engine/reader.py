@@ -7,6 +7,7 @@ holds nothing. Recent records come from the running log's tail, older ones from 
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import Callable
 
 from grantha.engine.log import Log
@@ -33,6 +34,8 @@ class Reader:
         self.ended = False  # the end record was read: nothing can follow
         self.closed = False
         self._waiter: asyncio.Future[None] | None = None
+        self._deadline = 0.0  # of the read that waits
+        self._timer: asyncio.TimerHandle | None = None
         self._store = store
         self._subject = subject
         self._find_log = find_log
@@ -54,6 +57,7 @@ class Reader:
     def close(self) -> None:
         """The client went away: a `read` that waits returns at once."""
         self.closed = True
+        self._disarm()
         if self._waiter is not None:
             _resolve(self._waiter)
 
@@ -81,7 +85,9 @@ class Reader:
 
     def _advance(self, records: list[Record]) -> list[Frame]:
         self.cursor = records[-1].id
-        self.ended = isinstance(records[-1].event, GenerationEnd)
+        if isinstance(records[-1].event, GenerationEnd):
+            self.ended = True
+            self._disarm()
         return merge(records)
 
     async def _wait(self, timeout: float) -> None:
@@ -89,14 +95,42 @@ class Reader:
         if log is None or log.fenced:
             await asyncio.sleep(min(_POLL, timeout))
             return
+        loop = asyncio.get_running_loop()
+        self._deadline = loop.time() + timeout
+        if self._timer is None:
+            self._timer = loop.call_at(self._deadline, _look, weakref.ref(self))
         waiter = self._waiter = log.wait()
-        timer = asyncio.get_running_loop().call_later(timeout, _resolve, waiter)
         try:
             await waiter
         finally:
-            timer.cancel()
             log.forget(waiter)
             self._waiter = None
+
+    def look(self) -> None:
+        """The timer: ends a wait whose time is over, else looks again then.
+
+        One timer serves many waits, since most end long before their time.
+        """
+        self._timer = None
+        if self._waiter is None:
+            return
+        loop = asyncio.get_running_loop()
+        if loop.time() >= self._deadline:
+            _resolve(self._waiter)
+        else:
+            self._timer = loop.call_at(self._deadline, _look, weakref.ref(self))
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def _look(reader: weakref.ref[Reader]) -> None:
+    # Weakly, so that a timer doesn't keep a reader, and its log's tail, that nobody needs any more.
+    found = reader()
+    if found is not None:
+        found.look()
 
 
 def _resolve(waiter: asyncio.Future[None]) -> None:

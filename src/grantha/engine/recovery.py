@@ -1,7 +1,8 @@
 """After a start: goes on with what a dead owner left running, or ends it as interrupted.
 
 Each orphan gets a new epoch, so that nothing late can enter. It goes on by itself where no text was
-shown yet, where the model takes a prefix, or where a fallback can; at most three times. Otherwise it
+shown yet, where the model takes a prefix, or where a fallback can; at most three times in a row without
+a new word, so that an answer which kills its server ends, and one that is merely unlucky doesn't. Else it
 ends `interrupted` with the text kept. Never `done`: what was cut is never called complete. While the
 store takes no writes, it waits and tries again.
 """
@@ -26,18 +27,21 @@ from grantha.events import (
     GenerationEnd,
     Open,
     PartStart,
+    ReasoningDelta,
     Record,
     RecordId,
     Seam,
     TextDelta,
+    ToolCallDelta,
     fold,
 )
 from grantha.storage.base import Append, Orphan
 
+_WORDS = TextDelta | ReasoningDelta | ToolCallDelta
 A = TypeVar("A")
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
-MOST_RECOVERIES = 3
+MOST_FRUITLESS = 3  # owners in a row that died before they wrote anything
 PAUSE = 0.5  # seconds between two tries while the store fails
 
 
@@ -82,7 +86,7 @@ class Recovery:
                 model, options = event.model, options.from_json(event.options)
         length = sum(len(event.text) for event in events if isinstance(event, TextDelta))
         tools = any(isinstance(e, PartStart) and e.part_kind == "tool-call" for e in events)
-        wanted, how, cause = self._choose(row.recoveries, model, length, tools)
+        wanted, how, cause = self._choose(_fruitless(records), model, length, tools)
         history = await self._history(orphan)
         if history is None:
             wanted, cause = None, "its conversation was deleted"
@@ -123,11 +127,11 @@ class Recovery:
                 self._supervisor.observer.ended(orphan.row.model, append.end)
 
     def _choose(
-        self, recoveries: int, model: str, length: int, tools: bool
+        self, fruitless: int, model: str, length: int, tools: bool
     ) -> tuple[str | None, Continuation | None, str]:
         """The model that goes on and how, or None and why nobody can."""
-        if recoveries >= MOST_RECOVERIES:
-            return None, None, f"it was tried {recoveries} times"
+        if fruitless >= MOST_FRUITLESS:
+            return None, None, f"{fruitless} tries to go on brought nothing new"
         if tools:
             return None, None, "the answer had begun to call tools"
         if length == 0:
@@ -147,6 +151,12 @@ class Recovery:
         except GranthaError:
             return None
         return provider.capabilities(name)
+
+
+def _fruitless(records: list[Record]) -> int:
+    """How many owners in a row took it up and died before they wrote anything."""
+    wrote = {1, *(r.id.epoch for r in records if isinstance(r.event, _WORDS))}
+    return records[-1].id.epoch - max(wrote) if records else 0
 
 
 def _interrupted(events: list[Event], cause: str) -> GenerationEnd:

@@ -157,9 +157,9 @@ class Supervisor:
             ),
         )
         if created:
-            for row in rows:
+            for row, generation in zip(rows, generations, strict=True):
                 plan = Plan(history, row.model, row.options, self._fallbacks(row.model))
-                self._begin(send.subject, row, plan, requested)
+                self._begin(send.subject, row, plan, requested, opening=generation.records)
             self._tell(send.subject, send.conversation, rows[-1].id)
         return rows, created
 
@@ -304,6 +304,7 @@ class Supervisor:
         plan: Plan,
         requested: float,
         past: tuple[Record, ...] = (),
+        opening: tuple[Record, ...] = (),
     ) -> None:
         log = Log(
             row.id,
@@ -311,6 +312,7 @@ class Supervisor:
             now_ms=_wall_ms,
             changed=self.flusher.changed,
             tail_bytes=self._tuning.tail_bytes,
+            opening=past or opening,
         )
 
         async def read_text() -> str:

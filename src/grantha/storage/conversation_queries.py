@@ -95,8 +95,12 @@ def listing(
     return Listing(tuple(found[:limit]), f"{int(last.pinned)}:{last.updated_at}:{last.id}")
 
 
-def search(connection: Connection, subject: str, query: str, limit: int) -> Listing:
+def search(
+    connection: Connection, subject: str, query: str, limit: int, origin: str | None
+) -> Listing:
     """Conversations whose title or messages hold every word (the last one as a beginning)."""
+    # A NUL ends the text of a query, and half a character is none.
+    query = "".join(char if char.isprintable() else " " for char in query)
     words = [word.replace('"', '""') for word in query.split() if any(map(str.isalnum, word))]
     if not words:
         return Listing((), None)
@@ -111,12 +115,14 @@ def search(connection: Connection, subject: str, query: str, limit: int) -> List
             "FROM hits h JOIN messages m ON m.number = h.number GROUP BY m.conversation) "
             "SELECT c.*, b.snippet AS snippet FROM conversations c LEFT JOIN best b ON b.id = c.id "
             "WHERE c.subject = :subject AND c.deleted_at IS NULL "
+            "AND (:origin IS NULL OR c.origin = :origin) "
             "AND (b.id IS NOT NULL OR c.title LIKE :like ESCAPE '\\') "
             "ORDER BY c.pinned DESC, c.updated_at DESC LIMIT :limit"
         ),
         {
             "match": match,
             "subject": subject,
+            "origin": origin,
             "like": "%" + _escaped(query.strip()) + "%",
             "limit": limit,
         },
@@ -173,6 +179,8 @@ def purge(connection: Connection, before: int, keys_before: int) -> int:
     ).scalars()
     count = 0
     for wanted in list(gone):
+        mine = select(generations.c.id).where(generations.c.conversation == wanted)
+        connection.execute(delete(idempotency).where(idempotency.c.generation.in_(mine)))
         connection.execute(delete(messages).where(messages.c.conversation == wanted))
         connection.execute(delete(generations).where(generations.c.conversation == wanted))
         connection.execute(delete(conversations).where(conversations.c.id == wanted))

@@ -174,7 +174,7 @@ class SqlStore(Store):
         self, subject: str, *, query: str, cursor: str | None, limit: int, origin: str | None
     ) -> Listing:
         if query.strip():
-            return await self._read(lambda c: talk.search(c, subject, query, limit))
+            return await self._read(lambda c: talk.search(c, subject, query, limit, origin))
         return await self._read(lambda c: talk.listing(c, subject, cursor, limit, origin))
 
     @override

@@ -1,0 +1,45 @@
+"""A thousand disconnects and changes of transport lose, double and reorder nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import pytest
+
+from tests.faults.page import TRANSPORTS, Page
+from tests.server import MakeServer
+
+pytestmark = pytest.mark.faults
+_CUTS = 34  # of each of thirty readers
+
+
+async def test_a_thousand_disconnects_over_four_transports_lose_and_double_nothing(
+    server_factory: MakeServer,
+) -> None:
+    server = server_factory({"GRANTHA_FLUSH_MS": "4", "GRANTHA_TITLES": "0"}).start()
+    count = 15_000
+    body = {"gate": "gate", "steps": [{"repeat": "w{n} ", "count": count}]}
+    model = server.script("gated", body)
+    talks = [server.ask(model)["id"] for _ in range(5)]
+    pages = [
+        Page(server, talk, random.Random(f"{talk}{number}"))
+        for talk in talks
+        for number in range(6)
+    ]
+
+    async def write_until_all_were_cut() -> None:
+        allowed = 0
+        while any(page.cuts < _CUTS for page in pages):
+            allowed += 4
+            server.allow("gate", allowed)
+            await asyncio.sleep(0.01)  # the pace of a quick model
+        server.allow("gate")
+
+    async with asyncio.timeout(120):
+        writing = asyncio.create_task(write_until_all_were_cut())
+        await asyncio.gather(writing, *(page.follow(TRANSPORTS, cuts=_CUTS) for page in pages))
+    assert sum(page.cuts for page in pages) >= 1000
+    assert {page.text for page in pages} == {"".join(f"w{n} " for n in range(count))}
+    assert {page.end.ending for page in pages} == {"done"}
+    assert all(page.seams == [] for page in pages)
