@@ -2,6 +2,7 @@
 // cleaned again by DOMPurify and goes into a shadow root, so that the styles of a drawing stay inside it.
 
 import type { Config } from 'dompurify';
+import { nextTurn } from './turns.ts';
 
 const CLEAN: Config = {
   USE_PROFILES: { svg: true, svgFilters: true },
@@ -13,6 +14,12 @@ const LONGEST = 20_000;
 
 let turn: Promise<unknown> = Promise.resolve();
 let count = 0;
+
+/** Loads what drawing needs; for a diagram that is still being written. */
+export function prepareDiagrams(): void {
+  // What goes wrong here goes wrong again where it is dealt with.
+  Promise.all([import('mermaid'), import('dompurify')]).catch(() => undefined);
+}
 
 /** Draws `source` into `root`. Throws when it is no diagram. One at a time: Mermaid keeps its settings globally. */
 export function drawDiagram(root: ShadowRoot, source: string, dark: boolean): Promise<void> {
@@ -37,7 +44,12 @@ async function draw(root: ShadowRoot, source: string, dark: boolean): Promise<vo
     maxTextSize: LONGEST,
     maxEdges: 500
   });
+  // Loading, reading and drawing are three tasks of some length each: never one.
+  await nextTurn();
+  await mermaid.parse(source);
+  await nextTurn();
   const { svg } = await mermaid.render(`diagram-${String(++count)}`, source);
+  await nextTurn();
   const clean = purify.sanitize(svg, CLEAN) as unknown as DocumentFragment;
   for (const style of clean.querySelectorAll('style')) {
     // A style may fetch what an element may not.

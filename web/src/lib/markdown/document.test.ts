@@ -92,3 +92,15 @@ test('deep nesting and long runs of marks are read in time that grows with their
   ];
   for (const text of texts) expect(() => whole(`${text}\n`)).not.toThrow();
 });
+
+test('what a model indents by three under item 10 as under item 1 belongs to the item', () => {
+  const items = Array.from(
+    { length: 12 },
+    (_, n) => `${String(n + 1)}. item\n   - detail\n   \`\`\`\n   code\n   \`\`\`\n`
+  );
+  const { blocks } = whole(items.join(''));
+  expect(blocks).toHaveLength(1);
+  expect(
+    blocks[0]?.type === 'list' && blocks[0].items.map((item) => item.blocks.map((block) => block.type))
+  ).toEqual(items.map(() => ['paragraph', 'list', 'code']));
+});

@@ -3,7 +3,7 @@
 
 import type { Block } from './tree.ts';
 
-const SIZE = 16;
+const SIZE = 32;
 
 export interface Group {
   readonly key: number;

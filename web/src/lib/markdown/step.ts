@@ -209,18 +209,14 @@ function dropListPrefix(line: Line, width: number): Line {
 
 function inList(state: State, open: OpenList, line: Line, define: Define): State {
   const { current } = open;
-  if (isBlank(line)) {
-    if (line.partial) return state;
-    const inner = step(current.inner, { ...line, text: '' }, define);
-    // An item may begin with one blank line, not with two.
-    const width = current.bare ? Number.POSITIVE_INFINITY : current.width;
-    return { ...state, open: { ...open, current: { ...current, inner, width }, blank: true } };
-  }
+  if (isBlank(line)) return line.partial ? state : { ...state, open: afterBlank(open, line, define) };
   if (indentOf(line) >= current.width) {
     const inner = step(current.inner, dropColumns(line, current.width), define);
     return { ...state, open: { ...open, current: { ...current, inner, bare: false }, blank: false } };
   }
   if (starts.isUndecided(line)) return state;
+  const narrow = narrowed(open, line);
+  if (narrow) return inList(state, narrow, line, define);
   const list = starts.isRule(line) ? null : starts.listStart(line);
   if (list && list.mark === open.mark && (list.number === null) === (open.start === null)) {
     const item = itemOf(open, false);
@@ -230,6 +226,26 @@ function inList(state: State, open: OpenList, line: Line, define: Define): State
   const inner = open.blank ? null : lazily(current.inner, line);
   if (inner) return { ...state, open: { ...open, current: { ...current, inner } } };
   return begin(ended(state), line, define);
+}
+
+function afterBlank(open: OpenList, line: Line, define: Define): OpenList {
+  const { current } = open;
+  const inner = step(current.inner, { ...line, text: '' }, define);
+  // An item may begin with one blank line, not with two.
+  const width = current.bare ? Number.POSITIVE_INFINITY : current.width;
+  return { ...open, current: { ...current, inner, width }, blank: true };
+}
+
+/**
+ * Models indent what is inside an item by as much as they did for the first one, under `10.` as under `1.`.
+ * CommonMark would end the list there; here the item takes the smaller indent.
+ */
+function narrowed(open: OpenList, line: Line): OpenList | null {
+  const indent = indentOf(line);
+  const inner = starts.listStart(line);
+  const belongs = inner ? inner.mark !== open.mark : starts.fenceStart(line) !== null;
+  if (indent < 2 || !belongs || open.start === null) return null;
+  return { ...open, current: { ...open.current, width: indent } };
 }
 
 function inTable(state: State, open: OpenTable, line: Line, define: Define): State {
