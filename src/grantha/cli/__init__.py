@@ -7,4 +7,5 @@ def main() -> None:
     """The entry point of the package."""
     from grantha.cli.app import app
 
-    app()
+    # Under `python -m` too: the shell's completion looks for the program by this name.
+    app(prog_name="grantha")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -16,9 +17,10 @@ from grantha.errors import GranthaError
 
 
 class Brake:
-    """Entered by the task that it may cancel. `pulled` counts."""
+    """Entered by the task that it may cancel. `pulled` counts; `told` is called at the first."""
 
-    def __init__(self) -> None:
+    def __init__(self, told: Callable[[], None]) -> None:
+        self._told = told
         self.pulled = 0
         self._generation: Generation | None = None
         self._task: asyncio.Task[object] | None = None
@@ -55,6 +57,7 @@ class Brake:
         if self.pulled > 1 and self._task is not None:
             self._task.cancel()
         else:
+            self._told()
             self.stop()
 
     async def _stop(self, generation: Generation) -> None:

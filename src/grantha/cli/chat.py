@@ -79,7 +79,8 @@ async def _chat(client: Client, wish: Wish) -> int:
     from grantha.cli.brake import Brake
 
     end: GenerationEnd | None = None
-    view, brake = _view(client, wish), Brake()
+    view = _view(client, wish)
+    brake = Brake(view.stopping)
     try:
         async with brake, view:
             generation = await _generation(client, wish)

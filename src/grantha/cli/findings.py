@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -21,14 +22,23 @@ _GLYPHS = {"good": ("✓", "live"), "off": ("○", "fact"), "weak": ("!", "warn"
 
 
 def show(findings: Sequence[Finding]) -> None:
-    """Prints them to stdout; without colours where that is no terminal."""
+    """Prints them to stdout: a table for a person, lines that a program can search for a pipe."""
+    if sys.stdout.isatty():
+        _draw(findings)
+        return
+    for finding in findings:
+        advice = f" {finding.advice}" if finding.state != "good" else ""
+        print(f"{_GLYPHS[finding.state][0]} {finding.about}: {finding.what}{advice}".rstrip())
+
+
+def _draw(findings: Sequence[Finding]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     from grantha.cli.markdown import THEME
 
-    console = Console(theme=THEME, highlight=False, soft_wrap=True)
+    console = Console(theme=THEME, highlight=False)
     table = Table.grid(padding=(0, 2, 0, 0))
     for _ in range(3):
         table.add_column(overflow="fold")  # half a path is no path

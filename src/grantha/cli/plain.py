@@ -29,6 +29,10 @@ class View(Protocol):
         """The next frame. Raises BrokenPipeError when nobody reads our output any more."""
         ...
 
+    def stopping(self) -> None:
+        """A person wants it to stop."""
+        ...
+
 
 class PlainView:
     """Visible text only, ending with a line feed."""
@@ -51,6 +55,9 @@ class PlainView:
         """Writes text."""
         if isinstance(frame.event, TextDelta) and frame.event.text:
             self._write(frame.event.text)
+
+    def stopping(self) -> None:
+        """Says nothing."""
 
     def _write(self, text: str) -> None:
         self._last = text
@@ -82,3 +89,6 @@ class JsonView:
     def take(self, frame: Frame) -> None:
         """One line."""
         print(frame_json(frame), file=self._out, flush=True)
+
+    def stopping(self) -> None:
+        """Says nothing: the end will."""

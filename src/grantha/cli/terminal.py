@@ -99,6 +99,10 @@ class TerminalView:
         self._heard = time.monotonic()
         self._apply(frame.event)
 
+    def stopping(self) -> None:
+        """Says so until the end comes, and what leaves without it."""
+        self._state, self._hint, self._dirty = "Stopping", "Ctrl-C again leaves", True
+
     # ---- helpers below -------------------------------------------------------------------------
 
     def _apply(self, event: Event) -> None:  # noqa: C901  one case per kind of event
@@ -131,7 +135,8 @@ class TerminalView:
                 pass
 
     def _writing(self, state: str, pieces: int) -> None:
-        self._state = state
+        if self._state != "Stopping":
+            self._state = state
         self._pieces += pieces
         if self._wrote is None:
             self._wrote = self._heard

@@ -22,10 +22,12 @@ from grantha.errors import BadRequest, GranthaError, ShuttingDown
 from grantha.wire.loose import NotJson, dumps, loads
 
 CONNECT = 10.0  # seconds to connect
-REPLY = 300.0  # seconds for a whole reply; imports and exports may be large
+CALL = 60.0  # seconds for a whole reply
+FILE = 600.0  # the same where the reply or the body is a file
 _LONGEST_PAUSE = 2.0  # seconds between two tries
 _BETWEEN = frozenset({502, 503, 504})  # what proxies say while a server is away
 _REPEATABLE = frozenset({"GET", "PATCH"})
+_CLOSING = 1.0  # seconds for the server to say goodbye on a WebSocket
 _MOST_MESSAGE = 64 * 1024 * 1024  # bytes of one WebSocket message
 
 
@@ -127,6 +129,7 @@ class Calls:
         params: Mapping[str, str] | None = None,
         key: str | None = None,
         repeat: bool = False,
+        limit: float = CALL,
     ) -> Reply:
         """A call whose reply is read whole; an error status raises what its problem says."""
         headers = {"Accept": "application/json, */*;q=0.5"}
@@ -139,7 +142,7 @@ class Calls:
         sent = body if isinstance(body, bytes) or body is None else dumps(body)
         while True:
             try:
-                async with asyncio.timeout(REPLY):
+                async with asyncio.timeout(limit):
                     async with self.reply(method, path, sent, headers, params) as reply:
                         found = await reply.read()
                 patience.heard()
@@ -161,24 +164,35 @@ class Calls:
         body: bytes | None,
         headers: Mapping[str, str],
         params: Mapping[str, str] | None = None,
+        *,
+        head: float | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """One try of one call. Errors while the reply is read are translated too."""
+        """One try of one call; its head must come within `head` seconds.
+
+        Errors while the reply is read are translated too.
+        """
         with _Translated(self):
-            async with self._pool().request(
-                method, self.url + path, data=body, headers=headers, params=params
-            ) as reply:
+            async with asyncio.timeout(head):
+                reply = await self._pool().request(
+                    method, self.url + path, data=body, headers=headers, params=params
+                )
+            async with reply:
                 if reply.status >= 400:
                     raise await self._refusal(reply)
                 self.reached = True
                 yield reply
 
     @asynccontextmanager
-    async def socket(self) -> AsyncIterator[aiohttp.ClientWebSocketResponse[bool]]:
-        """The live WebSocket."""
+    async def socket(self, head: float) -> AsyncIterator[aiohttp.ClientWebSocketResponse[bool]]:
+        """The live WebSocket, open within `head` seconds."""
         with _Translated(self):
-            async with self._pool().ws_connect(
-                self.url + "/api/live", max_msg_size=_MOST_MESSAGE, autoclose=True
-            ) as socket:
+            async with asyncio.timeout(head):
+                socket = await self._pool().ws_connect(
+                    self.url + "/api/live",
+                    max_msg_size=_MOST_MESSAGE,
+                    timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSING),
+                )
+            async with socket:
                 self.reached = True
                 yield socket
 

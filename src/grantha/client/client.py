@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import Any, Self
 
 from grantha.chat import Options, Part, parts_to_json
-from grantha.client.calls import Calls
+from grantha.client.calls import FILE, Calls
 from grantha.client.generation import Generation
 from grantha.client.replies import (
     Conversation,
@@ -124,9 +124,9 @@ class Client:
     async def conversations(
         self, query: str = "", *, origin: str = "page"
     ) -> AsyncGenerator[ConversationLine, None]:
-        """All conversations, pinned ones first, then the last changed; `query` searches the text.
+        """All conversations, pinned ones first, then the last changed.
 
-        `origin` "api" gives those that came over other doors, "all" both.
+        With `query` those whose title or text holds the words, 200 at most. `origin` "api" gives those that came over other doors, "all" both.
         """
         params = {"limit": str(_PAGE), "origin": origin, **({"q": query} if query else {})}
         while True:
@@ -169,11 +169,11 @@ class Client:
     async def export(self, conversation: str, form: str = "json") -> bytes:
         """A conversation as a file: "json", which `import_document` takes, or "markdown"."""
         path = f"/api/conversations/{conversation}/export"
-        return (await self._calls.whole("GET", path, params={"format": form})).body
+        return (await self._calls.whole("GET", path, params={"format": form}, limit=FILE)).body
 
     async def import_document(self, document: bytes) -> list[str]:
         """Takes an export of Grantha or of another chat application; the new conversations' ids."""
-        found = (await self._calls.whole("POST", "/api/import", document)).json()
+        found = (await self._calls.whole("POST", "/api/import", document, limit=FILE)).json()
         return [str(item) for item in found["conversations"]]
 
     # ---- the server ----------------------------------------------------------------------------

@@ -38,7 +38,7 @@ class Over(Exception):
 
 async def sse(calls: Calls, generation: str, after: RecordId) -> AsyncGenerator[Batch, None]:
     """One event stream."""
-    async with _attached(calls, generation, after, "text/event-stream") as reply:
+    async with _attached(calls, generation, after, "text/event-stream", PRIME) as reply:
         _expect(calls, reply, "text/event-stream")
         decoder, silence = SseDecoder(), PRIME
         while True:
@@ -53,7 +53,7 @@ async def sse(calls: Calls, generation: str, after: RecordId) -> AsyncGenerator[
 
 async def websocket(calls: Calls, generation: str, after: RecordId) -> AsyncGenerator[Batch, None]:
     """One subscription on the live socket."""
-    async with calls.socket() as socket:
+    async with calls.socket(PRIME) as socket:
         word = {"type": "subscribe", "generation": generation, "after": str(after)}
         await socket.send_json(word)
         silence, ended = PRIME, False
@@ -85,11 +85,12 @@ async def long_poll(calls: Calls, generation: str, after: RecordId) -> AsyncGene
     """Request after request, each answered by the next batch. Works through any proxy."""
     while True:
         async with _attached(
-            calls, generation, after, "application/x-ndjson", wait=str(POLL_WAIT)
+            *(calls, generation, after, "application/x-ndjson", POLL_WAIT + _LATE),
+            wait=str(POLL_WAIT),
         ) as reply:
             _expect(calls, reply, "application/x-ndjson")
             lines = LineDecoder()
-            async with asyncio.timeout(POLL_WAIT + _LATE):
+            async with asyncio.timeout(_LATE):
                 found = lines.feed(await reply.read()) + lines.finish()
             batch = [_decoded(calls, line) for line in found]
         if batch:
@@ -105,11 +106,11 @@ ORDER: tuple[Transport, ...] = (sse, websocket, long_poll)
 
 
 def _attached(
-    calls: Calls, generation: str, after: RecordId, accept: str, **params: str
+    calls: Calls, generation: str, after: RecordId, accept: str, head: float, **params: str
 ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
     path = f"/api/generations/{generation}/events"
     headers = {"Accept": accept, "Cache-Control": "no-cache"}
-    return calls.reply("GET", path, None, headers, {"after": str(after), **params})
+    return calls.reply("GET", path, None, headers, {"after": str(after), **params}, head=head)
 
 
 def _expect(calls: Calls, reply: aiohttp.ClientResponse, media_type: str) -> None:
