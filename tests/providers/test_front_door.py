@@ -1,4 +1,4 @@
-"""Providers through the front door: a real server, vendor-shaped upstreams, and keys that must stay inside."""
+"""Providers through the front door: a real server, vendor-shaped upstreams, keys that stay inside."""
 
 from __future__ import annotations
 
@@ -29,6 +29,11 @@ def a_server(folder: Path, first: Vendor, second: Vendor) -> Server:
             "GRANTHA_LOG_LEVEL": "debug",
         },
     )
+
+
+def everything_in(folder: Path) -> bytes:
+    """Every file's bytes: the database, the log."""
+    return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
 
 
 async def in_thread(call: Any, *args: Any, **named: Any) -> Any:
@@ -89,7 +94,7 @@ async def test_no_key_gets_into_replies_logs_or_the_database(tmp_path: Path) -> 
                 replies.append(reply.body.decode())
         finally:
             await in_thread(server.close)
-        kept = b"".join(p.read_bytes() for p in tmp_path.rglob("*") if p.is_file())
+        kept = await in_thread(everything_in, tmp_path)
         for key in (OPENAI_KEY, ANTHROPIC_KEY):
             assert key not in "\n".join(replies)
             assert key.encode() not in kept
