@@ -1,6 +1,6 @@
 """The page in a real Chromium, against the real server with the scripted provider.
 
-Everything here is marked `browser`. Waits are Playwright's own: for a state, with a deadline, never for a time.
+Everything here is marked `browser`. Waits are for a state, with a deadline, never for a time.
 """
 
 from __future__ import annotations

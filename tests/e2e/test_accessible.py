@@ -1,4 +1,4 @@
-"""Every screen, in both themes and at phone width, judged by axe; and the keyboard alone does everything."""
+"""Every screen, in both themes and at phone width, is judged by axe."""
 
 from __future__ import annotations
 

@@ -35,10 +35,14 @@ PAYLOADS = [
     '![a](x "onerror=window.hit=1")',
     "`<img src=x onerror=window.hit=1>`",
     "```html\n<script>window.hit=1</script>\n```",
-    "```mermaid\ngraph TD\nA[<img src=x onerror=window.hit=1>]-->B\n"
-    'click A "javascript:window.hit=1"\n```',
-    '```mermaid\n%%{init: {"securityLevel": "loose"}}%%\ngraph TD\n'
-    "A[<script>window.hit=1</script>]\n```",
+    (
+        "```mermaid\ngraph TD\nA[<img src=x onerror=window.hit=1>]-->B\n"
+        'click A "javascript:window.hit=1"\n```'
+    ),
+    (
+        '```mermaid\n%%{init: {"securityLevel": "loose"}}%%\ngraph TD\n'
+        "A[<script>window.hit=1</script>]\n```"
+    ),
     "$\\href{javascript:window.hit=1}{x}$",
     "$$\\includegraphics{https://evil.example/a.png}$$",
     "$\\htmlData{onclick=window.hit=1}{x}$",
