@@ -4,6 +4,7 @@ import { sha256, type LinkState } from '#lib/wire/attach.ts';
 import { Fold, type OpenPart } from '#lib/wire/fold.ts';
 import type { Problem } from '#lib/wire/api.ts';
 import type {
+  Citation,
   Fault,
   Frame,
   Generation,
@@ -63,6 +64,7 @@ export class Answer {
   model = $state('');
   options = $state.raw<Options>({});
   parts = $state.raw<ShownPart[]>([]);
+  citations = $state.raw<Citation[]>([]);
   ended = $state<GenerationEnd['ending'] | null>(null);
   end = $state.raw<GenerationEnd | null>(null);
   error = $state.raw<Fault | null>(null);
@@ -302,6 +304,7 @@ export class Answer {
       seams: part.kind === 'text' && fold.seams.length > 0 ? this.#seamsIn(key) : []
     }));
     this.hasText = fold.textLength > 0;
+    this.citations = fold.citations;
     const end = this.#closing;
     if (!end) return;
     this.#closing = null;

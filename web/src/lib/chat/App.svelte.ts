@@ -27,7 +27,8 @@ export class App {
   readonly language: Language;
   /** The server wants its access token. */
   locked = $state(false);
-  online = $state(true);
+  /** Since when the server cannot be reached, ms since 1970; 0 while it can. */
+  offlineSince = $state(0);
   now = $state(Date.now());
   /** What lies over the page: one at a time. */
   overlay = $state<'palette' | 'keys' | 'options' | null>(null);
@@ -68,7 +69,7 @@ export class App {
     this.api.onUnauthorized = () => (this.locked = true);
     this.live.onChange = (change) => this.#changed(change);
     this.live.onMissed = () => this.#catchUp();
-    this.live.onState = (open) => (this.online = open);
+    this.live.onState = (open) => (this.offlineSince = open ? 0 : this.offlineSince || Date.now());
   }
 
   /** Reads what every screen needs and listens for changes; returns what undoes it. */

@@ -113,7 +113,6 @@ export const en = {
   reasoning: 'Reasoning',
   reasonedFor: (time: string) => `Reasoned for ${time}`,
   reasoned: 'Reasoned',
-  promptTokens: (n: string) => `prompt ${n} tokens`,
   tokens: (n: string) => `${n} tokens`,
   tokensPerSecond: (n: string) => `${n} tok/s`,
   toFirstToken: (time: string) => `${time} to first token`,
@@ -133,7 +132,6 @@ export const en = {
     'The server’s disk is full. What is shown is stored; new text waits. Free some space and it goes on.',
   done: 'Done',
   stopped: 'Stopped by you',
-  stoppedByServer: 'Stopped',
   failed: 'Failed',
   interrupted: 'Interrupted',
   closedIn: (ms: string) => `provider closed in ${ms} ms`,
@@ -152,7 +150,7 @@ export const en = {
   numbersOfAnswer: 'Numbers of this answer, open the inspector:',
   toNewest: 'To the newest text',
   toolCall: (name: string) => `Calls ${name}`,
-  source: 'Source',
+  sources: 'Sources',
   cutByLength: 'cut at the length limit',
   filtered: 'cut by the provider’s filter',
 
@@ -213,7 +211,6 @@ export const en = {
   actsFromNextAnswer: 'Acts from the next answer.',
   takesNoTemperature: 'This model takes no temperature.',
   backToWriting: 'Back to writing',
-  unlimited: 'no limit',
 
   // options of a conversation
   optionsTitle: 'Options of this conversation',
@@ -224,7 +221,6 @@ export const en = {
   seed: 'Seed',
   reasoningEffort: 'Reasoning effort',
   efforts: { low: 'low', medium: 'medium', high: 'high' },
-  presets: 'Presets',
   saveAsPreset: 'Save as preset',
   presetName: 'Name of the preset',
   deletePreset: (name: string) => `Delete preset ${name}`,
@@ -278,7 +274,6 @@ export const en = {
   percentile95: (time: string) => `95th percentile ${time}`,
   speedMedian: 'Speed, median',
   cost: 'Cost',
-  ofTokens: (n: string) => `of ${n} tokens`,
   output: 'Written',
   tokensADay: 'Tokens a day',
   answersADay: 'Answers a day',
@@ -337,7 +332,6 @@ export const en = {
   runningNow: 'Running now',
   storageOk: 'writable',
   doctor: 'Check',
-  transport: 'This page reads by',
   maxTokens: 'Output limit',
   price: 'Price per million tokens',
 
