@@ -12,6 +12,7 @@ import dataclasses
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from json.encoder import encode_basestring
 from typing import Any, Literal, NamedTuple, Self, TypeAlias
 
 from typing_extensions import override
@@ -338,7 +339,7 @@ def joined(events: Iterable[Event]) -> list[Event]:
 def payload_of(event: Event) -> str:
     """The stored JSON of an event, without id and kind; defaults are left out."""
     if type(event) is TextDelta and event.pieces == 1 and not event.logprobs:
-        return f'{{"part":{event.part},"text":{json.dumps(event.text, ensure_ascii=False)}}}'
+        return f'{{"part":{event.part},"text":{encode_basestring(event.text)}}}'
     return json.dumps(_fields(event), ensure_ascii=False, separators=(",", ":"))
 
 

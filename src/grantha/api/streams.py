@@ -23,6 +23,7 @@ from typing_extensions import override
 from grantha.api.channels import Channel, Compressed, Padded
 from grantha.api.compression import negotiated
 from grantha.api.doors import pieces
+from grantha.api.guard import DIRECT
 from grantha.api.problems import refusal
 from grantha.config import Settings
 from grantha.engine.reader import Reader

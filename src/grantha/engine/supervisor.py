@@ -204,7 +204,7 @@ class Supervisor:
         if created:
             history = await self._history_before(subject, message)
             plan = Plan(history, wanted, options, self._fallbacks(wanted), "continued")
-            self._begin(subject, rows[0], plan, requested, tuple(started.records))
+            self._begin(subject, rows[0], plan, requested, past=tuple(started.records))
             self._tell(subject, before.conversation, rows[0].id)
         return rows[0], created
 
@@ -212,7 +212,7 @@ class Supervisor:
         self, subject: str, row: GenerationRow, plan: Plan, records: tuple[Record, ...]
     ) -> None:
         """Goes on with an orphan that was claimed; `records` are all of its log."""
-        self._begin(subject, row, plan, time.monotonic() * 1000, records)
+        self._begin(subject, row, plan, time.monotonic() * 1000, past=records)
         self._tell(subject, row.conversation, row.id)
 
     async def history_of(self, subject: str, row: GenerationRow) -> tuple[Message, ...]:
@@ -303,6 +303,7 @@ class Supervisor:
         row: GenerationRow,
         plan: Plan,
         requested: float,
+        *,
         past: tuple[Record, ...] = (),
         opening: tuple[Record, ...] = (),
     ) -> None:

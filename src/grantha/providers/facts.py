@@ -47,9 +47,7 @@ def capabilities_of(
     """
     bare = bare_name(model)
     found: dict[str, Any] = dict(assumed)
-    for entry in entries():
-        if entry.fits(provider, bare):
-            found.update(entry.facts)
+    found.update(_shipped(provider, bare))
     found.update(listed or {})
     unknown = sorted((overrides or {}).keys() - _NAMES)
     if unknown:
@@ -58,6 +56,16 @@ def capabilities_of(
             advice=f"Use one of {', '.join(sorted(_NAMES))}.",
         )
     return Capabilities(**{**found, **(overrides or {})})
+
+
+@functools.lru_cache(maxsize=2048)
+def _shipped(provider: str, bare: str) -> Mapping[str, Any]:
+    """What the shipped file says of one model."""
+    found: dict[str, Any] = {}
+    for entry in entries():
+        if entry.fits(provider, bare):
+            found.update(entry.facts)
+    return found
 
 
 def bare_name(model: str) -> str:

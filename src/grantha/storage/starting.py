@@ -45,8 +45,9 @@ _GENERATION = (
     "owner, epoch, seq, recoveries, created_at, trimmed) "
     "VALUES (?,?,?,?,?,?,?,'running',?,?,?,0,?,0)"
 )
+# Replacing: a key whose answers were deleted for good names nothing any more.
 _KEY = (
-    "INSERT INTO idempotency (subject, key, position, generation, fingerprint, created_at) "
+    "INSERT OR REPLACE INTO idempotency (subject, key, position, generation, fingerprint, created_at) "
     "VALUES (?,?,?,?,?,?)"
 )
 _EARLIER = (
