@@ -424,23 +424,7 @@ async def test_search_finds_words_of_questions_answers_and_titles(store: Store) 
 
 @pytest.mark.parametrize(
     "query",
-    [
-        '"',
-        "'",
-        "a\x00b",
-        'x" OR "y',
-        "NEAR(a b)",
-        "*",
-        "-",
-        "a*",
-        "%",
-        "_",
-        "\\",
-        "(",
-        "text:a",
-        "^a",
-        "a\ud800",
-    ],
+    [*"\"'*-%_\\(", "a\x00b", 'x" OR "y', "NEAR(a b)", "a*", "text:a", "^a", "a\ud800"],
     ids=ascii,
 )
 async def test_search_takes_any_text(store: Store, query: str) -> None:
@@ -461,8 +445,8 @@ async def test_changes_of_a_conversation(store: Store, clock: Clock) -> None:
     assert now.updated_at == clock.now
     with pytest.raises(BadRequest):
         await store.update_conversation(ME, row.conversation, {"subject": OTHER})
+    elsewhere = await answered(store)
     with pytest.raises(NotFound):
-        elsewhere = await answered(store)
         await store.update_conversation(ME, row.conversation, {"leaf": elsewhere.message})
 
 
@@ -514,18 +498,18 @@ async def test_an_imported_conversation_is_as_it_was(store: Store) -> None:
 async def test_a_backup_made_while_writing_is_whole(
     store: Store, open_store: OpenStore, tmp_path: Path, clock: Clock
 ) -> None:
-    stop = asyncio.Event()
+    stop, begun_writing = asyncio.Event(), asyncio.Event()
     written: list[GenerationRow] = []
 
     async def write() -> None:
         while not stop.is_set():
             written.append(await answered(store))
+            begun_writing.set()
 
     writing = asyncio.create_task(write())
     copies = tmp_path / "copies"
     copies.mkdir()
-    while len(written) < 3:
-        await asyncio.sleep(0)
+    await begun_writing.wait()
     for number in range(3):
         await store.backup(str(copies / f"{number}.db"))
     stop.set()
@@ -537,7 +521,7 @@ async def test_a_backup_made_while_writing_is_whole(
     await restored.open()
     try:
         page = await restored.conversations(ME, query="", cursor=None, limit=500, origin=None)
-        assert 3 <= len(page.rows) <= len(written)
+        assert 1 <= len(page.rows) <= len(written)
         for row in page.rows:
             if row.generation is not None and row.status == "done":
                 assert (await restored.messages(ME, row.id))[-1].parts == (TextPart("Because."),)

@@ -149,7 +149,7 @@ async def _lines(reply: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
 
 
 def _expect(reply: aiohttp.ClientResponse) -> None:
-    if reply.status == 204:
-        raise AssertionError("204, and yet this reader hasn't seen the end")
+    assert reply.status != 204, "204, and yet this reader hasn't seen the end"
+    assert reply.status not in {404, 410}, f"{reply.status}: the log is gone"
     if reply.status != 200:
         raise aiohttp.ClientError(f"status {reply.status}")

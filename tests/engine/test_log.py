@@ -1,0 +1,319 @@
+"""Log, flusher and reader: numbered, durable before shown, once and in order, bounded."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from grantha.engine.flusher import Flusher
+from grantha.engine.log import Log
+from grantha.engine.reader import Reader
+from grantha.errors import StorageFull
+from grantha.events import (
+    START,
+    GenerationEnd,
+    Notice,
+    PartStart,
+    Record,
+    RecordId,
+    TextDelta,
+    fold,
+)
+from grantha.storage.base import Append
+from tests.engine.rig import DEADLINE, Rig, until
+
+END = GenerationEnd("done", "stop", None, None, {}, 0, "")
+
+
+def a_log(
+    changed: Callable[[Log, bool], None] = lambda log, urgent: None, tail: int = 10**6
+) -> Log:
+    return Log("g", RecordId(1, 0), now_ms=lambda: 5, changed=changed, tail_bytes=tail)
+
+
+def flush(log: Log, at: float = 0.0) -> tuple[Record, ...]:
+    records = log.take()
+    log.publish(at)
+    return records
+
+
+# ---- the log -------------------------------------------------------------------------------------
+
+
+def test_text_that_waits_becomes_one_record_and_ids_are_dense() -> None:
+    log = a_log()
+    log.add(PartStart(0, "text"))
+    for word in ("a", "b", "c"):
+        log.add(TextDelta(0, word))
+    first = flush(log)
+    log.add(TextDelta(0, "d"))
+    second = flush(log)
+    assert [str(r.id) for r in first + second] == ["1-1", "1-2", "1-3"]
+    assert first[1].event == TextDelta(0, "abc", 3)
+    assert (log.text_length, log.pieces) == (4, 4)
+    assert log.digest() == hashlib.sha256(b"abcd").hexdigest()
+
+
+def test_nothing_is_shown_before_it_is_durable() -> None:
+    log = a_log()
+    log.add(TextDelta(0, "a"))
+    assert log.since(RecordId(1, 0)) == []
+    log.take()
+    assert log.since(RecordId(1, 0)) == []
+    log.publish(0.0)
+    assert [r.event for r in log.since(RecordId(1, 0)) or ()] == [TextDelta(0, "a")]
+
+
+def test_what_could_not_be_written_is_offered_again_under_the_same_ids() -> None:
+    log = a_log()
+    log.add(TextDelta(0, "a"))
+    first = log.take()
+    log.add(TextDelta(0, "b"))
+    assert log.take() is first
+    log.publish(0.0)
+    assert [r.id.seq for r in log.take()] == [2]
+
+
+def test_nothing_follows_an_end_and_nothing_enters_a_fenced_log() -> None:
+    log = a_log()
+    log.add(END)
+    log.add(TextDelta(0, "late"))
+    assert [r.event for r in flush(log)] == [END]
+    assert log.end == END
+    fenced = a_log()
+    fenced.add(TextDelta(0, "x"))
+    fenced.fence()
+    fenced.add(TextDelta(0, "y"))
+    assert (fenced.take(), fenced.waiting) == ((), False)
+
+
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=30), st.integers(400, 3000))
+def test_the_tail_gives_every_later_record_or_says_that_it_has_not_got_them(
+    batches: list[int], limit: int
+) -> None:
+    log = a_log(tail=limit)
+    everything: list[Record] = []
+    for size in batches:
+        for number in range(size):
+            log.add(Notice("n", str(number)))
+        everything += flush(log)
+    for cursor in range(len(everything) + 1):
+        found = log.since(RecordId(1, cursor))
+        assert found is None or found == everything[cursor:]
+    assert log.since(RecordId(1, len(everything) - 1)) == everything[-1:]
+    assert log._tail_bytes <= limit or len(log._tail) == 1
+
+
+def test_a_cursor_of_an_earlier_owner_is_answered_from_the_store() -> None:
+    log = Log("g", RecordId(3, 1), now_ms=lambda: 5, changed=lambda *_: None, tail_bytes=9999)
+    log.add(TextDelta(0, "x"))
+    flush(log)
+    assert log.since(RecordId(2, 40)) is None
+    assert [str(r.id) for r in log.since(RecordId(3, 1)) or ()] == ["3-2"]
+    assert log.since(RecordId(3, 2)) == []
+
+
+# ---- the flusher -----------------------------------------------------------------------------------
+
+
+class FakeStore:
+    """Remembers every call; fails as often as it is told."""
+
+    def __init__(self) -> None:
+        self.calls: list[list[Append]] = []
+        self.failures = 0
+        self.fenced: set[str] = set()
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def append(self, batch: Sequence[Append]) -> set[str]:
+        self.calls.append(list(batch))
+        await self.gate.wait()
+        if self.failures:
+            self.failures -= 1
+            raise StorageFull("The server's disk is full.")
+        return self.fenced
+
+
+@pytest.fixture
+async def flushing() -> Any:
+    """Makes a store, a flusher over it and logs; `window` decides how long text may wait."""
+    made: list[Flusher] = []
+
+    def make(window: float = 3600.0, flush_bytes: int = 100) -> tuple[FakeStore, Flusher]:
+        store = FakeStore()
+        flusher = Flusher(
+            store.append, window=window, window_behind=max(window, 0.2), flush_bytes=flush_bytes
+        )
+        flusher.start()
+        made.append(flusher)
+        return store, flusher
+
+    yield make
+    for flusher in made:
+        await flusher.aclose()
+
+
+def named(flusher: Flusher, name: str) -> Log:
+    return Log(name, RecordId(1, 0), now_ms=lambda: 0, changed=flusher.changed, tail_bytes=10**6)
+
+
+Flushing = Callable[..., tuple[FakeStore, Flusher]]
+
+
+async def test_the_first_text_goes_at_once_and_what_follows_waits_for_the_window(
+    flushing: Flushing,
+) -> None:
+    store, flusher = flushing()
+    log = named(flusher, "a")
+    log.add(TextDelta(0, "first"))
+    await until(lambda: log.published == (1, 1), "the first flush")
+    log.add(TextDelta(0, "second"))
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert (len(store.calls), log.waiting) == (1, True)
+    assert flusher._due[log] > asyncio.get_running_loop().time() + 3000
+
+
+async def test_enough_bytes_or_a_boundary_do_not_wait(flushing: Flushing) -> None:
+    _, flusher = flushing()
+    log = named(flusher, "a")
+    log.add(TextDelta(0, "first"))
+    await until(lambda: log.published.seq == 1, "the first flush")
+    log.add(TextDelta(0, "x" * 100))
+    await until(lambda: log.published.seq == 2, "the flush of many bytes")
+    log.add(TextDelta(0, "y"))
+    log.add(PartStart(1, "text"))
+    await until(lambda: log.published.seq == 4, "the flush at the boundary")
+
+
+async def test_the_window_ends(flushing: Flushing) -> None:
+    _, flusher = flushing(window=0.01)
+    log = named(flusher, "a")
+    for number in range(1, 4):
+        log.add(TextDelta(0, "x"))
+        await until(lambda wanted=number: log.published.seq == wanted, "the end of the window")
+
+
+async def test_all_logs_that_are_due_share_one_call(flushing: Flushing) -> None:
+    store, flusher = flushing()
+    logs = [named(flusher, str(n)) for n in range(20)]
+    for log in logs:
+        log.add(TextDelta(0, "x"))
+    await until(lambda: all(log.published.seq == 1 for log in logs), "the flush")
+    assert [len(call) for call in store.calls] == [20]
+
+
+async def test_while_the_store_fails_the_same_records_are_offered_and_nothing_is_lost(
+    flushing: Flushing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("grantha.engine.flusher._RETRY_FIRST", 0.001)
+    store, flusher = flushing(window=0.001)
+    store.failures = 4
+    log = named(flusher, "a")
+    log.add(TextDelta(0, "one "))
+    await until(lambda: flusher.failing is not None, "the failure to be told")
+    log.add(TextDelta(0, "two"))
+    await until(lambda: not log.waiting, "the records to be written")
+    assert flusher.failing is None
+    tried = [call[0].records for call in store.calls[:5]]
+    assert all(records == tried[0] for records in tried)
+    shown = log.since(RecordId(1, 0)) or []
+    assert "".join(r.event.text for r in shown if isinstance(r.event, TextDelta)) == "one two"
+
+
+async def test_a_flood_does_not_make_a_failing_store_be_asked_more_often(
+    flushing: Flushing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("grantha.engine.flusher._RETRY_FIRST", 3600.0)
+    store, flusher = flushing(window=0.001)
+    store.failures = 10**9
+    log = named(flusher, "a")
+    log.add(PartStart(0, "text"))
+    await until(lambda: flusher.failing is not None, "the failure")
+    for _ in range(200):
+        log.add(TextDelta(0, "x" * 1000))
+        await asyncio.sleep(0)
+    assert len(store.calls) == 1
+
+
+async def test_a_fenced_log_is_closed_and_the_others_go_on(flushing: Flushing) -> None:
+    store, flusher = flushing()
+    store.fenced = {"lost"}
+    lost, kept = named(flusher, "lost"), named(flusher, "kept")
+    for log in (lost, kept):
+        log.add(TextDelta(0, "x"))
+    await until(lambda: kept.published.seq == 1 and lost.fenced, "the flush")
+    assert lost.since(RecordId(1, 0)) == []
+    await lost.flushed()
+
+
+async def test_slow_commits_make_the_window_grow_and_quick_ones_let_it_shrink(
+    flushing: Flushing,
+) -> None:
+    _, flusher = flushing(window=0.01)
+    for _ in range(20):
+        flusher._adapt(1.0)
+    assert flusher.window == pytest.approx(0.2)
+    for _ in range(40):
+        flusher._adapt(0.0)
+    assert flusher.window == pytest.approx(0.01)
+
+
+async def test_closing_writes_what_waits(flushing: Flushing) -> None:
+    store, flusher = flushing()
+    log = named(flusher, "a")
+    log.add(TextDelta(0, "x"))
+    await until(lambda: log.published.seq == 1, "the first flush")
+    log.add(TextDelta(0, "y"))
+    await flusher.aclose()
+    assert (log.published.seq, len(store.calls)) == (2, 2)
+
+
+# ---- the reader ------------------------------------------------------------------------------------
+
+
+async def test_a_reader_that_comes_late_or_waits_gets_the_same(rig: Rig) -> None:
+    row = await rig.ask("scripted/count-500")
+    live, late = await rig.frames(row.id), await rig.frames(row.id)
+    assert [r for f in live for r in [f.records]] != []
+    for frames in (live, late):
+        assert sum(frame.records for frame in frames) == frames[-1].id.seq + 1
+        assert fold(f.event for f in frames).text() == "".join(f"w{n} " for n in range(500))
+
+
+async def test_a_reader_whose_client_went_away_returns_at_once(rig: Rig) -> None:
+    row = await rig.ask(rig.script("gated", {"text": "never"}, gate="gate"))
+    reader = rig.supervisor.reader("local", row.id, START)
+    while await reader.read(0.05):
+        pass
+    waiting = asyncio.create_task(reader.read(DEADLINE))
+    await asyncio.sleep(0)
+    reader.close()
+    assert await asyncio.wait_for(waiting, DEADLINE / 2) == []
+
+
+async def test_a_reader_that_fell_behind_a_trimmed_log_is_sent_away_instead_of_waiting(
+    rig: Rig,
+) -> None:
+    row = await rig.ask("scripted/count-200")
+    log = rig.supervisor._runs[row.id].log
+    reader = Reader(rig.store, "local", row.id, START, lambda _: log)
+    await rig.ended(row)
+    log._tail.clear()
+    assert await rig.store.trim(2**60) == 1
+    assert await reader.read(DEADLINE) == []
+    assert reader.ended
+
+
+async def test_readers_of_other_subjects_get_nothing(rig: Rig) -> None:
+    row = await rig.ask("scripted/count-3")
+    await rig.ended(row)
+    await until(lambda: not rig.supervisor.running, "the run to be gone")
+    assert await rig.store.records("stranger", row.id, START, 10) == []

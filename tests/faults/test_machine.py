@@ -1,0 +1,186 @@
+"""Faults of the machine: a full disk, a failing one, a locked database, too few open files.
+
+The server stays up, `/readyz` tells, what was stored stays readable, and answers that waited go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import shutil
+import socket
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.faults.page import Page
+from tests.server import MakeServer, Server, until
+
+pytestmark = pytest.mark.faults
+
+
+def counted(upto: int) -> str:
+    return "".join(f"w{n} " for n in range(upto))
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder on a disk of 3 MB; needs root."""
+    mount = shutil.which("mount")
+    if os.geteuid() != 0 or mount is None:
+        pytest.skip("mounting a small disk needs root")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    made = subprocess.run(
+        [mount, "-t", "tmpfs", "-o", "size=3m,mode=0700", "tmpfs", str(folder)],
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    if made.returncode != 0:
+        pytest.skip(f"mounting a small disk isn't allowed here: {made.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def storage(server: Server) -> dict[str, object]:
+    """What `/readyz` says of the store."""
+    found: dict[str, object] = server.call("GET", "/readyz").json()["storage"]
+    return found
+
+
+async def test_a_full_disk_makes_answers_wait_and_room_lets_them_go_on(
+    server_factory: MakeServer, small_disk: Path
+) -> None:
+    server = server_factory()
+    server.data_dir = small_disk
+    server.start()
+    old = server.ended(server.ask("scripted/count-200")["id"])
+    running = Page(server, server.ask("scripted/count-3000-at-1000")["id"])
+    following = asyncio.create_task(running.follow())
+    ballast = small_disk / "ballast"
+    fill(ballast)
+    await asyncio.to_thread(until, lambda: not storage(server)["ok"], "/readyz to tell")
+    assert "full" in str(storage(server)["error"])
+    assert server.call("GET", "/healthz").status == 200
+    assert server.generation(old["id"])["text"] == counted(200)
+    talk = old["conversation"]
+    refused = server.call(
+        "POST",
+        f"/api/conversations/{talk}/generations",
+        {"text": "x" * 200_000, "model": "scripted/hello"},
+    )
+    assert (refused.status, refused.json()["code"]) == (507, "storage_full")
+    shown = len(running.text)
+    assert counted(3000).startswith(running.text)
+    assert server.generation(running.generation)["text"][:shown] == running.text[:shown]
+    ballast.unlink()
+    await following
+    assert (running.text, running.end.ending) == (counted(3000), "done")
+    assert storage(server)["ok"]
+
+
+def fill(path: Path) -> None:
+    with path.open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(b"\0" * 4096)
+        except OSError:
+            return
+
+
+async def test_stop_works_while_the_disk_is_full(
+    server_factory: MakeServer, small_disk: Path
+) -> None:
+    server = server_factory()
+    server.data_dir = small_disk
+    server.start()
+    talk = server.ask("scripted/count-100000-at-500")["id"]
+    until(lambda: len(server.generation(talk)["text"]) > 100, "some text")
+    ballast = small_disk / "ballast"
+    fill(ballast)
+    until(lambda: not storage(server)["ok"], "/readyz to tell")
+    receipt = server.call("POST", f"/api/generations/{talk}/stop").expect(200)
+    assert (receipt["stopped"], receipt["confirmed"]) == (True, True)
+    ballast.unlink()
+    assert server.ended(talk)["status"] == "stopped"
+
+
+def test_a_disk_that_takes_no_more_writes_leaves_the_server_up(
+    server_factory: MakeServer,
+) -> None:
+    """A file size limit makes every write beyond it an I/O error."""
+    server = server_factory()
+    limit = 700_000
+    server.start(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+    old = server.ended(server.ask("scripted/count-50")["id"])
+    for _ in range(40):
+        body = {"text": "x" * 60_000, "model": "scripted/count-5"}
+        path = f"/api/conversations/{old['conversation']}/generations"
+        reply = server.call("POST", path, {**body, "parent": None})
+        if reply.status >= 500:
+            break
+    assert reply.status in {503, 507}
+    assert reply.json()["code"] in {"storage_failed", "storage_full"}
+    assert not storage(server)["ok"]
+    assert server.generation(old["id"])["text"] == counted(50)
+    server.restart()
+    assert server.generation(old["id"])["text"] == counted(50)
+    assert server.ended(server.ask("scripted/count-5")["id"])["status"] == "done"
+
+
+async def test_a_database_locked_by_another_process_delays_and_loses_nothing(
+    server: Server,
+) -> None:
+    page = Page(server, server.ask("scripted/count-2500-at-500")["id"])
+    following = asyncio.create_task(page.follow())
+    with closing(sqlite3.connect(server.database, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        await asyncio.to_thread(until, lambda: not storage(server)["ok"], "/readyz to tell")
+        assert "locked" in str(storage(server)["error"])
+        assert server.call("GET", "/api/conversations").status == 200
+        other.execute("ROLLBACK")
+    await following
+    assert (page.text, page.end.ending, page.seams) == (counted(2500), "done", [])
+    assert storage(server)["ok"]
+
+
+async def test_too_few_open_files_refuse_the_newest_and_harm_nobody_else(
+    server_factory: MakeServer,
+) -> None:
+    server = server_factory()
+    server.start(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (80, 80)))
+    page = Page(server, server.ask("scripted/count-1500-at-500")["id"])
+    following = asyncio.create_task(page.follow())
+    await asyncio.to_thread(until, lambda: page.text, "the first text")
+    crowd = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(150)]
+    await asyncio.to_thread(until, lambda: len(page.text) > 3000, "text beside the crowd")
+    for one in crowd:
+        one.close()
+    await following
+    assert (page.text, page.end.ending) == (counted(1500), "done")
+    assert server.ended(server.ask("scripted/count-5")["id"])["status"] == "done"
+
+
+def test_a_damaged_database_is_told_at_the_start_in_one_line(server_factory: MakeServer) -> None:
+    server = server_factory()
+    server.data_dir.mkdir()
+    server.database.write_bytes(b"SQLite format 3\0" + b"\x5a" * 8192)
+    server.start(ready=False)
+    until(lambda: not server.alive, "the server to end", hint=server.words)
+    assert "damaged" in server.words()
+    assert "Traceback" not in server.words()
+
+
+def test_an_unwritable_folder_is_told_at_the_start_in_one_line(server_factory: MakeServer) -> None:
+    server = server_factory()
+    server.data_dir.write_bytes(b"a file where a folder should be")
+    server.start(ready=False)
+    until(lambda: not server.alive, "the server to end", hint=server.words)
+    assert "GRANTHA_DATA_DIR" in server.words()
+    assert len(server.words().splitlines()) == 1
