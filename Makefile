@@ -16,6 +16,8 @@ VENV := $(STAMPS)/venv$(subst /,-,$(CURDIR))
 NODE := .venv/node/bin/node
 NPM := cd web && PATH="$(CURDIR)/.venv/node/bin:$$PATH" npm
 NODE_MODULES := web/node_modules/.package-lock.json
+# Clients that others wrote in JavaScript: only the tests need them.
+JS_CLIENTS := tests/vendors_clients/js/node_modules/.package-lock.json
 PAGE := src/grantha/static/index.html
 # Folders are listed too, so that a deleted or renamed file counts as a change.
 PAGE_SOURCES := $(shell find web/src web/static 2>/dev/null; find web -maxdepth 1 -type f 2>/dev/null)
@@ -49,12 +51,12 @@ check: $(STAMPS)/dev $(NODE_MODULES) ## Lint, format check, types, architecture;
 	.venv/bin/lint-imports --no-logo
 	$(NPM) run check
 
-test: $(STAMPS)/dev $(PAGE) ## Every test: page, unit, contract, browser and fault suites
+test: $(STAMPS)/dev $(PAGE) $(JS_CLIENTS) ## Every test: page, unit, contract, browser and fault suites
 	@tools/need-debian chromium nginx
 	$(NPM) test
 	$(PY) -m pytest $(PYTEST_ARGS)
 
-test-unit: $(STAMPS)/dev ## Only the fast Python tests: no browser, faults or local model
+test-unit: $(STAMPS)/dev $(JS_CLIENTS) ## Only the fast Python tests: no browser, faults or local model
 	$(PY) -m pytest -m "not browser and not faults and not slow and not local_model" $(PYTEST_ARGS)
 
 test-browser: $(STAMPS)/dev $(PAGE) ## Only the tests that drive the page in Chromium
@@ -81,7 +83,7 @@ clean: ## Remove the built page, wheels, caches and reports
 	find src tests tools bench -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 clean-all: clean ## Remove .venv and node_modules as well
-	rm -rf .venv web/node_modules
+	rm -rf .venv web/node_modules tests/vendors_clients/js/node_modules
 
 # --- Set-up --------------------------------------------------------------------------------------------
 
@@ -105,6 +107,10 @@ $(STAMPS)/node: $(STAMPS)/run tools/link-node $(if $(wildcard $(NODE)),,FORCE)
 
 $(NODE_MODULES): web/package.json web/package-lock.json web/.npmrc | $(STAMPS)/node
 	$(NPM) ci --no-audit --no-fund
+	@touch $@
+
+$(JS_CLIENTS): $(addprefix tests/vendors_clients/js/,package.json package-lock.json .npmrc) | $(STAMPS)/node
+	cd $(dir $<) && PATH="$(CURDIR)/.venv/node/bin:$$PATH" npm ci --no-audit --no-fund
 	@touch $@
 
 $(PAGE): $(NODE_MODULES) $(PAGE_SOURCES)

@@ -71,7 +71,7 @@ def test_tools_go_out_and_their_results_come_back(
 def test_errors_are_the_clients_own_exception(
     ollama_client: ollama.Client, model: str, status: int, stream: bool
 ) -> None:
-    with pytest.raises(ollama.ResponseError) as caught:
+    with pytest.raises(ollama.ResponseError) as caught:  # noqa: PT012  two overloads of one call
         if stream:
             list(ollama_client.chat(model, HI, stream=True))
         else:

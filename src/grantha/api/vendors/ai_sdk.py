@@ -47,7 +47,7 @@ async def chat(request: Request) -> Response:
     return await base.stream(request, row, view, headers=ai_sdk.HEADERS)
 
 
-@router.get("/chat/{chat}/stream")
+@router.get("/chat/{chat:path}/stream")
 async def resume(chat: str, request: Request) -> Response:
     """The running answer of a chat from its beginning; 204 when nothing runs."""
     door, subject = pieces(request), subject_of(request)
@@ -66,7 +66,7 @@ async def resume(chat: str, request: Request) -> Response:
     )
 
 
-@router.post("/chat/{chat}/stop")
+@router.post("/chat/{chat:path}/stop")
 async def stop(chat: str, request: Request) -> Response:
     """Stops the running answer: the transport's own `stop` only leaves the stream."""
     door, subject = pieces(request), subject_of(request)
