@@ -360,10 +360,10 @@ def test_whatever_is_written_into_ollama_host_becomes_an_address(written: str, m
     assert address(written) == meant
 
 
-async def test_ollama_is_missing_until_it_answers(unused_tcp_port: int) -> None:
+async def test_ollama_is_looked_for_and_then_missing_until_it_answers(unused_tcp_port: int) -> None:
     made = registry(f"http://127.0.0.1:{unused_tcp_port}", "ollama")
     provider = made.provider("ollama")
-    assert provider.readiness().state == "ready"
+    assert provider.readiness().state == "loading"
     assert await provider.models() == []
     assert provider.readiness().state == "unreachable"
     assert "OLLAMA_HOST" in provider.readiness().advice

@@ -36,6 +36,11 @@ class Listing:
         self.failure: GranthaError | None = None
 
     @property
+    def asked(self) -> bool:
+        """Whether the vendor was asked at all yet."""
+        return self._until > 0.0
+
+    @property
     def cards(self) -> Sequence[ModelCard]:
         """What is known now, without asking."""
         return self._cards

@@ -29,7 +29,9 @@ class Ollama(Hosted):
 
     @override
     def readiness(self) -> Readiness:
-        """Ready until it was found missing, and again once it answers."""
+        """Being looked for until it was asked once; then whether it answered the last time."""
+        if not self._listing.asked:
+            return Readiness("loading", f"Looking for Ollama at {self._site.base_url}")
         if self._listing.failure is not None:
             return Readiness(
                 "unreachable",
