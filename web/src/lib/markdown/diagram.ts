@@ -28,6 +28,28 @@ export function drawDiagram(root: ShadowRoot, source: string, dark: boolean): Pr
   return drawn;
 }
 
+/** Zero width: addresses and tags look the same with it, and are none. */
+const GAP = '\u200b';
+
+/**
+ * `source` with nothing in it that could run or fetch. Mermaid measures by writing labels, styles and pictures into the
+ * page as they are, before anything could clean them; what is drawn is cleaned, but that would be too late.
+ */
+export function harmless(source: string): string {
+  return (
+    source
+      // Settings: they could switch strict mode off, or bring styles of their own.
+      .replace(/^\s*---\s*\n[\s\S]*?\n\s*---\s*\n/, '')
+      .replace(/%%\{[\s\S]*?\}%%/g, '')
+      // Tags but `<br>`; `<<interface>>` is none.
+      .replace(/<<\w+>>|<br\s*\/?>|<(?=[a-z/!?])/gi, (found) => (found === '<' ? '#lt;' : found))
+      // Addresses, also the short form without a scheme, and CSS escapes that would spell one.
+      .replace(/\b(https?|wss?|ftp|file|data|blob|javascript)(?=\s*:)/gi, `$1${GAP}`)
+      .replace(/([/\\])(?=[/\\])/g, `$1${GAP}`)
+      .replace(/\\(?=[\da-f])/gi, '')
+  );
+}
+
 async function draw(root: ShadowRoot, source: string, dark: boolean): Promise<void> {
   if (source.length > LONGEST) throw new Error('The diagram is too long to draw.');
   const [{ default: mermaid }, { default: purify }] = await Promise.all([
@@ -46,14 +68,24 @@ async function draw(root: ShadowRoot, source: string, dark: boolean): Promise<vo
   });
   // Loading, reading and drawing are three tasks of some length each: never one.
   await nextTurn();
-  await mermaid.parse(source);
+  const text = harmless(source);
+  await mermaid.parse(text);
   await nextTurn();
-  const { svg } = await mermaid.render(`diagram-${String(++count)}`, source);
+  const { svg } = await mermaid.render(`diagram-${String(++count)}`, text);
   await nextTurn();
   const clean = purify.sanitize(svg, CLEAN) as unknown as DocumentFragment;
-  for (const style of clean.querySelectorAll('style')) {
-    // A style may fetch what an element may not.
-    if (/url\(|@import|image-set/i.test(style.textContent)) style.remove();
-  }
+  dropFetches(clean);
   root.replaceChildren(clean);
+}
+
+const FETCH = /@import[^;]*;?|(?:image-set|src)\([^)]*\)|url\((?!\s*["']?#)[^)]*\)/gi;
+
+/** Styles and attributes may point into the drawing, and nowhere else. */
+function dropFetches(drawing: DocumentFragment): void {
+  for (const element of drawing.querySelectorAll('*')) {
+    if (element.localName === 'style') element.textContent = element.textContent.replace(FETCH, 'none');
+    for (const { name, value } of [...element.attributes]) {
+      if (value.search(FETCH) >= 0) element.removeAttribute(name);
+    }
+  }
 }
