@@ -13,7 +13,7 @@ import { found, highlighted } from './palette.ts';
 import { grouped, within } from './rows.ts';
 import { seamWords } from './seams.ts';
 import { Sentences } from './sentences.ts';
-import { steps } from './series.ts';
+import { everyDay, steps } from './series.ts';
 import { lengthAt, recordsOf, silencesOf } from './trace.ts';
 import { tipBelow, turnsOf } from './tree.ts';
 
@@ -115,6 +115,7 @@ describe('numbers as people read them', () => {
     expect(seconds(185_000, 'en')).toBe('3 min 05 s');
     expect(dollars(0)).toBe('$0');
     expect(dollars(0.0011)).toBe('$0.0011');
+    expect(roundTokens(0)).toBe('0');
     expect(roundTokens(32_768)).toBe('32k');
     expect(roundTokens(1_900_000)).toBe('1.9M');
   });
@@ -130,6 +131,25 @@ describe('numbers as people read them', () => {
     expect(costOf({ input_tokens: 5, output_tokens: 5 }, model)).toBeNull();
     expect(costOf(null, model)).toBeNull();
     expect(speedOf({ ending: 'done', text_length: 0, sha256: '' })).toBeNull();
+  });
+
+  it('have a row for every day, with answers or without', () => {
+    const row = {
+      generations: 2,
+      errors: 0,
+      output_tokens: 5,
+      cost_usd: null,
+      ttft_p50_ms: 1,
+      ttft_p95_ms: 1,
+      tok_s_p50: 1
+    };
+    const days = everyDay([{ ...row, day: '2026-11-21' }], 3, Date.parse('2026-11-22T10:00:00Z'));
+    expect(days.map((one) => [one.day, one.generations])).toEqual([
+      ['2026-11-20', 0],
+      ['2026-11-21', 2],
+      ['2026-11-22', 0]
+    ]);
+    expect(days[0]?.ttft_p50_ms).toBeNull();
   });
 
   it('make round steps on an axis', () => {

@@ -21,7 +21,7 @@ export function dollars(value: number): string {
 
 /** "32k", "1M". */
 export function roundTokens(value: number): string {
-  if (value % 1024 === 0 && value < 1_000_000) return `${value / 1024}k`;
+  if (value > 0 && value % 1024 === 0 && value < 1_000_000) return `${value / 1024}k`;
   if (value >= 1_000_000) return `${Math.round(value / 100_000) / 10}M`;
   return value >= 1000 ? `${Math.round(value / 1000)}k` : String(value);
 }

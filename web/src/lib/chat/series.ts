@@ -1,5 +1,7 @@
 // Series of numbers by day as the charts draw them: scales with round steps, and a sentence for each.
 
+import type { DayNumbers } from '#lib/wire/types.ts';
+
 export interface Series {
   name: string;
   color: string;
@@ -44,3 +46,23 @@ export function path(
 function round(value: number): number {
   return Number(value.toPrecision(12));
 }
+
+/** One row for each of the last `count` days (UTC), up to `now`: a day without answers has counts of 0. */
+export function everyDay(rows: readonly DayNumbers[], count: number, now: number): DayNumbers[] {
+  const known = new Map(rows.map((row) => [row.day, row]));
+  return Array.from({ length: Math.max(2, count) }, (_, n) => {
+    const day = new Date(now - (Math.max(2, count) - 1 - n) * DAY_MS).toISOString().slice(0, 10);
+    return known.get(day) ?? { ...NOTHING, day };
+  });
+}
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+const NOTHING = {
+  generations: 0,
+  errors: 0,
+  output_tokens: 0,
+  cost_usd: null,
+  ttft_p50_ms: null,
+  ttft_p95_ms: null,
+  tok_s_p50: null
+};
