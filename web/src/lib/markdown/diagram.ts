@@ -62,6 +62,7 @@ async function draw(root: ShadowRoot, source: string, dark: boolean): Promise<vo
     theme: dark ? 'dark' : 'neutral',
     fontFamily: 'inherit',
     htmlLabels: false,
+    layout: 'dagre',
     suppressErrorRendering: true,
     maxTextSize: LONGEST,
     maxEdges: 500
