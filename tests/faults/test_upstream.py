@@ -1,0 +1,155 @@
+"""A vendor that resets, hangs, truncates or refuses, over real sockets: never "done", always typed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import struct
+from collections.abc import AsyncIterator
+from socket import SO_LINGER, SOL_SOCKET
+from typing import Any
+
+import pytest
+
+from tests.faults.page import Page
+from tests.server import MakeServer, Server, until
+
+pytestmark = pytest.mark.faults
+
+TIMEOUTS = "[timeouts]\nconnect = 2.0\nfirst_byte = 2.0\nbetween_chunks = 1.0\n"
+
+
+class Vendor:
+    """Speaks as much of OpenAI's Chat Completions as a call needs; the model's name says how it fails."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.closed = asyncio.Event()
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> int:
+        """Listens; returns the port."""
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
+
+    async def aclose(self) -> None:
+        """Stops listening."""
+        assert self._server is not None
+        self._server.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode()
+            fields = dict(line.lower().split(": ", 1) for line in head.split("\r\n")[1:] if line)
+            length = int(fields.get("content-length", 0))
+            body = json.loads(await reader.readexactly(length) or b"{}")
+            self.calls.append(str(body.get("model")))
+            await self._answer(str(body.get("model")), reader, writer)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+    async def _answer(
+        self, how: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        if how == "busy-once" and self.calls.count(how) == 1:
+            writer.write(b"HTTP/1.1 429 Too Many\r\nretry-after: 0\r\ncontent-length: 2\r\n\r\n{}")
+            return
+        if how == "silent":
+            await reader.read()  # until the client gives up
+            self.closed.set()
+            return
+        writer.write(
+            b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n"
+        )
+        writer.write(_piece("Half an "))
+        await writer.drain()
+        match how:
+            case "reset":
+                linger = struct.pack("ii", 1, 0)
+                writer.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, linger)
+                await asyncio.sleep(0.2)  # so that the first words are read before the reset
+                writer.transport.abort()
+            case "hang":
+                await reader.read()
+                self.closed.set()
+            case "truncate":
+                pass
+            case _:
+                writer.write(_piece("answer", "stop") + b"data: [DONE]\n\n")
+
+
+def _piece(text: str, finish: str | None = None) -> bytes:
+    choice = {"index": 0, "delta": {"content": text}, "finish_reason": finish}
+    chunk = {"id": "c", "object": "chat.completion.chunk", "model": "m", "choices": [choice]}
+    return f"data: {json.dumps(chunk)}\n\n".encode()
+
+
+@pytest.fixture
+async def vendor() -> AsyncIterator[Vendor]:
+    made = Vendor()
+    yield made
+    await made.aclose()
+
+
+@pytest.fixture
+async def talking(vendor: Vendor, server_factory: MakeServer) -> Server:
+    """A server whose OpenAI is the vendor."""
+    port = await vendor.start()
+    server = server_factory(
+        {
+            "OPENAI_API_KEY": "sk-test",
+            "OPENAI_BASE_URL": f"http://127.0.0.1:{port}/v1",
+            "GRANTHA_TITLES": "0",
+        }
+    )
+    (server.log.parent / "grantha.toml").write_text(TIMEOUTS, encoding="utf-8")
+    return await asyncio.to_thread(server.start)
+
+
+async def answer(server: Server, how: str) -> dict[str, Any]:
+    talk = await asyncio.to_thread(server.ask, f"openai/{how}")
+    page = Page(server, talk["id"])
+    async with asyncio.timeout(60):
+        await page.follow()
+    return await asyncio.to_thread(server.generation, talk["id"])
+
+
+@pytest.mark.parametrize(
+    ("how", "code"), [("reset", "truncated"), ("truncate", "truncated"), ("hang", "timed_out")]
+)
+async def test_a_cut_answer_is_failed_typed_and_keeps_its_text(
+    talking: Server, how: str, code: str
+) -> None:
+    ended = await answer(talking, how)
+    assert (ended["status"], ended["text"]) == ("failed", "Half an ")
+    assert ended["error"]["code"] == code
+    assert ended["error"]["fault"] == "provider"
+
+
+async def test_a_refused_call_is_tried_again_and_a_good_one_is_done(
+    talking: Server, vendor: Vendor
+) -> None:
+    ended = await answer(talking, "busy-once")
+    assert (ended["status"], ended["text"]) == ("done", "Half an answer")
+    assert vendor.calls == ["busy-once", "busy-once"]
+
+
+async def test_a_vendor_that_says_nothing_is_given_up_after_three_tries(
+    talking: Server, vendor: Vendor
+) -> None:
+    ended = await answer(talking, "silent")
+    assert (ended["status"], ended["text"], ended["error"]["code"]) == ("failed", "", "timed_out")
+    assert len(vendor.calls) == 3
+
+
+async def test_stop_closes_the_socket_of_the_vendor(talking: Server, vendor: Vendor) -> None:
+    talk = await asyncio.to_thread(talking.ask, "openai/hang")
+    await asyncio.to_thread(until, lambda: talking.generation(talk["id"])["text"], "the first text")
+    receipt = await asyncio.to_thread(talking.call, "POST", f"/api/generations/{talk['id']}/stop")
+    assert receipt.expect(200)["stopped"]
+    await asyncio.wait_for(vendor.closed.wait(), 10)
+    ended = await asyncio.to_thread(talking.ended, talk["id"])
+    assert (ended["status"], ended["text"]) == ("stopped", "Half an ")
