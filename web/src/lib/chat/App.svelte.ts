@@ -180,6 +180,7 @@ export class App {
     void this.conversations.load().catch(() => undefined);
     void this.models.load().catch(() => undefined);
     this.current?.refresh();
+    for (const chat of this.#chats.values()) chat.resend();
   }
 
   #forgetOld(keep: string): void {

@@ -138,6 +138,11 @@ export class Chat {
     else await this.#start(outgoing.body, outgoing.key);
   }
 
+  /** The server can be reached again: what only the network held back goes out, with its old key. */
+  resend(): void {
+    if (this.outgoing?.problem?.code === 'offline') void this.retry();
+  }
+
   async stop(answer?: Answer): Promise<void> {
     const running = answer ? [answer] : this.running;
     await Promise.all(running.map((one) => one.generation && this.#api.stop(one.generation)));
