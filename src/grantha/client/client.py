@@ -126,7 +126,8 @@ class Client:
     ) -> AsyncGenerator[ConversationLine, None]:
         """All conversations, pinned ones first, then the last changed.
 
-        With `query` those whose title or text holds the words, 200 at most. `origin` "api" gives those that came over other doors, "all" both.
+        With `query` those whose title or text holds the words, 200 at most. `origin` "api" gives
+        those that came over other doors, "all" both.
         """
         params = {"limit": str(_PAGE), "origin": origin, **({"q": query} if query else {})}
         while True:
