@@ -348,6 +348,8 @@ def whole(event: Event) -> Event:
 
     Vendors cut a character in two between two chunks; a model's own error may hold anything.
     """
+    if isinstance(event, PartEnd | UsageReport):
+        return event  # no text in it
     try:
         if isinstance(event, TextDelta) and not event.logprobs:
             event.text.encode()

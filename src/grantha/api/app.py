@@ -34,6 +34,7 @@ from grantha.api.metrics import Metrics
 from grantha.api.metrics import router as metrics_router
 from grantha.api.page import Page
 from grantha.api.readers import Readers
+from grantha.api.shortcut import Shortcut
 from grantha.api.vendors import ai_sdk, anthropic, ollama, openai
 from grantha.config import Settings
 from grantha.engine.feed import Feed
@@ -119,7 +120,7 @@ def create_app(settings: Settings, registry: Registry | None = None) -> ASGIApp:
     app.include_router(metrics_router)
     description.install(app)
     app.router.default = Page(STATIC)
-    guarded: ASGIApp = Guard(app, settings)
+    guarded: ASGIApp = Guard(Shortcut(app), settings)
     if settings.cors_origins:
         guarded = CORSMiddleware(
             guarded,

@@ -174,7 +174,7 @@ def error_line(error: GranthaError, body: ContractBody | None = None) -> str:
 
 
 async def _start(request: Request, body: ContractBody) -> GenerationRow:
-    key, fingerprint = idempotency(request, body.model_dump(mode="json"))
+    key, fingerprint = idempotency(request, body)
     return await begin(pieces(request), subject_of(request), body, key, fingerprint)
 
 

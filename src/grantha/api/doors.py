@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import Any
 
 from fastapi import Request
+from pydantic import BaseModel
 from starlette.requests import HTTPConnection
 
 from grantha.api.readers import Readers
+from grantha.chat import JsonObject
 from grantha.config import Settings
 from grantha.engine.feed import Feed
 from grantha.engine.supervisor import Supervisor
@@ -44,12 +45,13 @@ def subject_of(_connection: HTTPConnection) -> str:
     return LOCAL_SUBJECT
 
 
-def idempotency(request: Request, body: Any) -> tuple[str | None, str]:
+def idempotency(request: Request, body: BaseModel | JsonObject) -> tuple[str | None, str]:
     """The `Idempotency-Key` and a fingerprint of what it is used for. Raises `BadRequest`."""
     key = request.headers.get("idempotency-key")
     if key is None:
         return None, ""
     if not 1 <= len(key) <= _LONGEST_KEY or not key.isprintable():
         raise BadRequest(f"An Idempotency-Key has 1 to {_LONGEST_KEY} printable characters.")
-    whole = json.dumps([request.url.path, body], sort_keys=True, ensure_ascii=False)
+    plain = body.model_dump(mode="json") if isinstance(body, BaseModel) else body
+    whole = json.dumps([request.url.path, plain], sort_keys=True, ensure_ascii=False)
     return key, hashlib.sha256(whole.encode()).hexdigest()

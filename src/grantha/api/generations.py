@@ -69,7 +69,7 @@ async def start(conversation: str, body: GenerationBody, request: Request) -> Re
     With `Accept: text/event-stream` the same reply tails the log.
     """
     door, subject = pieces(request), subject_of(request)
-    key, fingerprint = idempotency(request, body.model_dump(mode="json"))
+    key, fingerprint = idempotency(request, body)
     if body.models and len(body.models) > 1 and _wants_stream(request):
         raise BadRequest("Several answers can't be tailed by one reply.")
     row = await door.store.conversation(subject, conversation)
@@ -190,7 +190,7 @@ async def stop(generation: str, request: Request) -> Response:
 async def continue_answer(generation: str, request: Request, body: ContinueBody) -> Response:
     """Goes on with an ended answer: a new generation on the same message, after a seam."""
     door, subject = pieces(request), subject_of(request)
-    key, fingerprint = idempotency(request, body.model_dump(mode="json"))
+    key, fingerprint = idempotency(request, body)
     row, created = await door.supervisor.continue_answer(
         subject,
         generation,

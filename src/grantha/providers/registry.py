@@ -19,7 +19,7 @@ from typing import Any
 from grantha.chat import split_model_id
 from grantha.config import Settings
 from grantha.errors import GranthaError, UnknownModel, UnknownProvider
-from grantha.providers.base import HasAliases, ModelCard, Provider, Readiness
+from grantha.providers.base import ModelCard, Provider, Readiness
 from grantha.providers.catalog import Host
 from grantha.providers.http import Http
 from grantha.providers.prices import Prices
@@ -162,9 +162,8 @@ class Registry:
         if not self._is_known(name):
             return model_id
         provider = self.provider(name)
-        return (
-            f"{name}/{provider.real_name(model)}" if isinstance(provider, HasAliases) else model_id
-        )
+        real_name: Callable[[str], str] | None = getattr(provider, "real_name", None)
+        return f"{name}/{real_name(model)}" if real_name is not None else model_id
 
     async def _models_of(self, name: str) -> Sequence[ModelCard]:
         try:
