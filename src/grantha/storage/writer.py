@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import logging
 import queue
 import sqlite3
 import threading
@@ -21,12 +22,13 @@ from pathlib import Path
 from typing import IO, Any, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from grantha.errors import GranthaError, StorageFailed, StorageFull
+from grantha.errors import GranthaError, Internal, StorageFailed, StorageFull
 from grantha.storage.rows import driver_of
 
 T = TypeVar("T")
+_log = logging.getLogger(__name__)
 
 _MOST_PER_BATCH = 512  # bounds how long one transaction keeps others waiting
 
@@ -68,6 +70,7 @@ class Writer:
     async def aclose(self) -> None:
         """Finishes what is queued, then ends the thread."""
         if self._thread is not None:
+            self._loop = None  # what comes from here on would wait for ever
             self._queue.put(None)
             await asyncio.to_thread(self._thread.join)
             self._thread = None
@@ -105,8 +108,8 @@ class Writer:
     def _commit_batch(
         self, connection: Connection | None, lock: IO[str], batch: list[_Work]
     ) -> Connection | None:
-        fcntl.flock(lock, fcntl.LOCK_EX)
         try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
             connection = connection or self._engine.connect()
             driver = driver_of(connection)
             driver.execute("BEGIN IMMEDIATE")
@@ -115,7 +118,7 @@ class Writer:
             driver.execute("COMMIT")
             self.last_error = None
             return connection
-        except (DBAPIError, sqlite3.Error, OSError) as error:
+        except (SQLAlchemyError, sqlite3.Error, OSError) as error:
             self.last_error = translated(error)
             for work in batch:
                 work.error = self.last_error
@@ -162,8 +165,16 @@ def _run_one(connection: Connection, driver: sqlite3.Connection, work: _Work) ->
         if isinstance(error, DBAPIError | sqlite3.Error) and not _only_this_work(error):
             raise  # the database itself: it may have rolled back the whole transaction
         driver.execute("ROLLBACK TO work")
-        work.error = error
+        work.error = error if isinstance(error, GranthaError) else _defect(error)
     driver.execute("RELEASE work")
+
+
+def _defect(error: Exception) -> GranthaError:
+    """An error of ours in our tree; the statement and its values stay in the chain, for the log."""
+    defect = Internal("Grantha's store met an error of its own.")
+    defect.__cause__ = error
+    _log.error("a piece of work for the store failed by a defect: %s", type(error).__name__)
+    return defect
 
 
 def _only_this_work(error: DBAPIError | sqlite3.Error) -> bool:

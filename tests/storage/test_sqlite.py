@@ -1,0 +1,173 @@
+"""What is particular to SQLite: migrations, settings in force, group commit, errors in our words."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from grantha.engine.ids import new_id
+from grantha.errors import GranthaError, StorageFailed, StorageFull
+from grantha.storage import connect
+from grantha.storage.base import NewConversation
+from grantha.storage.schema import metadata
+from grantha.storage.sql import SqlStore, copy_database
+from grantha.storage.writer import translated
+
+MIGRATIONS = Path(connect.__file__).parent / "migrations" / "versions"
+
+
+async def opened(folder: Path, synchronous: str = "FULL") -> SqlStore:
+    store = SqlStore(folder, "boot", synchronous)
+    await store.open()
+    return store
+
+
+async def filled(folder: Path) -> str:
+    store = await opened(folder)
+    row = await store.create_conversation("me", NewConversation(new_id("c"), "kept", "page"))
+    await store.aclose()
+    return row.id
+
+
+def test_the_newest_migration_is_the_last_of_the_folder() -> None:
+    assert max(path.name.split("_")[0] for path in MIGRATIONS.glob("0*.py")) == connect.NEWEST
+
+
+async def test_migrations_build_exactly_the_tables_that_queries_name(tmp_path: Path) -> None:
+    await filled(tmp_path)
+    with closing(sqlite3.connect(tmp_path / "grantha.db")) as database:
+        for table in metadata.sorted_tables:
+            found = database.execute(f'PRAGMA table_info("{table.name}")').fetchall()
+            built = {row[1]: bool(row[3]) for row in found}
+            assert built.keys() == {column.name for column in table.columns}
+            for column in table.columns:
+                if not column.primary_key:
+                    assert built[column.name] == (not column.nullable), (
+                        f"{table.name}.{column.name}"
+                    )
+            indexes = {row[1] for row in database.execute(f'PRAGMA index_list("{table.name}")')}
+            assert {str(index.name) for index in table.indexes} <= indexes
+
+
+async def test_a_second_start_changes_nothing(tmp_path: Path) -> None:
+    wanted = await filled(tmp_path)
+    store = await opened(tmp_path)
+    assert (await store.conversation("me", wanted)).title == "kept"
+    await store.aclose()
+
+
+@pytest.mark.parametrize(("name", "level"), [("FULL", 2), ("NORMAL", 1), ("OFF", 0)])
+async def test_durability_is_what_the_setting_says(tmp_path: Path, name: str, level: int) -> None:
+    store = await opened(tmp_path, name)
+    assert store._writing is not None
+    with store._writing.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == level
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+    assert store.health().durability == name
+    await store.aclose()
+
+
+async def test_reading_connections_can_not_write(tmp_path: Path) -> None:
+    store = await opened(tmp_path)
+    assert store._reading is not None
+    with store._reading.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA wal_autocheckpoint").scalar() == 0
+        with pytest.raises(Exception, match="readonly"):
+            connection.exec_driver_sql("DELETE FROM conversations")
+    await store.aclose()
+
+
+async def test_one_failing_piece_of_work_harms_no_other_in_its_transaction(tmp_path: Path) -> None:
+    store = await opened(tmp_path)
+    same = NewConversation("c_same", "", "page")
+    results = await asyncio.gather(
+        store.create_conversation("me", same),
+        store.create_conversation("me", same),
+        store.create_conversation("me", NewConversation("c_other", "", "page")),
+        return_exceptions=True,
+    )
+    failed = [result for result in results if isinstance(result, BaseException)]
+    assert len(failed) == 1
+    assert isinstance(failed[0], GranthaError)
+    assert (await store.conversation("me", "c_other")).id == "c_other"
+    assert store.health().ok
+    await store.aclose()
+
+
+async def test_work_that_comes_after_closing_is_refused_instead_of_waiting(tmp_path: Path) -> None:
+    store = await opened(tmp_path)
+    await store.aclose()
+    with pytest.raises(StorageFailed, match="isn't open"):
+        await asyncio.wait_for(store.trim(0), 5)
+
+
+async def test_what_is_queued_is_written_before_closing(tmp_path: Path) -> None:
+    store = await opened(tmp_path)
+    made = [
+        asyncio.create_task(store.create_conversation("me", NewConversation(f"c_{n}", "", "page")))
+        for n in range(50)
+    ]
+    await asyncio.sleep(0)
+    await store.aclose()
+    await asyncio.gather(*made, return_exceptions=True)
+    with closing(sqlite3.connect(tmp_path / "grantha.db")) as database:
+        assert database.execute("SELECT count(*) FROM conversations").fetchone() == (50,)
+
+
+async def test_after_an_orderly_close_the_log_of_writes_is_folded_in(tmp_path: Path) -> None:
+    await filled(tmp_path)
+    wal = tmp_path / "grantha.db-wal"
+    assert not wal.exists() or wal.stat().st_size == 0
+
+
+async def test_a_backup_of_a_stopped_server_is_the_same(tmp_path: Path) -> None:
+    wanted = await filled(tmp_path / "data")
+    copy_database(tmp_path / "data" / "grantha.db", tmp_path / "copy.db")
+    with closing(sqlite3.connect(tmp_path / "copy.db")) as copy:
+        assert copy.execute("SELECT id FROM conversations").fetchall() == [(wanted,)]
+
+
+async def test_a_backup_never_overwrites_and_needs_a_source(tmp_path: Path) -> None:
+    await filled(tmp_path / "data")
+    there = tmp_path / "there"
+    there.write_text("precious")
+    with pytest.raises(StorageFailed, match="exists already"):
+        copy_database(tmp_path / "data" / "grantha.db", there)
+    assert there.read_text() == "precious"
+    with pytest.raises(StorageFailed, match="no database"):
+        copy_database(tmp_path / "nothing", tmp_path / "new")
+
+
+async def test_a_store_that_is_not_open_says_so(tmp_path: Path) -> None:
+    store = SqlStore(tmp_path, "boot")
+    with pytest.raises(StorageFailed, match="isn't open"):
+        await store.orphans("boot")
+    with pytest.raises(StorageFailed, match="isn't open"):
+        await store.trim(0)
+    assert not store.health().ok
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "said"),
+    [
+        (sqlite3.SQLITE_FULL, StorageFull, "full"),
+        (sqlite3.SQLITE_BUSY, StorageFailed, "locked"),
+        (sqlite3.SQLITE_BUSY_SNAPSHOT, StorageFailed, "locked"),
+        (sqlite3.SQLITE_CORRUPT, StorageFailed, "damaged"),
+        (sqlite3.SQLITE_NOTADB, StorageFailed, "damaged"),
+        (sqlite3.SQLITE_IOERR_WRITE, StorageFailed, "can't be used"),
+    ],
+)
+def test_errors_of_the_driver_are_told_in_our_words(
+    code: int, kind: type[GranthaError], said: str
+) -> None:
+    error = sqlite3.OperationalError("the driver's words")
+    error.sqlite_errorcode = code
+    found = translated(error)
+    assert type(found) is kind
+    assert said in found.message
