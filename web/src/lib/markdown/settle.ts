@@ -5,6 +5,8 @@
 export class Settling {
   readonly #sizes = new ResizeObserver((entries) => {
     for (const { target, borderBoxSize } of entries) {
+      // A formula or diagram still to come will change the size, and bring us here again.
+      if (target.querySelector('[data-pending]')) continue;
       this.#sizes.unobserve(target);
       if (!(target instanceof HTMLElement) || !borderBoxSize[0]?.blockSize) continue;
       if (target.querySelector('[role="note"]')) continue;

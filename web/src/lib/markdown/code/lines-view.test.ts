@@ -83,3 +83,16 @@ test('what is gone works no more', () => {
   expect(vi.getTimerCount()).toBe(0);
   vi.useRealTimers();
 });
+
+test('every stretch knows how many lines it has, so that it can be skipped without moving anything', () => {
+  const { root, view: lines } = view();
+  const heights = () =>
+    [...root.children].map((each) => (each as HTMLElement).style.getPropertyValue('--lines'));
+  lines.update(LINES.slice(0, 100), true);
+  expect(heights()).toEqual(['48', '48', '4']);
+  lines.update([...LINES.slice(0, 96), ''], true);
+  expect(heights().slice(0, 2)).toEqual(['48', '48']);
+  lines.update(LINES.slice(0, 97), false);
+  expect(heights()).toEqual(['48', '48', '1']);
+  lines.destroy();
+});

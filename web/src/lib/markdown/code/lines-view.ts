@@ -37,6 +37,7 @@ export class LinesView {
     this.#whole = whole;
     this.#draw();
     if (this.#drawn === this.#whole) this.#drawTail(partial ? (lines[whole] ?? '') : '');
+    this.#measure();
     this.#colour();
   }
 
@@ -70,30 +71,36 @@ export class LinesView {
     if (this.#drawn < this.#whole) this.#later();
   }
 
+  /** The stretch that line `n` belongs to. */
   #stretch(n: number): HTMLElement {
     const last = this.#root.lastElementChild;
-    if (last instanceof HTMLElement && n % STRETCH !== 0) {
-      last.style.setProperty('--lines', String((n % STRETCH) + 1));
-      return last;
-    }
+    if (last instanceof HTMLElement && n % STRETCH !== 0) return last;
     const stretch = document.createElement('span');
     stretch.className = 'stretch';
-    stretch.style.setProperty('--lines', '1');
+    stretch.style.setProperty('--lines', String(STRETCH));
     this.#root.append(stretch);
     return stretch;
+  }
+
+  /** Says how high the last stretch is, for when it is skipped. */
+  #measure(): void {
+    const last = this.#root.lastElementChild;
+    const lines = this.#drawn + (this.#tail?.parentNode ? 1 : 0);
+    if (last instanceof HTMLElement) last.style.setProperty('--lines', String(((lines - 1) % STRETCH) + 1));
   }
 
   #drawTail(text: string): void {
     if (text === '') return this.#tail?.remove();
     if (this.#tail?.firstChild instanceof Text) this.#tail.firstChild.data = text;
     else this.#tail = line(text);
-    if (!this.#tail.isConnected) this.#stretch(this.#whole).append(this.#tail);
+    if (!this.#tail.parentNode) this.#stretch(this.#whole).append(this.#tail);
   }
 
   #later(): void {
     this.#turn ??= setTimeout(() => {
       this.#turn = null;
       this.#draw();
+      this.#measure();
       this.#colour();
     });
   }
