@@ -145,8 +145,8 @@ def _from_file(environ: Mapping[str, str], data_dir: Path) -> dict[str, Any]:
     for path in candidates:
         try:
             return tomllib.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            continue
+        except (FileNotFoundError, NotADirectoryError):
+            continue  # what is wrong with the folder itself is told by whoever needs it
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise BadRequest(f"{path} isn't valid TOML: {error}") from error
         except OSError as error:

@@ -1,0 +1,196 @@
+"""Clients that send slowly, half, too much or nothing don't hurt others."""
+
+import asyncio
+import contextlib
+import json
+import socket
+import time
+
+import httpx
+import pytest
+
+from tests.api.streams import attached
+from tests.server import DEADLINE, MakeServer, Server, until
+
+QUICK = {"GRANTHA_HEADER_TIMEOUT": "0.3", "GRANTHA_BODY_TIMEOUT": "0.3"}
+
+
+def _connected(server: Server) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", server.port), timeout=DEADLINE)
+
+
+def _answer(connection: socket.socket) -> bytes:
+    """Everything until the server closes the connection."""
+    found = b""
+    with contextlib.suppress(ConnectionResetError):
+        while piece := connection.recv(65536):
+            found += piece
+    return found
+
+
+@pytest.fixture
+def quick(server_factory: MakeServer) -> Server:
+    """A server with short deadlines."""
+    return server_factory(QUICK).start()
+
+
+def test_a_connection_that_says_nothing_is_closed(quick: Server) -> None:
+    with _connected(quick) as connection:
+        assert _answer(connection) == b""
+
+
+def test_headers_that_never_end_are_cut_off(quick: Server) -> None:
+    with _connected(quick) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
+        assert _answer(connection) == b""
+    with _connected(quick) as connection:
+        began = time.monotonic()
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n")
+            while time.monotonic() - began < DEADLINE:
+                connection.sendall(b"X-Drop: 1\r\n")
+                connection.settimeout(0.05)
+                with contextlib.suppress(TimeoutError):
+                    if connection.recv(1000) == b"":
+                        break
+        assert time.monotonic() - began < DEADLINE
+
+
+def test_headers_of_any_size_are_not_kept(quick: Server) -> None:
+    with _connected(quick) as connection:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n")
+            for _ in range(2000):
+                connection.sendall(b"X-Large: " + b"x" * 1000 + b"\r\n")
+        assert b"200" not in _answer(connection)[:20]
+
+
+def test_a_body_that_never_ends_gets_a_408(quick: Server) -> None:
+    head = (
+        b"POST /chat/completions HTTP/1.1\r\nHost: localhost\r\n"
+        b"Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"
+    )
+    with _connected(quick) as connection:
+        connection.sendall(head)
+        reply = _answer(connection)
+    status, _, rest = reply.partition(b"\r\n")
+    assert status == b"HTTP/1.1 408 Request Timeout"
+    assert b"connection: close" in rest.lower()
+    assert json.loads(rest.partition(b"\r\n\r\n")[2])["code"] == "too_slow"
+
+
+def test_a_second_request_on_a_connection_has_its_own_deadline(quick: Server) -> None:
+    with _connected(quick) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        first = connection.recv(65536)
+        assert first.startswith(b"HTTP/1.1 200")
+        connection.sendall(b"\r\n")  # a byte that begins nothing keeps nothing open
+        assert _answer(connection) == b""
+
+
+def test_a_client_that_leaves_in_mid_body_leaves_nothing_behind(quick: Server) -> None:
+    head = (
+        b"POST /chat/completions HTTP/1.1\r\nHost: localhost\r\n"
+        b'Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"messages":'
+    )
+    for _ in range(20):
+        with _connected(quick) as connection:
+            connection.sendall(head)
+    assert quick.call("GET", "/api/conversations?origin=all").expect(200)["items"] == []
+    assert quick.call("GET", "/readyz").status == 200
+    assert "Traceback" not in quick.words()
+    assert "defect" not in quick.words()
+
+
+async def test_a_long_answer_outlives_every_deadline_of_requests(quick: Server) -> None:
+    made = quick.ask("scripted/count-100-at-80")  # more than a second
+    async with (
+        httpx.AsyncClient(base_url=quick.url, verify=False, timeout=DEADLINE) as client,
+        attached(client, made["id"]) as stream,
+    ):
+        frames = await stream.frames()
+    assert frames[-1]["kind"] == "generation-end"
+
+
+def test_a_thousand_idle_connections_hurt_nobody(server_factory: MakeServer) -> None:
+    server = server_factory().start()
+    with contextlib.ExitStack() as idle:
+        for n in range(1000):
+            connection = idle.enter_context(_connected(server))
+            if n % 2:
+                connection.sendall(b"POST /chat/completions HTTP/1.1\r\nHost: loc")
+        made = server.ask("scripted/count-20")
+        assert server.ended(made["id"])["status"] == "done"
+        assert server.call("GET", "/readyz").status == 200
+
+
+def test_more_connections_than_allowed_are_turned_away(server_factory: MakeServer) -> None:
+    server = server_factory({"GRANTHA_MAX_CONNECTIONS": "20"}).start()
+    with contextlib.ExitStack() as held:
+        for _ in range(30):
+            held.enter_context(_connected(server))
+        until(lambda: server.call("GET", "/healthz").status == 503, "a refusal")
+    until(lambda: server.call("GET", "/healthz").status == 200, "room again")
+
+
+async def test_more_readers_than_allowed_are_told_to_come_back(
+    server_factory: MakeServer,
+) -> None:
+    server = server_factory({"GRANTHA_MAX_READERS": "3"}).start()
+    made = server.ask("scripted/silent")
+    async with (
+        httpx.AsyncClient(base_url=server.url, verify=False, timeout=DEADLINE) as client,
+        contextlib.AsyncExitStack() as held,
+    ):
+        for _ in range(3):
+            await held.enter_async_context(attached(client, made["id"]))
+        path = f"/api/generations/{made['id']}/events"
+        reply = await client.get(path)
+        assert (reply.status_code, reply.json()["code"]) == (503, "busy")
+        assert reply.json()["retryable"] is True
+        body = {"messages": [{"role": "user", "content": "hi"}], "model": "scripted/count-3"}
+        reply = await client.post("/chat/completions/stream", json=body)
+        assert reply.status_code == 503
+        location = reply.headers["location"].removesuffix("/events")
+        assert server.ended(location.rpartition("/")[2])["text"] == "w0 w1 w2 "
+
+        async def room() -> bool:
+            return (
+                await client.get(path, headers={"Accept": "application/json"})
+            ).status_code == 200
+
+        assert await room()  # a catch-up reads nothing for long, and isn't limited
+    await _until_free(server, made["id"])
+
+
+async def _until_free(server: Server, generation: str) -> None:
+    end = time.monotonic() + DEADLINE
+    async with httpx.AsyncClient(base_url=server.url, verify=False, timeout=DEADLINE) as client:
+        while True:
+            path = f"/api/generations/{generation}/events"
+            async with client.stream("GET", path) as reply:
+                if reply.status_code == 200:
+                    return
+            assert time.monotonic() < end, "a reader that left still counts"
+            await asyncio.sleep(0.01)
+
+
+def test_pipelined_requests_are_all_answered(shared: Server) -> None:
+    request = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    last = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    with _connected(shared) as connection:
+        connection.sendall(request * 5 + last)
+        assert _answer(connection).count(b"HTTP/1.1 200") == 6
+
+
+def test_what_is_no_http_is_refused(shared: Server) -> None:
+    for junk in (
+        b"\x16\x03\x01\x02\x00\x01\x00\x01",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"\r\n" * 9 + b"X\r\n\r\n",
+    ):
+        with _connected(shared) as connection:
+            connection.sendall(junk)
+            connection.shutdown(socket.SHUT_WR)
+            assert b" 200 " not in _answer(connection)[:20]
+    assert shared.call("GET", "/readyz").status == 200

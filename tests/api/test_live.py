@@ -1,0 +1,221 @@
+"""`WS /api/live`: many answers and all news on one socket; every tab sees what another does."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import httpx
+import pytest
+
+from tests.api.streams import Blocks, assert_dense, text_of
+from tests.server import DEADLINE, MakeServer, Server
+
+WORDS = "".join(f"w{n} " for n in range(60))
+
+
+class Tab:
+    """One socket: sends words, waits for the message that fits."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self.socket = socket
+        self.seen: list[dict[str, Any]] = []
+
+    async def say(self, **word: Any) -> None:
+        await self.socket.send_str(json.dumps(word))
+
+    async def next(self) -> dict[str, Any]:
+        message: dict[str, Any] = await self.socket.receive_json(timeout=DEADLINE)
+        self.seen.append(message)
+        return message
+
+    async def until(self, **fields: Any) -> dict[str, Any]:
+        async with asyncio.timeout(DEADLINE):
+            while True:
+                message = await self.next()
+                if all(message.get(name) == value for name, value in fields.items()):
+                    return message
+
+    async def frames_of(self, generation: str) -> list[dict[str, Any]]:
+        """Its frames, up to its end."""
+        frames: list[dict[str, Any]] = []
+        while not frames or not _is_last(frames[-1]):
+            message = await self.next()
+            if message["type"] == "frame" and message["generation"] == generation:
+                frames.append(message["frame"])
+        return frames
+
+
+def _is_last(frame: dict[str, Any]) -> bool:
+    ended = frame["kind"] == "snapshot" and frame["status"] != "running"
+    return bool(ended or frame["kind"] == "generation-end")
+
+
+@asynccontextmanager
+async def tab(server: Server) -> AsyncIterator[Tab]:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"{server.ws_url}/api/live") as socket,
+    ):
+        made = Tab(socket)
+        hello = await made.next()
+        assert (hello["type"], hello["protocol"]) == ("hello", 1)
+        assert hello["heartbeat"] > 0
+        assert hello["boot"]
+        yield made
+
+
+async def test_a_subscription_begins_with_a_snapshot_and_ends_with_the_end(shared: Server) -> None:
+    made = shared.ask("scripted/count-60-at-300")
+    async with tab(shared) as one:
+        await one.say(type="subscribe", generation=made["id"], after=None)
+        frames = await one.frames_of(made["id"])
+    assert frames[0]["kind"] == "snapshot"
+    assert_dense(frames[1:], frames[0]["id"])
+    assert text_of(frames) == WORDS
+    assert any(message["type"] == "subscribed" for message in one.seen)
+
+
+@pytest.mark.parametrize("cut", [1, 3, 6, 20])
+async def test_a_subscription_goes_on_after_an_id_of_any_transport(
+    shared: Server, cut: int
+) -> None:
+    made = shared.ask("scripted/count-60-at-300")
+    path = f"{shared.url}/api/generations/{made['id']}/events"
+    frames: list[dict[str, Any]] = []
+    async with httpx.AsyncClient(verify=False, timeout=DEADLINE) as client:
+        params = {"after": "0-0"}
+        async with client.stream("GET", path, params=params) as reply:
+            stream = Blocks(reply)
+            while len(frames) < cut and (block := await stream.next()):
+                if block.id and block.data:
+                    frames.append(block.data)
+    async with tab(shared) as one:
+        await one.say(type="subscribe", generation=made["id"], after=frames[-1]["id"])
+        frames += await one.frames_of(made["id"])
+    assert_dense(frames, "0-0")
+    assert text_of(frames) == WORDS
+
+
+async def test_one_socket_reads_many_answers(shared: Server) -> None:
+    made = [shared.ask("scripted/count-60-at-300")["id"] for _ in range(5)]
+    async with tab(shared) as one:
+        for generation in made:
+            await one.say(type="subscribe", generation=generation)
+        ended: set[str] = set()
+        async with asyncio.timeout(DEADLINE):
+            while len(ended) < 5:
+                message = await one.next()
+                if message["type"] == "frame" and _is_last(message["frame"]):
+                    ended.add(message["generation"])
+    for generation in made:
+        frames = [
+            m["frame"] for m in one.seen if m["type"] == "frame" and m["generation"] == generation
+        ]
+        assert_dense(frames[1:], frames[0]["id"])
+        assert text_of(frames) == WORDS
+
+
+async def test_after_unsubscribing_nothing_more_comes(shared: Server) -> None:
+    made = shared.ask("scripted/count-100000-at-100")
+    async with tab(shared) as one:
+        await one.say(type="subscribe", generation=made["id"])
+        await one.until(type="frame")
+        await one.say(type="unsubscribe", generation=made["id"])
+        await one.say(type="ping")
+        await one.until(type="pong")
+        await one.say(type="stop", generation=made["id"])
+        await one.until(type="stopped")
+        after = one.seen[[m["type"] for m in one.seen].index("pong") :]
+        assert not any(message["type"] == "frame" for message in after)
+
+
+async def test_a_stop_over_the_socket_gives_the_receipt(shared: Server) -> None:
+    made = shared.ask("scripted/count-100000-at-100")
+    async with tab(shared) as one:
+        await one.say(type="subscribe", generation=made["id"])
+        await one.until(type="frame")
+        await one.say(type="stop", generation=made["id"])
+        receipt = await one.until(type="stopped")
+        assert receipt["generation"] == made["id"]
+        assert (receipt["stopped"], receipt["status"]) == (True, "stopped")
+        assert receipt["confirmed"] is True
+        await one.say(type="stop", generation=made["id"])
+        assert (await one.until(type="stopped"))["stopped"] is False
+
+
+async def test_two_tabs_see_what_the_other_does(shared: Server) -> None:
+    async with tab(shared) as one, tab(shared) as two:
+        talk = shared.conversation(title="Seen by both")
+        for each in (one, two):
+            news = await each.until(type="change", change="conversation", conversation=talk)
+            assert news["row"]["title"] == "Seen by both"
+        shared.call("PATCH", f"/api/conversations/{talk}", {"title": "Renamed"}).expect(200)
+        for each in (one, two):
+            while (await each.until(type="change", conversation=talk))["row"]["title"] != "Renamed":
+                pass
+        made = shared.ask("scripted/count-5", conversation=talk)
+        for each in (one, two):
+            while True:
+                news = await each.until(type="change", change="generation", generation=made["id"])
+                if news["row"]["status"] == "done":
+                    break
+        shared.call("DELETE", f"/api/conversations/{talk}")
+        for each in (one, two):
+            await each.until(type="change", change="conversation-deleted", conversation=talk)
+
+
+async def test_what_is_unknown_is_gone(shared: Server) -> None:
+    async with tab(shared) as one:
+        await one.say(type="subscribe", generation="g_unknown")
+        assert (await one.until(type="gone"))["code"] == "not_found"
+        made = shared.ask("scripted/count-3")
+        await one.say(type="subscribe", generation=made["id"], after="9-9")
+        assert (await one.until(type="gone"))["code"] == "trimmed"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        "null",
+        "{}",
+        '{"type": 5}',
+        '{"type": "dance"}',
+        '{"type": "stop", "generation": "g_unknown"}',
+        '{"type": "stop"}',
+        '{"type": "subscribe", "generation": "x", "after": "no id"}',
+        '{"type": "subscribe", "generation": {"a": "\\ud800"}, "after": {}}',
+        "[" * 3000,
+        "x" * 20_000,
+    ],
+)
+async def test_what_it_cannot_read_is_an_error_and_it_stays_open(shared: Server, text: str) -> None:
+    async with tab(shared) as one:
+        await one.socket.send_str(text)
+        message = await one.next()
+        while message["type"] == "change":
+            message = await one.next()
+        assert message["type"] in {"error", "gone"}
+        await one.say(type="ping")
+        await one.until(type="pong")
+
+
+async def test_a_quiet_socket_beats(server_factory: MakeServer) -> None:
+    server = server_factory({"GRANTHA_HEARTBEAT": "0.1"}).start()
+    async with tab(server) as one:
+        await one.until(type="heartbeat")
+        await one.until(type="heartbeat")
+    made = server.ask("scripted/silent")
+    async with (
+        httpx.AsyncClient(base_url=server.url, verify=False, timeout=DEADLINE) as client,
+        client.stream("GET", f"/api/generations/{made['id']}/events?after=0-0") as reply,
+    ):
+        text = ""
+        async for piece in reply.aiter_text():
+            text += piece
+            if text.count(": hb\n\n") >= 2:
+                break

@@ -1,0 +1,101 @@
+"""What keeps a server from starting is one line that says what to do."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.server import MakeServer, Server, until
+
+
+def _refused(server: Server) -> str:
+    server.start(ready=False)
+    until(lambda: not server.alive, "the server to give up", hint=server.words)
+    assert server.process is not None
+    assert server.process.returncode in {1, 2}
+    words = server.words().strip()
+    assert words.startswith("grantha: ")
+    assert "\n" not in words, words
+    assert "Traceback" not in words
+    return words
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])
+def test_others_may_not_reach_a_server_without_a_token(
+    server_factory: MakeServer, host: str
+) -> None:
+    words = _refused(server_factory({"GRANTHA_HOST": host}))
+    assert "no token is set" in words
+    assert "GRANTHA_TOKEN" in words
+
+
+def test_every_origin_may_not_call_a_server_without_a_token(server_factory: MakeServer) -> None:
+    words = _refused(server_factory({"GRANTHA_CORS_ORIGINS": "*"}))
+    assert "GRANTHA_TOKEN" in words
+
+
+def test_with_a_token_it_serves_everybody_who_has_it(server_factory: MakeServer) -> None:
+    server = server_factory({"GRANTHA_HOST": "0.0.0.0", "GRANTHA_TOKEN": "t" * 32})
+    server.start(ready=False)
+
+    def refused() -> bool:
+        try:
+            return server.call("GET", "/readyz").status == 401
+        except OSError:
+            return False
+
+    until(refused, "the server to ask for its token", hint=server.words)
+
+
+def test_a_busy_port_is_named(server_factory: MakeServer) -> None:
+    server = server_factory()
+    with socket.create_server(("127.0.0.1", server.port)):
+        words = _refused(server)
+    assert f"port {server.port} on 127.0.0.1 is in use" in words
+    assert "GRANTHA_PORT" in words
+
+
+def test_an_address_that_is_not_ours_is_named(server_factory: MakeServer) -> None:
+    words = _refused(server_factory({"GRANTHA_HOST": "192.0.2.1", "GRANTHA_TOKEN": "t" * 32}))
+    assert "192.0.2.1" in words
+
+
+def test_a_folder_that_may_not_be_written_is_named(server_factory: MakeServer) -> None:
+    server = server_factory()
+    server.data_dir = Path("/proc/grantha")  # where even root makes no folders
+    words = _refused(server)
+    assert "'/proc/grantha'" in words
+    assert "GRANTHA_DATA_DIR" in words
+
+
+def test_a_folder_that_is_a_file_is_named(server_factory: MakeServer, tmp_path: Path) -> None:
+    server = server_factory()
+    server.data_dir = tmp_path / "a-file"
+    server.data_dir.write_text("not a folder")
+    words = _refused(server)
+    assert str(server.data_dir) in words
+    assert "GRANTHA_DATA_DIR" in words
+
+
+def test_two_servers_do_not_share_a_folder(server_factory: MakeServer) -> None:
+    first, second = server_factory().start(), server_factory()
+    second.data_dir = first.data_dir
+    words = _refused(second)
+    assert str(first.data_dir) in words
+    assert "GRANTHA_DATA_DIR" in words
+    assert first.call("GET", "/readyz").status == 200
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("PORT", "many"), ("PORT", "70000"), ("SYNCHRONOUS", "MAYBE"), ("FLUSH_MS", "-1")],
+)
+def test_a_setting_that_cannot_be_used_is_named_without_its_value(
+    server_factory: MakeServer, name: str, value: str
+) -> None:
+    server = server_factory({f"GRANTHA_{name}": value})
+    if name == "PORT":
+        server.port = value  # type: ignore[assignment]  # whatever the environment may hold
+    words = _refused(server)
+    assert f"'{name.lower()}'" in words
+    assert value not in words
