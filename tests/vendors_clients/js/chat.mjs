@@ -123,6 +123,7 @@ const scenarios = {
     await sent;
     const broken = chat.status;
     const resumed = chat.resumeStream();
+    await until(() => chat.status === "streaming" && textOf(chat).length === 4);
     allow("open");
     await resumed;
     return { ...shown(chat), broken };

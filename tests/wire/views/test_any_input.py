@@ -31,7 +31,7 @@ NAMES = """
     strict stop stop_sequences options num_predict format response_format json_schema schema
     reasoning effort output_config system instructions stream stream_options include_usage n
     max_tokens max_output_tokens temperature top_p seed modalities budget_tokens refusal
-    encrypted_content is_error model background verbosity logprobs
+    encrypted_content toolName toolChoice inputSchema is_error model background verbosity logprobs
 """.split()  # noqa: SIM905  one a line fills the screen
 WORDS = """
     user assistant system developer tool text image image_url input_text input_image output_text

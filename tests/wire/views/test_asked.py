@@ -334,6 +334,24 @@ def test_an_assistants_ui_message_is_read_step_by_step() -> None:
     assert ai_sdk.message_to_extend(body) == "2"
 
 
+def test_what_stream_text_takes_elsewhere_stands_in_the_body() -> None:
+    asked = ai_sdk.asked(
+        {
+            "messages": [{"role": "user", "parts": [{"type": "text", "text": "Hi"}]}],
+            "system": "Be brief", "temperature": 1, "topP": 0.5, "maxOutputTokens": 9, "seed": 1,
+            "stopSequences": ["a"], "reasoning": "low",
+            "tools": {"look": {"description": "Looks", "inputSchema": SCHEMA}},
+            "toolChoice": {"type": "tool", "toolName": "look"},
+        }
+    )  # fmt: skip
+    options = asked.options
+    assert asked.messages[0] == text_message("system", "Be brief")
+    assert (options.temperature, options.top_p, options.max_tokens) == (1.0, 0.5, 9)
+    assert (options.stop, options.seed, options.reasoning_effort) == (("a",), 1, "low")
+    assert options.tools == ({"name": "look", "description": "Looks", "parameters": SCHEMA},)
+    assert options.tool_choice == {"name": "look"}
+
+
 # ---- what is refused -----------------------------------------------------------------------------
 
 READ = {
@@ -384,6 +402,8 @@ READ = {
         ("ollama", {"raw": True}, "'raw'"),
         ("ollama", {"messages": [{"role": "tool", "content": "x"}]}, "'tool_name'"),
         ("ui", {"messages": [{"role": "user", "parts": "x"}]}, "'parts'"),
+        ("ui", {"tools": {"look": 5}}, "'tools'"),
+        ("ui", {"toolChoice": "some"}, "'toolChoice'"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_carried_out_is_named(door: str, wrong: Any, named: str) -> None:

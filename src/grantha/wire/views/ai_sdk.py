@@ -1,7 +1,8 @@
 """The AI SDK's UI message stream, version 1, as a view, and the body its chat transport sends.
 
 Source: AI SDK documentation, "Stream protocols: data stream protocol". Parts are named by our numbers.
-Signatures travel as provider metadata, which the SDK keeps with a part and sends back.
+Signatures travel as provider metadata, which the SDK keeps with a part and sends back. What its
+`streamText` is told on other servers may stand in the body here, by the same names.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from grantha.chat import (
     TextPart,
     ToolCallPart,
     ToolResultPart,
+    text_message,
 )
 from grantha.errors import BadRequest, GranthaError
 from grantha.events import (
@@ -50,13 +52,11 @@ _FINISH = {
 
 def asked(body: JsonObject) -> Asked:
     """A request's body. Raises `BadRequest` that names the member."""
-    options = Options(
-        temperature=base.number(body, "temperature", 0, 2),
-        max_tokens=base.count(body, "maxOutputTokens"),
-    )
     messages = [m for ui in base.objects(body, "messages") for m in _messages(ui)]
+    if system := base.member(body, "system", str):
+        messages.insert(0, text_message("system", system))
     wanted = base.require_question(messages)
-    return Asked(wanted, options, base.member(body, "model", str), True)
+    return Asked(wanted, _options(body), base.member(body, "model", str), True)
 
 
 def chat_of(body: JsonObject) -> str:
@@ -182,6 +182,39 @@ def error_body(error: GranthaError) -> dict[str, Any]:
 
 
 # ---- helpers below -------------------------------------------------------------------------------
+
+
+def _options(body: JsonObject) -> Options:
+    return Options(
+        temperature=base.number(body, "temperature", 0, 2),
+        top_p=base.number(body, "topP", 0, 1),
+        max_tokens=base.count(body, "maxOutputTokens"),
+        stop=base.texts(body, "stopSequences"),
+        seed=base.whole_number(body, "seed"),
+        reasoning_effort=base.member(body, "reasoning", str),
+        tools=_tools(base.member(body, "tools", dict, {})),
+        tool_choice=_choice(base.member(body, "toolChoice", (str, dict))),
+    )
+
+
+def _tools(tools: JsonObject) -> tuple[JsonObject, ...]:
+    found = []
+    for name, tool in tools.items():
+        if not name or not isinstance(tool, dict):
+            raise BadRequest("'tools' must be an object of named tools.")
+        described = {"name": name, "parameters": base.member(tool, "inputSchema", dict, {})}
+        if description := base.member(tool, "description", str):
+            described["description"] = description
+        found.append(described)
+    return tuple(found)
+
+
+def _choice(choice: str | JsonObject | None) -> str | JsonObject | None:
+    if choice is None or isinstance(choice, str):
+        if choice not in {None, "auto", "none", "required"}:
+            raise BadRequest("'toolChoice' must be auto, none, required, or name a tool.")
+        return choice
+    return {"name": base.required(choice, "toolName")}
 
 
 def _messages(ui: JsonObject) -> list[Message]:
