@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from grantha.cli.words import sentences
 from grantha.config import Settings, load_settings
 from grantha.errors import BadRequest, GranthaError
 
@@ -79,7 +80,7 @@ def finish(work: Coroutine[Any, Any, int]) -> int:
 
 def fail(error: GranthaError, code: int = FAILED) -> NoReturn:
     """Tells an error in one line and exits."""
-    say(f"{error.message} {error.advice}")
+    say(sentences(error.message, error.advice))
     raise SystemExit(code)
 
 

@@ -44,10 +44,10 @@ def ending(event: GenerationEnd) -> str:
             closed = (event.receipt or {}).get("closed_ms")
             return "Stopped" + (f" · provider closed in {closed:.0f} ms" if closed else "")
         case "failed":
-            return _sentences(error.get("message", "The answer failed"), error.get("advice", ""))
+            return sentences(error.get("message", "The answer failed"), error.get("advice", ""))
         case "interrupted":
             why = error.get("message", "")
-            return _sentences("Interrupted when the server stopped", why)
+            return sentences("Interrupted when the server stopped", why)
 
 
 def numbers(event: GenerationEnd) -> str:
@@ -73,10 +73,11 @@ def notice(event: Notice) -> str:
     return said
 
 
+def sentences(*parts: str) -> str:
+    """Parts as sentences: each with its full stop, empty ones left out."""
+    return " ".join(part if part.endswith(".") else part + "." for part in parts if part)
+
+
 def _change(name: str, pair: tuple[Any, Any]) -> str:
     old, new = ("unset" if value is None else value for value in pair)
     return f"{name} {old} → {new}"
-
-
-def _sentences(*parts: str) -> str:
-    return " ".join(part if part.endswith(".") else part + "." for part in parts if part)
