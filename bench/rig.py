@@ -128,7 +128,15 @@ def nginx(upstream_port: int) -> Iterator[Running]:
         if os.geteuid() == 0:
             text = "user root;\n" + text
         config.write_text(text)
-        command = [shutil.which("nginx") or "nginx", "-p", folder, "-c", str(config), "-e", "stderr"]
+        command = [
+            shutil.which("nginx") or "nginx",
+            "-p",
+            folder,
+            "-c",
+            str(config),
+            "-e",
+            "stderr",
+        ]
         with _started("nginx", command, SERVER_CORE) as running:
             running.port = port
             _listening(port)

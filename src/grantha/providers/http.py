@@ -76,8 +76,7 @@ class Http:
     async def fetch(
         self, url: str, headers: Mapping[str, str], faults: Faults, *, body: bytes | None = None
     ) -> Any:
-        """A small JSON reply, as decoded: for listings and control calls. Raises `ProviderError`.
-        """
+        """A small JSON reply, as decoded: for listings and control calls. Raises `ProviderError`."""
         upstream = await self.open(
             Exchange(
                 url,

@@ -148,8 +148,7 @@ class Batch:
 
 
 class Frames(Protocol):
-    """Framing: bytes to payloads. A ValueError says that a bound was passed or a frame is damaged.
-    """
+    """Framing: bytes to payloads. A ValueError says that a bound was passed or a frame is damaged."""
 
     def feed(self, chunk: bytes) -> list[bytes]: ...
 

@@ -39,8 +39,7 @@ class EventStreamDecoder:
         self._damage: DamagedFrame | None = None
 
     def feed(self, chunk: bytes) -> list[Frame]:
-        """Messages completed by this chunk. Raises `DamagedFrame` once all whole ones were given.
-        """
+        """Messages completed by this chunk. Raises `DamagedFrame` once all whole ones were given."""
         if self._damage is not None:
             raise self._damage
         self._buffer += chunk
