@@ -1,0 +1,32 @@
+"""All programs, one after the other: `python -m bench [--quick] [--repeat N] [--source CHECKOUT]`."""
+
+from __future__ import annotations
+
+from bench import (
+    concurrency,
+    durability,
+    latency,
+    linear,
+    memory,
+    paced,
+    requests,
+    startup,
+    store,
+    throughput,
+)
+
+ALL = (
+    latency,
+    requests,
+    throughput,
+    paced,
+    concurrency,
+    memory,
+    durability,
+    linear,
+    startup,
+    store,
+)
+
+for program in ALL:
+    program.main()
