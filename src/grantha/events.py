@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from json.encoder import encode_basestring
 from typing import Any, Literal, NamedTuple, Self, TypeAlias
@@ -392,6 +392,26 @@ def frame_json(frame: Frame) -> str:
     )
 
 
+def events_of(parts: Iterable[Part], end: JsonObject | None) -> Iterator[Event]:
+    """An ended message as events again, for when its records are gone."""
+    for number, part in enumerate(parts):
+        match part:
+            case TextPart():
+                yield PartStart(number, "text")
+                yield TextDelta(number, part.text)
+            case ReasoningPart():
+                yield PartStart(number, "reasoning")
+                yield ReasoningDelta(number, part.text, part.signature)
+            case ToolCallPart():
+                yield PartStart(number, "tool-call", part.call_id, part.name)
+                yield ToolCallDelta(number, part.arguments, part.signature)
+            case _:
+                pass  # an answer holds nothing else
+    event = event_from("generation-end", json.dumps(dict(end))) if end is not None else None
+    if event is not None:
+        yield event
+
+
 class Fold:
     """Builds the parts of a message from events, in order. Cost per event is constant.
 
@@ -410,23 +430,8 @@ class Fold:
     def of(cls, parts: Iterable[Part], end: JsonObject | None) -> Self:
         """A fold that holds an ended message, for when its records are gone."""
         folded = cls()
-        for number, part in enumerate(parts):
-            match part:
-                case TextPart():
-                    folded.apply(PartStart(number, "text"))
-                    folded.apply(TextDelta(number, part.text))
-                case ReasoningPart():
-                    folded.apply(PartStart(number, "reasoning"))
-                    folded.apply(ReasoningDelta(number, part.text, part.signature))
-                case ToolCallPart():
-                    folded.apply(PartStart(number, "tool-call", part.call_id, part.name))
-                    folded.apply(ToolCallDelta(number, part.arguments, part.signature))
-                case _:
-                    pass  # an answer holds nothing else
-        if end is not None:
-            event = event_from("generation-end", json.dumps(dict(end)))
-            if event is not None:
-                folded.apply(event)
+        for event in events_of(parts, end):
+            folded.apply(event)
         return folded
 
     def apply(self, event: Event) -> None:  # noqa: C901  one case per kind of event

@@ -24,8 +24,8 @@ from grantha.engine.ids import new_id
 from grantha.engine.reader import Reader
 from grantha.engine.supervisor import Send
 from grantha.engine.titles import title_from
-from grantha.errors import BadRequest, GranthaError, UnknownModel, error_from_json
-from grantha.events import START, Frame, GenerationEnd, Notice, Open
+from grantha.errors import BadRequest, GranthaError, Trimmed, UnknownModel, error_from_json
+from grantha.events import START, Frame, GenerationEnd, Notice, Open, RecordId, events_of
 from grantha.storage.base import GenerationRow, NewConversation
 from grantha.wire.sse import HEADERS
 from grantha.wire.views.base import Asked, Shown, VendorStream, Whole, error_of
@@ -102,7 +102,7 @@ async def stream(
     """The log as a vendor's stream. A failure before the first word is a status, as theirs is."""
     door = pieces(request)
     reader = door.supervisor.reader(subject_of(request), row.id, START)
-    frames = await _first_words(reader)
+    frames = await (_remembered(request, row) if row.trimmed else _first_words(reader))
     failure = _failure_without_words(frames)
     if failure is not None:
         return _failed(request, row, failure)
@@ -123,9 +123,15 @@ async def reply(
     """The whole answer as one JSON reply, once it has ended; its failure as an error."""
     reader = pieces(request).supervisor.reader(subject_of(request), row.id, START)
     whole = Whole()
-    while whole.end is None:
-        for frame in await reader.read(_LOOK_AGAIN):
+    frames = await _remembered(request, row) if row.trimmed else []
+    while True:
+        for frame in frames:
             whole.apply(frame.event)
+        if whole.end is not None or reader.ended:
+            break
+        frames = await reader.read(_LOOK_AGAIN)
+    if whole.end is None:  # deleted between the two questions
+        raise Trimmed("The records of this answer have been deleted.")
     error = error_of(whole.end)
     if error is not None:
         return _failed(request, row, error_from_json(error))
@@ -168,6 +174,14 @@ def _failed(request: Request, row: GenerationRow, error: GranthaError) -> Respon
     failed = refusal(request.scope, error)
     failed.headers.update(location(row))
     return failed
+
+
+async def _remembered(request: Request, row: GenerationRow) -> list[Frame]:
+    """The frames of an answer that was asked for with the same key so long ago that its records
+    are gone; all at once, from its message."""
+    message = await pieces(request).store.message(subject_of(request), row.message)
+    events = [Open(None, row.model), *events_of(message.parts, row.end)]
+    return [Frame(RecordId(1, seq), row.created_at, event) for seq, event in enumerate(events)]
 
 
 async def _first_words(reader: Reader) -> list[Frame]:
