@@ -167,13 +167,32 @@ async def test_three_crashes_in_a_row_without_a_word_end_it(rig: Rig, crash: Any
     row = await cut(rig, 4, prefix=True)
     now = rig
     rig.allow("gate", 0)
-    for _ in range(4):
+    for _ in range(3):
         now = await crash(now)
-    answer = await now.ended(row)
+        run = now.supervisor._runs[row.id]
+        await until(lambda: run.log.published.seq >= 2, "the reply to be accepted")  # noqa: B023
+    answer = await (await crash(now)).ended(row)
     assert (answer.ending, answer.text) == ("interrupted", counted(4))
     assert answer.reasons == [("restart", "prefix")] * 3
     assert answer.frames[-1].id.epoch == 5
     dense(answer.frames)
+
+
+async def test_an_answer_that_waits_behind_others_is_not_given_up_for_their_crashes(
+    make_rig: MakeRig, crash: Any
+) -> None:
+    async def queued(_call: object, _resume: object) -> Reply:
+        await until(lambda: False, "nothing")
+        raise AssertionError
+
+    own = Own([queued] * 6 + [replying([Text("at last"), STOP])])
+    rig = await make_rig(providers={"own": own})
+    row = await rig.ask("own/model")
+    for calls in range(1, 7):
+        await until(lambda: len(own.calls) == calls, "the call")  # noqa: B023
+        rig = await crash(rig)
+    answer = await rig.ended(row)
+    assert (answer.ending, answer.text) == ("done", "at last")
 
 
 async def test_the_wish_for_few_tokens_holds_over_a_crash(rig: Rig, crash: Any) -> None:

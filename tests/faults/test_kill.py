@@ -213,5 +213,6 @@ async def shown(page: Page, least: int) -> None:
 async def reached(page: Page, epoch: int) -> None:
     """Waits until a page has read from an epoch, or the end."""
     async with asyncio.timeout(30):
-        while page.last.epoch < epoch and page.folded.end is None:  # noqa: ASYNC110
+        # The opening, the seam, and that the reply was accepted.
+        while page.last < (epoch, 2) and page.folded.end is None:  # noqa: ASYNC110
             await asyncio.sleep(0.005)

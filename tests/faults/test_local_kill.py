@@ -36,14 +36,14 @@ def ask(server: Server, number: int, tokens: int) -> str:
 
 async def test_ten_kills_during_ten_local_answers_lose_nothing(server_factory: MakeServer) -> None:
     server = server_factory(LOCAL).start()
-    talks = [ask(server, number, 160) for number in range(10)]
+    talks = [ask(server, number, 64) for number in range(10)]
     pages = [Page(server, talk) for talk in talks]
     following = asyncio.gather(*(page.follow(("sse", "ws")) for page in pages))
     choice = random.Random(3)
     kills = 0
     async with asyncio.timeout(280):
         while kills < 10 and not following.done():
-            await grown(pages, choice.randint(20, 250))
+            await grown(pages, choice.randint(10, 120))
             await asyncio.to_thread(server.restart)
             kills += 1
         await following

@@ -25,6 +25,7 @@ from grantha.errors import GranthaError, NotFound, ServerError
 from grantha.events import (
     Event,
     GenerationEnd,
+    Notice,
     Open,
     PartStart,
     ReasoningDelta,
@@ -41,7 +42,10 @@ _WORDS = TextDelta | ReasoningDelta | ToolCallDelta
 A = TypeVar("A")
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
-MOST_FRUITLESS = 3  # owners in a row that died before they wrote anything
+MOST_FRUITLESS = (
+    3  # owners in a row that were given a reply and died before they wrote anything of it
+)
+MOST_RECOVERIES = 50  # in all
 PAUSE = 0.5  # seconds between two tries while the store fails
 
 
@@ -86,7 +90,7 @@ class Recovery:
                 model, options = event.model, options.from_json(event.options)
         length = sum(len(event.text) for event in events if isinstance(event, TextDelta))
         tools = any(isinstance(e, PartStart) and e.part_kind == "tool-call" for e in events)
-        wanted, how, cause = self._choose(_fruitless(records), model, length, tools)
+        wanted, how, cause = self._choose(row.recoveries, _fruitless(records), model, length, tools)
         history = await self._history(orphan)
         if history is None:
             wanted, cause = None, "its conversation was deleted"
@@ -127,11 +131,11 @@ class Recovery:
                 self._supervisor.observer.ended(orphan.row.model, append.end)
 
     def _choose(
-        self, fruitless: int, model: str, length: int, tools: bool
+        self, recoveries: int, fruitless: int, model: str, length: int, tools: bool
     ) -> tuple[str | None, Continuation | None, str]:
         """The model that goes on and how, or None and why nobody can."""
-        if fruitless >= MOST_FRUITLESS:
-            return None, None, f"{fruitless} tries to go on brought nothing new"
+        if fruitless >= MOST_FRUITLESS or recoveries >= MOST_RECOVERIES:
+            return None, None, f"{recoveries} tries to go on didn't end it"
         if tools:
             return None, None, "the answer had begun to call tools"
         if length == 0:
@@ -154,9 +158,21 @@ class Recovery:
 
 
 def _fruitless(records: list[Record]) -> int:
-    """How many owners in a row took it up and died before they wrote anything."""
-    wrote = {1, *(r.id.epoch for r in records if isinstance(r.event, _WORDS))}
-    return records[-1].id.epoch - max(wrote) if records else 0
+    """How many owners in a row were given a reply and died before they wrote anything of it.
+
+    One that still waited for the model, behind others, isn't counted: it can't be what killed them.
+    """
+    count = 0
+    accepted = False
+    for record in reversed(records):
+        if isinstance(record.event, _WORDS):
+            break
+        if isinstance(record.event, Notice):
+            accepted = accepted or record.event.code == "accepted"
+        elif isinstance(record.event, Open):
+            count += accepted and record.id.epoch > 1
+            accepted = False
+    return count
 
 
 def _interrupted(events: list[Event], cause: str) -> GenerationEnd:
