@@ -22,8 +22,9 @@ from grantha.wire.loose import NotJson, dumps, loads
 from grantha.wire.openai_chat import DialectProfile
 from grantha.wire.turns import spoken
 
-# Fields that we set ourselves; `extra` must not reach past them.
-_OURS = frozenset({"model", "messages", "stream", "stream_options", "n"})
+# Fields that we set ourselves, and Anthropic's `thinking`, which strict hosts refuse and which comes along
+# as an effort of reasoning: `extra` must not reach past them.
+_OURS = frozenset({"model", "messages", "stream", "stream_options", "n", "thinking"})
 
 
 def encode_request(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from grantha.chat import (
+    Call,
     FilePart,
     ImagePart,
     Message,
@@ -17,6 +19,8 @@ from grantha.chat import (
     text_message,
 )
 from grantha.errors import BadRequest
+from grantha.wire import openai_chat as openai_chat_codec
+from grantha.wire import openai_chat_request
 from grantha.wire.views import ai_sdk, anthropic, ollama, openai_chat, openai_responses
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNgYGD4DwABBAEAX+XDSwAAAABJRU5ErkJggg=="
@@ -237,6 +241,15 @@ def test_thinking_goes_on_as_it_is_and_as_an_effort_for_other_vendors(
 ) -> None:
     options = anthropic.asked(claude(thinking=thinking)).options
     assert (options.extra["thinking"], options.reasoning_effort) == (thinking, effort)
+
+
+def test_thinking_reaches_an_openai_host_as_an_effort_alone() -> None:
+    asked = anthropic.asked(claude(thinking={"type": "enabled", "budget_tokens": 1024}))
+    profile = openai_chat_codec.DialectProfile()
+    call = Call("m", asked.messages, asked.options)
+    body = json.loads(openai_chat_request.encode_request(call, profile))
+    assert "thinking" not in body
+    assert body["reasoning_effort"] == "low"
 
 
 def test_anthropic_options_reach_the_model() -> None:
