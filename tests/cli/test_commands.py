@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import sqlite3
 import stat
@@ -163,8 +165,6 @@ async def test_doctor_finds_a_database_of_a_newer_version(tmp_path: Path) -> Non
 async def test_doctor_says_if_the_port_is_taken_by_something_else(
     tmp_path: Path, server_factory: MakeServer, listens: bool
 ) -> None:
-    import asyncio
-
     async def page(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
@@ -172,11 +172,12 @@ async def test_doctor_says_if_the_port_is_taken_by_something_else(
         writer.close()
 
     port = free_port()
-    other = await asyncio.start_server(page, "127.0.0.1", port) if listens else None
-    # On a thread: the other server lives on this loop, and the check blocks.
-    found = await asyncio.to_thread(lambda: asyncio.run(all_checks(_settings(tmp_path, port))))
-    if other is not None:
-        other.close()
+    async with contextlib.AsyncExitStack() as open_until_then:
+        if listens:
+            other = await asyncio.start_server(page, "127.0.0.1", port)
+            await open_until_then.enter_async_context(other)
+        # On a thread: the other server lives on this loop, and the check blocks.
+        found = await asyncio.to_thread(lambda: asyncio.run(all_checks(_settings(tmp_path, port))))
 
     server = next(finding for finding in found if finding.about == "server")
     assert server.state == ("bad" if listens else "off")
