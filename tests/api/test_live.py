@@ -41,10 +41,11 @@ class Tab:
     async def frames_of(self, generation: str) -> list[dict[str, Any]]:
         """Its frames, up to its end."""
         frames: list[dict[str, Any]] = []
-        while not frames or not _is_last(frames[-1]):
-            message = await self.next()
-            if message["type"] == "frame" and message["generation"] == generation:
-                frames.append(message["frame"])
+        async with asyncio.timeout(DEADLINE):
+            while not frames or not _is_last(frames[-1]):
+                message = await self.next()
+                if message["type"] == "frame" and message["generation"] == generation:
+                    frames.append(message["frame"])
         return frames
 
 
@@ -90,7 +91,7 @@ async def test_a_subscription_goes_on_after_an_id_of_any_transport(
         async with client.stream("GET", path, params=params) as reply:
             stream = Blocks(reply)
             while len(frames) < cut and (block := await stream.next()):
-                if block.id and block.data:
+                if block.id and block.data and not _is_last(block.data):
                     frames.append(block.data)
     async with tab(shared) as one:
         await one.say(type="subscribe", generation=made["id"], after=frames[-1]["id"])

@@ -1,0 +1,184 @@
+"""The documents say what is so: their examples run, and their tables hold what the code holds."""
+
+import asyncio
+import re
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from grantha import errors
+from grantha.config import Settings
+from grantha.events import _KINDS
+from tests.server import DEADLINE, MakeServer, Server, free_port, until
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+PROTOCOL = (DOCS / "protocol.md").read_text(encoding="utf-8")
+OPERATIONS = (DOCS / "operations.md").read_text(encoding="utf-8")
+ONLY_IN_FILE = {"fallbacks", "timeouts", "providers"}
+
+
+def _blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def _rows(text: str, heading: str) -> list[list[str]]:
+    """The cells of the first table under a heading."""
+    found: list[list[str]] = []
+    for line in text.partition(f"\n{heading}\n")[2].splitlines():
+        if line.startswith("|"):
+            found.append([cell.strip() for cell in line[1:-1].split("|")])
+        elif found:
+            break
+    return found[2:]
+
+
+def test_the_examples_of_the_protocol_run_one_after_another(
+    server_factory: MakeServer, tmp_path: Path
+) -> None:
+    server = server_factory({"GRANTHA_DEFAULT_MODEL": "scripted/count-40-at-100"}).start()
+    blocks = _blocks(PROTOCOL, "sh")
+    script = "set -eu\n" + "\n".join(
+        f"printf '\\n=== {n}\\n'\n{block}" for n, block in enumerate(blocks)
+    )
+    ran = subprocess.run(
+        ["bash", "-c", script],
+        env={"GRANTHA": server.url, "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    said = dict(part.split("\n", 1) for part in ran.stdout.split("\n=== ")[1:])
+    first, repeated, caught_up, changed, contract, problem = (said[str(n)] for n in range(1, 7))
+    assert re.match(r"id: 1-\d+\nretry: \d+\n\ndata: ", first)
+    assert '"kind": "snapshot"' in first
+    assert '"kind":"generation-end"' in first
+    assert repeated.strip() == "200"
+    assert '"frames":' in caught_up
+    assert '"applied":true' in changed
+    assert '"stopped":true' in changed
+    assert '"done": true' in contract
+    assert '"role":"assistant"' in contract
+    assert '"code": "not_found"' in problem
+
+
+def test_the_protocol_lists_every_call_and_no_other(shared: Server) -> None:
+    described = shared.call("GET", "/openapi.json").expect(200)["paths"]
+    vendors = ("/v1/", "/ai-sdk/", "/ollama/")
+    calls = {
+        f"{method.upper()} {path}"
+        for path, methods in described.items()
+        for method in methods
+        if not path.startswith(vendors)
+    }
+    listed = {row[0].strip("`") for row in _rows(PROTOCOL, "## Calls")}
+    assert listed - calls == {"WS /api/live", "WS /ws/chat"}
+    assert calls - listed == set()
+
+
+def test_the_protocol_lists_every_kind_of_frame() -> None:
+    listed = {row[0].strip("`") for row in _rows(PROTOCOL, "## Frames")}
+    assert listed == {*_KINDS, "hello", "snapshot"}
+
+
+def test_the_protocol_lists_every_code_under_its_status() -> None:
+    listed = {
+        code: statuses
+        for statuses, codes in _rows(PROTOCOL, "## Errors")
+        for code in re.findall(r"`(\w+)`", codes)
+    }
+    kinds = [found for found in vars(errors).values() if isinstance(found, type)]
+    codes = {e.code: str(e.http_status) for e in kinds if issubclass(e, errors.GranthaError)}
+    del codes["fenced"]  # never leaves the server
+    assert codes.keys() == listed.keys()
+    assert [code for code, status in codes.items() if status not in listed[code]] == []
+
+
+def test_the_settings_are_listed_with_their_defaults() -> None:
+    listed = {row[0].strip("`"): row[1].strip("`") for row in _rows(OPERATIONS, "## Settings")}
+    expected = {}
+    for name, field in Settings.model_fields.items():
+        if name == "variables":
+            continue
+        default: Any = field.get_default(call_default_factory=True)
+        shown = {True: "true", False: "false"}.get(default) if isinstance(default, bool) else None
+        if default is None or default == () or name == "timeouts":
+            shown = ""
+        key = name if name in ONLY_IN_FILE else f"GRANTHA_{name.upper()}"
+        expected[key] = str(default) if shown is None else shown
+    assert listed == expected
+
+
+def test_the_metrics_that_are_listed_are_those_that_there_are(shared: Server) -> None:
+    listed = set(re.findall(r"`(grantha_\w+)`", OPERATIONS.partition("| metric |")[2]))
+    shared.ended(shared.ask("scripted/count-3")["id"])
+    told = shared.call("GET", "/metrics").body.decode()
+    families = re.findall(r"^# TYPE (grantha_\w+) (\w+)$", told, re.MULTILINE)
+    there = {name for name, kind in families if not name.endswith("_created")}
+    assert {name.removesuffix("_total") for name in listed} == {
+        name.removesuffix("_total") for name in there
+    }
+
+
+@pytest.fixture
+def proxied(server_factory: MakeServer, nginx: str, tmp_path: Path) -> Iterator[tuple[Server, int]]:
+    """A server, and the port of an nginx before it that is set up as the document says."""
+    server = server_factory({"GRANTHA_ALLOWED_HOSTS": "chat.example"}).start()
+    port, folder = free_port(), tmp_path / "nginx"
+    folder.mkdir()
+    (own,) = _blocks(OPERATIONS, "nginx")
+    own = own.replace("127.0.0.1:8000", f"127.0.0.1:{server.port}")
+    own = own.replace("listen 80", f"listen 127.0.0.1:{port}")
+    paths = "".join(
+        f"{kind}_temp_path {folder}/{kind};\n"
+        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    (folder / "nginx.conf").write_text(
+        f"pid {folder}/pid;\nerror_log {folder}/error.log;\ndaemon off;\n"
+        f"events {{}}\nhttp {{\naccess_log off;\n{paths}{own}\n}}\n"
+    )
+    process = subprocess.Popen([nginx, "-e", f"{folder}/error.log", "-c", f"{folder}/nginx.conf"])
+    try:
+        until(lambda: _listens(port), "nginx to listen")
+        yield server, port
+    finally:
+        process.terminate()
+        process.wait(DEADLINE)
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+async def test_the_nginx_configuration_passes_streams_on_as_they_come(
+    proxied: tuple[Server, int],
+) -> None:
+    server, port = proxied
+    steps = [{"repeat": "word{n} ", "count": 5}]
+    made = server.ask(server.script("gated", {"gate": "nginx.gate", "steps": steps}))
+    url = f"http://127.0.0.1:{port}/api/generations/{made['id']}/events"
+    async with aiohttp.ClientSession(headers={"Host": "chat.example"}) as session:
+        async with session.get(url) as reply, asyncio.timeout(DEADLINE):
+            text = ""
+            for count in (1, 2, 3):
+                server.allow("nginx.gate", count)
+                while f"word{count - 1} " not in text:
+                    text += (await reply.content.readany()).decode()
+                assert f"word{count} " not in text
+            server.allow("nginx.gate")
+            text += (await reply.content.read()).decode()
+        assert "generation-end" in text
+        live = f"ws://127.0.0.1:{port}/api/live"
+        same = {"Origin": "http://chat.example"}
+        async with session.ws_connect(live, headers=same) as opened:
+            assert (await opened.receive_json(timeout=DEADLINE))["type"] == "hello"
