@@ -67,6 +67,8 @@ class Recovery:
                 except GranthaError as error:
                     name = orphan.row.id
                     _log.error("generation %s can't be recovered: %s", name, error.message)
+                except Exception:  # noqa: BLE001  a defect met by one answer mustn't leave the others waiting
+                    _log.exception("generation %s can't be recovered by a defect", orphan.row.id)
             return len(left)
         finally:
             self._supervisor.recovered.set()
@@ -128,7 +130,7 @@ class Recovery:
             # The claim is ours: from here on only the end is tried again.
             await self._patiently(self._store.append, [append])
             if append.end is not None:
-                self._supervisor.observer.ended(orphan.row.model, append.end)
+                self._supervisor.observer.ended(orphan.row, orphan.row.model, append.end)
 
     def _choose(
         self, recoveries: int, fruitless: int, model: str, length: int, tools: bool
