@@ -5,6 +5,7 @@ import contextlib
 import json
 import socket
 import time
+from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -28,10 +29,12 @@ def _answer(connection: socket.socket) -> bytes:
     return found
 
 
-@pytest.fixture
-def quick(server_factory: MakeServer) -> Server:
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with short deadlines."""
-    return server_factory(QUICK).start()
+    made = Server(tmp_path_factory.mktemp("quick"), QUICK).start()
+    yield made
+    made.close()
 
 
 def test_a_connection_that_says_nothing_is_closed(quick: Server) -> None:

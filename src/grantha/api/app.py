@@ -35,10 +35,12 @@ from grantha.api.metrics import router as metrics_router
 from grantha.api.page import Page
 from grantha.api.readers import Readers
 from grantha.api.shortcut import Shortcut
+from grantha.api.spans import spans_for
 from grantha.api.vendors import ai_sdk, anthropic, ollama, openai
 from grantha.config import Settings
 from grantha.engine.feed import Feed
 from grantha.engine.ids import new_id
+from grantha.engine.observer import Observers
 from grantha.engine.recovery import Recovery
 from grantha.engine.supervisor import Supervisor, Tuning
 from grantha.errors import GranthaError
@@ -78,7 +80,9 @@ def create_app(settings: Settings, registry: Registry | None = None) -> ASGIApp:
     known = registry or Registry(settings)
     feed = Feed()
     metrics = Metrics()
-    supervisor = Supervisor(store, known, feed, boot, _tuning(settings), observer=metrics)
+    spans = spans_for(settings)
+    observer = Observers(metrics, spans) if spans else metrics
+    supervisor = Supervisor(store, known, feed, boot, _tuning(settings), observer=observer)
     readers = Readers(settings.max_readers)
     metrics.watch(supervisor, readers, lambda: store.health().ok)
     pieces = Pieces(settings, store, known, supervisor, feed, readers)
@@ -101,6 +105,8 @@ def create_app(settings: Settings, registry: Registry | None = None) -> ASGIApp:
             await supervisor.aclose(settings.drain)
             await known.aclose()
             await store.aclose()
+            if spans is not None:
+                await asyncio.to_thread(spans.close)
 
     app = FastAPI(
         title="Grantha",

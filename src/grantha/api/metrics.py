@@ -28,6 +28,7 @@ from grantha.api.readers import Readers
 from grantha.chat import split_model_id
 from grantha.engine.observer import Observer
 from grantha.events import GenerationEnd
+from grantha.storage.base import GenerationRow
 
 if TYPE_CHECKING:
     from grantha.engine.supervisor import Supervisor
@@ -89,11 +90,11 @@ class Metrics(Observer):
         return generate_latest(self.registry)
 
     @override
-    def started(self, model: str) -> None:
-        self._started.labels(_provider(model)).inc()
+    def started(self, row: GenerationRow) -> None:
+        self._started.labels(_provider(row.model)).inc()
 
     @override
-    def ended(self, model: str, end: GenerationEnd) -> None:
+    def ended(self, row: GenerationRow, model: str, end: GenerationEnd) -> None:
         provider = _provider(model)
         self._ended.labels(provider, end.ending).inc()
         if end.receipt is not None:

@@ -1,29 +1,37 @@
-"""Who wants to know how generations go, such as the metrics. Told once a generation, never a token."""
+"""Who wants to know how generations go: metrics, traces. Told once a generation, never a token."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
 from grantha.events import GenerationEnd
+from grantha.storage.base import GenerationRow
 
 
 class Observer(Protocol):
     """Neither call may block or raise."""
 
-    def started(self, model: str) -> None:
-        """A generation begins, or is taken up after a restart. `model` is `provider/model`."""
+    def started(self, row: GenerationRow) -> None:
+        """A generation begins, or is taken up after a restart."""
         ...
 
-    def ended(self, model: str, end: GenerationEnd) -> None:
-        """It ended; `model` is the one that wrote last."""
+    def ended(self, row: GenerationRow, model: str, end: GenerationEnd) -> None:
+        """It ended; `model` (`provider/model`) is the one that wrote last."""
         ...
 
 
-class Unobserved(Observer):
-    """Nobody."""
+class Observers(Observer):
+    """Tells several."""
 
-    def started(self, model: str) -> None:
-        """Nothing."""
+    def __init__(self, *observers: Observer) -> None:
+        self._observers = observers
 
-    def ended(self, model: str, end: GenerationEnd) -> None:
-        """Nothing."""
+    def started(self, row: GenerationRow) -> None:
+        """In order."""
+        for observer in self._observers:
+            observer.started(row)
+
+    def ended(self, row: GenerationRow, model: str, end: GenerationEnd) -> None:
+        """In order."""
+        for observer in self._observers:
+            observer.ended(row, model, end)

@@ -19,7 +19,7 @@ from grantha.engine.feed import Change, Feed
 from grantha.engine.flusher import Flusher
 from grantha.engine.ids import new_id
 from grantha.engine.log import Log
-from grantha.engine.observer import Observer, Unobserved
+from grantha.engine.observer import Observer, Observers
 from grantha.engine.past import continuing_records, seam_of_continuation, whole_text
 from grantha.engine.reader import Reader
 from grantha.engine.runner import Models, Plan, Runner
@@ -92,7 +92,7 @@ class Supervisor:
         *,
         observer: Observer | None = None,
     ) -> None:
-        self.observer = observer or Unobserved()
+        self.observer = observer or Observers()
         self.feed = feed
         self.boot = boot
         self.recovered = asyncio.Event()  # what a dead owner left is taken up, or ended
@@ -325,7 +325,7 @@ class Supervisor:
         run = _Run(row, subject, log, runner)
         self._runs[row.id] = run
         run.task = asyncio.create_task(self._run(run), name=f"generation {row.id}")
-        self.observer.started(row.model)
+        self.observer.started(row)
 
     async def _run(self, run: _Run) -> None:
         try:
@@ -336,7 +336,7 @@ class Supervisor:
         end = run.log.end
         if end is None:
             return
-        self.observer.ended(run.runner.model, end)
+        self.observer.ended(run.row, run.runner.model, end)
         _log.info(
             "generation %s ended %s: conversation %s, model %s, %s",
             run.row.id,
