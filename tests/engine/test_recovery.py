@@ -178,6 +178,24 @@ async def test_three_crashes_in_a_row_without_a_word_end_it(rig: Rig, crash: Any
     dense(answer.frames)
 
 
+async def test_of_several_answers_that_are_cut_together_none_is_blamed_so_soon(
+    rig: Rig, crash: Any
+) -> None:
+    first = await cut(rig, 4, prefix=True)
+    rig.conversation = ""
+    rows = [first, await cut(rig, 4, prefix=True)]
+    now = rig
+    rig.allow("gate", 0)
+    for _ in range(5):
+        now = await crash(now)
+        logs = [now.supervisor._runs[row.id].log for row in rows]
+        await until(lambda: all(log.published.seq >= 2 for log in logs), "the replies")  # noqa: B023
+    now.allow("gate")
+    for row in rows:
+        answer = await now.ended(row)
+        assert (answer.ending, answer.text) == ("done", counted(60))
+
+
 async def test_an_answer_that_waits_behind_others_is_not_given_up_for_their_crashes(
     make_rig: MakeRig, crash: Any
 ) -> None:

@@ -41,7 +41,7 @@ async def test_ten_kills_during_ten_local_answers_lose_nothing(server_factory: M
     following = asyncio.gather(*(page.follow(("sse", "ws")) for page in pages))
     choice = random.Random(3)
     kills = 0
-    async with asyncio.timeout(280):
+    async with asyncio.timeout(285):
         while kills < 10 and not following.done():
             await grown(pages, choice.randint(10, 120))
             await asyncio.to_thread(server.restart)

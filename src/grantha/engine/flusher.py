@@ -20,7 +20,7 @@ from grantha.storage.base import Append
 
 _log = logging.getLogger(__name__)
 _SLACK = 0.002  # seconds: logs due this soon share the tick
-_REST = 0.005  # seconds from the start of a tick of several logs to the next
+_REST = 0.008  # seconds from the start of a tick of several logs to the next
 _SEVERAL = 4
 _TICKS_PER_WINDOW = 8  # a tick may take an eighth of the window before the window grows
 _RETRY_FIRST, _RETRY_MOST = 0.1, 2.0  # seconds between tries while the store fails

@@ -45,6 +45,9 @@ _log = logging.getLogger(__name__)
 MOST_FRUITLESS = (
     3  # owners in a row that were given a reply and died before they wrote anything of it
 )
+MOST_AMONG_OTHERS = (
+    15  # the same when several were cut together: nobody knows which one is to blame
+)
 MOST_RECOVERIES = 50  # in all
 PAUSE = 0.5  # seconds between two tries while the store fails
 
@@ -56,11 +59,13 @@ class Recovery:
         self._supervisor = supervisor
         self._store = supervisor.store
         self._models = models
+        self._most_fruitless = MOST_FRUITLESS
 
     async def run(self) -> int:
         """Returns how many generations were orphans. One that fails doesn't keep the others."""
         try:
             left = await self._patiently(self._store.orphans, self._supervisor.boot)
+            self._most_fruitless = MOST_FRUITLESS if len(left) == 1 else MOST_AMONG_OTHERS
             for orphan in left:
                 try:
                     await self._patiently(self._take, orphan)
@@ -136,7 +141,7 @@ class Recovery:
         self, recoveries: int, fruitless: int, model: str, length: int, tools: bool
     ) -> tuple[str | None, Continuation | None, str]:
         """The model that goes on and how, or None and why nobody can."""
-        if fruitless >= MOST_FRUITLESS or recoveries >= MOST_RECOVERIES:
+        if fruitless >= self._most_fruitless or recoveries >= MOST_RECOVERIES:
             return None, None, f"{recoveries} tries to go on didn't end it"
         if tools:
             return None, None, "the answer had begun to call tools"
