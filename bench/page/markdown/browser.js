@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import { extname, join } from 'node:path';
 import { chromium } from 'playwright-core';
 
-const ROOT = join(import.meta.dirname, 'dist');
+const ROOT = process.env.BENCH_DIST ?? join(import.meta.dirname, 'dist');
 const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.woff2': 'font/woff2' };
 const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--enable-precise-memory-info'];
 
@@ -28,6 +28,12 @@ export async function open() {
       await page.waitForFunction(() => window.bench);
       return page;
     },
+    /** Seconds of CPU that all processes of the browser have used. */
+    async cpu() {
+      const session = await browser.newBrowserCDPSession();
+      const { processInfo } = await session.send('SystemInfo.getProcessInfo');
+      return processInfo.reduce((sum, process) => sum + process.cpuTime, 0);
+    },
     async close() {
       await browser.close();
       server.close();
@@ -42,5 +48,30 @@ export async function workClock(page) {
   return async () => {
     const { metrics } = await session.send('Performance.getMetrics');
     return Object.fromEntries(metrics.map(({ name, value }) => [name, value]));
+  };
+}
+
+/** Records the tasks of the main thread; the function returned ends it and gives those that took over 50 ms of CPU. */
+export async function longTasks(page) {
+  const session = await page.context().newCDPSession(page);
+  const events = [];
+  session.on('Tracing.dataCollected', ({ value }) => {
+    for (const event of value) {
+      if (event.name === 'thread_name' || event.tdur > 50_000 || event.name === 'begin') events.push(event);
+    }
+  });
+  await session.send('Tracing.start', {
+    traceConfig: { includedCategories: ['toplevel', 'blink.user_timing'], recordMode: 'recordContinuously' },
+    transferMode: 'ReportEvents'
+  });
+  await page.evaluate(() => performance.mark('begin'));
+  return async () => {
+    const done = new Promise((resolve) => session.once('Tracing.tracingComplete', resolve));
+    await session.send('Tracing.end');
+    await done;
+    const begin = events.find((event) => event.name === 'begin');
+    return events
+      .filter((event) => event.tid === begin.tid && event.pid === begin.pid && event.name.endsWith('RunTask'))
+      .map((event) => ({ at: (event.ts - begin.ts) / 1e6, ms: event.tdur / 1000, wall: event.dur / 1000 }));
   };
 }

@@ -184,6 +184,20 @@ test('without a snippet a seam is a mark that is named and holds no text', () =>
   expect(root.textContent.trim()).toBe('One two.');
 });
 
+test('a long list is numbered through and keeps its items while it grows', async () => {
+  const item = (n: number) => `${String(n)}. item ${String(n)}\n`;
+  const items = (count: number) => Array.from({ length: count }, (_, n) => item(n + 3)).join('');
+  const { root, set } = show({ text: items(80), streaming: true });
+  await vi.waitFor(() => {
+    flushSync();
+    expect(root.querySelectorAll('li')).toHaveLength(80);
+  });
+  expect([...root.querySelectorAll('ol')].map((list) => list.start)).toEqual([3, 35, 67]);
+  const elements = [...root.querySelectorAll('li')];
+  set({ text: items(82), streaming: true });
+  expect([...root.querySelectorAll('li')].slice(0, 80)).toEqual(elements);
+});
+
 test('a task says whether it is done, and cannot be ticked', () => {
   const { root } = show({ text: '- [x] one\n- [ ] two' });
   const boxes = [...root.querySelectorAll('input')];

@@ -14,6 +14,10 @@ export interface Drawing {
   /** Seams inside the leaf or code block that begins at `start`. */
   readonly seamsAt: (start: number) => readonly SeamPlace[];
   readonly seam: Snippet<[id: string, where: 'line' | 'gutter']> | undefined;
+  /** Lets the browser skip an element that will not change again, while that is out of view. */
+  readonly settle: (element: Element) => void;
+  /** To be called when what was marked `data-pending` is drawn for good. */
+  readonly ready: () => void;
   readonly oncopy: (text: string) => void | Promise<void>;
 }
 

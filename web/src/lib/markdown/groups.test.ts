@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
 import { Grouping } from './groups.ts';
-import type { Block } from './tree.ts';
+import type { Rule } from './tree.ts';
 
-const RULES: Block[] = Array.from({ length: 100 }, (_, key) => ({ type: 'rule', key }));
+const RULES: Rule[] = Array.from({ length: 100 }, (_, key) => ({ type: 'rule', key }));
 
 test('the groups, joined, are the blocks', () => {
   for (const count of [0, 1, 31, 32, 33, 100]) {
     const groups = new Grouping().update(RULES.slice(0, count));
-    expect(groups.flatMap((group) => group.blocks)).toEqual(RULES.slice(0, count));
+    expect(groups.flatMap((group) => group.parts)).toEqual(RULES.slice(0, count));
   }
 });
 
@@ -16,6 +16,11 @@ test('full groups keep their identity while blocks are added', () => {
   const before = grouping.update(RULES.slice(0, 80));
   const after = grouping.update(RULES);
   for (const n of [0, 1]) expect(after[n]).toBe(before[n]);
+});
+
+test('all but the last group are closed', () => {
+  expect(new Grouping().update(RULES).map((group) => group.closed)).toEqual([true, true, true, false]);
+  expect(new Grouping().update(RULES.slice(0, 32)).map((group) => group.closed)).toEqual([false]);
 });
 
 test('a group whose block was replaced is a new one', () => {

@@ -1,35 +1,36 @@
-// Packs blocks into groups, so that a text of thousands of blocks is not walked through for every word that comes:
-// full groups keep their identity. Invariant: the groups, joined, are the blocks.
+// Packs a long row of blocks or items into groups, so that it is not walked through for every word that comes: full
+// groups keep their identity. Invariant: the groups, joined, are the parts.
 
-import type { Block } from './tree.ts';
-
-const SIZE = 32;
-
-export interface Group {
+export interface Group<T> {
   readonly key: number;
-  readonly blocks: readonly Block[];
+  readonly parts: readonly T[];
+  /** Another group follows: this one will not change again. */
+  readonly closed: boolean;
 }
 
-export class Grouping {
-  #groups: readonly Group[] = [];
+export const GROUP_SIZE = 32;
 
-  update(blocks: readonly Block[]): readonly Group[] {
-    const groups: Group[] = [];
-    for (let from = 0; from < blocks.length; from += SIZE) {
-      groups.push(this.#kept(blocks, from) ?? fresh(blocks, from));
+export class Grouping<T extends { readonly key: number }> {
+  #groups: readonly Group<T>[] = [];
+
+  update(parts: readonly T[]): readonly Group<T>[] {
+    const groups: Group<T>[] = [];
+    for (let from = 0; from < parts.length; from += GROUP_SIZE) {
+      groups.push(this.#kept(parts, from) ?? fresh(parts, from));
     }
     this.#groups = groups;
     return groups;
   }
 
-  /** The group of last time, if it is full and made of the same blocks. */
-  #kept(blocks: readonly Block[], from: number): Group | null {
-    const group = this.#groups[from / SIZE];
-    const full = group?.blocks.length === SIZE && from + SIZE < blocks.length;
-    return full && group.blocks.every((block, n) => block === blocks[from + n]) ? group : null;
+  /** The group of last time, if it was closed and is made of the same parts. */
+  #kept(parts: readonly T[], from: number): Group<T> | null {
+    const group = this.#groups[from / GROUP_SIZE];
+    if (!group?.closed || from + GROUP_SIZE >= parts.length) return null;
+    return group.parts.every((part, n) => part === parts[from + n]) ? group : null;
   }
 }
 
-function fresh(blocks: readonly Block[], from: number): Group {
-  return { key: blocks[from]?.key ?? 0, blocks: blocks.slice(from, from + SIZE) };
+function fresh<T extends { readonly key: number }>(parts: readonly T[], from: number): Group<T> {
+  const end = from + GROUP_SIZE;
+  return { key: parts[from]?.key ?? 0, parts: parts.slice(from, end), closed: end < parts.length };
 }

@@ -5,15 +5,26 @@
 export class Settling {
   readonly #sizes = new ResizeObserver((entries) => {
     for (const { target, borderBoxSize } of entries) {
-      // A formula or diagram still to come will change the size, and bring us here again.
-      if (target.querySelector('[data-pending]')) continue;
       this.#sizes.unobserve(target);
+      // A formula or diagram still to come will change the size.
+      if (target.querySelector('[data-pending]')) {
+        this.#waiting.add(target);
+        continue;
+      }
       if (!(target instanceof HTMLElement) || !borderBoxSize[0]?.blockSize) continue;
       if (target.querySelector('[role="note"]')) continue;
       target.style.containIntrinsicBlockSize = `auto ${String(borderBoxSize[0].blockSize)}px`;
       target.classList.add('settled');
     }
   });
+
+  readonly #waiting = new Set<Element>();
+
+  /** Something that was pending has been drawn. */
+  ready(): void {
+    for (const element of this.#waiting) this.#sizes.observe(element);
+    this.#waiting.clear();
+  }
 
   /** `element` will not change again. */
   settle(element: Element): void {
