@@ -85,7 +85,9 @@ def test_a_body_that_never_ends_gets_a_408(quick: Server) -> None:
 def test_a_second_request_on_a_connection_has_its_own_deadline(quick: Server) -> None:
     with _connected(quick) as connection:
         connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        first = connection.recv(65536)
+        first = b""
+        while not first.endswith(b'{"status":"ok"}'):
+            first += connection.recv(65536)
         assert first.startswith(b"HTTP/1.1 200")
         connection.sendall(b"\r\n")  # a byte that begins nothing keeps nothing open
         assert _answer(connection) == b""
