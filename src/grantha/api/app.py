@@ -46,8 +46,8 @@ from grantha.engine.supervisor import Supervisor, Tuning
 from grantha.errors import GranthaError
 from grantha.providers.registry import Registry
 from grantha.storage.base import Store
-from grantha.storage.connect import prepare_folder
-from grantha.storage.sql import SqlStore
+from grantha.storage.connect import migrate, prepare_folder, writing_engine
+from grantha.storage.sql import FILE_NAME, SqlStore
 
 STATIC = Path(__file__).parent.parent / "static"
 _log = logging.getLogger(__name__)
@@ -75,6 +75,11 @@ def create_app(settings: Settings, registry: Registry | None = None) -> ASGIApp:
 
     `registry` may be given with providers of one's own.
     """
+    return assemble(settings, registry)[0]
+
+
+def assemble(settings: Settings, registry: Registry | None) -> tuple[ASGIApp, Supervisor]:
+    """The app, and the supervisor that whoever stops the server has to drain first."""
     boot = new_id("b")
     store = SqlStore(settings.folder(), boot, settings.synchronous)
     known = registry or Registry(settings)
@@ -135,7 +140,7 @@ def create_app(settings: Settings, registry: Registry | None = None) -> ASGIApp:
             allow_headers=["*"],
             expose_headers=["Location"],
         )
-    return guarded
+    return guarded, supervisor
 
 
 def prepared_folder(settings: Settings) -> Path:
@@ -143,6 +148,15 @@ def prepared_folder(settings: Settings) -> Path:
     folder = settings.folder()
     prepare_folder(folder)
     return folder
+
+
+def check_database(settings: Settings) -> None:
+    """Brings the database up to date before anything serves. Raises `StorageFailed`."""
+    engine = writing_engine(settings.folder() / FILE_NAME, settings.synchronous)
+    try:
+        migrate(engine)
+    finally:
+        engine.dispose()
 
 
 def _tuning(settings: Settings) -> Tuning:

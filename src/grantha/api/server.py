@@ -12,19 +12,24 @@ import gc
 import logging
 import socket
 import sys
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import IO
 
 import uvicorn
 from typing_extensions import override
 
-from grantha.api.app import create_app, prepared_folder
+from grantha.api.app import assemble, check_database, prepared_folder
 from grantha.api.deadlines import protocol_for
 from grantha.api.guard import LOOPBACK
 from grantha.config import Settings
 from grantha.errors import CallerError
 from grantha.providers.registry import LOCAL, ProviderCard, Registry
 
+_LAST_WORDS = (
+    3  # seconds that connections have to close once every answer has ended or was handed over
+)
 _KEEP_ALIVE = 30  # seconds an idle connection stays open between two requests
 _SWITCH = 0.0005  # seconds a thread may keep the interpreter while another wants it
 _COLLECTIONS = (10_000, 20, 20)  # new containers before a look at the youngest, and so on
@@ -42,9 +47,11 @@ def serve(settings: Settings) -> None:
     _check_exposure(settings)
     folder = prepared_folder(settings)
     with _only_one(folder), _bind(settings) as listening:
+        check_database(settings)
         registry = Registry(settings)
+        app, supervisor = assemble(settings, registry)
         config = uvicorn.Config(
-            create_app(settings, registry),
+            app,
             loop="uvloop",
             http=protocol_for(settings.header_timeout, settings.body_timeout),
             ws="websockets-sansio",
@@ -57,18 +64,24 @@ def serve(settings: Settings) -> None:
             proxy_headers=False,
             limit_concurrency=settings.max_connections,
             timeout_keep_alive=_KEEP_ALIVE,
-            timeout_graceful_shutdown=max(1, round(settings.drain)),
+            timeout_graceful_shutdown=_LAST_WORDS,
         )
-        _Server(config, registry, listening).run(sockets=[listening])
+        drain = partial(supervisor.aclose, settings.drain)
+        _Server(config, registry, listening, drain).run(sockets=[listening])
 
 
 class _Server(uvicorn.Server):
-    """Says where it serves once it does."""
+    """Says where it serves once it does; stopping, lets answers end before connections do."""
 
     def __init__(
-        self, config: uvicorn.Config, registry: Registry, listening: socket.socket
+        self,
+        config: uvicorn.Config,
+        registry: Registry,
+        listening: socket.socket,
+        drain: Callable[[], Awaitable[None]],
     ) -> None:
         super().__init__(config)
+        self._drain = drain
         self._registry = registry
         host, port = listening.getsockname()[:2]
         self._address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
@@ -81,6 +94,14 @@ class _Server(uvicorn.Server):
         logging.getLogger("grantha").info(
             "Grantha serves on %s; ready: %s", self._address, ", ".join(ready) or "no model"
         )
+
+    @override
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # uvicorn waits for open streams first, and those wait for their answers.
+        for server in self.servers:
+            server.close()
+        await self._drain()
+        await super().shutdown(sockets)
 
 
 def _settle() -> None:

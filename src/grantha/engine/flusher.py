@@ -2,8 +2,8 @@
 
 Rule: text goes at once when nothing of its log was flushed within the window; otherwise it waits for
 the end of the window, for `flush_bytes`, or for anything that isn't a delta. The window grows with
-the time that a tick takes, so that load makes frames larger, not readers fewer; and after a tick of
-several logs there is a short rest, so that more of them share the next commit. While the store fails
+the time that a tick takes, so that load makes frames larger, not readers fewer; and after a few ticks
+in a row there is a short rest before each, so that more logs share a commit. While the store fails
 nothing is lost: the same records are offered again under the same ids, after a pause that nothing
 cuts short.
 """
@@ -20,8 +20,8 @@ from grantha.storage.base import Append
 
 _log = logging.getLogger(__name__)
 _SLACK = 0.002  # seconds: logs due this soon share the tick
-_REST = 0.008  # seconds from the start of a tick of several logs to the next
-_SEVERAL = 4
+_REST = 0.008  # seconds from the start of a tick to the next, once ticks don't pause by themselves
+_UNRESTED = 3 * _REST  # a start's few ticks (accepted, first text, end) come before any rest
 _TICKS_PER_WINDOW = 8  # a tick may take an eighth of the window before the window grows
 _RETRY_FIRST, _RETRY_MOST = 0.1, 2.0  # seconds between tries while the store fails
 
@@ -45,6 +45,7 @@ class Flusher:
         self.lag = 0.0  # seconds from numbering records to their publication, at the last write
         self.failing: GranthaError | None = None
         self._due: dict[Log, float] = {}
+        self._pace = 0.0  # loop time by which the ticks so far would be over, one every rest
         self._not_before = 0.0  # loop time; in the future while resting, or while the store fails
         self._wake = asyncio.Event()
         self._closing = False
@@ -83,8 +84,8 @@ class Flusher:
             try:
                 await self._tick(ready)
                 retry = _RETRY_FIRST
-                if len(ready) >= _SEVERAL:
-                    self._not_before = started + _REST
+                self._pace = max(self._pace, started) + _REST
+                self._not_before = self._pace - _UNRESTED
             except GranthaError as error:
                 self._not_before = loop.time() + retry
                 self._failed(error, ready)

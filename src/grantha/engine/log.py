@@ -51,6 +51,7 @@ class Log:
         self.pieces = 0
         self.end: GenerationEnd | None = None  # set once published
         self.fenced = False
+        self.left = False  # handed over: nothing more comes from this owner
         self.pending_bytes = 0
         self.last_flush = -1e9  # loop time of the last publication
         self.taken: tuple[Record, ...] = ()  # being written by the store right now
@@ -148,6 +149,11 @@ class Log:
         self.taken = ()
         self._pending.clear()
         self._release(self._flush_waiters)
+        self._wake()
+
+    def leave(self) -> None:
+        """This owner stops in the middle: readers are let go, to come back to the next one."""
+        self.left = True
         self._wake()
 
     @property

@@ -31,7 +31,7 @@ class Reader:
     ) -> None:
         self.cursor = cursor
         self.generation = generation
-        self.ended = False  # the end record was read: nothing can follow
+        self.ended = False  # nothing follows here: the end record was read, or the owner has left
         self.closed = False
         self._waiter: asyncio.Future[None] | None = None
         self._deadline = 0.0  # of the read that waits
@@ -67,7 +67,7 @@ class Reader:
             self._log = log
             records = log.since(self.cursor)
             if records is not None:
-                self.ended = not records and log.end is not None
+                self.ended = not records and (log.end is not None or log.left)
                 return records
         records = await self._stored()
         # An ended log whose records are gone was trimmed: closing without an end makes the client come

@@ -333,6 +333,8 @@ class Supervisor:
         finally:
             await run.log.flushed()
             self._runs.pop(run.row.id, None)
+            if run.log.end is None:
+                run.log.leave()
         end = run.log.end
         if end is None:
             return
