@@ -7,6 +7,8 @@ import { self } from '$app/service-worker';
 const CACHE = 'grantha-page';
 const PAGE = '/';
 const HASHED = '/_app/immutable/';
+// A saved export or an opened image is a navigation too: only the page's own screens are the page.
+const SCREEN = /^\/(c\/[^/]+|numbers|settings)?$/;
 
 self.addEventListener('install', (event) => {
   event.waitUntil(
@@ -26,7 +28,7 @@ self.addEventListener('fetch', (event) => {
   const url = new URL(request.url);
   if (request.method !== 'GET' || url.origin !== self.location.origin) return;
   if (url.pathname.startsWith(HASHED)) event.respondWith(keep(request));
-  else if (request.mode === 'navigate') event.respondWith(pageOf(request));
+  else if (request.mode === 'navigate' && SCREEN.test(url.pathname)) event.respondWith(pageOf(request));
 });
 
 async function keep(request: Request): Promise<Response> {

@@ -69,7 +69,10 @@ export class App {
     this.api.onUnauthorized = () => (this.locked = true);
     this.live.onChange = (change) => this.#changed(change);
     this.live.onMissed = () => this.#catchUp();
-    this.live.onState = (open) => (this.offlineSince = open ? 0 : this.offlineSince || Date.now());
+    this.live.onState = (open) => {
+      if (open) this.offlineSince = 0;
+      else void this.#unheard();
+    };
   }
 
   /** Reads what every screen needs and listens for changes; returns what undoes it. */
@@ -174,6 +177,14 @@ export class App {
     if (change.conversation && change.change !== 'conversation-deleted') {
       this.#chats.get(change.conversation)?.refresh();
     }
+  }
+
+  /** No socket: the server is away, or sockets are forbidden on the way. Then changes are asked for. */
+  async #unheard(): Promise<void> {
+    this.offlineSince ||= Date.now();
+    if (!(await this.api.alive()) || this.live.open) return;
+    this.offlineSince = 0;
+    this.#catchUp();
   }
 
   #catchUp(): void {

@@ -1,5 +1,5 @@
 // Files that a person adds to a message: images as base64, everything else as text. Nothing leaves before Send.
-import type { FilePart, ImagePart } from '#lib/wire/types.ts';
+import type { FilePart, ImagePart, Part } from '#lib/wire/types.ts';
 
 export interface Attachment {
   key: string;
@@ -31,6 +31,15 @@ export async function attachmentOf(file: File): Promise<Attachment | null> {
     data: base64(new Uint8Array(await file.arrayBuffer()))
   };
   return { key, name: file.name || 'image', part, preview: URL.createObjectURL(file) };
+}
+
+/** A part as it can be sent again: an image that was sent before is only an address by now. */
+export async function sendable(part: Part): Promise<Part> {
+  if (part.type !== 'image' || part.data || !part.url) return part;
+  const reply = await fetch(part.url);
+  if (!reply.ok) throw new Error(`HTTP ${reply.status}`);
+  const data = base64(new Uint8Array(await reply.arrayBuffer()));
+  return { type: 'image', media_type: part.media_type, data };
 }
 
 function base64(bytes: Uint8Array): string {

@@ -34,6 +34,9 @@ export class Problem extends Error {
   }
 }
 
+/** What a gateway answers by itself while nobody is behind it. */
+const GATEWAY = new Set([502, 503, 504]);
+
 export interface RowPage {
   items: ConversationRow[];
   next_cursor: string | null;
@@ -41,9 +44,7 @@ export interface RowPage {
 
 /** Whether the same call with the same key may go through later. */
 export function worthRetrying(problem: unknown): boolean {
-  return (
-    problem instanceof Problem && (problem.status === 0 || problem.status === 502 || problem.status === 503)
-  );
+  return problem instanceof Problem && (problem.status === 0 || GATEWAY.has(problem.status));
 }
 
 export class Api {
@@ -130,6 +131,12 @@ export class Api {
     return this.#json('GET', '/readyz', undefined, {}, [503]);
   }
 
+  /** Whether the server can be reached at all. */
+  async alive(): Promise<boolean> {
+    const reply = await this.#fetch('/healthz', { cache: 'no-store' }).catch(() => null);
+    return reply?.ok ?? false;
+  }
+
   trace(generation: string): Promise<Trace> {
     return this.#json('GET', `/api/analytics/generations/${generation}`);
   }
@@ -162,7 +169,10 @@ export class Api {
       throw new Problem(0, { detail: String(error) });
     });
     if (!reply.ok && !alsoFine.includes(reply.status)) throw await this.#problem(reply, path);
-    const text = await reply.text();
+    // Cut in the middle of its body, a reply is no reply: the same call may be made again.
+    const text = await reply.text().catch((error: unknown) => {
+      throw new Problem(0, { detail: String(error) });
+    });
     return (text ? JSON.parse(text) : undefined) as T;
   }
 
@@ -178,6 +188,7 @@ export async function problemOf(reply: Response): Promise<Problem> {
   try {
     return new Problem(reply.status, JSON.parse(text) as Record<string, unknown>);
   } catch {
-    return new Problem(reply.status, { title: `HTTP ${reply.status} ${reply.statusText}`.trim() });
+    const title = `HTTP ${reply.status} ${reply.statusText}`.trim();
+    return new Problem(reply.status, { title, ...(GATEWAY.has(reply.status) ? { code: 'offline' } : {}) });
   }
 }

@@ -5,6 +5,7 @@
 // | no byte within 3 s of asking                   | next rung, from the last id                         |
 // | reads bring bursts far behind their stamps     | next rung, from the last id; the reader is told     |
 // | no free SSE connection in this browser         | WebSocket, nothing remembered                       |
+// | sockets are forbidden on the way               | next rung, at once                                  |
 // | no byte for 2.5 heartbeats                     | same rung again, from the last id                   |
 // | a bare close, a failed connection              | same rung again, with a growing pause; then the next|
 // | a record is missing                            | again from the last id; the second time, from the start|
@@ -117,6 +118,9 @@ export class Attachment {
         return this.#refused(verdict.problem);
       case 'busy':
         this.#show({ transport: 'websocket', state: 'joining' });
+        return false;
+      case 'absent':
+        this.#show({ transport: next(this.#link.transport), state: 'joining' });
         return false;
       case 'silent':
       case 'bursts':

@@ -18,7 +18,9 @@ export type Outcome =
   | { kind: 'closed' }
   | { kind: 'refused'; problem: Problem }
   | { kind: 'failed'; why: string }
-  | { kind: 'busy' };
+  | { kind: 'busy' }
+  /** This transport cannot be had here: something on the way forbids it. */
+  | { kind: 'absent' };
 
 /** Reads from after `after` until the log ends, the connection does, or `signal` fires. Never throws. */
 export type Read = (

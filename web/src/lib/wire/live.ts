@@ -27,6 +27,7 @@ type ServerMessage =
 const FIRST_PAUSE_MS = 300;
 const LONGEST_PAUSE_MS = 10_000;
 const PATIENCE = 2.5;
+const REFUSALS = 2;
 
 export class Live {
   /** Told of every change; `missed` says that some may have been lost before this moment. */
@@ -39,6 +40,7 @@ export class Live {
   #socket: WebSocket | null = null;
   #wanted = false;
   #everOpen = false;
+  #refusals = 0;
   #pause = FIRST_PAUSE_MS;
   #retry: ReturnType<typeof setTimeout> | undefined;
   #watch: ReturnType<typeof setTimeout> | undefined;
@@ -77,9 +79,15 @@ export class Live {
     this.#dial();
   }
 
+  /** Never once open in spite of several tries: something on the way forbids sockets. */
+  get forbidden(): boolean {
+    return !this.#everOpen && this.#refusals >= REFUSALS;
+  }
+
   /** A reader of logs over this socket. Answers `failed` when the socket does not open in time. */
   reader(openWithinMs = 3000): Read {
     return async (generation, after, sink, signal) => {
+      if (this.forbidden) return { kind: 'absent' };
       if (!(await this.#opened(openWithinMs))) return { kind: 'failed', why: 'the socket does not open' };
       if (signal.aborted) return { kind: 'failed', why: 'given up' };
       return new Promise<Outcome>((resolve) => {
@@ -103,6 +111,7 @@ export class Live {
     this.#socket = socket;
     socket.onopen = () => {
       this.#pause = FIRST_PAUSE_MS;
+      this.#refusals = 0;
       this.#heard();
       this.onState(true);
       this.#tell(true);
@@ -117,6 +126,7 @@ export class Live {
     if (!socket || this.#socket !== socket) return;
     this.#socket = null;
     clearTimeout(this.#watch);
+    this.#refusals++;
     this.onState(false);
     this.#tell(false);
     for (const subscription of [...this.#subscriptions.values()]) subscription.finish({ kind: 'closed' });

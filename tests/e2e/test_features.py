@@ -1,0 +1,182 @@
+"""What the page can do beside asking and reading: files, images, replay, keys, languages, an app."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from tests.e2e.talk import answer, ask, choose_model, open_page, text_of
+from tests.e2e.test_list import choose
+from tests.server import Server
+
+PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+GIVE_IMAGE = """
+([type, encoded]) => {
+  const bytes = Uint8Array.from(atob(encoded), (c) => c.charCodeAt(0));
+  const given = new DataTransfer();
+  given.items.add(new File([bytes], 'pixel.png', { type: 'image/png' }));
+  const area = document.querySelector('#message');
+  const event = type === 'paste'
+    ? new ClipboardEvent('paste', { clipboardData: given, bubbles: true, cancelable: true })
+    : new DragEvent('drop', { dataTransfer: given, bubbles: true, cancelable: true });
+  area.dispatchEvent(event);
+}
+"""
+
+
+def asked(page: Page, server: Server, text: str = "The estuary is tidal.") -> None:
+    """One question, answered with this text."""
+    model = server.script("fixed", {"steps": [{"text": text}]})
+    open_page(page, server)
+    choose_model(page, model)
+    ask(page, "Where does the tide end?")
+    answer(page, "done")
+
+
+def exported(page: Page, title: str, form: str) -> str:
+    """The text of the file that a row's menu gives."""
+    with page.expect_download() as download:
+        choose(page, title, form)
+    return Path(download.value.path()).read_text(encoding="utf-8")
+
+
+def test_an_export_can_be_read_and_imported_again(
+    page: Page, server: Server, tmp_path: Path
+) -> None:
+    asked(page, server)
+    title = page.locator(".row .t").inner_text()
+    markdown = exported(page, title, "Export as Markdown")
+    assert "Where does the tide end?" in markdown
+    assert "The estuary is tidal." in markdown
+    own = exported(page, title, "Export as JSON")
+    assert json.loads(own)["format"] == "grantha"
+    choose(page, title, "Delete")
+    expect(page.locator(".row-line")).to_have_count(0)
+    page.goto(server.url + "/settings#transfer")
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Choose a file").click()
+    file = tmp_path / "export.json"
+    file.write_text(own, encoding="utf-8")
+    chooser.value.set_files(file)
+    expect(page.get_by_text("1 conversation imported.")).to_be_visible()
+    page.goto(server.url)
+    page.get_by_role("link", name=title).click()
+    answer(page, "done")
+    assert text_of(page) == "The estuary is tidal."
+
+
+def test_a_file_that_is_no_export_is_refused_in_words(
+    page: Page, server: Server, tmp_path: Path
+) -> None:
+    page.goto(server.url + "/settings#transfer")
+    file = tmp_path / "notes.json"
+    file.write_text("not JSON at all", encoding="utf-8")
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Choose a file").click()
+    chooser.value.set_files(file)
+    expect(page.get_by_text("This file is not JSON.")).to_be_visible()
+
+
+def test_pasted_and_dropped_images_reach_the_server(page: Page, server: Server) -> None:
+    open_page(page, server)
+    encoded = base64.b64encode(PIXEL).decode()
+    for n, way in enumerate(("paste", "drop"), 1):
+        page.evaluate(GIVE_IMAGE, [way, encoded])
+        expect(page.get_by_role("img", name="pixel.png")).to_be_visible()
+        ask(page, f"What is on it? By {way}")
+        expect(page.locator("article[data-role=assistant]")).to_have_count(n)
+        answer(page, "done")
+        shown = page.locator("article[data-role=user]").last.get_by_role("img", name="Image")
+        expect(shown).to_have_js_property("naturalWidth", 1)
+        expect(page.get_by_role("img", name="pixel.png")).to_have_count(0)
+    address = shown.get_attribute("src")
+    assert address is not None
+    assert server.call("GET", address).body == PIXEL
+
+
+def test_the_inspector_opens_and_replays_the_answer(page: Page, server: Server) -> None:
+    model = server.script("brief", {"rate": 40, "steps": [{"repeat": "word{n} ", "count": 40}]})
+    open_page(page, server)
+    choose_model(page, model)
+    ask(page, "Count")
+    answer(page, "done")
+    page.get_by_role("button", name="Numbers of this answer").click()
+    panel = page.get_by_role("complementary", name="Inspector")
+    expect(panel.get_by_role("heading", name="Timeline")).to_be_visible()
+    expect(panel.get_by_role("heading", name="Segments")).to_be_visible()
+    panel.get_by_role("button", name="Replay", exact=True).click()
+    replayed = panel.locator(".replayed")
+    expect(replayed).to_contain_text("word0")
+    expect(replayed).to_contain_text("word39")
+    expect(panel.get_by_role("button", name="Replay", exact=True)).to_be_visible()
+    panel.get_by_role("button", name="Close the inspector").click()
+    expect(panel).to_have_count(0)
+
+
+def test_german_is_kept_over_a_reload(page: Page, server: Server) -> None:
+    page.goto(server.url + "/settings#language")
+    page.get_by_text("Deutsch").click()
+    expect(page.get_by_role("heading", name="Einstellungen")).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("heading", name="Einstellungen")).to_be_visible()
+    expect(page.locator("html")).to_have_attribute("lang", "de")
+    page.goto(server.url)
+    expect(page.get_by_role("textbox", name="Nachricht")).to_be_visible()
+
+
+def test_the_service_worker_keeps_the_page_and_never_the_talk(page: Page, server: Server) -> None:
+    asked(page, server)
+    page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+    page.reload()  # from now on the worker answers
+    answer(page, "done")
+    page.wait_for_function("navigator.serviceWorker.controller !== null")
+    exported(page, page.locator(".row .t").inner_text(), "Export as JSON")  # a navigation
+    kept = page.evaluate(
+        """async () => {
+          const found = {};
+          for (const name of await caches.keys()) {
+            const cache = await caches.open(name);
+            for (const request of await cache.keys())
+              found[new URL(request.url).pathname] = await (await cache.match(request)).text();
+          }
+          return found;
+        }"""
+    )
+    assert any(path.endswith(".js") for path in kept)
+    assert {path for path in kept if not path.startswith("/_app/immutable/")} == {"/"}
+    assert kept["/"].lstrip().lower().startswith("<!doctype html>")
+    assert not [path for path, text in kept.items() if "The estuary is tidal." in text]
+
+
+def test_the_sheet_of_keys_and_the_palette_open_by_keys(page: Page, server: Server) -> None:
+    asked(page, server)
+    page.get_by_role("region", name="Conversation", exact=True).focus()
+    page.keyboard.press("?")
+    sheet = page.get_by_role("dialog", name="Keyboard")
+    expect(sheet).to_contain_text("Stop the answer")
+    page.keyboard.press("Escape")
+    expect(sheet).to_have_count(0)
+    page.keyboard.press("Control+k")
+    page.get_by_role("combobox", name="Command").fill("inspector")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("complementary", name="Inspector")).to_be_visible()
+    expect(page.get_by_role("dialog", name="Commands")).to_have_count(0)
+
+
+def test_an_edited_question_keeps_its_image(page: Page, server: Server) -> None:
+    open_page(page, server)
+    page.evaluate(GIVE_IMAGE, ["paste", base64.b64encode(PIXEL).decode()])
+    expect(page.get_by_role("img", name="pixel.png")).to_be_visible()
+    ask(page, "What is it?")
+    answer(page, "done")
+    page.get_by_role("button", name="Edit", exact=True).click()
+    page.get_by_role("textbox", name="Edit your message").fill("What is on it?")
+    page.get_by_role("button", name="Send as a new version").click()
+    question = page.locator("article[data-role=user]").last
+    expect(question).to_contain_text("2 of 2")
+    expect(question.get_by_role("img", name="Image")).to_have_js_property("naturalWidth", 1)

@@ -1,0 +1,265 @@
+"""What lies between the page and its server may hold text back, forbid sockets, stall, cut or drip.
+
+The answer comes whole all the same, without a reload, and the page says truly what is going on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.e2e.between import SOCKET, Nginx, Wire
+from tests.e2e.talk import PACED, answer, ask, choose_model, has_text, open_page, text_of
+from tests.server import Server
+
+pytestmark = pytest.mark.faults
+
+WHOLE = "".join(f"word{n} " for n in range(400))
+BUFFERS = """
+      proxy_buffering on;
+      proxy_ignore_headers X-Accel-Buffering;
+"""
+GZIP = """
+      proxy_set_header Accept-Encoding "";
+      gzip on;
+      gzip_proxied any;
+      gzip_min_length 1;
+      gzip_types text/event-stream application/x-ndjson application/json;
+"""
+FORBIDDEN = "      return 403;\n"
+NOT_UPGRADED = ""  # no Upgrade header goes through: the server sees a plain GET
+
+StartNginx = Callable[..., Nginx]
+
+
+@pytest.fixture
+def proxy(nginx: str, tmp_path: Path, server: Server) -> Iterator[StartNginx]:
+    """Starts an nginx in front of the server; ends it after the test."""
+    started: list[Nginx] = []
+
+    def start(rules: str, live: str = SOCKET) -> Nginx:
+        folder = tmp_path / "nginx"
+        started.append(Nginx(nginx, folder, server.port, rules=rules, live=live))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.close()
+
+
+@pytest.fixture
+def wire(server: Server) -> Iterator[Wire]:
+    """A TCP wire to the server; always misbehaves in the same order."""
+    made = Wire(server.port, seed=20)
+    yield made
+    made.close()
+
+
+class Seen:
+    """What the page asked for: which transports it read by, and whether it mended its text."""
+
+    def __init__(self, page: Page) -> None:
+        self.accepted: list[str] = []
+        self.sockets = 0
+        self.whole = 0
+        page.on("request", lambda request: self._request(request.url, request.headers))
+        page.on("websocket", lambda socket: socket.on("framesent", self._sent))
+
+    def _request(self, url: str, headers: dict[str, str]) -> None:
+        if "/api/generations/" in url and "/events" in url:
+            self.accepted.append(headers.get("accept", ""))
+        elif "/api/generations/" in url:
+            self.whole += 1
+
+    def _sent(self, body: str | bytes) -> None:
+        self.sockets += "subscribe" in str(body)
+
+    @property
+    def polls(self) -> int:
+        """How many long polls."""
+        return self.accepted.count("application/x-ndjson")
+
+
+def begin(page: Page, server: Server, url: str, words: int = 20) -> None:
+    """Opens the page through what lies between, and asks; `words` of the answer may be written."""
+    model = server.script("paced", PACED)
+    server.allow("go", words)
+    page.goto(url)
+    expect(page.get_by_role("textbox", name="Message")).to_be_visible()
+    choose_model(page, model)
+    page.evaluate("window.neverReloaded = true")
+    ask(page, "Count")
+
+
+def is_whole(page: Page, server: Server, seen: Seen | None = None) -> None:
+    """The text on screen is the one whose hash ends the log, and it came by the log alone."""
+    answer(page, "done")
+    talk = server.call("GET", "/api/conversations").expect(200)["items"][0]["id"]
+    messages = server.call("GET", f"/api/conversations/{talk}").expect(200)["messages"]
+    end = messages[-1]["end"]
+    assert end["sha256"] == hashlib.sha256(WHOLE.encode()).hexdigest()
+    assert text_of(page) == WHOLE.strip()
+    assert page.evaluate("window.neverReloaded") is True
+    if seen is not None:
+        assert seen.whole == 0, "the text had to be fetched again"
+
+
+def test_a_proxy_that_holds_text_back_is_named_and_gone_around_by_the_socket(
+    page: Page, server: Server, proxy: StartNginx
+) -> None:
+    seen = Seen(page)
+    begin(page, server, proxy(BUFFERS + GZIP).url)
+    has_text(page, "word19")
+    notice = page.get_by_role("status").filter(has_text="something between this page")
+    expect(notice).to_contain_text("No text came through for 3 s")
+    expect(notice).to_contain_text("Switched to WebSocket at record")
+    expect(notice).to_contain_text("Nothing is missing")
+    assert seen.accepted == ["text/event-stream"]
+    assert seen.sockets == 1
+    server.allow("go")
+    is_whole(page, server, seen)
+    ask(page, "Again")
+    answer(page, "done")
+    expect(page.locator("article[data-role=assistant]")).to_have_count(2)
+    assert seen.accepted == ["text/event-stream"], "what worked was not remembered"
+
+
+def test_text_that_comes_in_bursts_is_seen_as_held_back(page: Page, server: Server) -> None:
+    server.terminate()
+    server.env["GRANTHA_COMPRESSION"] = "0"  # so that a burst has a known length in seconds
+    server.start()
+    model = server.script("steady", {"rate": 18, "steps": PACED["steps"]})
+    wire = Wire(server.port, seed=1)
+    try:
+        page.goto(wire.url)
+        choose_model(page, model)
+        seen = Seen(page)
+        page.evaluate("window.neverReloaded = true")
+        wire.hold(3500)
+        ask(page, "Count")
+        notice = page.get_by_role("status").filter(has_text="something between this page")
+        expect(notice).to_contain_text("Text is arriving in bursts")
+        expect(notice).to_contain_text("Switched to WebSocket")
+        is_whole(page, server, seen)
+    finally:
+        wire.close()
+
+
+@pytest.mark.parametrize("live", [FORBIDDEN, NOT_UPGRADED], ids=["403", "no-upgrade"])
+def test_with_buffering_and_no_sockets_long_polls_bring_the_answer(
+    page: Page, server: Server, proxy: StartNginx, live: str
+) -> None:
+    seen = Seen(page)
+    begin(page, server, proxy(BUFFERS + GZIP, live).url)
+    has_text(page, "word19")
+    notice = page.get_by_role("status").filter(has_text="something between this page")
+    expect(notice).to_contain_text("Switched to long polling")
+    assert seen.polls > 0
+    assert seen.sockets == 0
+    server.allow("go", 100)
+    has_text(page, "word99")
+    server.allow("go")
+    is_whole(page, server, seen)
+
+
+@pytest.mark.parametrize(
+    ("rules", "live"),
+    [(GZIP, FORBIDDEN), (BUFFERS, NOT_UPGRADED)],
+    ids=["gzip-403", "buffering-no-upgrade"],
+)
+def test_without_sockets_the_page_works_and_does_not_call_the_server_away(
+    page: Page, server: Server, proxy: StartNginx, rules: str, live: str
+) -> None:
+    seen = Seen(page)
+    with page.expect_response("**/healthz"):
+        begin(page, server, proxy(rules, live).url)
+    has_text(page, "word19")
+    server.allow("go")
+    is_whole(page, server, seen)
+    assert set(seen.accepted) == {"text/event-stream"}
+    expect(page.get_by_text("No connection to the server")).to_have_count(0)
+
+
+def test_a_wire_that_drips_tears_every_frame_and_loses_none(
+    page: Page, server: Server, wire: Wire
+) -> None:
+    seen = Seen(page)
+    begin(page, server, wire.url)
+    has_text(page, "word19")
+    wire.drip()
+    server.allow("go")
+    is_whole(page, server, seen)
+
+
+def test_connections_cut_at_random_bytes_cost_no_text(
+    page: Page, server: Server, wire: Wire
+) -> None:
+    seen = Seen(page)
+    begin(page, server, wire.url)
+    has_text(page, "word19")
+    wire.cut(15)
+    for words in range(40, 400, 20):
+        server.allow("go", words)
+        has_text(page, f"word{words - 1}")
+    server.allow("go")
+    is_whole(page, server, seen)
+    assert wire.cuts >= 3
+
+
+def test_a_question_cut_on_its_way_is_asked_once(page: Page, server: Server, wire: Wire) -> None:
+    server.script("paced", PACED)
+    open_page(page, server)
+    page.goto(wire.url)
+    ask(page, "Hello")
+    answer(page, "done")
+    wire.cut(4)
+    ask(page, "Once more")
+    expect(page.locator("article[data-role=assistant]")).to_have_count(2)
+    answer(page, "done")
+    talk = server.call("GET", "/api/conversations").expect(200)["items"][0]["id"]
+    messages = server.call("GET", f"/api/conversations/{talk}").expect(200)["messages"]
+    assert [message["role"] for message in messages] == ["user", "assistant"] * 2
+
+
+def test_a_wire_that_stalls_is_named_and_the_answer_goes_on_after_it(
+    page: Page, server: Server, wire: Wire
+) -> None:
+    seen = Seen(page)
+    begin(page, server, wire.url)
+    has_text(page, "word19")
+    shown = text_of(page)
+    wire.stall()
+    server.allow("go", 60)
+    expect(answer(page).locator("footer")).to_contain_text(
+        "No word from the server for", timeout=60_000
+    )
+    expect(answer(page).locator("footer")).to_contain_text("the answer goes on there")
+    answer(page, "stalled")
+    assert text_of(page) == shown
+    wire.flow()
+    has_text(page, "word59")
+    server.allow("go")
+    is_whole(page, server, seen)
+
+
+def test_offline_is_said_and_back_online_nothing_was_missed(
+    page: Page, context: BrowserContext, server: Server, wire: Wire
+) -> None:
+    seen = Seen(page)
+    begin(page, server, wire.url)
+    has_text(page, "word19")
+    # Chromium's switch refuses new connections and leaves open sockets: those end at the wire.
+    context.set_offline(True)
+    wire.sever()
+    server.allow("go", 60)
+    answer(page, "stalled")
+    expect(page.get_by_text("No connection to the server. Trying again.")).to_be_visible()
+    context.set_offline(False)
+    has_text(page, "word59")
+    expect(page.get_by_text("No connection to the server")).to_have_count(0)
+    server.allow("go")
+    is_whole(page, server, seen)
