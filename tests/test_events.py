@@ -27,13 +27,13 @@ from grantha.events import (
     ToolCallDelta,
     UsageReport,
     event_from,
-    fold,
     frame_json,
     joined,
     merge,
     payload_of,
     whole,
 )
+from grantha.fold import fold
 
 TEXT = st.text(max_size=12)
 SOME_TEXT = st.text(min_size=1, max_size=12)

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from grantha.chat import parts_to_json
-from grantha.events import Fold, event_from, fold, payload_of
+from grantha.events import event_from, payload_of
+from grantha.fold import Fold, fold
 
 FIXTURES = sorted(Path(__file__).parent.parent.joinpath("fixtures/wire/fold").glob("*.json"))
 

@@ -19,7 +19,8 @@ from grantha.engine.ids import new_id
 from grantha.engine.recovery import Recovery
 from grantha.engine.supervisor import Send, Supervisor, Tuning
 from grantha.errors import UnknownProvider
-from grantha.events import START, Event, Fold, Frame, RecordId, UpstreamEvent, fold
+from grantha.events import START, Event, Frame, RecordId, UpstreamEvent
+from grantha.fold import Fold, fold
 from grantha.providers.base import READY, ModelCard, Provider, Readiness
 from grantha.providers.scripted import Scripted
 from grantha.storage.base import GenerationRow, NewConversation, Store

@@ -23,8 +23,8 @@ from grantha.events import (
     Record,
     RecordId,
     TextDelta,
-    fold,
 )
+from grantha.fold import fold
 from grantha.storage.base import Append
 from tests.engine.rig import DEADLINE, Rig, until
 

@@ -24,8 +24,8 @@ from grantha.events import (
     TextDelta,
     ToolCall,
     ToolCallDelta,
-    fold,
 )
+from grantha.fold import fold
 from tests.engine.conftest import MakeRig
 from tests.engine.rig import EAGER, ME, Rig, until
 

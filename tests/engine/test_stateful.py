@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from grantha.errors import Conflict
-from grantha.events import START, Fold, Open
+from grantha.events import START, Open
+from grantha.fold import Fold
 from grantha.storage.base import GenerationRow
 from tests.engine.rig import DEADLINE, ME, Rig
 

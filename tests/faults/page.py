@@ -15,7 +15,8 @@ from typing import Any, Literal
 
 import aiohttp
 
-from grantha.events import START, Fold, GenerationEnd, Open, RecordId, Seam, event_from
+from grantha.events import START, GenerationEnd, Open, RecordId, Seam, event_from
+from grantha.fold import Fold
 from tests.server import Server
 
 Transport = Literal["sse", "ndjson", "json", "ws"]

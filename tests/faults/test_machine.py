@@ -172,6 +172,7 @@ def test_a_damaged_database_is_told_at_the_start(server_factory: MakeServer) -> 
     server.start(ready=False)
     until(lambda: not server.alive, "the server to end", hint=server.words)
     assert "damaged" in server.words()
+    assert "Traceback" not in server.words()
     assert server.process is not None
     assert server.process.returncode != 0
 

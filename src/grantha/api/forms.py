@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from grantha.chat import ImagePart, Part, part_to_json
+from grantha.chat import ImagePart, Part, TextPart, part_to_json
 from grantha.engine.past import whole_log
 from grantha.engine.supervisor import Supervisor
-from grantha.events import Fold, fold, payload_of
+from grantha.events import payload_of
+from grantha.fold import Fold, fold
 from grantha.providers.base import ModelCard
 from grantha.storage.base import ConversationRow, GenerationRow, MessageRow
 
@@ -83,8 +84,9 @@ async def generation(supervisor: Supervisor, subject: str, row: GenerationRow) -
     """A snapshot: the parts as they are folded so far, and the id that the tail goes on from."""
     if row.trimmed:
         ended = await supervisor.store.message(subject, row.message)
-        if ended.generation == row.id:
-            return _snapshot(supervisor, row, _Ended(ended))
+        # A later continuation only added to the message: what was this one's stands at its beginning.
+        length = None if ended.generation == row.id else (row.end or {}).get("text_length")
+        return _snapshot(supervisor, row, _Ended(ended, length))
     records = await whole_log(supervisor.store, subject, row.id)
     folded = fold(record.event for record in records)
     if records:
@@ -108,13 +110,27 @@ def model_card(card: ModelCard) -> Json:
 class _Ended:
     """An ended message in the shape of a fold."""
 
-    def __init__(self, row: MessageRow) -> None:
-        self._row = row
-        self.seams = row.seams
+    def __init__(self, row: MessageRow, length: int | None = None) -> None:
+        self._parts = row.parts if length is None else _first(row.parts, length)
+        self.seams = [s for s in row.seams if length is None or s["text_length"] <= length]
         self.citations = row.citations
 
     def parts(self) -> tuple[Part, ...]:
-        return self._row.parts
+        return self._parts
+
+
+def _first(parts: Sequence[Part], length: int) -> tuple[Part, ...]:
+    """Parts up to a length of text, in code points."""
+    kept: list[Part] = []
+    for part_ in parts:
+        if length <= 0:
+            break
+        if isinstance(part_, TextPart):
+            kept.append(TextPart(part_.text[:length]))
+            length -= len(part_.text)
+        else:
+            kept.append(part_)
+    return tuple(kept)
 
 
 def _snapshot(supervisor: Supervisor, row: GenerationRow, folded: Fold | _Ended) -> Json:

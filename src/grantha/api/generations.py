@@ -143,6 +143,8 @@ async def events(
         return await _long_poll(door, subject, row, cursor, wait)
     if "text/event-stream" in accept or "application/json" not in accept:
         return await _stream(door, subject, row, cursor)
+    if row.trimmed:
+        return await _trimmed(door, subject, row)
     return await _catch_up(door, subject, row, cursor, merged)
 
 

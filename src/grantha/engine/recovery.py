@@ -34,8 +34,8 @@ from grantha.events import (
     Seam,
     TextDelta,
     ToolCallDelta,
-    fold,
 )
+from grantha.fold import fold
 from grantha.storage.base import Append, Orphan
 
 _WORDS = TextDelta | ReasoningDelta | ToolCallDelta

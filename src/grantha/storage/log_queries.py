@@ -14,7 +14,8 @@ from sqlalchemy import Connection, delete, select, update
 
 from grantha.chat import ReasoningPart, TextPart
 from grantha.errors import NotFound
-from grantha.events import Fold, GenerationEnd, Record, RecordId, event_from, payload_of
+from grantha.events import GenerationEnd, Record, RecordId, event_from, payload_of
+from grantha.fold import Fold
 from grantha.storage import rows
 from grantha.storage.base import Append, GenerationRow, Orphan
 from grantha.storage.schema import generations, records

@@ -27,7 +27,8 @@ from grantha.chat import (
     ToolCallPart,
 )
 from grantha.errors import BadRequest, GranthaError
-from grantha.events import Citation, Event, Fold, Frame, GenerationEnd, TextDelta
+from grantha.events import Citation, Event, Frame, GenerationEnd, TextDelta
+from grantha.fold import Fold
 from grantha.wire import images
 
 _IMAGE_BYTES = 20 * 1024 * 1024

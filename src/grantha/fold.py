@@ -1,0 +1,137 @@
+"""The fold from events to a message: what every reader, store and view makes of a log.
+
+Cost per event is constant. The page has the same fold (`web/src/lib/wire`); `fixtures/wire/fold` keeps
+the two equal. Knows no ids, no store and no transport.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Self
+
+from grantha.chat import JsonObject, Part, ReasoningPart, TextPart, ToolCallPart, Usage
+from grantha.events import (
+    Citation,
+    Event,
+    GenerationEnd,
+    Notice,
+    Open,
+    PartEnd,
+    PartStart,
+    ReasoningDelta,
+    Seam,
+    TextDelta,
+    ToolCallDelta,
+    UsageReport,
+    events_of,
+)
+
+
+class Fold:
+    """Builds the parts of a message from events, in order. Cost per event is constant.
+
+    The same fold runs in the page (`web/src/lib/wire`); `fixtures/wire/fold` keeps the two equal.
+    """
+
+    def __init__(self) -> None:
+        self._parts: list[_OpenPart] = []
+        self.text_length = 0
+        self.seams: list[Seam] = []
+        self.citations: list[Citation] = []
+        self.usage: Usage | None = None
+        self.end: GenerationEnd | None = None
+
+    @classmethod
+    def of(cls, parts: Iterable[Part], end: JsonObject | None) -> Self:
+        """A fold that holds an ended message, for when its records are gone."""
+        folded = cls()
+        for event in events_of(parts, end):
+            folded.apply(event)
+        return folded
+
+    def apply(self, event: Event) -> None:  # noqa: C901  one case per kind of event
+        """Takes the next event; deltas for a part that never started are ignored."""
+        match event:
+            case PartStart():
+                self._parts.append(_OpenPart(event))
+            case TextDelta():
+                self._part(event.part).pieces.append(event.text)
+                self.text_length += len(event.text)
+            case ReasoningDelta():
+                self._part(event.part).extend(event.text, event.signature)
+            case ToolCallDelta():
+                self._part(event.part).extend(event.arguments, event.signature)
+            case PartEnd():
+                self._part(event.part).duration_ms = event.duration_ms
+            case UsageReport():
+                self.usage = event.usage
+            case Citation():
+                self.citations.append(event)
+            case Seam():
+                self.seams.append(event)
+            case GenerationEnd():
+                self.end = event
+                self.usage = event.usage
+            case Open() | Notice():
+                pass
+
+    def parts(self) -> tuple[Part, ...]:
+        """The parts so far; empty text and reasoning parts are left out."""
+        return tuple(part for _, part in self.numbered())
+
+    def numbered(self) -> list[tuple[int, Part]]:
+        """The parts so far with their numbers in the log; empty ones are left out."""
+        closed = [(number, part.closed()) for number, part in enumerate(self._parts)]
+        return [(number, part) for number, part in closed if part is not None]
+
+    def part(self, number: int) -> Part | None:
+        """One part so far; None while it is empty or when there is none of this number."""
+        return self._parts[number].closed() if 0 <= number < len(self._parts) else None
+
+    def text(self) -> str:
+        """All visible text so far, in order."""
+        return "".join(
+            piece for part in self._parts if part.start.part_kind == "text" for piece in part.pieces
+        )
+
+    def _part(self, number: int) -> _OpenPart:
+        if number < len(self._parts):
+            return self._parts[number]
+        return _OpenPart(PartStart(number, "text"))
+
+
+def fold(events: Iterable[Event]) -> Fold:
+    """The fold of all events."""
+    folded = Fold()
+    for event in events:
+        folded.apply(event)
+    return folded
+
+
+# ---- helpers below -------------------------------------------------------------------------------
+
+
+class _OpenPart:
+    __slots__ = ("duration_ms", "pieces", "signature", "start")
+
+    def __init__(self, start: PartStart) -> None:
+        self.start = start
+        self.pieces: list[str] = []
+        self.signature: str | None = None
+        self.duration_ms: int | None = None
+
+    def extend(self, piece: str, signature: str | None) -> None:
+        self.pieces.append(piece)
+        self.signature = signature or self.signature
+
+    def closed(self) -> Part | None:
+        text = "".join(self.pieces)
+        if self.start.part_kind == "tool-call":
+            return ToolCallPart(
+                self.start.call_id or "", self.start.name or "", text or "{}", self.signature
+            )
+        if self.start.part_kind == "reasoning":
+            if not text and not self.signature:
+                return None
+            return ReasoningPart(text, self.signature, self.duration_ms)
+        return TextPart(text) if text else None
