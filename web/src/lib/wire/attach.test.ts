@@ -159,6 +159,16 @@ describe('an attachment', () => {
     expect(written).toEqual([]);
   });
 
+  it('goes on to long polls at once where sockets are forbidden', async () => {
+    const { finished, asked } = run({
+      sse: [() => Promise.resolve({ kind: 'busy' })],
+      websocket: [() => Promise.resolve({ kind: 'absent' })],
+      poll: [gives({ kind: 'ended' }, [OPEN, delta(1), delta(2), END])]
+    });
+    await finished;
+    expect(asked).toEqual(['sse 0-0', 'websocket 0-0', 'poll 0-0']);
+  });
+
   it('gives up a connection that is quiet for two and a half heartbeats', async () => {
     const quiet: Step = async (sink, after, signal) => {
       sink.byte();
