@@ -63,7 +63,7 @@ def _run(document: str, url: str, folder: Path, env: Mapping[str, str]) -> str:
     try:
         said, _ = process.communicate(timeout=LONGEST)
     finally:
-        # What the document left in the background belongs to this session, and to nobody else.
+        # What the document left in the background belongs to this process group, and to nothing else.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
     assert process.returncode == 0, said
