@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from json.encoder import encode_basestring
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -53,7 +54,7 @@ class ContractView:
         """The JSON of one frame, None for what the contract doesn't speak of."""
         event = frame.event
         if isinstance(event, TextDelta):
-            return f'{{"content":{json.dumps(event.text, ensure_ascii=False)},{self._rest}'
+            return f'{{"content":{encode_basestring(event.text)},{self._rest}'
         if isinstance(event, Seam):
             self._use(event.model)
         if isinstance(event, GenerationEnd):

@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 _SLACK = 0.002  # seconds: logs due this soon share the tick
 _REST = 0.008  # seconds from the start of a tick to the next, once ticks don't pause by themselves
 _UNRESTED = 3 * _REST  # a start's few ticks (accepted, first text, end) come before any rest
-_TICKS_PER_WINDOW = 8  # a tick may take an eighth of the window before the window grows
+_TICKS_PER_WINDOW = 4  # a tick may take a quarter of the window before the window grows
 _RETRY_FIRST, _RETRY_MOST = 0.1, 2.0  # seconds between tries while the store fails
 
 
