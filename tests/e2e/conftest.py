@@ -20,9 +20,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Browser]:
-    """One Chromium for all tests; every test has contexts of its own."""
+    """One Chromium for a module; every test has contexts of its own.
+
+    Not for the session: while Playwright runs, its event loop does too, and no asyncio test after it
+    could start one.
+    """
     if not BUILT.exists():
         pytest.fail("The page isn't built; run `make build-page`.")
     expect.set_options(timeout=20_000)
