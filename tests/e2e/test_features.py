@@ -85,13 +85,13 @@ def test_a_file_that_is_no_export_is_refused_in_words(
 def test_pasted_and_dropped_images_reach_the_server(page: Page, server: Server) -> None:
     open_page(page, server)
     encoded = base64.b64encode(PIXEL).decode()
+    shown = page.locator("article[data-role=user]").last.get_by_role("img", name="Image")
     for n, way in enumerate(("paste", "drop"), 1):
         page.evaluate(GIVE_IMAGE, [way, encoded])
         expect(page.get_by_role("img", name="pixel.png")).to_be_visible()
         ask(page, f"What is on it? By {way}")
         expect(page.locator("article[data-role=assistant]")).to_have_count(n)
         answer(page, "done")
-        shown = page.locator("article[data-role=user]").last.get_by_role("img", name="Image")
         expect(shown).to_have_js_property("naturalWidth", 1)
         expect(page.get_by_role("img", name="pixel.png")).to_have_count(0)
     address = shown.get_attribute("src")
