@@ -2,8 +2,9 @@
 
 Rule: text goes at once when nothing of its log was flushed within the window; otherwise it waits for
 the end of the window, for `flush_bytes`, or for anything that isn't a delta. The window grows with
-the time that a tick takes, so that load makes frames larger, not readers fewer; and after a few ticks
-in a row there is a short rest before each, so that more logs share a commit. While the store fails
+the time that a tick takes, so that load makes frames larger, not readers fewer; and where ticks of
+different logs follow each other there is a short rest before each, so that more logs share a commit;
+one log alone never waits for it. While the store fails
 nothing is lost: the same records are offered again under the same ids, after a pause that nothing
 cuts short.
 """
@@ -21,7 +22,7 @@ from grantha.storage.base import Append
 _log = logging.getLogger(__name__)
 _SLACK = 0.002  # seconds: logs due this soon share the tick
 _REST = 0.008  # seconds from the start of a tick to the next, once ticks don't pause by themselves
-_UNRESTED = 3 * _REST  # a start's few ticks (accepted, first text, end) come before any rest
+_UNRESTED = 3 * _REST  # a few ticks come before any rest
 _TICKS_PER_WINDOW = 4  # a tick may take a quarter of the window before the window grows
 _RETRY_FIRST, _RETRY_MOST = 0.1, 2.0  # seconds between tries while the store fails
 
@@ -46,6 +47,7 @@ class Flusher:
         self.failing: GranthaError | None = None
         self._due: dict[Log, float] = {}
         self._pace = 0.0  # loop time by which the ticks so far would be over, one every rest
+        self._last_alone: Log | None = None  # the one log of the last tick
         self._not_before = 0.0  # loop time; in the future while resting, or while the store fails
         self._wake = asyncio.Event()
         self._closing = False
@@ -84,8 +86,7 @@ class Flusher:
             try:
                 await self._tick(ready)
                 retry = _RETRY_FIRST
-                self._pace = max(self._pace, started) + _REST
-                self._not_before = self._pace - _UNRESTED
+                self._rest(ready, started)
             except GranthaError as error:
                 self._not_before = loop.time() + retry
                 self._failed(error, ready)
@@ -93,6 +94,13 @@ class Flusher:
                 if self._closing:
                     return
             self._adapt(loop.time() - started)
+
+    def _rest(self, flushed: list[Log], started: float) -> None:
+        alone = flushed[0] if len(flushed) == 1 else None
+        if alone is None or alone is not self._last_alone:
+            self._pace = max(self._pace, started) + _REST
+        self._last_alone = alone
+        self._not_before = self._pace - _UNRESTED
 
     async def _ready(self) -> list[Log]:
         """Logs that are due, or nothing after having waited for a change."""
