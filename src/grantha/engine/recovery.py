@@ -49,6 +49,7 @@ MOST_AMONG_OTHERS = (
     15  # the same when several were cut together: nobody knows which one is to blame
 )
 MOST_RECOVERIES = 50  # in all
+MOST_CLAIMS = 20  # tries to claim one whose owner, thought dead, still writes
 PAUSE = 0.5  # seconds between two tries while the store fails
 
 
@@ -87,7 +88,7 @@ class Recovery:
                 _log.error("what was cut can't be taken up yet: %s", error.message)
             await asyncio.sleep(PAUSE)
 
-    async def _take(self, orphan: Orphan) -> None:
+    async def _take(self, orphan: Orphan, tries: int = MOST_CLAIMS) -> None:
         row = orphan.row
         records = await whole_log(self._store, orphan.subject, row.id)
         events = [record.event for record in records]
@@ -116,10 +117,17 @@ class Recovery:
             await self._end(orphan, new)
             return
         if not await self._store.claim(row, self._supervisor.boot, new):
+            await self._look_again(orphan, tries - 1)
             return
         plan = Plan(history, wanted, options, self._supervisor.fallbacks_of(wanted), "restart")
         taken = dataclasses.replace(row, last_id=new[-1].id, recoveries=row.recoveries + 1)
         self._supervisor.take_over(orphan.subject, taken, plan, (*records, *new))
+
+    async def _look_again(self, orphan: Orphan, tries: int) -> None:
+        """Its owner wrote some last words meanwhile, or another process took it up."""
+        for now in await self._store.orphans(self._supervisor.boot) if tries else ():
+            if now.row.id == orphan.row.id and now.row.last_id.epoch == orphan.row.last_id.epoch:
+                await self._take(now, tries)
 
     async def _history(self, orphan: Orphan) -> tuple[Message, ...] | None:
         """What the model was asked; None when the conversation is gone."""
