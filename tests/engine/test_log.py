@@ -46,6 +46,27 @@ def flush(log: Log, at: float = 0.0) -> tuple[Record, ...]:
 # ---- the log -------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("clock", [[9_000, 5, 7_000], [0, 0, 0], [1, 10**15, 2]])
+def test_a_clock_that_jumps_changes_neither_order_nor_text(clock: list[int]) -> None:
+    times = iter(clock)
+    log = Log(
+        "g",
+        RecordId(1, 0),
+        now_ms=lambda: next(times),
+        changed=lambda log, urgent: None,
+        tail_bytes=10**6,
+    )
+    taken: list[Record] = []
+    for word in ("one ", "two ", "three"):
+        log.add(TextDelta(0, word))
+        taken.extend(flush(log))
+    assert [str(r.id) for r in taken] == ["1-1", "1-2", "1-3"]
+    assert [r.at for r in taken] == clock
+    assert log.since(RecordId(1, 0)) == taken
+    assert log.since(RecordId(1, 2)) == taken[2:]
+    assert log.digest() == hashlib.sha256(b"one two three").hexdigest()
+
+
 def test_text_that_waits_becomes_one_record_and_ids_are_dense() -> None:
     log = a_log()
     log.add(PartStart(0, "text"))
