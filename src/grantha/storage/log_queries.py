@@ -1,7 +1,6 @@
-"""SQL of the logs: appending with fencing, taking over, reading, trimming.
+"""SQL of the logs: ending, taking over, reading, trimming. How records get in is the journal's.
 
-Each function runs inside a transaction of the writer or on a reading connection. The fence is the
-`WHERE` of the append: owner, epoch and sequence number must all be what the writer believes.
+Each function runs inside a transaction of the writer or on a reading connection.
 """
 
 from __future__ import annotations
@@ -18,13 +17,10 @@ from grantha.events import GenerationEnd, Record, RecordId, event_from, payload_
 from grantha.fold import Fold
 from grantha.storage import rows
 from grantha.storage.base import Append, GenerationRow, Orphan
+from grantha.storage.journal import Journal, Staged
 from grantha.storage.schema import generations, records
 from grantha.storage.starting import INSERT_RECORDS
 
-_FENCED_ADVANCE = (
-    "UPDATE generations SET seq = ? "
-    "WHERE id = ? AND owner = ? AND epoch = ? AND seq = ? AND status = 'running'"
-)
 _BEFORE = (
     "SELECT kind, payload FROM records "
     "WHERE generation = ? AND (epoch, seq) < (?, ?) ORDER BY epoch, seq"
@@ -41,32 +37,17 @@ _END_CONVERSATION = (
 )
 
 
-def append(connection: Connection, boot: str, batch: Sequence[Append]) -> set[str]:
-    """Writes records of many generations; returns those that another owner has.
+def append(driver: sqlite3.Connection, journal: Journal, batch: Sequence[Append]) -> Staged:
+    """Writes records of many generations, and folds those that end into their messages.
 
     The driver is spoken to directly: a statement through SQLAlchemy costs three times as much, and
-    this is the one that runs for every flush.
+    this is what runs for every flush.
     """
-    fenced: set[str] = set()
-    values: list[tuple[object, ...]] = []
-    ended: list[tuple[Append, GenerationEnd]] = []
-    driver = rows.driver_of(connection)
+    staged = journal.stage(driver, batch)
     for item in batch:
-        first, last = item.records[0].id, item.records[-1].id
-        advanced = driver.execute(
-            _FENCED_ADVANCE, (last.seq, item.generation, boot, first.epoch, first.seq - 1)
-        )
-        if advanced.rowcount != 1:
-            fenced.add(item.generation)
-            continue
-        values.extend(rows.record_values(item.generation, item.records))
-        if item.end is not None:
-            ended.append((item, item.end))
-    if values:
-        driver.executemany(INSERT_RECORDS, values)
-    for item, end in ended:
-        _finish(driver, item, end)
-    return fenced
+        if item.end is not None and item.generation not in staged.fenced:
+            _finish(driver, (*journal.after(item.generation), *item.records), item, item.end)
+    return staged
 
 
 def claim(connection: Connection, row: GenerationRow, boot: str, opening: Sequence[Record]) -> bool:
@@ -112,17 +93,27 @@ def generation(connection: Connection, subject: str, wanted: str) -> GenerationR
     return rows.generation_from(found)
 
 
-def read_records(
-    connection: Connection, subject: str, wanted: str, after: RecordId, limit: int
+def read_records(  # noqa: PLR0917
+    connection: Connection,
+    subject: str,
+    wanted: str,
+    after: RecordId,
+    limit: int,
+    held: Sequence[Record],
 ) -> list[Record]:
-    """In order, after a cursor."""
+    """In order, after a cursor. `held` is what the journal had of the log a moment before."""
     found = connection.exec_driver_sql(
         "SELECT r.epoch, r.seq, r.at, r.kind, r.payload FROM records r "
         "JOIN generations g ON g.id = r.generation AND g.subject = ? "
         "WHERE r.generation = ? AND (r.epoch, r.seq) > (?, ?) ORDER BY r.epoch, r.seq LIMIT ?",
         (subject, wanted, after.epoch, after.seq, limit),
-    )
-    return [record for row in found if (record := rows.record_from(tuple(row))) is not None]
+    ).all()
+    moved = [record for row in found if (record := rows.record_from(tuple(row))) is not None]
+    last = RecordId(found[-1][0], found[-1][1]) if found else after
+    further = [record for record in held if record.id > last]
+    if further and not found and not _belongs(connection, subject, wanted):
+        return []
+    return moved + further[: limit - len(found)]
 
 
 def ended_since(connection: Connection, subject: str, since: int) -> list[GenerationRow]:
@@ -175,15 +166,24 @@ def trace_of(connection: Connection, wanted: str) -> dict[str, object]:
 # ---- helpers below -------------------------------------------------------------------------------
 
 
-def _finish(driver: sqlite3.Connection, item: Append, end: GenerationEnd) -> None:
-    """Folds the log into its message. What stands in this very batch isn't read back."""
-    wanted, first = item.generation, item.records[0].id
+def _belongs(connection: Connection, subject: str, wanted: str) -> bool:
+    found = connection.exec_driver_sql(
+        "SELECT 1 FROM generations WHERE id = ? AND subject = ?", (wanted, subject)
+    )
+    return found.first() is not None
+
+
+def _finish(
+    driver: sqlite3.Connection, last: Sequence[Record], item: Append, end: GenerationEnd
+) -> None:
+    """Folds the log into its message. Its `last` records are at hand and aren't read back."""
+    wanted, first = item.generation, last[0].id
     folded = Fold()
     for kind, payload in driver.execute(_BEFORE, (wanted, first.epoch, first.seq)):
         event = event_from(kind, payload)
         if event is not None:
             folded.apply(event)
-    for record in item.records:
+    for record in last:
         folded.apply(record.event)
     parts = folded.parts()
     shown = [part for part in parts if isinstance(part, TextPart | ReasoningPart)]

@@ -105,6 +105,15 @@ records = Table(
     sqlite_with_rowid=False,
 )
 
+# All records of a tick in one row, until they move to `records`: see `storage.journal`.
+journal = Table(
+    "journal",
+    metadata,
+    Column("tick", Integer, primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("body", Text, nullable=False),
+)
+
 idempotency = Table(
     "idempotency",
     metadata,

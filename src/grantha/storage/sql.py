@@ -38,6 +38,7 @@ from grantha.storage.base import (
     StoreHealth,
 )
 from grantha.storage.connect import migrate, prepare_folder, reading_engine, writing_engine
+from grantha.storage.journal import Journal
 from grantha.storage.writer import Writer, translated
 
 T = TypeVar("T")
@@ -61,6 +62,7 @@ class SqlStore(Store):
         self._boot = boot
         self._synchronous = synchronous
         self._now = now_ms
+        self._journal = Journal(boot)
         self._writer: Writer | None = None
         self._reading: Engine | None = None
         self._writing: Engine | None = None
@@ -117,26 +119,44 @@ class SqlStore(Store):
 
     @override
     async def append(self, batch: Sequence[Append]) -> set[str]:
-        return await self._write(lambda connection: logs.append(connection, self._boot, batch))
+        journal = self._journal
+        staged = await self._write(
+            lambda connection: logs.append(rows.driver_of(connection), journal, batch),
+            journal.committed,
+        )
+        return staged.fenced
 
     @override
     async def claim(self, row: GenerationRow, boot: str, records: Sequence[Record]) -> bool:
-        return await self._write(lambda connection: logs.claim(connection, row, boot, records))
+        def claim(connection: Connection) -> bool:
+            self._journal.absorb(rows.driver_of(connection))
+            return logs.claim(connection, row, boot, records)
+
+        return await self._write(claim, self._journal.absorbed)
 
     @override
     async def orphans(self, boot: str) -> list[Orphan]:
-        return await self._read(lambda connection: logs.orphans(connection, boot))
+        def orphans(connection: Connection) -> list[Orphan]:
+            self._journal.absorb(rows.driver_of(connection))
+            return logs.orphans(connection, boot)
+
+        return await self._write(orphans, self._journal.absorbed)
 
     @override
     async def generation(self, subject: str, generation: str) -> GenerationRow:
-        return await self._read(lambda connection: logs.generation(connection, subject, generation))
+        held = self._journal.after(generation)
+        row = await self._read(lambda connection: logs.generation(connection, subject, generation))
+        return self._journal.current(row, held)
 
     @override
     async def records(
         self, subject: str, generation: str, after: RecordId, limit: int
     ) -> list[Record]:
+        held = self._journal.after(generation)
         return await self._read(
-            lambda connection: logs.read_records(connection, subject, generation, after, limit)
+            lambda connection: logs.read_records(
+                connection, subject, generation, after, limit, held
+            )
         )
 
     @override
@@ -226,10 +246,12 @@ class SqlStore(Store):
 
     # ---- helpers below
 
-    async def _write(self, work: Callable[[Connection], T]) -> T:
+    async def _write(
+        self, work: Callable[[Connection], T], committed: Callable[[T], None] | None = None
+    ) -> T:
         if self._writer is None:
             raise StorageFailed("The store isn't open.")
-        return await self._writer.run(work)
+        return await self._writer.run(work, committed)
 
     async def _read(self, work: Callable[[Connection], T]) -> T:
         if self._threads is None or self._reading is None:

@@ -37,6 +37,7 @@ _MOST_PER_BATCH = 512  # bounds how long one transaction keeps others waiting
 class _Work:
     run: Callable[[Connection], Any]
     done: asyncio.Future[Any]
+    committed: Callable[[Any], None] | None = None
     result: Any = None
     error: BaseException | None = None
 
@@ -58,12 +59,17 @@ class Writer:
         self._thread = threading.Thread(target=self._work, name="grantha-writer", daemon=True)
         self._thread.start()
 
-    async def run(self, work: Callable[[Connection], T]) -> T:
-        """Runs `work(connection)` inside a transaction; returns once it is durable."""
+    async def run(
+        self, work: Callable[[Connection], T], committed: Callable[[T], None] | None = None
+    ) -> T:
+        """Runs `work(connection)` inside a transaction; returns once it is durable.
+
+        `committed` gets the result then, in the thread, before any other work is run.
+        """
         if self._loop is None:
             raise StorageFailed("The store isn't open.")
         done: asyncio.Future[T] = self._loop.create_future()
-        self._queue.put(_Work(work, done))
+        self._queue.put(_Work(work, done, committed))
         # A caller that goes away doesn't undo a write that others may already build on.
         return await asyncio.shield(done)
 
@@ -117,6 +123,9 @@ class Writer:
                 _run_one(connection, driver, work)
             driver.execute("COMMIT")
             self.last_error = None
+            for work in batch:
+                if work.committed is not None and work.error is None:
+                    work.committed(work.result)
             return connection
         except (SQLAlchemyError, sqlite3.Error, OSError) as error:
             self.last_error = translated(error)
