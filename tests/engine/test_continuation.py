@@ -56,9 +56,10 @@ def test_only_a_repetition_of_the_end_is_ever_left_out(text: str, more: str, dat
 
 @given(ANY, ANY, st.data())
 def test_how_the_continuation_is_cut_into_pieces_makes_no_difference(
-    text: str, more: str, data: Any
+    text: str, rest: str, data: Any
 ) -> None:
-    assume((anchor_of(text) and more.startswith(anchor_of(text))) or not text)
+    more = anchor_of(text) + rest  # so that it begins as asked, which drawing both would seldom give
+    assume(more != rest or not text)
     assert through(text, split(more, data)) == through(text, [more])
 
 
