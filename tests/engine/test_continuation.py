@@ -58,7 +58,9 @@ def test_only_a_repetition_of_the_end_is_ever_left_out(text: str, more: str, dat
 def test_how_the_continuation_is_cut_into_pieces_makes_no_difference(
     text: str, rest: str, data: Any
 ) -> None:
-    more = anchor_of(text) + rest  # so that it begins as asked, which drawing both would seldom give
+    more = (
+        anchor_of(text) + rest
+    )  # so that it begins as asked, which drawing both would seldom give
     assume(more != rest or not text)
     assert through(text, split(more, data)) == through(text, [more])
 

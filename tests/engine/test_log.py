@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -17,6 +17,7 @@ from grantha.engine.reader import Reader
 from grantha.errors import StorageFull
 from grantha.events import (
     START,
+    Frame,
     GenerationEnd,
     Notice,
     PartStart,
@@ -339,3 +340,67 @@ async def test_readers_of_other_subjects_get_nothing(rig: Rig) -> None:
     await rig.ended(row)
     await until(lambda: not rig.supervisor.running, "the run to be gone")
     assert await rig.store.records("stranger", row.id, START, 10) == []
+
+
+@given(st.lists(st.tuples(st.integers(1, 3), st.booleans()), min_size=1, max_size=20))
+def test_what_is_pushed_and_what_is_read_is_everything_once_and_in_order(
+    steps: list[tuple[int, bool]],
+) -> None:
+    """A client that is now free and now isn't, by turns that nobody planned."""
+
+    async def run() -> None:
+        log = a_log()
+        reader = Reader(cast("Any", None), "local", "g", RecordId(1, 0), lambda _: log)
+        got: list[Frame] = []
+        pushed: list[Frame] = []
+        free = True
+
+        def push(frames: list[Frame]) -> bool:
+            if free:
+                got.extend(frames)
+                pushed.extend(frames)
+            return free
+
+        async def read_all() -> None:
+            while not reader.ended:
+                got.extend(await reader.read(DEADLINE, push))
+
+        reading = asyncio.create_task(read_all())
+        text = ""
+        for count, free in steps:  # noqa: B007  `push` looks at it
+            await asyncio.sleep(0)
+            for _ in range(count):
+                log.add(TextDelta(0, f"w{len(text)} "))
+                text += f"w{len(text)} "
+            flush(log)
+        await asyncio.sleep(0)
+        log.add(END)
+        flush(log)
+        await asyncio.wait_for(reading, DEADLINE)
+        assert "".join(f.event.text for f in got if isinstance(f.event, TextDelta)) == text
+        assert sum(f.records for f in got) == got[-1].id.seq
+        assert got[-1].event == END
+        assert END not in [f.event for f in pushed]
+        assert not log._listeners
+
+    asyncio.run(run())
+
+
+async def test_silence_is_counted_from_the_last_push() -> None:
+    log = a_log()
+    reader = Reader(cast("Any", None), "local", "g", RecordId(1, 0), lambda _: log)
+    pushed: list[Frame] = []
+
+    def push(frames: list[Frame]) -> bool:
+        pushed.extend(frames)
+        return True
+
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    reading = asyncio.create_task(reader.read(0.2, push))
+    for delay in (0.1, 0.15):
+        loop.call_later(delay, log.add, TextDelta(0, "x"))
+        loop.call_later(delay, flush, log)
+    assert await reading == []
+    assert len(pushed) == 2
+    assert loop.time() - began >= 0.35  # of the loop's own clock: a timer never fires early

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from starlette.types import Send
+import contextlib
+
+from starlette.types import Message, Scope, Send
 from typing_extensions import override
 
 from grantha.api.compression import Compressor
+from grantha.api.deadlines import FLOW
+from grantha.api.guard import DIRECT
 
 RawHeaders = list[tuple[bytes, bytes]]
 
@@ -13,12 +17,19 @@ RawHeaders = list[tuple[bytes, bytes]]
 class Channel:
     """Sends frames as they are. Awaiting `send` is the back-pressure.
 
-    `send` goes through every layer of the framework; `direct`, where there is one, to the socket.
+    `send` goes through every layer of the framework; what the server put into the `scope`, where it
+    did, goes straight to the socket.
     """
 
-    def __init__(self, send: Send, direct: Send | None = None) -> None:
+    def __init__(self, send: Send, scope: Scope) -> None:
         self._start = send
-        self._send = direct or send
+        self._send: Send = scope.get(DIRECT) or send
+        self._flow = scope.get(FLOW) if DIRECT in scope else None
+
+    @property
+    def free(self) -> bool:
+        """Whether `offer` may be called: the socket takes bytes at once."""
+        return self._flow is not None and not self._flow.write_paused
 
     async def start(self, status: int, headers: RawHeaders) -> None:
         """Status and headers, before anything else."""
@@ -26,28 +37,42 @@ class Channel:
 
     async def send(self, body: bytes) -> None:
         """One frame or several."""
-        await self._send({"type": "http.response.body", "body": body, "more_body": True})
+        await self._send(_more(self._packed(body)))
+
+    def offer(self, body: bytes) -> None:
+        """The same without waiting, while the channel is `free`: nothing in it suspends then."""
+        sending = self._send(_more(self._packed(body)))
+        with contextlib.suppress(StopIteration):
+            sending.__await__().send(None)
 
     async def end(self, body: bytes) -> None:
         """The last bytes, which may be none."""
-        await self._send({"type": "http.response.body", "body": body, "more_body": False})
+        last = self._packed(body) if body else b""
+        await self._send(
+            {"type": "http.response.body", "body": last + self._close(), "more_body": False}
+        )
+
+    def _packed(self, body: bytes) -> bytes:
+        return body
+
+    def _close(self) -> bytes:
+        return b""
 
 
 class Compressed(Channel):
     """Every frame compressed and flushed, so that the client can decode it when it comes."""
 
-    def __init__(self, send: Send, direct: Send | None, compressor: Compressor) -> None:
-        super().__init__(send, direct)
+    def __init__(self, send: Send, scope: Scope, compressor: Compressor) -> None:
+        super().__init__(send, scope)
         self._compressor = compressor
 
     @override
-    async def send(self, body: bytes) -> None:
-        await super().send(self._compressor.frame(body))
+    def _packed(self, body: bytes) -> bytes:
+        return self._compressor.frame(body)
 
     @override
-    async def end(self, body: bytes) -> None:
-        last = self._compressor.frame(body) if body else b""
-        await super().end(last + self._compressor.finish())
+    def _close(self) -> bytes:
+        return self._compressor.finish()
 
 
 class Padded(Channel):
@@ -57,20 +82,13 @@ class Padded(Channel):
     that JSON allows between lines. Compression would undo this, and is off.
     """
 
-    def __init__(self, send: Send, direct: Send | None, size: int, beat: bytes) -> None:
-        super().__init__(send, direct)
+    def __init__(self, send: Send, scope: Scope, size: int, beat: bytes) -> None:
+        super().__init__(send, scope)
         self._size = size
         self._comments = beat.startswith(b":")
 
     @override
-    async def send(self, body: bytes) -> None:
-        await super().send(self._filled(body))
-
-    @override
-    async def end(self, body: bytes) -> None:
-        await super().end(self._filled(body) if body else b"")
-
-    def _filled(self, body: bytes) -> bytes:
+    def _packed(self, body: bytes) -> bytes:
         missing = -len(body) % self._size
         if not missing:
             return body
@@ -82,3 +100,7 @@ class Padded(Channel):
 
 
 _COMMENT = b": \n\n"
+
+
+def _more(body: bytes) -> Message:
+    return {"type": "http.response.body", "body": body, "more_body": True}

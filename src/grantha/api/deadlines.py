@@ -9,11 +9,12 @@ own keep-alive timer runs. The length of a reply is nobody's business here.
 from __future__ import annotations
 
 import asyncio
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+FLOW = "grantha.flow"  # key in the scope: uvicorn's `FlowControl` of the connection
 _MOST_HEADERS = 64 * 1024
 _GRACE = 2.0  # seconds in which the guard may still answer a late body with a 408
 
@@ -60,6 +61,7 @@ class DeadlineProtocol(HttpToolsProtocol):
         if self._awaited == "nothing":
             self._await("headers", self.header_seconds)
         super().on_message_begin()
+        cast("dict[str, Any]", self.scope)[FLOW] = self.flow
 
     @override
     def on_headers_complete(self) -> None:

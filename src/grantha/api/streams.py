@@ -12,6 +12,7 @@ import contextlib
 import json
 import random
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 from starlette.datastructures import Headers
@@ -23,7 +24,6 @@ from typing_extensions import override
 from grantha.api.channels import Channel, Compressed, Padded
 from grantha.api.compression import negotiated
 from grantha.api.doors import pieces
-from grantha.api.guard import DIRECT
 from grantha.api.problems import refusal
 from grantha.config import Settings
 from grantha.engine.reader import Reader
@@ -111,6 +111,7 @@ class EventStream(Response):
         self._heartbeat = heartbeat
         self._beat = beat
         self._resumed = resumed
+        self._defect: Exception | None = None
 
     @override
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -127,14 +128,14 @@ class EventStream(Response):
 
     def _channel(self, scope: Scope, send: Send, settings: Settings) -> Channel:
         if settings.pad_frames:
-            return Padded(send, scope.get(DIRECT), settings.pad_frames, self._beat)
+            return Padded(send, scope, settings.pad_frames, self._beat)
         accept = Headers(scope=scope).get("accept-encoding")
         if accept and settings.compression and (found := negotiated(accept)):
             name, make = found
             self.headers["content-encoding"] = name
             self.headers["vary"] = "accept-encoding"
-            return Compressed(send, scope.get(DIRECT), make())
-        return Channel(send, scope.get(DIRECT))
+            return Compressed(send, scope, make())
+        return Channel(send, scope)
 
     async def _reply(self, receive: Receive, channel: Channel) -> None:
         await channel.start(self.status_code, self.raw_headers)
@@ -152,8 +153,11 @@ class EventStream(Response):
         if self._first:
             await channel.send(self._first)
         reader, view = self._reader, self._view
+        push = partial(self._push, channel)
         while not reader.closed:
-            frames = await reader.read(self._heartbeat)
+            frames = await reader.read(self._heartbeat, push)
+            if self._defect is not None:
+                raise self._defect
             if frames:
                 if body := view.frames(frames):
                     await channel.send(body)
@@ -162,6 +166,17 @@ class EventStream(Response):
             if reader.ended:
                 break
         await channel.end(self._last)
+
+    def _push(self, channel: Channel, frames: list[Frame]) -> bool:
+        if not channel.free:
+            return False
+        try:
+            if body := self._view.frames(frames):
+                channel.offer(body)
+        except Exception as error:  # noqa: BLE001  raised in this stream's own task, not the log's
+            self._defect = error
+            return False
+        return True
 
     async def _watch(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":

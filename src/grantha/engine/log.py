@@ -65,7 +65,7 @@ class Log:
         self._tail_bytes = 0
         self._pending: list[Event] = []
         self._digest = hashlib.sha256()
-        self._waiters: set[asyncio.Future[None]] = set()
+        self._listeners: set[Callable[[], None]] = set()
         self._flush_waiters: list[asyncio.Future[None]] = []
         self._whole = bool(opening)  # the tail reaches back to the log's first record
         for record in opening:
@@ -140,7 +140,7 @@ class Log:
             if isinstance(last, GenerationEnd):
                 self.end = last
         if not self._pending:
-            self._release(self._flush_waiters)
+            self._release()
         self._wake()
 
     def fence(self) -> None:
@@ -148,7 +148,7 @@ class Log:
         self.fenced = True
         self.taken = ()
         self._pending.clear()
-        self._release(self._flush_waiters)
+        self._release()
         self._wake()
 
     def leave(self) -> None:
@@ -175,15 +175,13 @@ class Log:
         start = len(self._tail) - missing
         return [self._tail[i] for i in range(start, len(self._tail))]
 
-    def wait(self) -> asyncio.Future[None]:
-        """A future that resolves at the next publication; give it back with `forget`."""
-        waiter = asyncio.get_running_loop().create_future()
-        self._waiters.add(waiter)
-        return waiter
+    def listen(self, published: Callable[[], None]) -> None:
+        """`published` is called at each publication, fence or leave, until `forget`; never raises."""
+        self._listeners.add(published)
 
-    def forget(self, waiter: asyncio.Future[None]) -> None:
-        """Takes a waiter back that is no longer awaited."""
-        self._waiters.discard(waiter)
+    def forget(self, published: Callable[[], None]) -> None:
+        """Takes a listener back."""
+        self._listeners.discard(published)
 
     # ---- helpers below ---------------------------------------------------------------------
 
@@ -199,14 +197,14 @@ class Log:
             self._whole = False
 
     def _wake(self) -> None:
-        self._release(self._waiters)
+        for published in tuple(self._listeners):
+            published()
 
-    @staticmethod
-    def _release(waiters: set[asyncio.Future[None]] | list[asyncio.Future[None]]) -> None:
-        for waiter in waiters:
+    def _release(self) -> None:
+        for waiter in self._flush_waiters:
             if not waiter.done():
                 waiter.set_result(None)
-        waiters.clear()
+        self._flush_waiters.clear()
 
 
 def _after(cursor: RecordId) -> RecordId:

@@ -1,7 +1,8 @@
 """A reader: a cursor over one log, on any transport.
 
 Gets everything after its cursor, merged, whenever it asks. So a slow one gets few large frames and
-holds nothing. Recent records come from the running log's tail, older ones from the store.
+holds nothing. Recent records come from the running log's tail, older ones from the store. One that
+waits may be handed what is published right then (`push`), which spares waking its task for each frame.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from grantha.engine.log import Log
 from grantha.events import Frame, GenerationEnd, Record, RecordId, merge
 from grantha.storage.base import Store
 
+Push = Callable[[list[Frame]], bool]  # takes frames, or says no; never waits, never raises
 _PAGE = 512  # records from the store at a time
 _POLL = 0.25  # seconds, while a generation runs that no owner has taken up yet
 
@@ -34,25 +36,31 @@ class Reader:
         self.ended = False  # nothing follows here: the end record was read, or the owner has left
         self.closed = False
         self._waiter: asyncio.Future[None] | None = None
-        self._deadline = 0.0  # of the read that waits
+        self._timeout = 0.0  # of the read that waits, in seconds
+        self._deadline = 0.0
+        self._push: Push | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._store = store
         self._subject = subject
         self._find_log = find_log
         self._log: Log | None = None
 
-    async def read(self, timeout: float) -> list[Frame]:
-        """The next frames, or nothing after `timeout` seconds or once `ended` is set."""
+    async def read(self, timeout: float, push: Push | None = None) -> list[Frame]:
+        """The next frames, or nothing after `timeout` seconds or once `ended` is set.
+
+        Frames that come while it waits are offered to `push`; those that it takes are read, and the
+        time begins anew. The end record is never offered.
+        """
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + timeout
+        self._timeout, self._push = timeout, push
+        self._deadline = loop.time() + timeout
         while True:
             records = await self._available()
             if records:
                 return self._advance(records)
-            left = deadline - loop.time()
-            if self.ended or self.closed or left <= 0:
+            if self.ended or self.closed or self._deadline <= loop.time():
                 return []
-            await self._wait(left)
+            await self._wait(self._deadline - loop.time())
 
     def close(self) -> None:
         """The client went away: a `read` that waits returns at once."""
@@ -95,16 +103,32 @@ class Reader:
         if log is None or log.fenced:
             await asyncio.sleep(min(_POLL, timeout))
             return
-        loop = asyncio.get_running_loop()
-        self._deadline = loop.time() + timeout
         if self._timer is None:
+            loop = asyncio.get_running_loop()
             self._timer = loop.call_at(self._deadline, _look, weakref.ref(self))
-        waiter = self._waiter = log.wait()
+        waiter = self._waiter = asyncio.get_running_loop().create_future()
+        log.listen(self._published)
         try:
             await waiter
         finally:
-            log.forget(waiter)
+            log.forget(self._published)
             self._waiter = None
+
+    def _published(self) -> None:
+        waiter = self._waiter
+        if waiter is not None and not waiter.done() and not self._pushed(waiter):
+            waiter.set_result(None)
+
+    def _pushed(self, waiter: asyncio.Future[None]) -> bool:
+        log, push = self._log, self._push
+        if push is None or log is None or log.fenced or log.left or log.end is not None:
+            return False
+        records = log.since(self.cursor)
+        if not records or not push(merge(records)):
+            return False
+        self.cursor = records[-1].id
+        self._deadline = waiter.get_loop().time() + self._timeout
+        return True
 
     def look(self) -> None:
         """The timer: ends a wait whose time is over, else looks again then.

@@ -27,17 +27,19 @@ from grantha.storage.base import Append, GenerationRow
 MOST_HELD = 32  # records of a log; then they move, and share the pages that they dirty
 OLDEST = 1024  # ticks that a record may stay, so that a silent log doesn't keep all the others'
 _SWEEP = 64  # ticks between two looks at what is old
-_TRIED_AGAIN = "INSERT OR IGNORE INTO records (generation, epoch, seq, at, kind, payload) "
-_MOVE = _TRIED_AGAIN + "VALUES (?,?,?,?,?,?)"
+# Ignoring what is there: another process may have absorbed it meanwhile.
+_MOVE = (
+    "INSERT OR IGNORE INTO records (generation, epoch, seq, at, kind, payload) VALUES (?,?,?,?,?,?)"
+)
 _MOVE_RUNNING = (
-    _TRIED_AGAIN + "SELECT id, ?, ?, ?, ?, ? FROM generations WHERE id = ? AND status = 'running'"
+    "INSERT OR IGNORE INTO records (generation, epoch, seq, at, kind, payload) "
+    "SELECT id, ?, ?, ?, ?, ? FROM generations WHERE id = ? AND status = 'running'"
 )
 _OWNED = (
     "SELECT seq FROM generations WHERE id = ? AND owner = ? AND epoch = ? AND status = 'running'"
 )
 _ADVANCE = (
-    "UPDATE generations SET seq = ? "
-    "WHERE id = ? AND owner = ? AND epoch = ? AND status = 'running'"
+    "UPDATE generations SET seq = ? WHERE id = ? AND owner = ? AND epoch = ? AND status = 'running'"
 )
 _LATEST = "UPDATE generations SET seq = max(seq, ?) WHERE id = ? AND epoch = ?"
 _INSERT = "INSERT INTO journal (tick, owner, body) VALUES (?,?,?)"
@@ -72,7 +74,9 @@ class Journal:
         self._boot = boot
         self._held: dict[str, _Held] = {}
         self._heads: dict[str, RecordId] = {}  # last durable ids of logs that are known to be ours
-        self._asked: tuple[sqlite3.Connection, int] | None = None  # where and when `_heads` was right
+        self._asked: tuple[sqlite3.Connection, int] | None = (
+            None  # where and when `_heads` was right
+        )
         self._tick = 0
         self._cleared = 0
 
