@@ -130,17 +130,16 @@ class Options:
     def to_json(self) -> dict[str, Any]:
         """Only what is set."""
         body: dict[str, Any] = {}
-        for item in dataclasses.fields(self):
-            value = getattr(self, item.name)
+        for name in _OPTION_FIELDS:
+            value = getattr(self, name)
             if value is not None and value != () and value != {}:
-                body[item.name] = list(value) if isinstance(value, tuple) else value
+                body[name] = list(value) if isinstance(value, tuple) else value
         return body
 
     @staticmethod
     def from_json(body: JsonObject) -> Options:
         """Inverse of `to_json`; unknown names are ignored."""
-        known = {item.name for item in dataclasses.fields(Options)}
-        values = {name: value for name, value in body.items() if name in known}
+        values = {name: value for name, value in body.items() if name in _OPTION_FIELDS}
         for name in ("stop", "tools"):
             if name in values:
                 values[name] = tuple(values[name] or ())
@@ -149,6 +148,9 @@ class Options:
     def changed(self, changes: JsonObject) -> Options:
         """A copy with the named options replaced; the names must be option names."""
         return Options.from_json({**self.to_json(), **changes})
+
+
+_OPTION_FIELDS = tuple(item.name for item in dataclasses.fields(Options))
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,12 +169,15 @@ class Usage:
 
     def to_json(self) -> dict[str, Any]:
         """Only what is known."""
-        return {k: v for k, v in dataclasses.asdict(self).items() if v is not None}
+        return {name: value for name in _USAGE_FIELDS if (value := getattr(self, name)) is not None}
 
     @staticmethod
     def from_json(body: JsonObject) -> Usage:
         """Inverse of `to_json`."""
-        return Usage(**{f.name: body.get(f.name) for f in dataclasses.fields(Usage)})
+        return Usage(**{name: body.get(name) for name in _USAGE_FIELDS})
+
+
+_USAGE_FIELDS = tuple(item.name for item in dataclasses.fields(Usage))
 
 
 @dataclass(frozen=True, slots=True)

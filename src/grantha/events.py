@@ -340,7 +340,7 @@ def payload_of(event: Event) -> str:
     """The stored JSON of an event, without id and kind; defaults are left out."""
     if type(event) is TextDelta and event.pieces == 1 and not event.logprobs:
         return f'{{"part":{event.part},"text":{encode_basestring(event.text)}}}'
-    return json.dumps(_fields(event), ensure_ascii=False, separators=(",", ":"))
+    return _encode(_fields(event))
 
 
 def whole(event: Event) -> Event:
@@ -413,6 +413,9 @@ def events_of(parts: Iterable[Part], end: JsonObject | None) -> Iterator[Event]:
 
 
 # ---- helpers below -------------------------------------------------------------------------------
+
+# Made once: `json.dumps` with settings of its own makes an encoder at each call.
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def _extends(a: Event, b: Event) -> bool:
