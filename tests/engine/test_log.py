@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grantha.engine.flusher import Flusher
+from grantha.engine.load import Load
 from grantha.engine.log import Log
 from grantha.engine.reader import Reader
 from grantha.errors import StorageFull
@@ -165,13 +166,22 @@ class FakeStore:
 
 @pytest.fixture
 async def flushing() -> Any:
-    """Makes a store, a flusher over it and logs; `window` decides how long text may wait."""
+    """Makes a store, a flusher over it and logs; `window` decides how long text may wait.
+
+    `share` holds the share of a core that the loop is said to take.
+    """
     made: list[Flusher] = []
 
-    def make(window: float = 3600.0, flush_bytes: int = 100) -> tuple[FakeStore, Flusher]:
+    def make(
+        window: float = 3600.0, flush_bytes: int = 100, share: Sequence[float] = (0.0,)
+    ) -> tuple[FakeStore, Flusher]:
         store = FakeStore()
         flusher = Flusher(
-            store.append, window=window, window_behind=max(window, 0.2), flush_bytes=flush_bytes
+            store.append,
+            window=window,
+            window_behind=max(window, 0.2),
+            flush_bytes=flush_bytes,
+            load=lambda: share[0],
         )
         flusher.start()
         made.append(flusher)
@@ -287,6 +297,38 @@ async def test_slow_commits_make_the_window_grow_and_quick_ones_let_it_shrink(
     for _ in range(40):
         flusher._adapt(0.0)
     assert flusher.window == pytest.approx(0.01)
+
+
+async def test_a_busy_loop_makes_the_window_grow_before_it_is_behind(flushing: Flushing) -> None:
+    share = [0.0]
+    _, flusher = flushing(window=0.04, share=share)
+    windows = []
+    for share[0] in (0.3, 0.5, 0.65, 0.8, 1.0):
+        flusher._adapt(0.0)
+        windows.append(flusher.window)
+    assert windows == pytest.approx([0.04, 0.04, 0.12, 0.2, 0.2])
+    share[0] = 0.2
+    for _ in range(40):
+        flusher._adapt(0.0)
+    assert flusher.window == pytest.approx(0.04)
+
+
+def test_the_load_is_the_share_of_a_core_that_was_taken() -> None:
+    spent, now = [0.0], [0.0]
+    load = Load(lambda: spent[0], lambda: now[0])
+    assert load.share() == 0.0
+    for _ in range(40):
+        now[0] += 0.2
+        spent[0] += 0.15
+        load.share()
+    assert load.share() == pytest.approx(0.75, abs=0.01)
+    now[0] += 0.01  # too soon for another look
+    spent[0] += 0.01
+    assert load.share() == pytest.approx(0.75, abs=0.01)
+    for _ in range(40):
+        now[0] += 0.2
+        load.share()
+    assert load.share() < 0.01
 
 
 async def test_closing_writes_what_waits(flushing: Flushing) -> None:

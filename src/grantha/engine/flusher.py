@@ -2,9 +2,9 @@
 
 Rule: text goes at once when nothing of its log was flushed within the window; otherwise it waits for
 the end of the window, for `flush_bytes`, or for anything that isn't a delta. The window grows with
-the time that a tick takes, so that load makes frames larger, not readers fewer; and where ticks of
-different logs follow each other there is a short rest before each, so that more logs share a commit;
-one log alone never waits for it. While the store fails
+the time that a tick takes and with the share of a core that the loop takes, so that load makes frames
+larger, not readers fewer; and where ticks of different logs follow each other there is a short rest
+before each, so that more logs share a commit; one log alone never waits for it. While the store fails
 nothing is lost: the same records are offered again under the same ids, after a pause that nothing
 cuts short.
 """
@@ -24,11 +24,15 @@ _SLACK = 0.002  # seconds: logs due this soon share the tick
 _REST = 0.008  # seconds from the start of a tick to the next, once ticks don't pause by themselves
 _UNRESTED = 3 * _REST  # a few ticks come before any rest
 _TICKS_PER_WINDOW = 4  # a tick may take a quarter of the window before the window grows
+_BUSY, _FULL = 0.5, 0.8  # shares of a core between which the window grows from least to most
 _RETRY_FIRST, _RETRY_MOST = 0.1, 2.0  # seconds between tries while the store fails
 
 
 class Flusher:
-    """Owns the order of `take`, `append`, `publish`. Times in seconds of the loop's clock."""
+    """Owns the order of `take`, `append`, `publish`. Times in seconds of the loop's clock.
+
+    `load` tells the share of a core that the loop takes, from 0 to 1.
+    """
 
     def __init__(
         self,
@@ -37,8 +41,10 @@ class Flusher:
         window: float,
         window_behind: float,
         flush_bytes: int,
+        load: Callable[[], float],
     ) -> None:
         self._append = append
+        self._load = load
         self._window_least = window
         self._window_most = window_behind
         self._flush_bytes = flush_bytes
@@ -149,5 +155,7 @@ class Flusher:
             self._due[log] = 0.0
 
     def _adapt(self, tick: float) -> None:
-        wanted = 0.7 * self.window + 0.3 * tick * _TICKS_PER_WINDOW
-        self.window = min(max(wanted, self._window_least), self._window_most)
+        for_tick = 0.7 * self.window + 0.3 * tick * _TICKS_PER_WINDOW
+        strain = min(max((self._load() - _BUSY) / (_FULL - _BUSY), 0.0), 1.0)
+        for_load = self._window_least + strain * (self._window_most - self._window_least)
+        self.window = min(max(for_tick, for_load), self._window_most)

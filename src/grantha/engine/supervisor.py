@@ -18,6 +18,7 @@ from grantha.engine.control import Receipt, way_on
 from grantha.engine.feed import Change, Feed
 from grantha.engine.flusher import Flusher
 from grantha.engine.ids import new_id
+from grantha.engine.load import Load
 from grantha.engine.log import Log
 from grantha.engine.observer import Observer, Observers
 from grantha.engine.past import continuing_records, seam_of_continuation, whole_text
@@ -107,6 +108,7 @@ class Supervisor:
             window=tuning.window,
             window_behind=tuning.window_behind,
             flush_bytes=tuning.flush_bytes,
+            load=Load().share,
         )
 
     def start_flushing(self) -> None:

@@ -48,7 +48,13 @@ def writing_engine(path: Path, synchronous: str) -> Engine:
 
     @event.listens_for(engine, "connect")
     def set_up(connection: Any, _record: object) -> None:
-        _pragmas(connection, "PRAGMA journal_mode=WAL", f"PRAGMA synchronous={synchronous}")
+        _pragmas(
+            connection,
+            "PRAGMA journal_mode=WAL",
+            f"PRAGMA synchronous={synchronous}",
+            # What savepoints keep for a rollback: in files it took a fifth of the writer's time.
+            "PRAGMA temp_store=MEMORY",
+        )
 
     return engine
 
