@@ -1,156 +1,44 @@
-"""What is sent to vendors: judged by the types of their own packages, and by rules."""
+"""What is sent to vendors: by rules that no type tells. `test_vendor_types` has the types."""
 
 from __future__ import annotations
 
 import base64
 import json
-import sys
-from typing import Any, get_type_hints
+from typing import Any
 
 import pytest
-from anthropic.types.message_create_params import MessageCreateParamsStreaming
-from botocore.loaders import Loader  # type: ignore[import-untyped]  # it has no types
-from botocore.model import ServiceModel  # type: ignore[import-untyped]  # it has no types
-from botocore.validate import ParamValidator  # type: ignore[import-untyped]  # it has no types
-from ollama._types import ChatRequest
-from openai.types.chat import completion_create_params
-from openai.types.responses import response_create_params
-from pydantic import TypeAdapter
 
 from grantha.chat import (
     Call,
     Capabilities,
-    FilePart,
     ImagePart,
     Message,
     Options,
     ReasoningPart,
     TextPart,
     ToolCallPart,
-    ToolResultPart,
     text_message,
 )
 from grantha.errors import BadRequest, TooLarge
-from grantha.wire import (
-    anthropic_request,
-    bedrock,
-    gemini_request,
-    images,
-    ollama,
-    openai_chat_request,
-    openai_responses_request,
+from grantha.wire import images
+from grantha.wire.openai_chat import DialectProfile
+from tests.wire.calls import (
+    CALL,
+    MESSAGES,
+    PNG,
+    anthropic,
+    chat,
+    converse,
+    gemini,
+    local_chat,
+    responses,
 )
-from grantha.wire.openai_chat import PLAIN, DialectProfile
-
-PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"\0" * 16).decode()
-FACTS = Capabilities(images=True, tools=True, reasoning=True, output_limit=32000)
-TOOL = {
-    "name": "weather",
-    "description": "Tells the weather.",
-    "parameters": {"type": "object", "properties": {"city": {"type": "string"}}},
-}
-OPTIONS = Options(
-    temperature=0.5,
-    top_p=0.9,
-    max_tokens=100,
-    stop=("END",),
-    seed=7,
-    tools=(TOOL,),
-    tool_choice="required",
-)
-MESSAGES = (
-    text_message("system", "Be brief."),
-    Message(
-        "user",
-        (
-            TextPart("What is this?"),
-            ImagePart("image/png", PNG),
-            FilePart("notes.txt", "text/plain", "Some notes."),
-        ),
-    ),
-    Message("assistant", (ReasoningPart("Old thought.", "b2xk"), TextPart("A picture."))),
-    text_message("user", "And the weather?"),
-    Message(
-        "assistant",
-        (
-            ReasoningPart("New thought.", "bmV3"),
-            TextPart("Let me look."),
-            ToolCallPart("call_1", "weather", '{"city":"Köln"}'),
-        ),
-    ),
-    Message("tool", (ToolResultPart("call_1", "Rain."),)),
-)
-CALL = Call("model-x", MESSAGES, OPTIONS)
-
-
-def fits(kind: Any, body: dict[str, Any]) -> None:
-    """The body is of the vendor's type and has no member that the type hasn't."""
-    # Their types say Iterable where a list goes; pydantic would check its items only when walked.
-    with pytest.MonkeyPatch.context() as patch:
-        for name, module in list(sys.modules.items()):
-            if name.startswith(("openai.types", "anthropic.types")) and hasattr(module, "Iterable"):
-                patch.setattr(module, "Iterable", list)
-        TypeAdapter(kind).validate_python(body, strict=True)
-        assert body.keys() <= get_type_hints(kind).keys()
-
-
-def chat(call: Call, profile: DialectProfile = PLAIN, facts: Capabilities = FACTS) -> Any:
-    return json.loads(openai_chat_request.encode_request(call, profile, facts))
-
-
-def anthropic(call: Call, facts: Capabilities = FACTS) -> dict[str, Any]:
-    return anthropic_request.encode_request(call, facts)
-
-
-def gemini(call: Call, facts: Capabilities = FACTS) -> Any:
-    return json.loads(gemini_request.encode_request(call, facts))
-
-
-def responses(call: Call, facts: Capabilities = FACTS) -> Any:
-    return json.loads(openai_responses_request.encode_request(call, facts))
-
-
-def converse(call: Call, facts: Capabilities = FACTS) -> Any:
-    return json.loads(bedrock.encode_request(call, facts))
-
-
-# ---- the vendors' own types
-
-
-def test_a_chat_completion_fits_openai_s_types() -> None:
-    fits(completion_create_params.CompletionCreateParamsStreaming, chat(CALL))
-
-
-def test_a_response_fits_openai_s_types() -> None:
-    fits(response_create_params.ResponseCreateParamsStreaming, responses(CALL))
-
-
-def test_a_message_fits_anthropic_s_types() -> None:
-    # The types no longer have sampling options; only models that still take them are sent any.
-    facts = Capabilities(images=True, tools=True, temperature=False, top_p=False)
-    fits(MessageCreateParamsStreaming, anthropic(CALL, facts))
 
 
 def test_older_claude_models_get_one_sampling_option() -> None:
     body = anthropic(CALL)
     assert body["temperature"] == 0.5
     assert "top_p" not in body
-
-
-def test_a_chat_fits_ollama_s_types() -> None:
-    body = json.loads(ollama.encode_request(CALL, FACTS))
-    ChatRequest.model_validate(body)
-    assert body.keys() <= ChatRequest.model_fields.keys()
-
-
-def test_a_conversation_fits_bedrock_s_service_model() -> None:
-    model = ServiceModel(Loader().load_service_model("bedrock-runtime", "service-2"))
-    shape = model.operation_model("ConverseStream").input_shape
-    report = ParamValidator().validate({"modelId": "m", **converse(CALL)}, shape)
-    assert not report.has_errors(), report.generate_report()
-
-
-# ---- rules that types don't tell
 
 
 def test_options_a_model_refuses_are_left_out_everywhere() -> None:
@@ -161,7 +49,7 @@ def test_options_a_model_refuses_are_left_out_everywhere() -> None:
         anthropic(CALL, facts),
         gemini(CALL, facts)["generationConfig"],
         converse(CALL, facts)["inferenceConfig"],
-        json.loads(ollama.encode_request(CALL, facts))["options"],
+        local_chat(CALL, facts)["options"],
     ]
     for body in bodies:
         assert not {"temperature", "top_p", "topP"} & body.keys()
