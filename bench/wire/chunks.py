@@ -1,6 +1,6 @@
 """What reading one chunk of an OpenAI stream costs, HTTP included: µs of CPU in the reading process.
 
-    python -m bench.wire.chunks [bare] [grantha] [openai] [litellm]
+    python -m bench.wire.chunks [socket] [bare] [grantha] [openai] [litellm]
 
 Each reader runs in a process of its own against the same local source: once with chunks that come one by
 one (20 streams at 150 a second), once as fast as they can be read. Each piece is counted; medians of 3.
@@ -18,10 +18,12 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 TURNS = 3
 MODES = {"one by one": (20, 300, 150), "in bulk": (1, 20_000, 0)}  # streams, chunks each, a second
 SHOWN = {
+    "socket": "uvloop alone",
     "bare": "aiohttp alone",
     "grantha": "Grantha",
     "openai": "the openai SDK",
@@ -56,8 +58,34 @@ async def grantha() -> Reader:
     return read
 
 
+async def socket() -> Reader:
+    """The least there can be: the event loop's callback for each read, without HTTP."""
+
+    class Counting(asyncio.Protocol):
+        def __init__(self) -> None:
+            self.events = 0
+            self.ended = asyncio.get_running_loop().create_future()
+
+        def data_received(self, data: bytes) -> None:
+            self.events += data.count(b"data: ")
+            if data.endswith(b"0\r\n\r\n"):
+                self.ended.set_result(None)
+
+    async def read(url: str) -> int:
+        parts = urlsplit(url)
+        transport, counting = await asyncio.get_running_loop().create_connection(
+            Counting, parts.hostname, parts.port
+        )
+        transport.write(f"POST {parts.path} HTTP/1.1\r\ncontent-length: 0\r\n\r\n".encode())
+        await counting.ended
+        transport.close()
+        return counting.events - 2  # a stop and a [DONE] end it
+
+    return read
+
+
 async def bare() -> Reader:
-    """The socket's own cost: aiohttp's bytes, counted and not looked at."""
+    """What HTTP costs: aiohttp's bytes, counted and not looked at."""
     import aiohttp
 
     made: dict[str, Any] = {}
@@ -111,6 +139,7 @@ async def litellm() -> Reader:
 
 
 READERS: dict[str, Callable[[], Awaitable[Reader]]] = {
+    "socket": socket,
     "bare": bare,
     "grantha": grantha,
     "openai": openai,
@@ -145,7 +174,7 @@ def main() -> None:
         print(json.dumps(uvloop.run(measure(sys.argv[2], int(sys.argv[3])))))
         return
     chosen = sys.argv[1:] or [
-        n for n in READERS if n in {"bare", "grantha"} or importlib.util.find_spec(n)
+        n for n in READERS if n in {"socket", "bare", "grantha"} or importlib.util.find_spec(n)
     ]
     source = subprocess.Popen(
         [sys.executable, "-m", "bench.wire.source"],

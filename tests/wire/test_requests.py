@@ -144,6 +144,18 @@ def test_newer_claude_models_think_by_effort() -> None:
     assert body["output_config"] == {"effort": "low"}
 
 
+def test_an_effort_gemini_has_no_word_for_is_its_highest() -> None:
+    call = Call("gemini-3-pro", MESSAGES[:2], Options(reasoning_effort="xhigh"))
+    assert gemini(call)["generationConfig"]["thinkingConfig"]["thinkingLevel"] == "high"
+
+
+def test_gemini_pro_is_never_told_not_to_think_at_all() -> None:
+    options = Options(reasoning_effort="none")
+    for model, budget in (("gemini-2.5-flash", 0), ("gemini-2.5-pro", 128)):
+        body = gemini(Call(model, MESSAGES[:2], options))
+        assert body["generationConfig"]["thinkingConfig"]["thinkingBudget"] == budget
+
+
 def test_gemini_results_name_the_tool_they_come_from() -> None:
     part = gemini(CALL)["contents"][-1]["parts"][0]
     response = {"name": "weather", "response": {"output": "Rain."}}

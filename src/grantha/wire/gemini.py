@@ -165,7 +165,9 @@ class GeminiReply(Reply):
                 c.get("web") or c.get("retrievedContext") for c in chunks if isinstance(c, dict)
             ]
         if isinstance(candidate.citationMetadata, dict):
-            found += candidate.citationMetadata.get("citationSources") or ()
+            # The one name at AI Studio, the other at Vertex.
+            for name in ("citationSources", "citations"):
+                found += candidate.citationMetadata.get(name) or ()
         for source in found:
             if not isinstance(source, dict):
                 continue

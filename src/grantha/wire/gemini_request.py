@@ -22,6 +22,8 @@ from grantha.wire.turns import Turn, call_names, spoken, system_text, turns
 
 IMAGE_BYTES = 14 * 1024 * 1024  # a whole request is limited to 20 MB, base64 included
 BUDGETS = {"none": 0, "minimal": 512, "low": 1024, "medium": 8192, "high": 24576}
+LEAST_OF_PRO = 128  # gemini-2.5-pro can't be told not to think
+LEVELS = frozenset({"minimal", "low", "medium", "high"})
 _KNOWN = frozenset({"safetySettings", "cachedContent", "labels"})
 _GENERATION = {
     "top_k": "topK",
@@ -127,9 +129,11 @@ def _thinking(model: str, options: Options) -> dict[str, Any]:
     if effort is None:
         return config
     if "gemini-2.5" in model:
-        config["thinkingBudget"] = BUDGETS.get(effort, BUDGETS["high"])
+        least = LEAST_OF_PRO if "gemini-2.5-pro" in model else 0
+        config["thinkingBudget"] = max(least, BUDGETS.get(effort, BUDGETS["high"]))
     elif effort != "none":
-        config["thinkingLevel"] = effort
+        # Other vendors' words for more than "high" are refused here.
+        config["thinkingLevel"] = effort if effort in LEVELS else "high"
     return config
 
 
