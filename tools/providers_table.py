@@ -44,7 +44,7 @@ def main() -> int:
 
 def _row(host: Host) -> str:
     facts = capabilities_of(host.name, host.default_model or "", host.facts)
-    keys = " or ".join(f"`{key}`" for key in host.keys)
+    keys = " or ".join([*(f"`{key}`" for key in host.keys), *filter(None, [host.credentials])])
     own = f"GRANTHA_{host.name.upper().replace('-', '_')}_BASE_URL"
     urls = ", ".join(f"`{url}`" for url in (own, *host.urls))
     cells = (

@@ -1,4 +1,4 @@
-"""Amazon Bedrock's Converse API, signed with a bearer key or, by botocore, with AWS credentials."""
+"""Amazon Bedrock's Converse API, with a bearer key or signed with AWS credentials."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from urllib.parse import quote
 from typing_extensions import override
 
 from grantha.chat import Call
-from grantha.errors import Unsupported
 from grantha.events import UpstreamEvent
+from grantha.providers.aws_keys import KeyChain
 from grantha.providers.base import READY, Readiness
 from grantha.providers.hosted import JSON, Facts, Hosted
 from grantha.providers.http import Exchange, Http, WholeDecoder
@@ -18,33 +18,23 @@ from grantha.providers.site import Site
 from grantha.wire.bedrock import bedrock_decoder, bedrock_reply, encode_request
 from grantha.wire.faults import Faults
 
-BEARER = "AWS_BEARER_TOKEN_BEDROCK"
 REGION = "us-east-1"
 
 
 class Bedrock(Hosted):
-    """One region of Bedrock."""
+    """One region of Bedrock: the one set for AWS's own tools, else the one of the profile."""
 
     def __init__(self, site: Site, http: Http, facts: Facts) -> None:
         self._region = region_of(site.variables)
-        base = site.base_url or f"https://bedrock-runtime.{self._region}.amazonaws.com"
+        self._moved = bool(site.base_url)
+        self._chain = KeyChain(site)
+        base = site.base_url or _address(self._region or REGION)
         super().__init__(replace(site, base_url=base), http, facts, list_path=None)
 
     @override
     def readiness(self) -> Readiness:
-        """A bearer key, or an access key with its secret and what signs with it."""
-        variables = self._site.variables
-        state = super().readiness()
-        if state != READY or variables.get(BEARER):
-            return state
-        if not variables.get("AWS_SECRET_ACCESS_KEY"):
-            return Readiness(
-                "missing-key",
-                "Amazon Bedrock needs a secret to its access key",
-                "Set AWS_SECRET_ACCESS_KEY, then start Grantha again.",
-                "AWS_SECRET_ACCESS_KEY",
-            )
-        return READY
+        """A bearer key, or credentials to sign with."""
+        return READY if self._site.key else self._chain.readiness()
 
     @override
     async def exchange(self, call: Call, faults: Faults, *, stream: bool) -> Exchange:
@@ -55,43 +45,34 @@ class Bedrock(Hosted):
 
         method = "converse-stream" if stream else "converse"
         # A model's id can be an ARN, with slashes and colons that belong to it.
-        url = self._site.url(f"model/{quote(call.model, safe='')}/{method}")
+        path = f"model/{quote(call.model, safe='')}/{method}"
         body = encode_request(call, self.capabilities(call.model))
+        url, headers = await self._addressed(path, body)
         return Exchange(
             url,
             body,
             faults,
             bedrock_decoder(faults, call.prefix) if stream else WholeDecoder(whole, faults),
             whole,
-            self._signed(url, body),
+            headers,
         )
 
-    def _signed(self, url: str, body: bytes) -> Mapping[str, str]:
-        bearer = self._site.variables.get(BEARER)
-        if bearer:
-            return {**JSON, "Authorization": f"Bearer {bearer}", **self._site.headers}
-        try:
-            # botocore has no types, and is too large to be loaded unused.
-            from botocore.auth import SigV4Auth  # type: ignore[import-untyped]
-            from botocore.awsrequest import AWSRequest  # type: ignore[import-untyped]
-            from botocore.credentials import Credentials  # type: ignore[import-untyped]
-        except ImportError as error:
-            raise Unsupported(
-                "Signing with AWS keys needs the package botocore, which isn't installed",
-                advice=f"Install grantha[bedrock], or set {BEARER}.",
-                provider=self.name,
-            ) from error
-        variables = self._site.variables
-        keys = Credentials(
-            variables.get("AWS_ACCESS_KEY_ID", ""),
-            variables.get("AWS_SECRET_ACCESS_KEY", ""),
-            variables.get("AWS_SESSION_TOKEN"),
-        )
-        request = AWSRequest("POST", url, {**JSON, **self._site.headers}, body)
-        SigV4Auth(keys, "bedrock", self._region).add_auth(request)
-        return dict(request.headers.items())
+    async def _addressed(self, path: str, body: bytes) -> tuple[str, Mapping[str, str]]:
+        """Where the request goes and its headers: a profile can name the region of both."""
+        headers = {**JSON, **self._site.headers}
+        if self._site.key:
+            return self._site.url(path), {"Authorization": f"Bearer {self._site.key}", **headers}
+        keys = await self._chain.get()
+        region = self._region or keys.region or REGION
+        site = self._site if self._moved else replace(self._site, base_url=_address(region))
+        url = site.url(path)
+        return url, keys.sign(url, body, headers, region)
 
 
-def region_of(variables: Mapping[str, str]) -> str:
+def region_of(variables: Mapping[str, str]) -> str | None:
     """The region set for AWS's own tools."""
-    return variables.get("AWS_REGION") or variables.get("AWS_DEFAULT_REGION") or REGION
+    return variables.get("AWS_REGION") or variables.get("AWS_DEFAULT_REGION")
+
+
+def _address(region: str) -> str:
+    return f"https://bedrock-runtime.{region}.amazonaws.com"

@@ -54,6 +54,7 @@ class Host:
     family: tuple[str, ...] = ()
     list_path: str | None = "models"
     prefix_path: str | None = None  # where calls with a prefix go, if that is another place
+    credentials: str = ""  # what works besides a key, as the documentation names it
 
 
 _TOOLS = {"tools": True}
@@ -158,23 +159,25 @@ HOSTS: tuple[Host, ...] = (
         "Amazon Bedrock",
         "bedrock",
         "",
-        ("AWS_BEARER_TOKEN_BEDROCK", "AWS_ACCESS_KEY_ID"),
+        ("AWS_BEARER_TOKEN_BEDROCK",),
         ("AWS_ENDPOINT_URL_BEDROCK_RUNTIME",),
         "https://console.aws.amazon.com/bedrock",
         facts={"tools": True, "images": True},
         prices="aws",
+        credentials="AWS credentials",
     ),
     Host(
         "vertex",
         "Google Vertex AI",
         "vertex",
         "",
-        ("GOOGLE_CLOUD_ACCESS_TOKEN", "GOOGLE_APPLICATION_CREDENTIALS"),
+        ("GOOGLE_CLOUD_ACCESS_TOKEN",),
         ("GOOGLE_VERTEX_BASE_URL",),
         "https://console.cloud.google.com/apis/credentials",
         facts={"tools": True, "images": True},
         default_model="gemini-2.5-flash",
         prices="google",
+        credentials="Google credentials",
     ),
     Host(
         "dashscope",

@@ -9,6 +9,7 @@ from typing_extensions import override
 
 from grantha.chat import Call
 from grantha.events import UpstreamEvent
+from grantha.providers.base import Readiness
 from grantha.providers.google_token import Tokens
 from grantha.providers.hosted import JSON, Facts, Hosted
 from grantha.providers.http import Exchange, Http, WholeDecoder
@@ -72,6 +73,12 @@ class Vertex(Gemini):
         self._tokens = Tokens(site, http)
 
     @override
+    def readiness(self) -> Readiness:
+        """Whether the project is named and there are credentials."""
+        state = self._site.readiness()
+        return state if state.state == "off" else self._tokens.readiness()
+
+    @override
     async def exchange(self, call: Call, faults: Faults, *, stream: bool) -> Exchange:
         """A generated content, or a message."""
         if not call.model.startswith("claude-"):
@@ -96,8 +103,7 @@ class Vertex(Gemini):
     @override
     async def headers(self) -> Mapping[str, str]:
         """A fresh access token."""
-        token = await self._tokens.get()
-        return {**JSON, "Authorization": f"Bearer {token}", **self._site.headers}
+        return {**JSON, **await self._tokens.headers(), **self._site.headers}
 
     @override
     def _model_path(self, model: str) -> str:

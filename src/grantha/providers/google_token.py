@@ -1,9 +1,14 @@
 """Access tokens for Google Cloud, kept until shortly before they end.
 
-Takes what `GOOGLE_APPLICATION_CREDENTIALS` points to: a service account's file (signed with the
-package pyjwt) or a person's own (`gcloud auth application-default login`, which needs no
-signing); or a ready token in `GOOGLE_CLOUD_ACCESS_TOKEN`. Knows no other way, such as a metadata
-server.
+| looked for, in this order | what becomes of it |
+|---|---|
+| `GOOGLE_CLOUD_ACCESS_TOKEN` | is the token |
+| the file that `GOOGLE_APPLICATION_CREDENTIALS` names, else gcloud's own | exchanged for tokens |
+| Google's machines | their metadata server gives tokens |
+
+The files are a service account's (signed with the package pyjwt) or a person's own
+(`gcloud auth application-default login`, which needs no signing). Source: Google's "How Application
+Default Credentials works" and "Access and use metadata".
 """
 
 from __future__ import annotations
@@ -16,6 +21,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from grantha.errors import KeyRejected, MissingKey, ProviderError, Unsupported
+from grantha.providers.base import READY, Readiness
+from grantha.providers.cloud import METADATA_HOST, home_file, on_google
 from grantha.providers.http import Http
 from grantha.providers.site import Site
 from grantha.wire.loose import NotJson, loads
@@ -27,6 +34,8 @@ LIFETIME = 3600  # seconds a signed claim asks for
 EARLY = 120.0  # seconds before its end that a token is replaced
 READY_TOKEN = "GOOGLE_CLOUD_ACCESS_TOKEN"  # noqa: S105 - a variable's name
 FILE = "GOOGLE_APPLICATION_CREDENTIALS"
+GCLOUD_FILE = "application_default_credentials.json"
+METADATA = {"Metadata-Flavor": "Google"}  # without it, the metadata server refuses
 
 
 class Tokens:
@@ -35,33 +44,87 @@ class Tokens:
     def __init__(self, site: Site, http: Http) -> None:
         self._site = site
         self._http = http
-        self._token = ""
+        self._on_google = on_google(site.variables)
+        self._headers: Mapping[str, str] = {}
         self._until = 0.0
-        self._lock: asyncio.Lock | None = None
+        self._lock = asyncio.Lock()
 
-    async def get(self) -> str:
-        """A token that is good for a while. Raises `MissingKey`, `Unsupported`, `ProviderError`."""
-        ready = self._site.variables.get(READY_TOKEN)
-        if ready:
-            return ready
-        self._lock = self._lock or asyncio.Lock()
+    def readiness(self) -> Readiness:
+        """Whether a token can be asked for. Asks nobody: what is found may still be refused."""
+        if self._site.key or self._file() is not None or self._on_google:
+            return READY
+        return Readiness(
+            "missing-key",
+            f"{self._site.title} needs Google credentials, and this server has none",
+            f"Set {FILE} or {READY_TOKEN}, or run `gcloud auth application-default login` (keys are"
+            f" made at {self._site.key_page}), then start Grantha again.",
+            FILE,
+        )
+
+    async def headers(self) -> Mapping[str, str]:
+        """Headers with a token that is good for a while.
+
+        Raises `MissingKey`, `Unsupported` or another `ProviderError`.
+        """
+        if self._site.key:
+            return _bearer(self._site.key)
         async with self._lock:
             loop = asyncio.get_running_loop()
             if loop.time() >= self._until:
-                granted = await self._granted()
-                self._token = str(granted["access_token"])
+                path = self._file()
+                if path is None:
+                    granted = await self._from_metadata()
+                    project = None
+                else:
+                    credentials = await asyncio.to_thread(self._credentials, path)
+                    granted = await self._exchanged(credentials)
+                    project = credentials.get("quota_project_id")
+                self._headers = _bearer(str(granted["access_token"]), project)
                 self._until = loop.time() + float(granted.get("expires_in", LIFETIME)) - EARLY
-            return self._token
+            return self._headers
 
-    async def _granted(self) -> Mapping[str, Any]:
-        credentials = await asyncio.to_thread(self._credentials)
+    def _file(self) -> Path | None:
+        """The credentials' file; not looked for where a variable names it, so that it is missed."""
+        variables = self._site.variables
+        named = variables.get(FILE)
+        if named:
+            return Path(named)
+        folder = variables.get("CLOUDSDK_CONFIG")
+        if folder:
+            path = Path(folder, GCLOUD_FILE)
+            return path if path.is_file() else None
+        return home_file(variables, FILE, ".config", "gcloud", GCLOUD_FILE)
+
+    async def _from_metadata(self) -> Mapping[str, Any]:
+        host = self._site.variables.get(METADATA_HOST) or "metadata.google.internal"
+        url = f"http://{host}/computeMetadata/v1/instance/service-accounts/default/token"
+        try:
+            granted = await self._http.fetch(url, METADATA, self._site.faults())
+        except ProviderError as error:
+            if error.retryable:
+                raise
+            raise KeyRejected(
+                "This machine's service account gives no token",
+                advice=f"Give the machine a service account, or set {FILE}.",
+                provider=self._site.name,
+            ) from error
+        return self._checked(granted)
+
+    async def _exchanged(self, credentials: Mapping[str, Any]) -> Mapping[str, Any]:
         url = str(credentials.get("token_uri") or TOKEN_URL)
-        if credentials.get("type") == "authorized_user":
+        kind = credentials.get("type")
+        if kind == "authorized_user":
             names = ("client_id", "client_secret", "refresh_token")
             form = {name: credentials.get(name, "") for name in names}
             form["grant_type"] = "refresh_token"
-        else:
+        elif kind == "service_account":
             form = {"grant_type": GRANT, "assertion": self._assertion(credentials, url)}
+        else:
+            raise Unsupported(
+                f"Google credentials of the type {str(kind)!r} can't be used",
+                advice="Use a service account's file, or a person's own.",
+                provider=self._site.name,
+            )
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         body = urlencode(form).encode()
         try:
@@ -71,15 +134,17 @@ class Tokens:
                 raise
             raise KeyRejected(
                 "Google doesn't accept the credentials",
-                advice=f"Check the file that {FILE} names.",
+                advice=f"Check the file that {FILE} names, or log in with gcloud again.",
                 provider=self._site.name,
             ) from error
+        return self._checked(granted)
+
+    def _checked(self, granted: Any) -> Mapping[str, Any]:
         if not isinstance(granted, Mapping) or "access_token" not in granted:
             raise self._site.faults().malformed("it holds no access token")
         return granted
 
-    def _credentials(self) -> Mapping[str, Any]:
-        path = Path(self._site.variables.get(FILE, ""))
+    def _credentials(self, path: Path) -> Mapping[str, Any]:
         try:
             credentials = loads(path.read_bytes())
         except (OSError, NotJson) as error:
@@ -118,3 +183,9 @@ class Tokens:
                 advice="Point it to a service account's JSON file.",
                 provider=self._site.name,
             ) from error
+
+
+def _bearer(token: str, project: object = None) -> Mapping[str, str]:
+    headers = {"Authorization": f"Bearer {token}"}
+    # A person's own credentials belong to no project; this one is asked for quota.
+    return {**headers, "x-goog-user-project": str(project)} if project else headers

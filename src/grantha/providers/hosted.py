@@ -14,7 +14,7 @@ from grantha.chat import Call, Capabilities
 from grantha.providers.base import READY, ModelCard, Readiness, Upstream
 from grantha.providers.http import Exchange, Http
 from grantha.providers.listing import Listing
-from grantha.providers.site import Site
+from grantha.providers.site import Site, raise_if_unusable
 from grantha.wire.faults import Faults
 
 Facts = Callable[[str], Capabilities]
@@ -41,7 +41,7 @@ class Hosted:
 
         Where nothing can be resumed, `resume` is ignored and the call is made anew.
         """
-        self._site.require()
+        raise_if_unusable(self.name, self.readiness())
         return await self._send(call, resume)
 
     def readiness(self) -> Readiness:

@@ -29,6 +29,7 @@ WHOLE_BODY = 64 * 1024 * 1024  # bytes of a non-streaming reply or a listing
 TRAILING = 2.0  # seconds that usage may come after the finish reason
 DRAIN = 0.02  # seconds to see the end of the body, so that the connection can be used again
 USER_AGENT = "grantha"
+METADATA_HOSTS = {"metadata.google.internal", "169.254.169.254"}  # a proxy's would be another one's
 
 
 class HttpRefusal(Exception):
@@ -174,6 +175,8 @@ class Http:
             return None
         parts = urlsplit(url)
         host = parts.hostname or ""
+        if host in METADATA_HOSTS:
+            return None
         for name in self._proxies.get("no", "").split(","):
             bare = name.strip().lstrip(".")
             if name.strip() == "*" or (bare and (host == bare or host.endswith(f".{bare}"))):

@@ -66,10 +66,6 @@ class Site:
             return Faults(self.name, "", self._secrets())
         return Faults(self.name, call.model, self._secrets(), tuple(_texts(call)))
 
-    def require(self) -> None:
-        """Raises `MissingKey` or `Unsupported` with what to do when it can't be called."""
-        raise_if_unusable(self.name, self.readiness())
-
     def _secrets(self) -> tuple[str, ...]:
         return tuple(s for s in (self.key, *self.headers.values()) if s and len(s) >= 8)
 
