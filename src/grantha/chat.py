@@ -30,7 +30,7 @@ class TextPart:
 
 @dataclass(frozen=True, slots=True)
 class ReasoningPart:
-    """What a model thought before it answered; the vendor's `signature` is echoed unchanged."""
+    """What a model thought before it answered; `signature` goes back only to the model that made it."""
 
     text: str
     signature: str | None = None

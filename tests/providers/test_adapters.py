@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from grantha import errors
-from grantha.chat import Call, Options, text_message
+from grantha.chat import Call, Message, Options, ReasoningPart, TextPart, text_message
 from grantha.config import ProviderSettings, Settings
-from grantha.events import Finished, Text, UpstreamEvent
+from grantha.events import Finished, Reasoning, Text, UpstreamEvent
 from grantha.providers.base import Provider, Upstream
 from grantha.providers.doctor import check, check_all
 from grantha.providers.ollama import address
@@ -217,6 +217,22 @@ async def test_a_plain_response_is_neither_stored_nor_resumable() -> None:
 
 
 # ---- Google
+
+
+async def test_a_signature_returns_unchanged_to_the_model_that_made_it_only() -> None:
+    async with serving(shapes.GEMINI) as vendor:
+        made = registry(vendor.url, "google", GOOGLE_API_KEY="k")
+        provider = made.provider("google")
+        signed = {**shapes.GEMINI.whole("Hi.")["candidates"][0], "finishReason": "STOP"}
+        signed["content"]["parts"][0]["thoughtSignature"] = "c2lnbmVk"
+        vendor.plans.append(status(200, {"candidates": [signed]}))
+        events = await read(await provider.open(Call("gemini-a", QUESTION)))
+        proofs = [event.signature for event in events if isinstance(event, Reasoning)]
+        said_before = Message("assistant", (TextPart("Hi."), ReasoningPart("", proofs[0])))
+        for model in ("gemini-a", "gemini-b"):
+            await read(await provider.open(Call(model, (*QUESTION, said_before))))
+        assert ['"c2lnbmVk"' in json.dumps(seen.body) for seen in vendor.calls[1:]] == [True, False]
+        await made.aclose()
 
 
 async def test_claude_at_vertex_speaks_anthropic_s_dialect() -> None:

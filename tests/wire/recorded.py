@@ -33,9 +33,11 @@ from grantha.wire.loose import loads
 from grantha.wire.ollama import ollama_decoder, ollama_reply
 from grantha.wire.openai_chat import DialectProfile, chat_decoder, chat_reply
 from grantha.wire.openai_responses import responses_decoder, responses_reply
+from grantha.wire.proofs import maker
 
 ROOT = Path(__file__).parents[2] / "fixtures" / "wire"
 FAULTS = Faults("vendor", "model-x")
+MARK = maker("vendor", "model-x")
 
 Whole = Callable[[bytes], list[UpstreamEvent]]
 
@@ -141,6 +143,12 @@ def plain(events: list[UpstreamEvent], error: GranthaError | None = None) -> dic
     return body
 
 
+def unmarked(signature: str) -> str:
+    """As the vendor sent it: every decoder has to say whose it is."""
+    assert MARK in signature
+    return signature.replace(MARK, "", 1)
+
+
 def assert_whole(event: UpstreamEvent) -> None:
     """No half of a surrogate pair may be anywhere in an event."""
     str(event).encode("utf-8")
@@ -174,7 +182,7 @@ def _join(found: list[dict[str, Any]], event: Text | Reasoning) -> None:
     if isinstance(event, Text) and event.logprobs:
         extra["logprobs"] = list(event.logprobs)
     if isinstance(event, Reasoning) and event.signature:
-        extra["signature"] = event.signature
+        extra["signature"] = unmarked(event.signature)
     if key in last and "signature" not in last and not (extra and "logprobs" in last):
         last[key] += event.text
         last.update(extra)
@@ -191,4 +199,4 @@ def _call(found: list[dict[str, Any]], calls: dict[int, dict[str, Any]], event: 
     call["id"] = call["id"] or event.call_id
     call["arguments"] += event.arguments
     if event.signature:
-        call["signature"] = event.signature
+        call["signature"] = unmarked(event.signature)

@@ -80,7 +80,7 @@ def test_indexes_with_gaps_are_made_dense() -> None:
 
 
 def test_adjacent_pieces_become_one_event_that_counts_them() -> None:
-    batch = Batch()
+    batch = Batch("")
     for piece in ("a", "", "b"):
         batch.text(piece)
     batch.reasoning("c")

@@ -17,11 +17,13 @@ from grantha.chat import (
     ReasoningPart,
     TextPart,
     ToolCallPart,
+    ToolResultPart,
     text_message,
 )
 from grantha.errors import BadRequest, TooLarge
 from grantha.wire import images
 from grantha.wire.openai_chat import DialectProfile
+from grantha.wire.proofs import maker, marked, own
 from tests.wire.calls import (
     CALL,
     MESSAGES,
@@ -101,6 +103,50 @@ def test_only_the_signature_of_the_current_turn_is_sent_back_unchanged() -> None
     assert thoughts == [{"type": "thinking", "thinking": "New thought.", "signature": "bmV3"}]
     parts = [part for content in gemini(CALL)["contents"] for part in content["parts"]]
     assert [p["thoughtSignature"] for p in parts if "thoughtSignature" in p] == ["bmV3"]
+
+
+def test_a_signature_goes_back_to_the_model_that_made_it_and_to_no_other() -> None:
+    ours, theirs = maker("google", "gemini-3-pro"), maker("anthropic", "claude-x")
+    parts = (
+        ReasoningPart("Mine.", marked("bXk", ours)),
+        ReasoningPart("Theirs.", marked("dGhlaXI", theirs)),
+        ReasoningPart("", marked("redacted_thinking:EmwK", theirs)),
+        ReasoningPart("Of nobody known.", "c2ln"),
+        ToolCallPart("c", "weather", "{}", marked("Y2FsbA", ours)),
+    )
+    call = Call("m", (MESSAGES[1], Message("assistant", parts)))
+    kept = [getattr(part, "signature", None) for part in own(call, ours).messages[1].parts]
+    assert kept == ["bXk", None, None, None, "Y2FsbA"]
+    kept = [getattr(part, "signature", None) for part in own(call, theirs).messages[1].parts]
+    assert kept == [None, "dGhlaXI", "redacted_thinking:EmwK", None, None]
+    assert own(CALL, ours).messages[0] == CALL.messages[0]
+
+
+def test_a_call_that_another_model_made_is_excused_where_gemini_wants_proof() -> None:
+    calls = (ToolCallPart("c1", "weather", "{}"), ToolCallPart("c2", "weather", "{}"))
+    message = Message("assistant", calls)
+    for model, proofs in (
+        ("gemini-3-pro", ["skip_thought_signature_validator", None]),
+        ("gemini-2.5-pro", [None, None]),
+    ):
+        parts = gemini(Call(model, (MESSAGES[1], message)))["contents"][-1]["parts"]
+        assert [part.get("thoughtSignature") for part in parts] == proofs
+
+
+def test_claude_does_not_think_where_the_thought_before_is_missing() -> None:
+    facts = Capabilities(reasoning=True, prefix=True, output_limit=64000)
+    options = Options(reasoning_effort="high")
+    unproven = (MESSAGES[1], Message("assistant", (ToolCallPart("c", "weather", "{}"),)))
+    result = Message("tool", (ToolResultPart("c", "Rain."),))
+    question = text_message("user", "And now?")
+    for messages, prefix, kind in (
+        ((*unproven, result), "", "disabled"),
+        ((*unproven, result, question), "", "enabled"),
+        (MESSAGES, "", "enabled"),
+        (MESSAGES[:2], "So far", "disabled"),
+    ):
+        body = anthropic(Call("m", messages, options, prefix), facts)
+        assert body["thinking"]["type"] == kind
 
 
 def test_a_redacted_thought_goes_back_as_the_block_it_came_as() -> None:

@@ -16,6 +16,7 @@ from grantha.providers.http import Exchange, Http
 from grantha.providers.listing import Listing
 from grantha.providers.site import Site, raise_if_unusable
 from grantha.wire.faults import Faults
+from grantha.wire.proofs import maker, own
 
 Facts = Callable[[str], Capabilities]
 
@@ -42,7 +43,7 @@ class Hosted:
         Where nothing can be resumed, `resume` is ignored and the call is made anew.
         """
         raise_if_unusable(self.name, self.readiness())
-        return await self._send(call, resume)
+        return await self._send(own(call, maker(self.name, call.model)), resume)
 
     def readiness(self) -> Readiness:
         """Whether address and key are there."""

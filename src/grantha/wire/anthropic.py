@@ -24,10 +24,9 @@ from grantha.events import Accepted, Cited, ToolCall, UpstreamEvent, UsageSeen
 from grantha.wire.base import Reply, StreamDecoder, whole_reply
 from grantha.wire.faults import Faults, Reported, read_report
 from grantha.wire.loose import NotJson, Reader, dumps, loads
+from grantha.wire.proofs import REDACTED
 from grantha.wire.sse import SseDecoder
 from grantha.wire.turns import Joint
-
-REDACTED = "redacted_thinking:"  # marks a signature that is a whole redacted block
 
 FINISH_REASONS: dict[str, FinishReason] = {
     "end_turn": "stop",

@@ -16,8 +16,8 @@ from grantha.chat import (
     ToolResultPart,
 )
 from grantha.wire import images
-from grantha.wire.anthropic import REDACTED
 from grantha.wire.loose import NotJson, dumps, loads
+from grantha.wire.proofs import REDACTED
 from grantha.wire.turns import BLANK, Turn, spoken, system_text, turns
 
 VERSION = "2023-06-01"
@@ -125,7 +125,7 @@ def _thinking(body: dict[str, Any], options: Options, facts: Capabilities) -> No
     effort = options.reasoning_effort
     if effort is None or not facts.reasoning or "thinking" in body:
         return
-    if effort == "none":
+    if effort == "none" or (facts.prefix and _goes_on_unproven(body["messages"])):
         body["thinking"] = {"type": "disabled"}
     elif facts.prefix:
         # The models that take a prefix are those that count thought by a budget.
@@ -137,6 +137,20 @@ def _thinking(body: dict[str, Any], options: Options, facts: Capabilities) -> No
         body["thinking"] = {"type": "adaptive", "display": "summarized"}
         level = "low" if effort == "minimal" else effort
         body["output_config"] = {**body.get("output_config", {}), "effort": level}
+
+
+def _goes_on_unproven(messages: list[dict[str, Any]]) -> bool:
+    """Whether the answer goes on from a prefix, or from a tool call without the thought before it.
+
+    Models that count thought by a budget refuse to think then.
+    """
+    last = next((m for m in reversed(messages) if m["role"] == "assistant"), None)
+    if last is None:
+        return False
+    results = messages[-1]["content"]
+    if last is not messages[-1] and any(block["type"] != "tool_result" for block in results):
+        return False
+    return last["content"][0]["type"] not in {"thinking", "redacted_thinking"}
 
 
 def _sampling(body: dict[str, Any], options: Options, facts: Capabilities) -> None:

@@ -6,6 +6,7 @@ of `feed`. Invariant: only whole code points leave a batch, and only text that w
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Protocol
 
 from grantha.chat import FinishReason
@@ -13,6 +14,7 @@ from grantha.errors import GranthaError
 from grantha.events import Cited, Finished, Reasoning, Text, ToolCall, UpstreamEvent
 from grantha.wire.faults import Faults, Reported, read_report
 from grantha.wire.loose import NotJson, loads
+from grantha.wire.proofs import maker, marked
 
 
 class Decoder(Protocol):
@@ -55,12 +57,13 @@ class Batch:
     """The events of one feed. Adjacent pieces of text, and of reasoning, become one event each.
 
     With `torn` set, halves of surrogate pairs are joined across pieces and feeds; a half whose
-    other half never comes becomes U+FFFD.
+    other half never comes becomes U+FFFD. Signatures leave marked with `made_by`.
     """
 
-    __slots__ = ("_events", "_halves", "_kind", "_logprobs", "_pieces", "torn")
+    __slots__ = ("_events", "_halves", "_kind", "_logprobs", "_made_by", "_pieces", "torn")
 
-    def __init__(self) -> None:
+    def __init__(self, made_by: str) -> None:
+        self._made_by = made_by
         self._events: list[UpstreamEvent] = []
         self._pieces: list[str] = []
         self._logprobs: list[dict[str, object]] = []
@@ -89,19 +92,16 @@ class Batch:
 
     def signature(self, signature: str) -> None:
         """The vendor's proof for the thought so far."""
-        self.add(Reasoning("", signature, 0))
+        self.add(Reasoning("", marked(signature, self._made_by), 0))
 
     def add(self, event: UpstreamEvent) -> None:
         """Any other event, in order."""
         self._close(0)
-        if self.torn and isinstance(event, ToolCall):
-            event = ToolCall(
-                event.index,
-                event.call_id,
-                event.name,
-                self._mend(event.index, event.arguments),
-                event.signature,
-            )
+        if isinstance(event, ToolCall):
+            if event.signature:
+                event = replace(event, signature=marked(event.signature, self._made_by))
+            if self.torn:
+                event = replace(event, arguments=self._mend(event.index, event.arguments))
         if self.torn and isinstance(event, Cited):
             event = Cited(*(whole(text) for text in (event.url, event.title, event.quoted)))
         self._events.append(event)
@@ -163,7 +163,7 @@ class Reply:
 
     def __init__(self, faults: Faults) -> None:
         self.faults = faults
-        self.batch = Batch()
+        self.batch = Batch(maker(faults.provider, faults.model))
         self.failure: GranthaError | None = None
         self.finish: tuple[FinishReason, str | None] | None = None
         self.done = False

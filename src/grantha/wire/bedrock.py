@@ -31,11 +31,11 @@ from grantha.chat import (
 )
 from grantha.events import Accepted, Cited, ToolCall, UpstreamEvent, UsageSeen
 from grantha.wire import images
-from grantha.wire.anthropic import REDACTED
 from grantha.wire.base import Reply, StreamDecoder, whole_reply
 from grantha.wire.eventstream import EventStreamDecoder, Frame
 from grantha.wire.faults import Faults, Reported, read_report
 from grantha.wire.loose import NotJson, Reader, dumps, loads
+from grantha.wire.proofs import REDACTED
 from grantha.wire.turns import BLANK, Joint, Turn, spoken, system_text, turns
 
 IMAGE_BYTES = 3_932_160  # 3.75 MB

@@ -172,7 +172,7 @@ class Faults:
         texts: Sequence[str] = (),
     ) -> None:
         self.provider = provider
-        self._model = model
+        self.model = model
         self._secrets = tuple(secret for secret in secrets if secret)
         self._texts = texts
 
@@ -218,7 +218,7 @@ class Faults:
         return "" if self._shares_text(words) else words
 
     def _message(self, kind: type[ProviderError], status: int | None, words: str) -> str:
-        title = _TITLES[kind].format(who=self.provider, what=self._model or "this model")
+        title = _TITLES[kind].format(who=self.provider, what=self.model or "this model")
         if status and kind in {errors.ProviderFailed, errors.RequestRefused}:
             title += f" (HTTP {status})"
         quoted = "" if kind in _NEVER_QUOTED else self.quotable(words)

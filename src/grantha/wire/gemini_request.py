@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,6 +24,10 @@ from grantha.wire.turns import Turn, call_names, spoken, system_text, turns
 IMAGE_BYTES = 14 * 1024 * 1024  # a whole request is limited to 20 MB, base64 included
 BUDGETS = {"none": 0, "minimal": 512, "low": 1024, "medium": 8192, "high": 24576}
 LEAST_OF_PRO = 128  # gemini-2.5-pro can't be told not to think
+# What Google takes for the proof of a call that another model made, or that has lost its own.
+# https://ai.google.dev/gemini-api/docs/thought-signatures
+NO_PROOF = "skip_thought_signature_validator"
+UNPROVEN = re.compile(r"gemini-[12]\b")  # models that take calls without proof
 LEVELS = frozenset({"minimal", "low", "medium", "high"})
 _KNOWN = frozenset({"safetySettings", "cachedContent", "labels"})
 _GENERATION = {
@@ -60,6 +65,8 @@ def _contents(call: Call) -> list[dict[str, Any]]:
         parts = [item for part in turn.parts for item in _part(part, turn, names)]
         if parts:
             role = "model" if turn.role == "assistant" else "user"
+            if turn.current and "gemini" in call.model and not UNPROVEN.search(call.model):
+                _prove(parts)
             contents.append({"role": role, "parts": parts})
     if call.prefix:
         contents.append({"role": "model", "parts": [{"text": call.prefix}]})
@@ -100,6 +107,13 @@ def _called(part: ToolCallPart, turn: Turn) -> dict[str, Any]:
     call = {"name": part.name, "args": arguments if isinstance(arguments, dict) else {}}
     signed = {"thoughtSignature": part.signature} if part.signature and turn.current else {}
     return {"functionCall": call, **signed}
+
+
+def _prove(parts: list[dict[str, Any]]) -> None:
+    """From Gemini 3 on, the first call of each step of the current turn must be signed."""
+    first = next((part for part in parts if "functionCall" in part), None)
+    if first is not None and "thoughtSignature" not in first:
+        first["thoughtSignature"] = NO_PROOF
 
 
 def _generation(call: Call, facts: Capabilities) -> dict[str, Any]:

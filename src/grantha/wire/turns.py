@@ -18,7 +18,7 @@ class Turn:
     """Messages of one side in a row. `current`: nothing was said by the user since, except tool
     results.
 
-    Vendors want their reasoning signatures back only there; older ones may be another vendor's.
+    Vendors want their reasoning signatures back only there.
     """
 
     role: Literal["user", "assistant"]

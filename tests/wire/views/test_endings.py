@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from grantha.events import Event, Open, PartStart, ReasoningDelta, TextDelta
-from grantha.wire.anthropic import REDACTED
+from grantha.wire.proofs import REDACTED
 from grantha.wire.views import anthropic, openai_chat
 from tests.wire.views import meanings
 from tests.wire.views.logs import end_of, everything, frames_of, numbered

@@ -35,7 +35,7 @@ from grantha.events import (
     TextDelta,
     ToolCallDelta,
 )
-from grantha.wire.anthropic import REDACTED
+from grantha.wire.proofs import REDACTED
 from grantha.wire.views import base
 from grantha.wire.views.base import Asked, Shown, Whole, sse
 

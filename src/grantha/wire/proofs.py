@@ -1,0 +1,50 @@
+"""Whose a thought's signature is: only the model that made it gets it back.
+
+A signature is opaque. Vendors refuse each other's, and mostly those of their own other models too. So a
+decoder marks each with its maker, and a call is freed of others' before it is encoded. The mark goes with
+the signature through the log and through clients, which echo it as they got it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from grantha.chat import Call, Message, Part, ReasoningPart, ToolCallPart
+
+REDACTED = "redacted_thinking:"  # begins a signature that is a whole redacted block
+
+
+def maker(provider: str, model: str) -> str:
+    """The mark. Neither name holds a blank, so that none is the beginning of another."""
+    return f"{provider}/{model} "
+
+
+def marked(signature: str, made_by: str) -> str:
+    """The signature with its maker; a redacted block still begins as one."""
+    kind = REDACTED if signature.startswith(REDACTED) else ""
+    return f"{kind}{made_by}{signature.removeprefix(kind)}"
+
+
+def own(call: Call, made_by: str) -> Call:
+    """The call with this maker's signatures as the vendor sent them, and without any others."""
+    if not any(_signature(part) for message in call.messages for part in message.parts):
+        return call
+    return replace(call, messages=tuple(_own_message(m, made_by) for m in call.messages))
+
+
+def _own_message(message: Message, made_by: str) -> Message:
+    return replace(message, parts=tuple(_own_part(part, made_by) for part in message.parts))
+
+
+def _own_part(part: Part, made_by: str) -> Part:
+    signature = _signature(part)
+    if not isinstance(part, ReasoningPart | ToolCallPart) or signature is None:
+        return part
+    kind = REDACTED if signature.startswith(REDACTED) else ""
+    if not signature.startswith(kind + made_by):
+        return replace(part, signature=None)
+    return replace(part, signature=kind + signature.removeprefix(kind + made_by))
+
+
+def _signature(part: Part) -> str | None:
+    return part.signature if isinstance(part, ReasoningPart | ToolCallPart) else None
