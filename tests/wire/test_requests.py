@@ -21,6 +21,7 @@ from grantha.chat import (
     text_message,
 )
 from grantha.errors import BadRequest, TooLarge
+from grantha.providers.catalog import host_named
 from grantha.wire import images
 from grantha.wire.openai_chat import DialectProfile
 from grantha.wire.proofs import maker, marked, own
@@ -221,6 +222,41 @@ def test_extra_options_never_replace_what_a_call_is_about() -> None:
     assert (body["model"], body["stream"], body["logit_bias"]) == ("m", True, {"1": 2})
     assert anthropic(call)["top_k"] == 3
     assert "logit_bias" not in anthropic(call)
+
+
+EXTRA = {
+    "top_k": 3,
+    "logit_bias": {"1": 2},
+    "presence_penalty": 1,
+    "safe_prompt": True,
+    "user": "u",
+}
+
+
+@pytest.mark.parametrize(
+    ("host", "sent"),
+    [
+        ("openai", {"logit_bias", "presence_penalty", "user"}),
+        ("azure", {"logit_bias", "presence_penalty", "user"}),
+        ("groq", {"presence_penalty", "user"}),
+        ("mistral", {"presence_penalty", "safe_prompt"}),
+        ("xai", {"presence_penalty", "user"}),
+        ("deepseek", {"presence_penalty"}),
+        *((name, EXTRA.keys()) for name in ("openrouter", "vllm", "together", "litellm")),
+    ],
+)
+def test_a_strict_host_gets_no_option_that_it_refuses(host: str, sent: set[str]) -> None:
+    row = host_named(host)
+    assert row is not None
+    body = chat(Call("m", MESSAGES[:2], Options(extra=EXTRA)), row.profile)
+    assert body.keys() & EXTRA.keys() == sent
+
+
+def test_a_model_without_temperature_gets_no_penalties_either() -> None:
+    body = chat(
+        Call("m", MESSAGES[:2], Options(extra=EXTRA)), facts=Capabilities(temperature=False)
+    )
+    assert body.keys() & EXTRA.keys() == {"top_k", "safe_prompt", "user"}
 
 
 def test_half_surrogates_in_a_question_do_not_break_a_request() -> None:

@@ -61,6 +61,19 @@ _TOOLS = {"tools": True}
 _PREFIX = {"tools": True, "prefix": True}
 _OPEN_WEIGHTS = DialectProfile(think_tags=True)
 
+# What strict hosts take besides the options that are ours: they answer 400 or 422 to any other field, and
+# a conversation brings along what it was begun with elsewhere. Sources: the vendors' API references.
+_PENALTIES = frozenset({"frequency_penalty", "presence_penalty", "parallel_tool_calls"})
+_LOGPROBS = frozenset({"logprobs", "top_logprobs"})
+_OPENAI = (
+    _PENALTIES
+    | _LOGPROBS
+    | {"logit_bias", "metadata", "prediction", "prompt_cache_key", "safety_identifier"}
+    | {"service_tier", "store", "user", "verbosity"}
+)
+_GROQ = _PENALTIES | {"include_reasoning", "reasoning_format", "service_tier", "user"}
+_MISTRAL = _PENALTIES | {"prediction", "prompt_mode", "safe_prompt"}
+
 HOSTS: tuple[Host, ...] = (
     Host(
         "openai",
@@ -70,7 +83,7 @@ HOSTS: tuple[Host, ...] = (
         ("OPENAI_API_KEY",),
         ("OPENAI_BASE_URL",),
         "https://platform.openai.com/api-keys",
-        profile=DialectProfile(max_tokens="max_completion_tokens"),
+        profile=DialectProfile(max_tokens="max_completion_tokens", extra=_OPENAI),
         facts=_TOOLS,
         default_model="gpt-5-mini",
         prices="openai",
@@ -150,7 +163,7 @@ HOSTS: tuple[Host, ...] = (
         ("AZURE_OPENAI_API_KEY",),
         ("AZURE_OPENAI_ENDPOINT",),
         "https://portal.azure.com",
-        profile=DialectProfile(max_tokens="max_completion_tokens"),
+        profile=DialectProfile(max_tokens="max_completion_tokens", extra=_OPENAI),
         facts=_TOOLS,
         prices="azure",
     ),
@@ -200,7 +213,7 @@ HOSTS: tuple[Host, ...] = (
         ("DEEPSEEK_API_KEY",),
         ("DEEPSEEK_BASE_URL",),
         "https://platform.deepseek.com/api_keys",
-        profile=DialectProfile(prefix="prefix"),
+        profile=DialectProfile(prefix="prefix", extra=_PENALTIES | _LOGPROBS),
         facts=_PREFIX,
         default_model="deepseek-chat",
         prices="deepseek",
@@ -220,6 +233,7 @@ HOSTS: tuple[Host, ...] = (
             prefix="trailing",
             think_tags=True,
             terminal="finish",
+            extra=_GROQ,
         ),
         facts=_TOOLS,
         default_model="llama-3.3-70b-versatile",
@@ -234,7 +248,11 @@ HOSTS: tuple[Host, ...] = (
         ("MISTRAL_BASE_URL",),
         "https://console.mistral.ai/api-keys",
         profile=DialectProfile(
-            prefix="prefix", stream_options=False, seed="random_seed", any_tool="any"
+            prefix="prefix",
+            stream_options=False,
+            seed="random_seed",
+            any_tool="any",
+            extra=_MISTRAL,
         ),
         facts=_PREFIX,
         default_model="mistral-small-latest",
@@ -249,6 +267,7 @@ HOSTS: tuple[Host, ...] = (
         ("XAI_API_KEY",),
         ("XAI_BASE_URL",),
         "https://console.x.ai",
+        profile=DialectProfile(extra=_PENALTIES | _LOGPROBS | {"user"}),
         facts=_TOOLS,
         default_model="grok-4.3",
         prices="x-ai",

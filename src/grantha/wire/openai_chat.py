@@ -41,7 +41,9 @@ class DialectProfile:
 
     `prefix` says how a partial answer is handed over: as a last assistant message, plain
     ("trailing") or marked by the field named. `terminal` is the sign without which a reply counts
-    as truncated. `echo_reasoning` names the field in which earlier reasoning is sent back.
+    as truncated. `echo_reasoning` names the field in which earlier reasoning is sent back. `extra`
+    are the options beyond ours that a strict host takes; None: it takes any, or ignores what it
+    doesn't know.
     """
 
     max_tokens: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
@@ -54,6 +56,7 @@ class DialectProfile:
     seed: Literal["seed", "random_seed"] = "seed"
     any_tool: Literal["required", "any"] = "required"
     image_bytes: int = 20 * 1024 * 1024
+    extra: frozenset[str] | None = None
 
 
 PLAIN = DialectProfile()

@@ -26,6 +26,11 @@ from grantha.wire.turns import spoken
 # as an effort of reasoning: `extra` must not reach past them.
 _OURS = frozenset({"model", "messages", "stream", "stream_options", "n", "thinking"})
 
+# What models that take no temperature refuse as well.
+_SAMPLING = frozenset(
+    {"frequency_penalty", "presence_penalty", "logit_bias", "logprobs", "top_logprobs"}
+)
+
 
 def encode_request(
     call: Call,
@@ -39,7 +44,7 @@ def encode_request(
     Raises `BadRequest` or `TooLarge` for images that can't be sent.
     """
     facts = capabilities or Capabilities()
-    body: dict[str, Any] = {k: v for k, v in call.options.extra.items() if k not in _OURS}
+    body = _extra(call.options, profile, facts)
     body["model"] = call.model
     body["messages"] = messages_of(call, profile)
     body["stream"] = stream
@@ -66,6 +71,16 @@ def messages_of(call: Call, profile: DialectProfile) -> list[dict[str, Any]]:
 def tools_of(tools: tuple[JsonObject, ...]) -> list[dict[str, Any]]:
     """Our tools in OpenAI's form."""
     return [{"type": "function", "function": dict(tool)} for tool in tools]
+
+
+def _extra(options: Options, profile: DialectProfile, facts: Capabilities) -> dict[str, Any]:
+    refused = _OURS if facts.temperature else _OURS | _SAMPLING
+    known = profile.extra
+    return {
+        name: value
+        for name, value in options.extra.items()
+        if name not in refused and (known is None or name in known)
+    }
 
 
 def _options(
