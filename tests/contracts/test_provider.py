@@ -9,6 +9,7 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -36,6 +37,7 @@ from tests.vendors.server import (
     whole,
 )
 from tests.vendors.shapes import Shape
+from tests.vendors.tls import self_signed
 
 KEY = "planted-key-0123456789"
 QUESTION = "What is the planted question about, my friend?"
@@ -78,6 +80,7 @@ ADAPTERS = [
             "vllm", "llamacpp", "litellm",
         )
     ),
+    Adapter("lmstudio", shapes.OPENAI_CHAT, "LM_STUDIO_API_KEY", "/v1"),
 ]  # fmt: skip
 # One of each dialect, for what doesn't differ between hosts.
 DIALECTS = [a for a in ADAPTERS if a.name == "openai" or a.shape is not shapes.OPENAI_CHAT]
@@ -323,8 +326,11 @@ async def test_a_web_page_in_place_of_an_answer_is_told(adapter: Adapter) -> Non
 
 
 @every_dialect
-async def test_a_host_without_trusted_tls_is_unreachable(adapter: Adapter) -> None:
-    async with serving(adapter.shape) as vendor:
+@pytest.mark.parametrize("certified", [False, True], ids=["no TLS at all", "an unknown signer"])
+async def test_a_host_without_trusted_tls_is_unreachable(
+    adapter: Adapter, certified: bool, tmp_path: Path
+) -> None:
+    async with serving(adapter.shape, tls=self_signed(tmp_path) if certified else None) as vendor:
         url = vendor.url.replace("http://", "https://")
         registry = Registry(Settings(local_enabled=False, variables=adapter.variables(url)))
         provider, _ = registry.resolve(f"{adapter.name}/m")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -72,7 +73,9 @@ class Vendor:
 
 
 @asynccontextmanager
-async def serving(shape: Shape, kind: type[Vendor] = Vendor) -> AsyncIterator[Vendor]:
+async def serving(
+    shape: Shape, kind: type[Vendor] = Vendor, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Vendor]:
     """A vendor on a free port, stopped at the end."""
     vendor = kind(shape)
     app = web.Application()
@@ -80,7 +83,7 @@ async def serving(shape: Shape, kind: type[Vendor] = Vendor) -> AsyncIterator[Ve
     runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, "127.0.0.1", 0)
+        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
         await site.start()
         host, port = runner.addresses[0][:2]
         vendor.url = f"http://{host}:{port}"
