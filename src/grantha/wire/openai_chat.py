@@ -346,6 +346,8 @@ class _ChatReply(Reply):
         mapped = FINISH_REASONS.get(reason, "unknown")
         if self._refused and mapped == "stop":
             mapped = "refusal"
+        elif self._calls.count and mapped == "stop":
+            mapped = "tool-calls"  # several hosts say no more than that it stopped
         self.finish = (mapped, choice.native_finish_reason or reason)
 
     def _fail_with(self, body: Any) -> None:
