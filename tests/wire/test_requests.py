@@ -252,6 +252,14 @@ def test_a_strict_host_gets_no_option_that_it_refuses(host: str, sent: set[str])
     assert body.keys() & EXTRA.keys() == sent
 
 
+def test_a_strict_host_gets_an_effort_only_for_models_that_reason() -> None:
+    call = Call("m", MESSAGES[:2], Options(reasoning_effort="high"))
+    strict = DialectProfile(extra=frozenset())
+    assert "reasoning_effort" not in chat(call, strict, Capabilities())
+    assert chat(call, strict, Capabilities(reasoning=True))["reasoning_effort"] == "high"
+    assert chat(call, facts=Capabilities())["reasoning_effort"] == "high"
+
+
 def test_a_model_without_temperature_gets_no_penalties_either() -> None:
     body = chat(
         Call("m", MESSAGES[:2], Options(extra=EXTRA)), facts=Capabilities(temperature=False)

@@ -123,6 +123,8 @@ def _tool_use(part: ToolCallPart) -> dict[str, Any]:
 
 def _thinking(body: dict[str, Any], options: Options, facts: Capabilities) -> None:
     effort = options.reasoning_effort
+    if body.get("thinking", {}).get("type") == "enabled" and _goes_on_unproven(body["messages"]):
+        body["thinking"] = {"type": "disabled"}
     if effort is None or not facts.reasoning or "thinking" in body:
         return
     if effort == "none" or (facts.prefix and _goes_on_unproven(body["messages"])):

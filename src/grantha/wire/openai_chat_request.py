@@ -96,7 +96,8 @@ def _options(
         body["stop"] = list(options.stop)
     if options.seed is not None:
         body[profile.seed] = options.seed
-    if options.reasoning_effort is not None:
+    # Strict hosts refuse an effort for models that don't reason.
+    if options.reasoning_effort is not None and (facts.reasoning or profile.extra is None):
         effort = options.reasoning_effort
         nested = profile.reasoning_effort == "reasoning"
         body[profile.reasoning_effort] = {"effort": effort} if nested else effort
