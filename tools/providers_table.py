@@ -17,7 +17,8 @@ HEAD = (
     "| Provider | Name | Dialect | Key | Base URL | Text goes on | Tools | Images | Lists models |\n"
     "|---|---|---|---|---|---|---|---|---|"
 )
-NOT_LISTED = {"bedrock", "vertex"}
+PLACED = {"bedrock", "vertex"}  # a region or a project makes their address
+NOT_LISTED = {"vertex"}
 
 
 def table() -> str:
@@ -52,7 +53,7 @@ def _row(host: Host) -> str:
         f"`{host.name}`",
         host.dialect,
         f"{keys}{' (optional)' if host.keyless else ''}",
-        urls + ("" if host.base_url or host.name in NOT_LISTED else " (needed)"),
+        urls + ("" if host.base_url or host.name in PLACED else " (needed)"),
         "from a prefix" if facts.prefix else "by instruction",
         "yes" if facts.tools else "by model",
         "yes" if facts.images else "by model",

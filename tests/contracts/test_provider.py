@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -71,7 +71,7 @@ ADAPTERS = [
     Adapter("google", shapes.GEMINI, "GOOGLE_API_KEY", "/v1beta"),
     Adapter("vertex", shapes.GEMINI, "GOOGLE_CLOUD_ACCESS_TOKEN", "/v1/p", lists=False),
     Adapter("ollama", shapes.OLLAMA, "OLLAMA_API_KEY"),
-    Adapter("bedrock", shapes.BEDROCK, "AWS_BEARER_TOKEN_BEDROCK", lists=False),
+    Adapter("bedrock", shapes.BEDROCK, "AWS_BEARER_TOKEN_BEDROCK"),
     Adapter("azure", shapes.OPENAI_CHAT, "AZURE_OPENAI_API_KEY"),
     *(
         Adapter(name, shapes.OPENAI_CHAT, f"{name.upper()}_API_KEY", "/v1")
@@ -355,11 +355,24 @@ async def test_nobody_listening_is_unreachable(adapter: Adapter, unused_tcp_port
 async def test_models_come_from_the_vendor_s_own_list(adapter: Adapter) -> None:
     async with reaching(adapter) as (provider, vendor):
         cards = await provider.models()
+        asked = len(vendor.seen)
         again = await provider.models()
     ids = [card.id for card in cards]
-    assert ids == ([f"{adapter.name}/m", f"{adapter.name}/m2"] if adapter.lists else [])
+    assert ids == [f"{adapter.name}/{m}" for m in ("m", "m2") if adapter.lists] or not asked
+    assert bool(asked) == adapter.lists
     assert again == cards
-    assert len(vendor.seen) == (1 if adapter.lists else 0)
+    assert len(vendor.seen) == asked
+
+
+@every_dialect
+@pytest.mark.parametrize("listing", [[1], {"models": [7]}, {"data": "no"}, "no", {"models": 1}])
+async def test_a_list_of_another_shape_offers_nothing_and_breaks_nothing(
+    adapter: Adapter, listing: object
+) -> None:
+    async with reaching(adapter) as (provider, vendor):
+        vendor.shape = replace(adapter.shape, listing=listing)
+        cards = await provider.models()
+    assert [card.id for card in cards if not card.id.endswith("gemini-2.5-flash")] == []
 
 
 @every_dialect

@@ -120,6 +120,17 @@ async def test_a_profile_names_keys_and_region(bare: pytest.MonkeyPatch, tmp_pat
         assert [signer(seen) for seen in await ask_bedrock(vendor)] == ["AKIDWORK eu-north-1"]
 
 
+async def test_the_list_of_models_is_signed_too(bare: pytest.MonkeyPatch) -> None:
+    bare.setenv("AWS_ACCESS_KEY_ID", "AKIDLIST")
+    bare.setenv("AWS_SECRET_ACCESS_KEY", "planted-secret")
+    async with serving(shapes.BEDROCK) as vendor:
+        made = registry(GRANTHA_BEDROCK_BASE_URL=vendor.url)
+        cards = await made.provider("bedrock").models()
+        assert [card.id for card in cards] == ["bedrock/m", "bedrock/m2"]
+        assert [signer(seen) for seen in vendor.seen] == ["AKIDLIST us-east-1"] * 2
+        await made.aclose()
+
+
 async def test_a_role_is_assumed_with_the_keys_of_another_profile(
     bare: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

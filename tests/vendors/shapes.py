@@ -210,6 +210,21 @@ def _event(name: str, body: Any, kind: str = "event") -> bytes:
     return eventstream.encode(_json(body), {":message-type": kind, f":{kind}-type": name})
 
 
+def _foundation_model(name: str, how: str) -> dict[str, Any]:
+    arn = f"arn:aws:bedrock:us-east-1::foundation-model/{name}"
+    return {
+        "modelArn": arn,
+        "modelId": name,
+        "inferenceTypesSupported": [how],
+        "responseStreamingSupported": True,
+    }
+
+
+def _inference_profile(name: str, model: str) -> dict[str, Any]:
+    arn = f"arn:aws:bedrock:eu-west-1::foundation-model/{model}"
+    return {"inferenceProfileId": name, "status": "ACTIVE", "models": [{"modelArn": arn}]}
+
+
 _BEDROCK_USAGE = {"inputTokens": 7, "outputTokens": 5}
 
 BEDROCK = Shape(
@@ -231,4 +246,14 @@ BEDROCK = Shape(
         "usage": _BEDROCK_USAGE,
     },
     lambda code: {"message": f"refused with {code}"},
+    {
+        "modelSummaries": [
+            _foundation_model("m", "ON_DEMAND"),
+            _foundation_model("profiled", "INFERENCE_PROFILE"),
+        ],
+        "inferenceProfileSummaries": [
+            _inference_profile("m2", "profiled"),
+            _inference_profile("drawing", "draws"),
+        ],
+    },
 )

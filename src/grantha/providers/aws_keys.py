@@ -47,13 +47,13 @@ class Keys:
     region: str | None = None
 
     def sign(
-        self, url: str, body: bytes, headers: Mapping[str, str], region: str
+        self, method: str, url: str, body: bytes, headers: Mapping[str, str], region: str
     ) -> dict[str, str]:
-        """The headers of a POST to Bedrock, signed (Signature Version 4)."""
+        """The headers of a request to Bedrock, signed (Signature Version 4)."""
         from botocore.auth import SigV4Auth  # type: ignore[import-untyped]
         from botocore.awsrequest import AWSRequest  # type: ignore[import-untyped]
 
-        request = AWSRequest("POST", url, headers, body)
+        request = AWSRequest(method, url, headers, body)
         SigV4Auth(self.frozen, "bedrock", region).add_auth(request)
         return dict(request.headers.items())
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 from urllib.parse import quote
 
 from typing_extensions import override
@@ -19,6 +21,8 @@ from grantha.wire.bedrock import bedrock_decoder, bedrock_reply, encode_request
 from grantha.wire.faults import Faults
 
 REGION = "us-east-1"
+MODELS = "foundation-models?byOutputModality=TEXT"
+PROFILES = "inference-profiles?maxResults=1000"
 
 
 class Bedrock(Hosted):
@@ -26,10 +30,8 @@ class Bedrock(Hosted):
 
     def __init__(self, site: Site, http: Http, facts: Facts) -> None:
         self._region = region_of(site.variables)
-        self._moved = bool(site.base_url)
         self._chain = KeyChain(site)
-        base = site.base_url or _address(self._region or REGION)
-        super().__init__(replace(site, base_url=base), http, facts, list_path=None)
+        super().__init__(site, http, facts, list_path=MODELS)
 
     @override
     def readiness(self) -> Readiness:
@@ -47,7 +49,7 @@ class Bedrock(Hosted):
         # A model's id can be an ARN, with slashes and colons that belong to it.
         path = f"model/{quote(call.model, safe='')}/{method}"
         body = encode_request(call, self.capabilities(call.model))
-        url, headers = await self._addressed(path, body)
+        url, headers = await self._addressed("bedrock-runtime", "POST", path, body)
         return Exchange(
             url,
             body,
@@ -57,22 +59,46 @@ class Bedrock(Hosted):
             headers,
         )
 
-    async def _addressed(self, path: str, body: bytes) -> tuple[str, Mapping[str, str]]:
-        """Where the request goes and its headers: a profile can name the region of both."""
-        headers = {**JSON, **self._site.headers}
-        if self._site.key:
-            return self._site.url(path), {"Authorization": f"Bearer {self._site.key}", **headers}
-        keys = await self._chain.get()
-        region = self._region or keys.region or REGION
-        site = self._site if self._moved else replace(self._site, base_url=_address(region))
+    @override
+    def model_names(self, listed: Any) -> Iterable[str]:
+        """Models that can be called as they are, then the profiles that others are called by."""
+        models, profiles = listed
+        streamed = {
+            model["modelId"]: model["inferenceTypesSupported"]
+            for model in models["modelSummaries"]
+            if model.get("responseStreamingSupported")
+        }
+        yield from (name for name, ways in streamed.items() if "ON_DEMAND" in ways)
+        for profile in profiles["inferenceProfileSummaries"]:
+            # The ARNs name other regions; the model's id is what follows the slash.
+            called = {model["modelArn"].rpartition("/")[2] for model in profile["models"]}
+            if called & streamed.keys():
+                yield profile["inferenceProfileId"]
+
+    @override
+    async def _listed(self) -> Any:
+        return await asyncio.gather(self._got(MODELS), self._got(PROFILES))
+
+    async def _got(self, path: str) -> Any:
+        url, headers = await self._addressed("bedrock", "GET", path, b"")
+        return await self._http.fetch(url, headers, self._site.faults())
+
+    async def _addressed(
+        self, service: str, method: str, path: str, body: bytes
+    ) -> tuple[str, Mapping[str, str]]:
+        """Where a request goes and its headers: a profile can name the region of both."""
+        site = self._site
+        headers = {**JSON, **site.headers}
+        keys = None if site.key else await self._chain.get()
+        region = self._region or (keys and keys.region) or REGION
+        if not site.base_url:
+            site = replace(site, base_url=f"https://{service}.{region}.amazonaws.com")
         url = site.url(path)
-        return url, keys.sign(url, body, headers, region)
+        if keys is None:
+            return url, {"Authorization": f"Bearer {site.key}", **headers}
+        return url, keys.sign(method, url, body, headers, region)
 
 
 def region_of(variables: Mapping[str, str]) -> str | None:
     """The region set for AWS's own tools."""
     return variables.get("AWS_REGION") or variables.get("AWS_DEFAULT_REGION")
-
-
-def _address(region: str) -> str:
-    return f"https://bedrock-runtime.{region}.amazonaws.com"

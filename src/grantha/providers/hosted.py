@@ -35,7 +35,10 @@ class Hosted:
         self._http = http
         self._facts = facts
         self._list_path = list_path
-        self._listing = Listing(self._fetch_models, [self._card(m) for m in site.overrides])
+        known = [*site.overrides]
+        if list_path is None and site.default_model:
+            known.append(site.default_model)
+        self._listing = Listing(self._fetch_models, [self._card(m) for m in dict.fromkeys(known)])
 
     async def open(self, call: Call, resume: str | None = None) -> Upstream:
         """Sends the call and returns once the reply has begun; raises `ProviderError`.
@@ -50,7 +53,7 @@ class Hosted:
         return self._site.readiness()
 
     async def models(self) -> Sequence[ModelCard]:
-        """From the vendor's own listing, cached; from the settings where there is none."""
+        """From the vendor's own listing, cached; else the default one and those of the settings."""
         if self._list_path is None or self.readiness() != READY:
             return self._listing.cards
         return await self._listing.get()
@@ -74,7 +77,10 @@ class Hosted:
         return headers
 
     def model_names(self, listed: Any) -> Iterable[str]:
-        """The models' own ids in the vendor's list."""
+        """The models' own ids in the vendor's list.
+
+        What is of another shape may raise `LookupError`, `TypeError`, `AttributeError`.
+        """
         rows = listed.get("data") or listed.get("models") if isinstance(listed, Mapping) else listed
         for row in rows if isinstance(rows, list) else ():
             name = row.get("id") if isinstance(row, Mapping) else None
@@ -87,11 +93,16 @@ class Hosted:
         return await self._http.open(exchange)
 
     async def _fetch_models(self) -> Sequence[ModelCard]:
-        listed = await self._http.fetch(
-            self._site.url(self._list_path or ""), await self.headers(), self._site.faults()
-        )
-        names = dict.fromkeys([*self._site.overrides, *self.model_names(listed)])
+        listed = await self._listed()
+        try:
+            names = dict.fromkeys([*self._site.overrides, *self.model_names(listed)])
+        except (LookupError, TypeError, AttributeError) as error:
+            raise self._site.faults().malformed("its list of models has another shape") from error
         return [self._card(name) for name in names]
+
+    async def _listed(self) -> Any:
+        url = self._site.url(self._list_path or "")
+        return await self._http.fetch(url, await self.headers(), self._site.faults())
 
     def _card(self, model: str) -> ModelCard:
         return ModelCard(f"{self.name}/{model}", model, self.name, self._facts(model))
