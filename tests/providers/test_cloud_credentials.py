@@ -21,7 +21,7 @@ from grantha.config import Settings
 from grantha.providers import cloud
 from grantha.providers.registry import Registry
 from tests.vendors import shapes
-from tests.vendors.server import Seen, Vendor, serving
+from tests.vendors.server import Seen, Vendor, serving, status
 
 QUESTION = (text_message("user", "Hello?"),)
 
@@ -67,9 +67,11 @@ async def ask(made: Registry, model: str) -> None:
 
 async def ask_bedrock(vendor: Vendor, times: int = 1) -> list[Seen]:
     made = registry(GRANTHA_BEDROCK_BASE_URL=vendor.url)
-    for _ in range(times):
-        await ask(made, "bedrock/m")
-    await made.aclose()
+    try:
+        for _ in range(times):
+            await ask(made, "bedrock/m")
+    finally:
+        await made.aclose()
     return [seen for seen in vendor.calls if seen.path.endswith("converse-stream")]
 
 
@@ -177,6 +179,28 @@ async def test_a_container_s_keys_are_asked_for_again_when_they_end_soon(
         assert lent == []
 
 
+async def test_keys_that_end_before_their_time_are_asked_for_again_once(
+    bare: pytest.MonkeyPatch,
+) -> None:
+    lent = [keys(name) for name in ("ASIAOLD", "ASIANEW", "ASIA3", "ASIA4")]
+    ended = status(
+        403,
+        {"message": "The security token included in the request is expired"},
+        **{"x-amzn-errortype": "ExpiredTokenException:http://internal.amazon.com/"},
+    )
+    async with serving(shapes.BEDROCK, Giver) as vendor:
+        assert isinstance(vendor, Giver)
+        vendor.gives["/container"] = lambda _: web.json_response(lent.pop(0))
+        vendor.plans.append(ended)
+        bare.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{vendor.url}/container")
+        seen = await ask_bedrock(vendor)
+        assert [signer(each).split()[0] for each in seen] == ["ASIAOLD", "ASIANEW"]
+        vendor.plans.extend([ended, ended])
+        with pytest.raises(errors.KeyRejected):
+            await ask_bedrock(vendor)
+        assert lent == []
+
+
 async def test_an_instance_gives_the_keys_of_its_role(bare: pytest.MonkeyPatch) -> None:
     async with serving(shapes.BEDROCK, Giver) as vendor:
         assert isinstance(vendor, Giver)
@@ -262,6 +286,21 @@ async def test_google_s_metadata_server_gives_a_token_that_is_kept() -> None:
         tokens = [seen.headers["Authorization"] for seen in vendor.calls]
         assert tokens == ["Bearer t1", "Bearer t2", "Bearer t2"]
         assert flavors == ["Google", "Google"]
+        await made.aclose()
+
+
+@pytest.mark.usefixtures("bare")
+async def test_a_token_that_was_fetched_is_in_no_error() -> None:
+    async with serving(shapes.GEMINI, Giver) as vendor:
+        assert isinstance(vendor, Giver)
+        path = "/computeMetadata/v1/instance/service-accounts/default/token"
+        secret = "planted-token-0123456789"
+        vendor.gives[path] = lambda _: web.json_response({"access_token": secret})
+        vendor.plans.append(status(400, {"error": {"message": f"Odd header: Bearer {secret}"}}))
+        made = vertex(vendor, GCE_METADATA_HOST=vendor.url.removeprefix("http://"))
+        with pytest.raises(errors.RequestRefused) as caught:
+            await ask(made, "vertex/gemini-x")
+        assert secret not in str(caught.value) + repr(caught.value)
         await made.aclose()
 
 

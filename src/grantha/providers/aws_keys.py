@@ -105,6 +105,12 @@ class KeyChain:
                     ) from error
             return self._keys
 
+    def forget(self) -> bool:
+        """Drops what was found, to be looked for again; False for keys that can't have changed."""
+        kept = self._keys is not None and not self._site.variables.get(KEY)
+        self._keys = self._source = None
+        return kept
+
     def _chained(self) -> bool:
         variables = self._site.variables
         if any(variables.get(name) for name in _NAMED):

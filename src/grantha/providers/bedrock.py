@@ -60,6 +60,11 @@ class Bedrock(Hosted):
         )
 
     @override
+    def forget(self) -> bool:
+        """Whatever was lent or read from a file."""
+        return self._chain.forget()
+
+    @override
     def model_names(self, listed: Any) -> Iterable[str]:
         """Models that can be called as they are, then the profiles that others are called by."""
         models, profiles = listed

@@ -106,5 +106,10 @@ class Vertex(Gemini):
         return {**JSON, **await self._tokens.headers(), **self._site.headers}
 
     @override
+    def forget(self) -> bool:
+        """A token that was taken back before its end."""
+        return self._tokens.forget()
+
+    @override
     def _model_path(self, model: str) -> str:
         return f"publishers/google/models/{model}"

@@ -83,6 +83,12 @@ class Tokens:
                 self._until = loop.time() + float(granted.get("expires_in", LIFETIME)) - EARLY
             return self._headers
 
+    def forget(self) -> bool:
+        """Drops the token, to be asked for again; False where none was kept."""
+        kept = self._until > 0.0
+        self._until = 0.0
+        return kept
+
     def _file(self) -> Path | None:
         """The credentials' file; not looked for where a variable names it, so that it is missed."""
         variables = self._site.variables

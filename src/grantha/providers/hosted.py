@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from grantha.chat import Call, Capabilities
+from grantha.errors import KeyRejected
 from grantha.providers.base import READY, ModelCard, Readiness, Upstream
 from grantha.providers.http import Exchange, Http
 from grantha.providers.listing import Listing
@@ -76,6 +77,10 @@ class Hosted:
             headers["Authorization"] = f"Bearer {self._site.key}"
         return headers
 
+    def forget(self) -> bool:
+        """Drops credentials that may have ended early and can be had anew; False: there are none."""
+        return False
+
     def model_names(self, listed: Any) -> Iterable[str]:
         """The models' own ids in the vendor's list.
 
@@ -88,8 +93,18 @@ class Hosted:
                 yield name
 
     async def _send(self, call: Call, resume: str | None) -> Upstream:  # noqa: ARG002 - see `open`
-        facts = self.capabilities(call.model)
-        exchange = await self.exchange(call, self._site.faults(call), stream=facts.stream)
+        try:
+            return await self._sent(call)
+        except KeyRejected:
+            if not self.forget():
+                raise
+        return await self._sent(call)
+
+    async def _sent(self, call: Call) -> Upstream:
+        faults = self._site.faults(call)
+        stream = self.capabilities(call.model).stream
+        exchange = await self.exchange(call, faults, stream=stream)
+        faults.hide(exchange.headers)
         return await self._http.open(exchange)
 
     async def _fetch_models(self) -> Sequence[ModelCard]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -144,12 +144,12 @@ class Http:
         try:
             async with asyncio.timeout(self.timeouts.connect):
                 raw = await _read_at_most(response, ERROR_BODY)
-            report = read_report(loads(raw))
+            seen = read_report(loads(raw)) or Reported()
         except (NotJson, aiohttp.ClientError, TimeoutError, OSError):
-            report = None  # the status alone must do
-        seen = report or Reported(
-            response.headers.get("x-amzn-errortype", "").partition(":")[0] or None
-        )
+            seen = Reported()  # the status alone must do
+        if seen.code is None:  # AWS has it in a header
+            code = response.headers.get("x-amzn-errortype", "").partition(":")[0]
+            seen = replace(seen, code=code or None)
         error = faults.reported(seen, response.status, retry_after(response.headers))
         error.__cause__ = HttpRefusal(response.status, seen)
         return error

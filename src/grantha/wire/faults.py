@@ -25,6 +25,7 @@ from grantha.errors import ProviderError
 
 READ_LENGTH = 2000  # characters of a vendor's words that are searched: they may be a whole page
 QUOTED_LENGTH = 300  # characters of them that we pass on
+LEAST_SECRET = 20  # characters of a header that may be a key: shorter ones are content types
 SHARED_LENGTH = 20  # a stretch this long that also stands in the conversation is the user's text
 
 _CODES: dict[str, type[ProviderError]] = {
@@ -191,6 +192,11 @@ class Faults:
             retry_after=wait if wait is not None else seen.seconds,
             native=self.quotable(native or "") or None,
         )
+
+    def hide(self, headers: Mapping[str, str]) -> None:
+        """What a request's headers hold is secret, too: tokens that were fetched, signatures."""
+        values = (value.rpartition(" ")[2] for value in headers.values())
+        self._secrets += tuple(value for value in values if len(value) >= LEAST_SECRET)
 
     def truncated(self) -> ProviderError:
         """The bytes ended without the terminal sign."""
