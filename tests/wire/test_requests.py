@@ -203,6 +203,16 @@ def test_gemini_pro_is_never_told_not_to_think_at_all() -> None:
         assert body["generationConfig"]["thinkingConfig"]["thinkingBudget"] == budget
 
 
+def test_newer_claude_models_are_never_given_a_budget_nor_told_not_to_think() -> None:
+    facts = Capabilities(reasoning=True)
+    for kind in ({"type": "disabled"}, {"type": "enabled", "budget_tokens": 2048}):
+        body = anthropic(Call("m", MESSAGES[:2], Options(extra={"thinking": kind})), facts)
+        assert "thinking" not in body
+    body = anthropic(Call("m", MESSAGES[:2], Options(reasoning_effort="none")), facts)
+    assert "thinking" not in body
+    assert body["output_config"] == {"effort": "low"}
+
+
 def test_gemini_results_name_the_tool_they_come_from() -> None:
     part = gemini(CALL)["contents"][-1]["parts"][0]
     response = {"name": "weather", "response": {"output": "Rain."}}

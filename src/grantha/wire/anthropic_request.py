@@ -122,29 +122,44 @@ def _tool_use(part: ToolCallPart) -> dict[str, Any]:
 
 
 def _thinking(body: dict[str, Any], options: Options, facts: Capabilities) -> None:
-    effort = options.reasoning_effort
-    if body.get("thinking", {}).get("type") == "enabled" and _goes_on_unproven(body["messages"]):
-        body["thinking"] = {"type": "disabled"}
-    if effort is None or not facts.reasoning or "thinking" in body:
+    if facts.reasoning and not facts.prefix:
+        _effort(body, options.reasoning_effort)
+    elif facts.reasoning or "thinking" in body:
+        _budget(body, options.reasoning_effort, facts)
+
+
+def _effort(body: dict[str, Any], effort: str | None) -> None:
+    """For models that measure their own thought, which are those that take no prefix.
+
+    They refuse budgets, and the newest of them that thought is switched off.
+    """
+    if body.get("thinking", {}).get("type") != "adaptive":
+        body.pop("thinking", None)
+    if effort is None:
         return
-    if effort == "none" or (facts.prefix and _goes_on_unproven(body["messages"])):
-        body["thinking"] = {"type": "disabled"}
-    elif facts.prefix:
-        # The models that take a prefix are those that count thought by a budget.
-        budget = min(BUDGETS.get(effort, BUDGETS["high"]), (facts.output_limit or 32768) - 1024)
+    if effort != "none":
+        body.setdefault("thinking", {"type": "adaptive", "display": "summarized"})
+    level = "low" if effort in {"none", "minimal"} else effort
+    body["output_config"] = {**body.get("output_config", {}), "effort": level}
+
+
+def _budget(body: dict[str, Any], effort: str | None, facts: Capabilities) -> None:
+    """For models whose thought is counted in tokens."""
+    if "thinking" not in body and effort not in {None, "none"}:
+        budget = min(
+            BUDGETS.get(effort or "", BUDGETS["high"]), (facts.output_limit or 32768) - 1024
+        )
         body["thinking"] = {"type": "enabled", "budget_tokens": budget}
         if body["max_tokens"] <= budget:
             body["max_tokens"] += budget
-    else:
-        body["thinking"] = {"type": "adaptive", "display": "summarized"}
-        level = "low" if effort == "minimal" else effort
-        body["output_config"] = {**body.get("output_config", {}), "effort": level}
+    thinks = body.get("thinking", {}).get("type") == "enabled"
+    if effort == "none" or (thinks and _goes_on_unproven(body["messages"])):
+        body["thinking"] = {"type": "disabled"}
 
 
 def _goes_on_unproven(messages: list[dict[str, Any]]) -> bool:
-    """Whether the answer goes on from a prefix, or from a tool call without the thought before it.
-
-    Models that count thought by a budget refuse to think then.
+    """Whether the answer goes on from a prefix, or from a tool call without the thought before it:
+    to think is refused then.
     """
     last = next((m for m in reversed(messages) if m["role"] == "assistant"), None)
     if last is None:
