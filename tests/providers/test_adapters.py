@@ -164,6 +164,28 @@ async def test_a_proxy_of_the_environment_is_used_except_where_it_says_no() -> N
         await inside.aclose()
 
 
+async def test_a_proxy_that_refuses_or_is_not_there_is_told_as_the_proxy(
+    unused_tcp_port: int,
+) -> None:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    for proxy, told in ((port, "HTTP 407"), (unused_tcp_port, "can't be reached")):
+        variables = {"HTTPS_PROXY": f"http://user:planted-word@127.0.0.1:{proxy}"}
+        made = registry("https://vendor.example/v1", "openai", OPENAI_API_KEY="k", **variables)
+        with pytest.raises(errors.Unreachable, match=told) as caught:
+            await made.resolve("openai/m")[0].open(Call("m", QUESTION))
+        assert caught.value.native == "proxy"
+        assert "planted-word" not in caught.value.message + caught.value.advice
+        await made.aclose()
+    server.close()
+    await server.wait_closed()
+
+
 # ---- OpenAI Responses
 
 

@@ -372,6 +372,15 @@ def translated(error: Exception, faults: Faults, url: str) -> ProviderError:
             provider=who,
             native="tls",
         )
+    if isinstance(error, aiohttp.ClientHttpProxyError | aiohttp.ClientProxyConnectionError):
+        status = getattr(error, "status", None)
+        told = f"refused to connect (HTTP {status})" if status else "can't be reached"
+        return errors.Unreachable(
+            f"The proxy on the way to {who} ({host}) {told}",
+            advice="Check HTTPS_PROXY and HTTP_PROXY; NO_PROXY names hosts to reach without it.",
+            provider=who,
+            native="proxy",
+        )
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         what, advice = "has a name that can't be found", "Check the base URL and the network."
     elif isinstance(error, aiohttp.ClientConnectorError):
