@@ -20,6 +20,7 @@ from grantha import errors
 from grantha.config import Timeouts
 from grantha.errors import GranthaError, ProviderError
 from grantha.events import UpstreamEvent
+from grantha.providers.way import Proxies, translated
 from grantha.wire.base import Decoder
 from grantha.wire.faults import Faults, Reported, read_report, retry_after
 from grantha.wire.loose import NotJson, loads
@@ -29,7 +30,6 @@ WHOLE_BODY = 64 * 1024 * 1024  # bytes of a non-streaming reply or a listing
 TRAILING = 2.0  # seconds that usage may come after the finish reason
 DRAIN = 0.02  # seconds to see the end of the body, so that the connection can be used again
 USER_AGENT = "grantha"
-METADATA_HOSTS = {"metadata.google.internal", "169.254.169.254"}  # a proxy's would be another one's
 
 
 class HttpRefusal(Exception):
@@ -59,7 +59,7 @@ class Http:
 
     def __init__(self, timeouts: Timeouts, variables: Mapping[str, str] | None = None) -> None:
         self.timeouts = timeouts
-        self._proxies = _proxies(variables or {})
+        self._proxies = Proxies(variables or {})
         self._session: aiohttp.ClientSession | None = None
 
     async def open(self, exchange: Exchange) -> HttpUpstream:
@@ -115,7 +115,7 @@ class Http:
                     # A compressed stream would come in bursts.
                     headers={"Accept-Encoding": "identity", **exchange.headers},
                     allow_redirects=False,
-                    proxy=self._proxy_for(exchange.url),
+                    proxy=self._proxies.of(exchange.url),
                 )
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise translated(error, faults, exchange.url) from error
@@ -169,19 +169,6 @@ class Http:
                 trust_env=False,
             )
         return self._session
-
-    def _proxy_for(self, url: str) -> str | None:
-        if not self._proxies:
-            return None
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        if host in METADATA_HOSTS:
-            return None
-        for name in self._proxies.get("no", "").split(","):
-            bare = name.strip().lstrip(".")
-            if name.strip() == "*" or (bare and (host == bare or host.endswith(f".{bare}"))):
-                return None
-        return self._proxies.get(parts.scheme)
 
 
 class HttpUpstream:
@@ -351,45 +338,6 @@ class WholeDecoder:
         return self._whole(b"".join(self._pieces))
 
 
-def translated(error: Exception, faults: Faults, url: str) -> ProviderError:
-    """A socket's error before the reply began, in our tree. Names the host, never the path or the
-    key.
-    """
-    who, host = faults.provider, urlsplit(url).netloc.rpartition("@")[2]
-    if isinstance(error, TimeoutError):
-        stage = "to connect" if isinstance(error, aiohttp.ServerTimeoutError) else "to answer"
-        return errors.TimedOut(f"{who} ({host}) took too long {stage}", provider=who)
-    if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
-        return errors.Unreachable(
-            f"The base URL of {who} isn't a usable URL",
-            advice="Look at the settings.",
-            provider=who,
-        )
-    if isinstance(error, aiohttp.ClientSSLError):
-        return errors.Unreachable(
-            f"No trusted TLS connection to {who} ({host})",
-            advice="Check the host's certificate and this machine's clock and certificates.",
-            provider=who,
-            native="tls",
-        )
-    if isinstance(error, aiohttp.ClientHttpProxyError | aiohttp.ClientProxyConnectionError):
-        status = getattr(error, "status", None)
-        told = f"refused to connect (HTTP {status})" if status else "can't be reached"
-        return errors.Unreachable(
-            f"The proxy on the way to {who} ({host}) {told}",
-            advice="Check HTTPS_PROXY and HTTP_PROXY; NO_PROXY names hosts to reach without it.",
-            provider=who,
-            native="proxy",
-        )
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        what, advice = "has a name that can't be found", "Check the base URL and the network."
-    elif isinstance(error, aiohttp.ClientConnectorError):
-        what, advice = "can't be reached", "Check that it runs, its base URL, and the network."
-    else:
-        what, advice = "closed the connection without an answer", "Try again."
-    return errors.Unreachable(f"{who} ({host}) {what}", advice=advice, provider=who)
-
-
 async def _read_at_most(response: aiohttp.ClientResponse, limit: int) -> bytes:
     pieces: list[bytes] = []
     size = 0
@@ -397,14 +345,3 @@ async def _read_at_most(response: aiohttp.ClientResponse, limit: int) -> bytes:
         pieces.append(chunk)
         size += len(chunk)
     return b"".join(pieces)[:limit]
-
-
-def _proxies(variables: Mapping[str, str]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for scheme in ("http", "https", "no"):
-        name = f"{scheme}_proxy"
-        # Uppercase HTTP_PROXY is read too: this is no CGI program that a request could set it for.
-        value = variables.get(name) or variables.get(name.upper())
-        if value:
-            found[scheme] = value
-    return found if found.keys() & {"http", "https"} else {}
