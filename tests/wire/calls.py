@@ -21,7 +21,7 @@ from grantha.chat import (
 )
 from grantha.wire import (
     anthropic_request,
-    bedrock,
+    bedrock_request,
     gemini_request,
     ollama,
     openai_chat_request,
@@ -87,7 +87,7 @@ def responses(call: Call, facts: Capabilities = FACTS) -> Any:
 
 
 def converse(call: Call, facts: Capabilities = FACTS) -> Any:
-    return json.loads(bedrock.encode_request(call, facts))
+    return json.loads(bedrock_request.encode_request(call, facts))
 
 
 def local_chat(call: Call, facts: Capabilities = FACTS) -> Any:

@@ -203,6 +203,21 @@ def test_gemini_pro_is_never_told_not_to_think_at_all() -> None:
         assert body["generationConfig"]["thinkingConfig"]["thinkingBudget"] == budget
 
 
+def test_claude_at_bedrock_thinks_as_it_does_at_home() -> None:
+    options = Options(temperature=0.5, max_tokens=100, reasoning_effort="low")
+    model = "eu.anthropic.claude-x-v1:0"
+    counted = Capabilities(reasoning=True, prefix=True, output_limit=64000)
+    body = converse(Call(model, MESSAGES[:2], options), counted)
+    thinking = {"type": "enabled", "budget_tokens": 2048}
+    assert body["additionalModelRequestFields"] == {"thinking": thinking}
+    assert body["inferenceConfig"] == {"maxTokens": 2148}
+    body = converse(Call(model, MESSAGES[:2], options), Capabilities(reasoning=True))
+    assert body["additionalModelRequestFields"]["output_config"] == {"effort": "low"}
+    assert body["inferenceConfig"] == {"maxTokens": 100}
+    body = converse(Call("amazon.nova", MESSAGES[:2], options), counted)
+    assert "additionalModelRequestFields" not in body
+
+
 def test_newer_claude_models_are_never_given_a_budget_nor_told_not_to_think() -> None:
     facts = Capabilities(reasoning=True)
     for kind in ({"type": "disabled"}, {"type": "enabled", "budget_tokens": 2048}):

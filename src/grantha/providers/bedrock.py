@@ -17,7 +17,8 @@ from grantha.providers.base import READY, Readiness
 from grantha.providers.hosted import JSON, Facts, Hosted
 from grantha.providers.http import Exchange, Http, WholeDecoder
 from grantha.providers.site import Site
-from grantha.wire.bedrock import bedrock_decoder, bedrock_reply, encode_request
+from grantha.wire.bedrock import bedrock_decoder, bedrock_reply
+from grantha.wire.bedrock_request import encode_request
 from grantha.wire.faults import Faults
 
 REGION = "us-east-1"

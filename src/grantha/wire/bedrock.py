@@ -1,4 +1,4 @@
-"""The Bedrock Converse dialect, both sides: binary frames of JSON to events, a Call to a request.
+"""The Bedrock Converse dialect, reply side: binary frames of JSON, or one JSON body, to events.
 
 | seen in a reply | what becomes of it |
 |---|---|
@@ -17,28 +17,14 @@ from typing import Any
 
 import msgspec
 
-from grantha.chat import (
-    Call,
-    Capabilities,
-    FinishReason,
-    ImagePart,
-    JsonObject,
-    Part,
-    ReasoningPart,
-    ToolCallPart,
-    ToolResultPart,
-    Usage,
-)
+from grantha.chat import FinishReason, Usage
 from grantha.events import Accepted, Cited, ToolCall, UpstreamEvent, UsageSeen
-from grantha.wire import images
 from grantha.wire.base import Reply, StreamDecoder, whole_reply
 from grantha.wire.eventstream import EventStreamDecoder, Frame
 from grantha.wire.faults import Faults, Reported, read_report
 from grantha.wire.loose import NotJson, Reader, dumps, loads
 from grantha.wire.proofs import REDACTED
-from grantha.wire.turns import BLANK, Joint, Turn, spoken, system_text, turns
-
-IMAGE_BYTES = 3_932_160  # 3.75 MB
+from grantha.wire.turns import Joint
 
 FINISH_REASONS: dict[str, FinishReason] = {
     "end_turn": "stop",
@@ -229,106 +215,6 @@ class _WholeReply(BedrockReply):
 def bedrock_reply(body: bytes, faults: Faults) -> list[UpstreamEvent]:
     """The reply of `Converse` as events. Raises a `ProviderError`."""
     return whole_reply(_WholeReply(faults), body)
-
-
-def encode_request(call: Call, facts: Capabilities) -> bytes:
-    """The body of `Converse` and `ConverseStream`; the model stands in the URL.
-
-    Raises `BadRequest` or `TooLarge` for images that can't be sent.
-    """
-    options = call.options
-    body: dict[str, Any] = {"messages": _messages(call)}
-    system = system_text(call.messages)
-    if system:
-        body["system"] = [{"text": system}]
-    inference: dict[str, Any] = {}
-    if options.max_tokens is not None:
-        inference["maxTokens"] = options.max_tokens
-    if options.temperature is not None and facts.temperature:
-        inference["temperature"] = min(options.temperature, 1.0)
-    if options.top_p is not None and facts.top_p:
-        inference["topP"] = options.top_p
-    if options.stop:
-        inference["stopSequences"] = list(options.stop)
-    if inference:
-        body["inferenceConfig"] = inference
-    if options.tools and options.tool_choice != "none":
-        body["toolConfig"] = _tools(call)
-    if "additionalModelRequestFields" in options.extra:
-        body["additionalModelRequestFields"] = options.extra["additionalModelRequestFields"]
-    return dumps(body)
-
-
-def _messages(call: Call) -> list[dict[str, Any]]:
-    messages = []
-    for turn in turns(call.messages):
-        content = [block for part in turn.parts if (block := _block(part, turn)) is not None]
-        if content:
-            messages.append({"role": turn.role, "content": content})
-    text = call.prefix.rstrip(BLANK)
-    if text:
-        messages.append({"role": "assistant", "content": [{"text": text}]})
-    return messages
-
-
-def _block(part: Part, turn: Turn) -> dict[str, Any] | None:
-    match part:
-        case ReasoningPart():
-            return _proof(part) if turn.current else None
-        case ToolCallPart():
-            use = {"toolUseId": part.call_id, "name": part.name, "input": _arguments(part)}
-            return {"toolUse": use}
-        case ToolResultPart():
-            result = {
-                "toolUseId": part.call_id,
-                "content": [{"text": part.text or " "}],
-                "status": "error" if part.is_error else "success",
-            }
-            return {"toolResult": result}
-        case ImagePart():
-            image = images.check(part, IMAGE_BYTES)
-            kind = image.media_type.removeprefix("image/")
-            return {"image": {"format": kind, "source": {"bytes": image.data}}}
-        case _:
-            text = spoken(part)
-            return {"text": text} if text.strip(BLANK) else None
-
-
-def _proof(part: ReasoningPart) -> dict[str, Any] | None:
-    if not part.signature:
-        return None
-    if part.signature.startswith(REDACTED):
-        redacted = part.signature.removeprefix(REDACTED)
-        return {"reasoningContent": {"redactedContent": redacted}}
-    text = {"text": part.text, "signature": part.signature}
-    return {"reasoningContent": {"reasoningText": text}}
-
-
-def _arguments(part: ToolCallPart) -> dict[str, Any]:
-    try:
-        arguments = loads(part.arguments or "{}")
-    except NotJson:
-        return {}
-    return arguments if isinstance(arguments, dict) else {}
-
-
-def _tools(call: Call) -> dict[str, Any]:
-    config: dict[str, Any] = {"tools": [{"toolSpec": _spec(t)} for t in call.options.tools]}
-    choice = call.options.tool_choice
-    if choice is not None:
-        if isinstance(choice, str):
-            config["toolChoice"] = {"any" if choice == "required" else choice: {}}
-        else:
-            config["toolChoice"] = {"tool": {"name": choice["name"]}}
-    return config
-
-
-def _spec(tool: JsonObject) -> dict[str, Any]:
-    schema = tool.get("parameters") or {"type": "object", "properties": {}}
-    spec: dict[str, Any] = {"name": tool["name"], "inputSchema": {"json": schema}}
-    if tool.get("description"):
-        spec["description"] = tool["description"]
-    return spec
 
 
 def _finish(reason: str | None) -> tuple[FinishReason, str | None]:
