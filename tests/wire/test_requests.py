@@ -228,6 +228,14 @@ def test_newer_claude_models_are_never_given_a_budget_nor_told_not_to_think() ->
     assert body["output_config"] == {"effort": "low"}
 
 
+def test_an_answer_in_plain_text_is_never_asked_for_as_json() -> None:
+    options = Options(response_format={"type": "text"})
+    call = Call("m", MESSAGES[:2], options)
+    assert "format" not in local_chat(call)
+    assert "responseMimeType" not in gemini(call).get("generationConfig", {})
+    assert "output_config" not in anthropic(call)
+
+
 def test_gemini_results_name_the_tool_they_come_from() -> None:
     part = gemini(CALL)["contents"][-1]["parts"][0]
     response = {"name": "weather", "response": {"output": "Rain."}}

@@ -178,9 +178,9 @@ def encode_request(call: Call, facts: Capabilities, *, stream: bool = True) -> b
         body["tools"] = tools_of(options.tools)
     if options.reasoning_effort is not None:
         body["think"] = _think(call.model, options.reasoning_effort)
-    if options.response_format is not None:
-        schema = options.response_format.get("json_schema", {}).get("schema")
-        body["format"] = schema or "json"
+    wanted = options.response_format or {}
+    if wanted.get("type") in {"json_object", "json_schema"}:
+        body["format"] = wanted.get("json_schema", {}).get("schema") or "json"
     return dumps(body)
 
 
