@@ -82,12 +82,28 @@ async def test_a_model_that_names_its_limit_the_other_way_gets_that_name() -> No
         await made.aclose()
 
 
+async def test_a_model_that_refuses_options_never_gets_them_again() -> None:
+    async with serving(shapes.OPENAI_CHAT) as vendor:
+        made = registry(vendor.url, "openai", OPENAI_API_KEY="k")
+        provider, _ = made.resolve("openai/m")
+        for option in ("temperature", "top_p"):
+            vendor.plans.append(status(400, refusal(option, "unsupported_value")))
+        call = Call("m", QUESTION, Options(temperature=0.5, top_p=0.5))
+        for _ in range(2):
+            assert said(await read(await provider.open(call))) == "".join(ANSWER)
+        sent = [sorted({"temperature", "top_p"} & seen.body.keys()) for seen in vendor.calls]
+        assert sent == [["temperature", "top_p"], ["top_p"], [], []]
+        facts = provider.capabilities("m")
+        assert (facts.temperature, facts.top_p) == (False, False)
+        await made.aclose()
+
+
 async def test_a_refusal_that_teaches_nothing_is_not_sent_again() -> None:
     async with serving(shapes.OPENAI_CHAT) as vendor:
         made = registry(vendor.url, "openai", OPENAI_API_KEY="k")
         provider, _ = made.resolve("openai/m")
-        vendor.plans.append(status(400, refusal("temperature", "unsupported_value")))
-        with pytest.raises(errors.RequestRefused, match="'temperature' can't be used"):
+        vendor.plans.append(status(400, refusal("tools", "unsupported_value")))
+        with pytest.raises(errors.RequestRefused, match="'tools' can't be used"):
             await provider.open(Call("m", QUESTION))
         assert len(vendor.calls) == 1
         await made.aclose()
@@ -396,6 +412,18 @@ def test_an_aws_key_without_its_secret_names_what_is_missing() -> None:
 )
 def test_whatever_is_written_into_ollama_host_becomes_an_address(written: str, meant: str) -> None:
     assert address(written) == meant
+
+
+async def test_a_model_of_ollama_that_can_t_think_is_asked_without() -> None:
+    async with serving(shapes.OLLAMA) as vendor:
+        made = registry(vendor.url, "ollama")
+        provider, _ = made.resolve("ollama/m")
+        vendor.plans.append(status(400, {"error": '"m" does not support thinking'}))
+        call = Call("m", QUESTION, Options(reasoning_effort="high"))
+        for _ in range(2):
+            assert said(await read(await provider.open(call))) == "".join(ANSWER)
+        assert ["think" in seen.body for seen in vendor.calls] == [True, False, False]
+        await made.aclose()
 
 
 async def test_ollama_is_looked_for_and_then_missing_until_it_answers(unused_tcp_port: int) -> None:

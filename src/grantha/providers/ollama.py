@@ -1,24 +1,29 @@
 """Ollama, found by itself on its usual port.
 
 Whether it runs is asked in passing, when models are listed; a call tells by itself. So a machine
-without it pays nothing, and one where it is started later needs no restart.
+without it pays nothing, and one where it is started later needs no restart. Which models can think
+is learnt from those that refuse to.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from typing_extensions import override
 
 from grantha.chat import Call
+from grantha.errors import RequestRefused
 from grantha.events import UpstreamEvent
-from grantha.providers.base import ModelCard, Readiness
+from grantha.providers.base import ModelCard, Readiness, Upstream
 from grantha.providers.hosted import JSON, Facts, Hosted
-from grantha.providers.http import Exchange, Http, WholeDecoder
+from grantha.providers.http import Exchange, Http, HttpRefusal, WholeDecoder
 from grantha.providers.site import Site
 from grantha.wire.faults import Faults
 from grantha.wire.ollama import encode_request, ollama_decoder, ollama_reply
+
+NO_THOUGHT = "does not support thinking"
 
 
 class Ollama(Hosted):
@@ -26,6 +31,7 @@ class Ollama(Hosted):
 
     def __init__(self, site: Site, http: Http, facts: Facts) -> None:
         super().__init__(site, http, facts, list_path="api/tags")
+        self._thoughtless: set[str] = set()
 
     @override
     def readiness(self) -> Readiness:
@@ -63,6 +69,19 @@ class Ollama(Hosted):
         )
 
     @override
+    async def _send(self, call: Call, resume: str | None) -> Upstream:
+        if call.model in self._thoughtless:
+            return await super()._send(_unthinking(call), resume)
+        try:
+            return await super()._send(call, resume)
+        except RequestRefused as error:
+            cause = error.__cause__
+            if not (isinstance(cause, HttpRefusal) and NO_THOUGHT in cause.report.words):
+                raise
+        self._thoughtless.add(call.model)
+        return await super()._send(_unthinking(call), resume)
+
+    @override
     async def headers(self) -> Mapping[str, str]:
         """A key only where one is set."""
         return {**JSON, **await super().headers()}
@@ -75,6 +94,10 @@ class Ollama(Hosted):
             name = row.get("model") or row.get("name")
             if isinstance(name, str):
                 yield name
+
+
+def _unthinking(call: Call) -> Call:
+    return replace(call, options=replace(call.options, reasoning_effort=None))
 
 
 def address(host: str) -> str:

@@ -1,8 +1,8 @@
 """Every host that speaks OpenAI Chat Completions. What differs between them is in `Site.profile`.
 
-Two refusals teach it something for the rest of its life, per model, and the call is sent once
-more: an account that may not stream gets whole replies, and a model that names its output limit
-the other way gets that name.
+Some refusals teach it something for the rest of its life, per model, and the call is sent once
+more: an account that may not stream gets whole replies, a model that takes no temperature gets
+none, and one that names its output limit the other way gets that name.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from grantha.wire.faults import Faults
 from grantha.wire.openai_chat import DialectProfile, chat_decoder, chat_reply
 from grantha.wire.openai_chat_request import encode_request
 
+UNSUPPORTED = {"unsupported_parameter", "unsupported_value"}
+
 
 class OpenAIChat(Hosted):
     """Paths are below the site's base URL and may hold `{model}`; calls that go on from a prefix
@@ -41,7 +43,7 @@ class OpenAIChat(Hosted):
     ) -> None:
         self._path = path
         self._prefix_path = prefix_path or path
-        self._whole_only: set[str] = set()
+        self._lessons: dict[str, dict[str, bool]] = {}  # capabilities that turned out to be missing
         self._profiles: dict[str, DialectProfile] = {}
         super().__init__(site, http, facts, list_path=list_path)
 
@@ -49,7 +51,8 @@ class OpenAIChat(Hosted):
     def capabilities(self, model: str) -> Capabilities:
         """Facts, with what this host's refusals have taught."""
         facts = super().capabilities(model)
-        return replace(facts, stream=False) if model in self._whole_only else facts
+        lessons = self._lessons.get(model)
+        return facts if lessons is None else replace(facts, **lessons)
 
     @override
     async def exchange(self, call: Call, faults: Faults, *, stream: bool) -> Exchange:
@@ -80,29 +83,31 @@ class OpenAIChat(Hosted):
 
     @override
     async def _send(self, call: Call, resume: str | None) -> Upstream:
-        try:
-            return await super()._send(call, resume)
-        except RequestRefused as error:
-            if not self._learned(call.model, error):
+        while True:  # a lesson is learnt once
+            try:
+                return await super()._send(call, resume)
+            except RequestRefused as error:
+                if not self._learned(call.model, error):
+                    raise
+            except ProviderFailed as error:
+                cause = error.__cause__
+                if isinstance(cause, HttpRefusal) and cause.report.failed_text:
+                    return _Spoilt(cause.report.failed_text, error)
                 raise
-        except ProviderFailed as error:
-            cause = error.__cause__
-            if isinstance(cause, HttpRefusal) and cause.report.failed_text:
-                return _Spoilt(cause.report.failed_text, error)
-            raise
-        return await super()._send(call, resume)
 
     def _learned(self, model: str, error: ProviderError) -> bool:
         cause = error.__cause__
         if not isinstance(cause, HttpRefusal):
             return False
         report = cause.report
-        if report.param == "stream" or "verified to stream" in report.words:
-            known = model in self._whole_only
-            self._whole_only.add(model)
-            return not known
+        if "verified to stream" in report.words:
+            return self._lacks(model, "stream")
+        if report.param == "stream" or (
+            report.param in {"temperature", "top_p"} and report.code in UNSUPPORTED
+        ):
+            return self._lacks(model, report.param)
         profile = self._profiles.get(model, self._site.profile)
-        if report.param == profile.max_tokens and report.code == "unsupported_parameter":
+        if report.param == profile.max_tokens and report.code in UNSUPPORTED:
             known = model in self._profiles
             self._profiles[model] = (
                 replace(profile, max_tokens="max_completion_tokens")
@@ -111,6 +116,12 @@ class OpenAIChat(Hosted):
             )
             return not known
         return False
+
+    def _lacks(self, model: str, capability: str) -> bool:
+        lessons = self._lessons.setdefault(model, {})
+        known = capability in lessons
+        lessons[capability] = False
+        return not known
 
 
 class _Spoilt:
