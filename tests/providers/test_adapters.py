@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from pathlib import Path
 from typing import Any
 
-import jwt
 import pytest
 from aiohttp import web
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from grantha import errors
 from grantha.chat import Call, Message, Options, ReasoningPart, TextPart, text_message
@@ -284,114 +280,6 @@ async def test_claude_at_vertex_speaks_anthropic_s_dialect() -> None:
         assert seen.body["anthropic_version"] == "vertex-2023-10-16"
         assert "model" not in seen.body
         await made.aclose()
-
-
-async def test_a_person_s_own_google_credentials_are_exchanged_once(tmp_path: Path) -> None:
-    class Google(Vendor):
-        async def handle(self, request: web.Request) -> web.StreamResponse:
-            if request.path == "/token":
-                form = await request.post()
-                assert form["grant_type"] == "refresh_token"
-                assert form["refresh_token"] == "refresh-me"
-                self.begun.set()
-                return web.json_response({"access_token": "fresh", "expires_in": 3600})
-            return await super().handle(request)
-
-    async with serving(shapes.GEMINI, Google) as vendor:
-        credentials = {
-            "type": "authorized_user",
-            "client_id": "id",
-            "client_secret": "secret",
-            "refresh_token": "refresh-me",
-            "token_uri": f"{vendor.url}/token",
-        }
-        path = tmp_path / "credentials.json"
-        path.write_text(json.dumps(credentials))
-        made = registry(vendor.url, "vertex", GOOGLE_APPLICATION_CREDENTIALS=str(path))
-        provider, _ = made.resolve("vertex/gemini-x")
-        for _ in range(2):
-            await read(await provider.open(Call("gemini-x", QUESTION)))
-        assert [s.headers["Authorization"] for s in vendor.calls] == ["Bearer fresh"] * 2
-        await made.aclose()
-
-
-async def test_a_service_account_signs_for_its_token(tmp_path: Path) -> None:
-    private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    pem = private.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    ).decode()
-
-    class Google(Vendor):
-        async def handle(self, request: web.Request) -> web.StreamResponse:
-            if request.path == "/token":
-                form = await request.post()
-                public = private.public_key()
-                audience = f"{self.url}/token"
-                claim = jwt.decode(
-                    str(form["assertion"]), public, algorithms=["RS256"], audience=audience
-                )
-                assert claim["iss"] == "robot@example.org"
-                return web.json_response({"access_token": "fresh", "expires_in": 3600})
-            return await super().handle(request)
-
-    async with serving(shapes.GEMINI, Google) as vendor:
-        credentials = {
-            "type": "service_account",
-            "client_email": "robot@example.org",
-            "private_key_id": "1",
-            "private_key": pem,
-            "token_uri": f"{vendor.url}/token",
-        }
-        path = tmp_path / "credentials.json"
-        path.write_text(json.dumps(credentials))
-        made = registry(vendor.url, "vertex", GOOGLE_APPLICATION_CREDENTIALS=str(path))
-        provider, _ = made.resolve("vertex/gemini-x")
-        await read(await provider.open(Call("gemini-x", QUESTION)))
-        assert vendor.calls[-1].headers["Authorization"] == "Bearer fresh"
-        path.write_text(json.dumps({**credentials, "private_key": "broken"}))
-        other = registry(vendor.url, "vertex", GOOGLE_APPLICATION_CREDENTIALS=str(path))
-        with pytest.raises(errors.MissingKey, match="private key"):
-            await other.resolve("vertex/gemini-x")[0].open(Call("gemini-x", QUESTION))
-        await other.aclose()
-        await made.aclose()
-
-
-async def test_google_credentials_that_can_t_be_read_are_told() -> None:
-    made = registry("http://x", "vertex", GOOGLE_APPLICATION_CREDENTIALS="/nowhere.json")
-    with pytest.raises(errors.MissingKey, match="GOOGLE_APPLICATION_CREDENTIALS"):
-        await made.resolve("vertex/gemini-x")[0].open(Call("gemini-x", QUESTION))
-    await made.aclose()
-
-
-# ---- Amazon
-
-
-async def test_aws_keys_sign_every_request() -> None:
-    async with serving(shapes.BEDROCK) as vendor:
-        keys = {
-            "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
-            "AWS_SECRET_ACCESS_KEY": "planted-secret",
-            "AWS_SESSION_TOKEN": "session",
-            "AWS_REGION": "eu-west-1",
-        }
-        made = registry(vendor.url, "bedrock", **keys)
-        model = "arn:aws:bedrock:eu-west-1:1:inference-profile/x.y-v1:0"
-        events = await read(await made.resolve(f"bedrock/{model}")[0].open(Call(model, QUESTION)))
-        assert said(events) == "".join(ANSWER)
-        headers = vendor.calls[0].headers
-        assert "/eu-west-1/bedrock/aws4_request" in headers["Authorization"]
-        assert headers["X-Amz-Security-Token"] == "session"
-        assert "planted-secret" not in str(headers)
-        await made.aclose()
-
-
-def test_an_aws_key_without_its_secret_names_what_is_missing() -> None:
-    made = registry("http://x", "bedrock", AWS_ACCESS_KEY_ID="AKIDEXAMPLE")
-    with pytest.raises(errors.MissingKey) as caught:
-        made.resolve("bedrock/m")
-    assert "AWS_SECRET_ACCESS_KEY" in caught.value.advice
 
 
 # ---- Ollama

@@ -1,68 +1,17 @@
-"""Credentials that a cloud gives: profiles, roles, machines. Each giver has a stand-in on this machine.
-
-botocore asks in a thread, and the stand-ins answer on the loop: a call that blocked would never end.
-"""
+"""Where the keys that sign for Bedrock come from: variables, profiles, roles, containers, instances."""
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from aiohttp import web
 
 from grantha import errors
-from grantha.chat import Call, text_message
-from grantha.config import Settings
-from grantha.providers import cloud
-from grantha.providers.registry import Registry
+from tests.providers.giving import ask, giving, registry
 from tests.vendors import shapes
 from tests.vendors.server import Seen, Vendor, serving, status
-
-QUESTION = (text_message("user", "Hello?"),)
-
-
-class Giver(Vendor):
-    """A vendor that also answers, at single paths, as those do who give credentials."""
-
-    def __init__(self, shape: shapes.Shape) -> None:
-        super().__init__(shape)
-        self.gives: dict[str, Callable[[web.Request], web.Response]] = {}
-        self.asked: list[str] = []
-
-    async def handle(self, request: web.Request) -> web.StreamResponse:
-        give = self.gives.get(request.path)
-        if give is None:
-            return await super().handle(request)
-        self.asked.append(request.path)
-        await request.post()
-        return give(request)
-
-
-@pytest.fixture
-def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
-    """An environment without credentials of any kind, in a home of its own."""
-    for name in list(os.environ):
-        if name.startswith(("AWS_", "GOOGLE_", "CLOUDSDK_", "GCE_", "K_")):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    return monkeypatch
-
-
-def registry(**variables: str) -> Registry:
-    return Registry(Settings(local_enabled=False, variables={**os.environ, **variables}))
-
-
-async def ask(made: Registry, model: str) -> None:
-    provider, name = made.resolve(model)
-    upstream = await provider.open(Call(name, QUESTION))
-    async for _ in upstream:
-        pass
 
 
 async def ask_bedrock(vendor: Vendor, times: int = 1) -> list[Seen]:
@@ -108,9 +57,6 @@ def configured(folder: Path, text: str) -> None:
     (folder / ".aws" / "config").write_text(text)
 
 
-# ---- Amazon
-
-
 async def test_a_profile_names_keys_and_region(bare: pytest.MonkeyPatch, tmp_path: Path) -> None:
     configured(
         tmp_path,
@@ -142,14 +88,13 @@ async def test_a_role_is_assumed_with_the_keys_of_another_profile(
         "[profile role]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = base\nregion = eu-west-3\n",
     )
     bare.setenv("AWS_PROFILE", "role")
-    async with serving(shapes.BEDROCK, Giver) as vendor:
-        assert isinstance(vendor, Giver)
+    async with giving(shapes.BEDROCK) as vendor:
         vendor.gives["/"] = lambda _: granted("AssumeRole", "ASIAROLE")
         bare.setenv("AWS_ENDPOINT_URL_STS", vendor.url)
         seen = await ask_bedrock(vendor, times=2)
         assert [signer(each) for each in seen] == ["ASIAROLE eu-west-3"] * 2
         assert seen[0].headers["X-Amz-Security-Token"] == "t"
-        assert vendor.asked == ["/"]  # once for both
+        assert len(vendor.asked) == 1  # once for both
 
 
 async def test_a_web_identity_is_exchanged_for_a_role(
@@ -159,8 +104,7 @@ async def test_a_web_identity_is_exchanged_for_a_role(
     bare.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(tmp_path / "token"))
     bare.setenv("AWS_ROLE_ARN", "arn:aws:iam::1:role/r")
     bare.setenv("AWS_REGION", "us-west-2")
-    async with serving(shapes.BEDROCK, Giver) as vendor:
-        assert isinstance(vendor, Giver)
+    async with giving(shapes.BEDROCK) as vendor:
         vendor.gives["/"] = lambda _: granted("AssumeRoleWithWebIdentity", "ASIAWEB")
         bare.setenv("AWS_ENDPOINT_URL_STS", vendor.url)
         assert [signer(seen) for seen in await ask_bedrock(vendor)] == ["ASIAWEB us-west-2"]
@@ -170,8 +114,7 @@ async def test_a_container_s_keys_are_asked_for_again_when_they_end_soon(
     bare: pytest.MonkeyPatch,
 ) -> None:
     lent = [keys("ASIAOLD", 5), keys("ASIAOLD", 5), keys("ASIANEW", 60)]
-    async with serving(shapes.BEDROCK, Giver) as vendor:
-        assert isinstance(vendor, Giver)
+    async with giving(shapes.BEDROCK) as vendor:
         vendor.gives["/container"] = lambda _: web.json_response(lent.pop(0))
         bare.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{vendor.url}/container")
         seen = await ask_bedrock(vendor, times=3)
@@ -188,8 +131,7 @@ async def test_keys_that_end_before_their_time_are_asked_for_again_once(
         {"message": "The security token included in the request is expired"},
         **{"x-amzn-errortype": "ExpiredTokenException:http://internal.amazon.com/"},
     )
-    async with serving(shapes.BEDROCK, Giver) as vendor:
-        assert isinstance(vendor, Giver)
+    async with giving(shapes.BEDROCK) as vendor:
         vendor.gives["/container"] = lambda _: web.json_response(lent.pop(0))
         vendor.plans.append(ended)
         bare.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{vendor.url}/container")
@@ -202,8 +144,7 @@ async def test_keys_that_end_before_their_time_are_asked_for_again_once(
 
 
 async def test_an_instance_gives_the_keys_of_its_role(bare: pytest.MonkeyPatch) -> None:
-    async with serving(shapes.BEDROCK, Giver) as vendor:
-        assert isinstance(vendor, Giver)
+    async with giving(shapes.BEDROCK) as vendor:
         roles = "/latest/meta-data/iam/security-credentials/"
         vendor.gives = {
             "/latest/api/token": lambda _: web.Response(text="session"),
@@ -222,8 +163,7 @@ async def test_a_refused_role_tells_aws_s_code_and_no_account(
     (tmp_path / "token").write_text("a signed token")
     bare.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(tmp_path / "token"))
     bare.setenv("AWS_ROLE_ARN", "arn:aws:iam::1:role/secret-project")
-    async with serving(shapes.BEDROCK, Giver) as vendor:
-        assert isinstance(vendor, Giver)
+    async with giving(shapes.BEDROCK) as vendor:
         body = (
             '<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error>'
             "<Code>AccessDenied</Code><Message>Not authorized: secret-project</Message>"
@@ -260,117 +200,23 @@ def test_aws_files_count_for_bedrock_once_a_region_is_set(tmp_path: Path) -> Non
     assert made.provider("bedrock").readiness().state == "ready"
 
 
-# ---- Google
-
-
-def vertex(vendor: Vendor, **variables: str) -> Registry:
-    return registry(GRANTHA_VERTEX_BASE_URL=vendor.url, **variables)
-
-
-@pytest.mark.usefixtures("bare")
-async def test_google_s_metadata_server_gives_a_token_that_is_kept() -> None:
-    flavors: list[str | None] = []
-
-    def token(request: web.Request) -> web.Response:
-        flavors.append(request.headers.get("Metadata-Flavor"))
-        lifetime = 60 if len(flavors) == 1 else 3600  # the first one ends too soon to be kept
-        return web.json_response({"access_token": f"t{len(flavors)}", "expires_in": lifetime})
-
-    async with serving(shapes.GEMINI, Giver) as vendor:
-        assert isinstance(vendor, Giver)
-        path = "/computeMetadata/v1/instance/service-accounts/default/token"
-        vendor.gives[path] = token
-        made = vertex(vendor, GCE_METADATA_HOST=vendor.url.removeprefix("http://"))
-        for _ in range(3):
-            await ask(made, "vertex/gemini-x")
-        tokens = [seen.headers["Authorization"] for seen in vendor.calls]
-        assert tokens == ["Bearer t1", "Bearer t2", "Bearer t2"]
-        assert flavors == ["Google", "Google"]
-        await made.aclose()
-
-
-@pytest.mark.usefixtures("bare")
-async def test_a_token_that_was_fetched_is_in_no_error() -> None:
-    async with serving(shapes.GEMINI, Giver) as vendor:
-        assert isinstance(vendor, Giver)
-        path = "/computeMetadata/v1/instance/service-accounts/default/token"
-        secret = "planted-token-0123456789"
-        vendor.gives[path] = lambda _: web.json_response({"access_token": secret})
-        vendor.plans.append(status(400, {"error": {"message": f"Odd header: Bearer {secret}"}}))
-        made = vertex(vendor, GCE_METADATA_HOST=vendor.url.removeprefix("http://"))
-        with pytest.raises(errors.RequestRefused) as caught:
-            await ask(made, "vertex/gemini-x")
-        assert secret not in str(caught.value) + repr(caught.value)
-        await made.aclose()
-
-
-@pytest.mark.usefixtures("bare")
-async def test_a_machine_without_a_service_account_says_so() -> None:
-    async with serving(shapes.GEMINI, Giver) as vendor:
-        assert isinstance(vendor, Giver)
-        path = "/computeMetadata/v1/instance/service-accounts/default/token"
-        vendor.gives[path] = lambda _: web.Response(status=404, text="not found")
-        made = vertex(vendor, GCE_METADATA_HOST=vendor.url.removeprefix("http://"))
-        with pytest.raises(errors.KeyRejected, match="service account"):
-            await ask(made, "vertex/gemini-x")
-        await made.aclose()
-
-
-@pytest.mark.usefixtures("bare")
-async def test_gcloud_s_own_file_is_found_and_its_project_asked_for_quota(tmp_path: Path) -> None:
-    async with serving(shapes.GEMINI, Giver) as vendor:
-        assert isinstance(vendor, Giver)
-        vendor.gives["/token"] = lambda _: web.json_response({"access_token": "mine"})
-        own: dict[str, Any] = {
-            "type": "authorized_user",
-            "refresh_token": "r",
-            "quota_project_id": "quota-1",
-            "token_uri": f"{vendor.url}/token",
-        }
-        folder = tmp_path / ".config" / "gcloud"
-        folder.mkdir(parents=True)
-        (folder / "application_default_credentials.json").write_text(json.dumps(own))
-        made = vertex(vendor)
-        await ask(made, "vertex/gemini-x")
+async def test_keys_of_the_environment_sign_every_request(bare: pytest.MonkeyPatch) -> None:
+    bare.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    bare.setenv("AWS_SECRET_ACCESS_KEY", "planted-secret")
+    bare.setenv("AWS_SESSION_TOKEN", "session")
+    bare.setenv("AWS_REGION", "eu-west-1")
+    async with serving(shapes.BEDROCK) as vendor:
+        made = registry(GRANTHA_BEDROCK_BASE_URL=vendor.url)
+        await ask(made, "bedrock/arn:aws:bedrock:eu-west-1:1:inference-profile/x.y-v1:0")
         headers = vendor.calls[0].headers
-        assert headers["Authorization"] == "Bearer mine"
-        assert headers["x-goog-user-project"] == "quota-1"
+        assert "/eu-west-1/bedrock/aws4_request" in headers["Authorization"]
+        assert headers["X-Amz-Security-Token"] == "session"
+        assert "planted-secret" not in str(headers)
         await made.aclose()
 
 
 @pytest.mark.usefixtures("bare")
-async def test_google_credentials_of_an_unknown_kind_are_told(tmp_path: Path) -> None:
-    path = tmp_path / "external.json"
-    path.write_text('{"type": "external_account"}')
-    made = registry(GRANTHA_VERTEX_BASE_URL="http://x", GOOGLE_APPLICATION_CREDENTIALS=str(path))
-    with pytest.raises(errors.Unsupported, match="external_account"):
-        await ask(made, "vertex/gemini-x")
-    await made.aclose()
-
-
-@pytest.mark.usefixtures("bare")
-def test_vertex_without_anything_names_what_can_be_set() -> None:
-    made = registry(GOOGLE_CLOUD_PROJECT="p", NO_GCE_CHECK="true")
-    with pytest.raises(errors.MissingKey, match="Google credentials") as caught:
-        made.resolve("vertex/gemini-x")
-    assert "GOOGLE_APPLICATION_CREDENTIALS" in caught.value.advice
-
-
-# ---- which machine this is
-
-
-@pytest.mark.parametrize(
-    ("file", "maker", "google", "amazon"),
-    [
-        ("product_name", "Google Compute Engine\n", True, False),
-        ("sys_vendor", "Amazon EC2\n", False, True),
-        ("sys_vendor", "QEMU\n", False, False),
-    ],
-)
-def test_a_cloud_s_machine_is_known_by_its_firmware(
-    tmp_path: Path, file: str, maker: str, google: bool, amazon: bool
-) -> None:
-    (tmp_path / file).write_text(maker)
-    assert (cloud.on_google({}, tmp_path), cloud.on_amazon({}, tmp_path)) == (google, amazon)
-    assert not cloud.on_google({"NO_GCE_CHECK": "true"}, tmp_path)
-    assert not cloud.on_amazon({"AWS_EC2_METADATA_DISABLED": "true"}, tmp_path)
+def test_an_aws_key_without_its_secret_names_what_is_missing() -> None:
+    with pytest.raises(errors.MissingKey) as caught:
+        registry(AWS_ACCESS_KEY_ID="AKIDEXAMPLE").resolve("bedrock/m")
+    assert "AWS_SECRET_ACCESS_KEY" in caught.value.advice

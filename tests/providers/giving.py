@@ -1,0 +1,57 @@
+"""Stand-ins for those who give a machine its credentials, and an environment without any.
+
+What asks them may run in a thread, and the stand-ins answer on the loop: a call that blocked would never
+end.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import cast
+
+from aiohttp import web
+
+from grantha.chat import Call, text_message
+from grantha.config import Settings
+from grantha.providers.registry import Registry
+from tests.vendors.server import Vendor, serving
+from tests.vendors.shapes import Shape
+
+QUESTION = (text_message("user", "Hello?"),)
+
+
+class Giver(Vendor):
+    """A vendor that also answers, at single paths, as those do who give credentials."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__(shape)
+        self.gives: dict[str, Callable[[web.Request], web.Response]] = {}
+        self.asked: list[dict[str, str]] = []  # the forms that came with the questions
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        give = self.gives.get(request.path)
+        if give is None:
+            return await super().handle(request)
+        form = await request.post()
+        self.asked.append({name: str(value) for name, value in form.items()})
+        return give(request)
+
+
+@asynccontextmanager
+async def giving(shape: Shape) -> AsyncIterator[Giver]:
+    """A giver on a free port."""
+    async with serving(shape, Giver) as vendor:
+        yield cast(Giver, vendor)
+
+
+def registry(**variables: str) -> Registry:
+    return Registry(Settings(local_enabled=False, variables={**os.environ, **variables}))
+
+
+async def ask(made: Registry, model: str) -> None:
+    provider, name = made.resolve(model)
+    upstream = await provider.open(Call(name, QUESTION))
+    async for _ in upstream:
+        pass
