@@ -101,10 +101,8 @@ class Hosted:
         return await self._sent(call)
 
     async def _sent(self, call: Call) -> Upstream:
-        faults = self._site.faults(call)
-        stream = self.capabilities(call.model).stream
-        exchange = await self.exchange(call, faults, stream=stream)
-        faults.hide(exchange.headers)
+        facts = self.capabilities(call.model)
+        exchange = await self.exchange(call, self._site.faults(call), stream=facts.stream)
         return await self._http.open(exchange)
 
     async def _fetch_models(self) -> Sequence[ModelCard]:

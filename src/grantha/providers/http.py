@@ -66,6 +66,7 @@ class Http:
         """Sends the request and returns once the reply has begun; raises `ProviderError`."""
         loop = asyncio.get_running_loop()
         started = loop.time()
+        exchange.faults.hide(exchange.headers)
         response = await self._send(exchange)
         try:
             decoder = await self._accepted(response, exchange)
