@@ -218,6 +218,26 @@ def test_claude_at_bedrock_thinks_as_it_does_at_home() -> None:
     assert "additionalModelRequestFields" not in body
 
 
+@pytest.mark.parametrize(
+    ("model", "kind"),
+    [
+        ("claude-3-7-sonnet-latest", "enabled"),
+        ("claude-sonnet-4-5", "enabled"),
+        ("claude-sonnet-4-5@20250929", "enabled"),
+        ("anthropic/claude-opus-4.1", "enabled"),
+        ("claude-opus-4-20250514", "enabled"),
+        ("claude-opus-4-6", "adaptive"),
+        ("claude-opus-4-10", "adaptive"),
+        ("claude-sonnet-5-5", "adaptive"),
+    ],
+)
+def test_claude_is_given_a_budget_or_an_effort_wherever_it_is_reached(
+    model: str, kind: str
+) -> None:
+    call = Call(model, MESSAGES[:2], Options(reasoning_effort="high"))
+    assert anthropic(call, Capabilities(reasoning=True))["thinking"]["type"] == kind
+
+
 def test_newer_claude_models_are_never_given_a_budget_nor_told_not_to_think() -> None:
     facts = Capabilities(reasoning=True)
     for kind in ({"type": "disabled"}, {"type": "enabled", "budget_tokens": 2048}):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from grantha.chat import (
@@ -23,6 +24,8 @@ from grantha.wire.turns import BLANK, Turn, spoken, system_text, turns
 VERSION = "2023-06-01"
 IMAGE_BYTES = 5 * 1024 * 1024
 OUTPUT_LIMIT = 8192  # the field is required; used where a model's limit isn't known
+# Claude up to 4.5 counts its thought in tokens; later models measure it by an effort.
+COUNTED = re.compile(r"claude-(3|(opus|sonnet|haiku)-4([-.][015])?($|[@:]|-v|-20))")
 BUDGETS = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 24576}  # tokens of thought
 _KNOWN = frozenset({"top_k", "metadata", "service_tier", "thinking", "output_config", "container"})
 
@@ -122,17 +125,15 @@ def _tool_use(part: ToolCallPart) -> dict[str, Any]:
 
 
 def _thinking(body: dict[str, Any], options: Options, facts: Capabilities) -> None:
-    if facts.reasoning and not facts.prefix:
+    counted = facts.prefix or COUNTED.search(body["model"]) is not None
+    if facts.reasoning and not counted:
         _effort(body, options.reasoning_effort)
     elif facts.reasoning or "thinking" in body:
         _budget(body, options.reasoning_effort, facts)
 
 
 def _effort(body: dict[str, Any], effort: str | None) -> None:
-    """For models that measure their own thought, which are those that take no prefix.
-
-    They refuse budgets, and the newest of them that thought is switched off.
-    """
+    """They refuse budgets, and the newest of them that thought is switched off."""
     if body.get("thinking", {}).get("type") != "adaptive":
         body.pop("thinking", None)
     if effort is None:
@@ -144,11 +145,8 @@ def _effort(body: dict[str, Any], effort: str | None) -> None:
 
 
 def _budget(body: dict[str, Any], effort: str | None, facts: Capabilities) -> None:
-    """For models whose thought is counted in tokens."""
-    if "thinking" not in body and effort not in {None, "none"}:
-        budget = min(
-            BUDGETS.get(effort or "", BUDGETS["high"]), (facts.output_limit or 32768) - 1024
-        )
+    if effort is not None and effort != "none" and "thinking" not in body:
+        budget = min(BUDGETS.get(effort, BUDGETS["high"]), (facts.output_limit or 32768) - 1024)
         body["thinking"] = {"type": "enabled", "budget_tokens": budget}
         if body["max_tokens"] <= budget:
             body["max_tokens"] += budget
