@@ -61,8 +61,8 @@ _TOOLS = {"tools": True}
 _PREFIX = {"tools": True, "prefix": True}
 _OPEN_WEIGHTS = DialectProfile(think_tags=True)
 
-# What strict hosts take besides the options that are ours: they answer 400 or 422 to any other field, and
-# a conversation brings along what it was begun with elsewhere. Sources: the vendors' API references.
+# What hosts take besides the options that are ours. The strict ones answer 400 or 422 to any other field,
+# and a conversation brings along what it was begun with elsewhere. Sources: the vendors' API references.
 _PENALTIES = frozenset({"frequency_penalty", "presence_penalty", "parallel_tool_calls"})
 _LOGPROBS = frozenset({"logprobs", "top_logprobs"})
 _OPENAI = (
