@@ -116,7 +116,7 @@ class Wire:
         self._chance = random.Random(seed)
         self._cuts_left = 0
         self._dripping = False
-        self._held = 0
+        self._held = 0.0
         self._open: set[asyncio.StreamWriter] = set()
         self._loop = asyncio.new_event_loop()
         self._flows = asyncio.Event()
@@ -152,9 +152,9 @@ class Wire:
         """From now on bytes come in crumbs of one to seven, so every frame is torn somewhere."""
         self._dripping = True
 
-    def hold(self, size: int) -> None:
-        """From now on event streams come in bursts of so many bytes, as a full buffer lets them."""
-        self._held = size
+    def hold(self, seconds: float) -> None:
+        """From now on an event stream begins at once and then comes in bursts, so far apart."""
+        self._held = seconds
 
     def close(self) -> None:
         """Ends every connection and the thread."""
@@ -218,15 +218,13 @@ class Wire:
 
     async def _down(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         left: int | None = None
-        events, kept = False, b""
+        events = False
         while body := await reader.read(65536):
             await self._flows.wait()
-            events = events or b"text/event-stream" in body
-            if self._held and events:
-                kept += body
-                if len(kept) < self._held:
-                    continue
-                body, kept = kept, b""
+            # The head alone tells: scripts and descriptions name the type too, and what comes after
+            # them on the same connection must not be held.
+            if body.startswith(b"HTTP/1.1 "):
+                events = b"content-type: text/event-stream" in body.partition(b"\r\n\r\n")[0]
             if self._cuts_left > 0 and left is None:
                 self._cuts_left -= 1
                 left = self._chance.randrange(1, 600)
@@ -237,6 +235,8 @@ class Wire:
             if left is not None:
                 left -= len(body)
             await self._send(writer, body)
+            if events:
+                await asyncio.sleep(self._held)  # what comes meanwhile is read at once
 
     async def _send(self, writer: asyncio.StreamWriter, body: bytes) -> None:
         while self._dripping and body:

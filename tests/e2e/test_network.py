@@ -6,6 +6,7 @@ The answer comes whole all the same, without a reload, and the page says truly w
 from __future__ import annotations
 
 import hashlib
+import http.client
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -128,25 +129,30 @@ def test_a_proxy_that_holds_text_back_is_named_and_gone_around_by_the_socket(
     assert seen.accepted == ["text/event-stream"], "what worked was not remembered"
 
 
-def test_text_that_comes_in_bursts_is_seen_as_held_back(page: Page, server: Server) -> None:
-    server.terminate()
-    server.env["GRANTHA_COMPRESSION"] = "0"  # so that a burst has a known length in seconds
-    server.start()
-    model = server.script("steady", {"rate": 18, "steps": PACED["steps"]})
-    wire = Wire(server.port, seed=1)
-    try:
-        page.goto(wire.url)
-        choose_model(page, model)
-        seen = Seen(page)
-        page.evaluate("window.neverReloaded = true")
-        wire.hold(3500)
-        ask(page, "Count")
-        notice = page.get_by_role("status").filter(has_text="something between this page")
-        expect(notice).to_contain_text("Text is arriving in bursts")
-        expect(notice).to_contain_text("Switched to WebSocket")
-        is_whole(page, server, seen)
-    finally:
-        wire.close()
+def test_text_that_comes_in_bursts_is_seen_as_held_back(
+    page: Page, server: Server, wire: Wire
+) -> None:
+    model = server.script("steady", {"rate": 25, "steps": PACED["steps"]})
+    page.goto(wire.url)
+    choose_model(page, model)
+    seen = Seen(page)
+    page.evaluate("window.neverReloaded = true")
+    wire.hold(2.5)
+    ask(page, "Count")
+    notice = page.get_by_role("status").filter(has_text="something between this page")
+    expect(notice).to_contain_text("Text is arriving in bursts")
+    expect(notice).to_contain_text("Switched to WebSocket")
+    is_whole(page, server, seen)
+
+
+def test_a_wire_that_holds_events_back_holds_nothing_else(server: Server, wire: Wire) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", wire.port, timeout=20)
+    connection.request("GET", "/openapi.json")
+    assert b"text/event-stream" in connection.getresponse().read()
+    wire.hold(3600)
+    connection.request("GET", "/healthz")
+    assert connection.getresponse().read() == b'{"status":"ok"}'
+    connection.close()
 
 
 @pytest.mark.parametrize("live", [FORBIDDEN, NOT_UPGRADED], ids=["403", "no-upgrade"])
