@@ -35,6 +35,18 @@ def test_an_answer_is_seen_growing(page: Page, server: Server) -> None:
     assert text_of(page) == WHOLE
 
 
+def test_the_first_question_waits_for_no_file_of_the_page(page: Page, server: Server) -> None:
+    open_page(page, server)
+    page.wait_for_load_state("networkidle")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    ask(page, "Hello")
+    expect(page.get_by_role("heading", name="What would you like to know?")).to_have_count(0)
+    expect(page.locator("article[data-role=user]")).to_have_text("Hello")
+    assert not [url for url in asked if "/nodes/" in url]
+    answer(page, "done")
+
+
 def test_a_reload_in_mid_answer_shows_everything_and_goes_on(page: Page, server: Server) -> None:
     model = server.script("paced", PACED)
     server.allow("go", 50)
