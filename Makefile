@@ -50,6 +50,7 @@ check: $(STAMPS)/dev $(NODE_MODULES) ## Lint, format check, types, architecture;
 	$(PY) -m ruff format --check
 	$(PY) -m mypy
 	.venv/bin/lint-imports --no-logo
+	$(PY) tools/page_types.py --check
 	$(NPM) run check
 
 test: $(STAMPS)/dev $(PAGE) $(JS_CLIENTS) ## Every test: page, unit, contract, browser and fault suites
@@ -67,12 +68,15 @@ test-browser: $(STAMPS)/dev $(PAGE) ## Only the tests that drive the page in Chr
 test-faults: $(STAMPS)/dev ## Only the tests that kill, cut and fill disks
 	$(PY) -m pytest -m faults $(PYTEST_ARGS)
 
-# --- Pins and cleaning ---------------------------------------------------------------------------------
+# --- Types, pins and cleaning --------------------------------------------------------------------------
 
 COMPILE = $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
-.PHONY: lock clean clean-all
+.PHONY: types lock clean clean-all
+types: $(STAMPS)/dev ## Write the page's types again, from what the server describes
+	$(PY) tools/page_types.py
+
 lock: $(VENV) ## Pin Python's packages again (UPGRADE=1 moves them to their newest versions)
 	$(COMPILE) pyproject.toml --extra bedrock --extra local --group run -o requirements/run.txt >/dev/null
 	$(COMPILE) pyproject.toml --all-extras --group dev -c requirements/run.txt -o requirements/dev.txt >/dev/null

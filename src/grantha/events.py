@@ -231,7 +231,7 @@ class Seam:
     model: str
     options: JsonObject
     text_length: int
-    changes: JsonObject = field(default_factory=dict)
+    changes: Mapping[str, list[Any]] = field(default_factory=dict)
     details: JsonObject = field(default_factory=dict)
     kind: Literal["seam"] = "seam"
 

@@ -1,9 +1,14 @@
 """The description of the API is true: schemas, examples, and every reply of a real server."""
 
+import json
 import re
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, get_args
 
 import httpx
+import jsonschema_rs
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
@@ -21,9 +26,12 @@ from grantha.api import login, replies, schemas
 from grantha.api.app import create_app
 from grantha.api.samples import SAMPLES
 from grantha.config import Settings
+from grantha.events import Event
 from tests.api.conftest import TOKEN
 from tests.server import Server
+from tools import page_types
 
+KINDS = {field.default for cls in get_args(Event) for field in fields(cls) if field.name == "kind"}
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -150,6 +158,28 @@ def test_every_call_but_three_wants_the_token(guarded: Server, described: dict[s
         assert guarded.call("GET", path).status == 401
         token = {"Authorization": f"Bearer {TOKEN}"}
         assert guarded.call("GET", path, headers=token).status in {200, 404, 405}
+
+
+def test_the_types_of_the_page_are_those_of_the_description(described: dict[str, Any]) -> None:
+    written = page_types.FILE.read_text(encoding="utf-8")
+    assert page_types.types(described["components"]["schemas"]) == written, "run: make types"
+
+
+def test_every_kind_of_event_is_described_as_it_is_written(described: dict[str, Any]) -> None:
+    schema = {"$ref": "#/components/schemas/Event", "components": described["components"]}
+    check = jsonschema_rs.validator_for(schema)
+    seen = set()
+    for event in _logged():
+        if event["kind"] in KINDS:
+            seen.add(event["kind"])
+            check.validate(event)
+            assert not check.is_valid({"kind": event["kind"]}), "nothing is asked of this kind"
+    assert seen == KINDS
+
+
+def _logged() -> Iterator[dict[str, Any]]:
+    for file in (Path(__file__).parents[2] / "fixtures" / "wire" / "fold").glob("*.json"):
+        yield from json.loads(file.read_text(encoding="utf-8"))["events"]
 
 
 async def test_the_description_names_every_route_of_the_app(client: httpx.AsyncClient) -> None:

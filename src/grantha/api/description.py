@@ -17,8 +17,8 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from grantha.api import reference
 from grantha.api.page import CSP
 from grantha.api.problems import MEDIA_TYPE
-from grantha.api.replies import Problem
 from grantha.api.samples import SAMPLES
+from grantha.api.value_schemas import add_values
 
 Json = dict[str, Any]
 _VENDORS = ("/v1/", "/ai-sdk/", "/ollama/")
@@ -124,7 +124,7 @@ def _described(app: FastAPI) -> Json:
     schemas = whole["components"]["schemas"]
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
-    schemas["Problem"] = Problem.model_json_schema()
+    add_values(schemas)
     for name, sample in SAMPLES.items():
         if name in schemas:
             schemas[name]["examples"] = [sample]

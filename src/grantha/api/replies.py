@@ -5,11 +5,25 @@ Routes build their JSON with `forms`; the tests hold every reply of a real serve
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, NotRequired, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
+from typing_extensions import TypedDict
 
-from grantha.chat import Ending, Status
+from grantha.chat import (
+    Capabilities,
+    Ending,
+    FilePart,
+    Options,
+    ReasoningPart,
+    Status,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+    Usage,
+)
+from grantha.events import Citation, GenerationEnd, Seam, SeamReason
+from grantha.providers.base import Readiness
 
 Json = dict[str, Any]
 
@@ -33,6 +47,69 @@ class Problem(Reply):
     advice: str | None = None
     provider: str | None = None
     retry_after: float | None = None
+
+
+class Fault(TypedDict):
+    """Why an answer failed: `GranthaError.to_json`."""
+
+    code: str
+    message: str
+    fault: NotRequired[Literal["caller", "provider", "us"]]
+    retryable: NotRequired[bool]
+    advice: NotRequired[str]
+    provider: NotRequired[str]
+    retry_after: NotRequired[float]
+    native: NotRequired[str]
+
+
+class Timings(TypedDict, total=False):
+    """See `grantha.analytics.timings`. Absent is unknown."""
+
+    queued_ms: float
+    connect_ms: float
+    first_text_ms: float
+    first_event_ms: float
+    duration_ms: float
+    writing_ms: float
+    max_gap_ms: float
+    stalls: int
+    pieces: int
+    tok_s: float
+    segments: int
+    retries: int
+
+
+class Receipt(Reply):
+    """How a stop went; null is unknown."""
+
+    closed_ms: float | None
+    confirmed: bool | None
+    pieces: int | None
+
+
+class Hello(Reply):
+    """What every transport says first. `heartbeat` is in seconds."""
+
+    kind: Literal["hello"]
+    protocol: int
+    heartbeat: float
+    epoch: int
+    status: Status
+    generation: str
+
+
+class ImagePartReply(Reply):
+    """An image; its bytes are at `url`."""
+
+    type: Literal["image"]
+    media_type: str
+    url: str
+
+
+PartReply: TypeAlias = Annotated[
+    TextPart | ReasoningPart | ToolCallPart | ToolResultPart | ImagePartReply | FilePart,
+    Field(discriminator="type"),
+]
 
 
 class ConversationLine(Reply):
@@ -62,21 +139,21 @@ class MessageReply(Reply):
     id: str
     parent: str | None
     role: Literal["system", "user", "assistant", "tool"]
-    parts: list[Json]
+    parts: list[PartReply]
     created_at: str
     model: str | None
     generation: str | None
     status: Status | None
-    end: Json | None
-    seams: list[Json]
-    citations: list[Json]
+    end: GenerationEnd | None
+    seams: list[Seam]
+    citations: list[Citation]
 
 
 class ConversationReply(ConversationLine):
     """A conversation with its whole tree, in order of creation; `leaf` is the tip that is shown."""
 
     system_prompt: str
-    options: Json
+    options: Options
     model: str | None
     leaf: str | None
     messages: list[MessageReply]
@@ -91,17 +168,17 @@ class GenerationReply(Reply):
     parent: str | None
     status: Status
     model: str
-    options: Json
+    options: Options
     last_id: str
     text: str
-    parts: list[Json]
-    seams: list[Json]
-    citations: list[Json]
-    usage: Json | None
-    timings: Json | None
-    error: Json | None
+    parts: list[PartReply]
+    seams: list[Seam]
+    citations: list[Citation]
+    usage: Usage | None
+    timings: Timings | None
+    error: Fault | None
     created_at: str
-    end: Json | None
+    end: GenerationEnd | None
 
 
 class StartedReply(GenerationReply):
@@ -119,15 +196,12 @@ class FramesReply(Reply):
     at: int
 
 
-class StopReply(Reply):
+class StopReply(Receipt):
     """The receipt of a stop. `stopped` is false when nothing was running."""
 
     generation: str
     status: Status
     stopped: bool
-    closed_ms: float | None
-    confirmed: bool | None
-    pieces: int | None
 
 
 class ChangeReply(Reply):
@@ -136,17 +210,7 @@ class ChangeReply(Reply):
     applied: bool
     how: Literal["prefix", "instruction"] | None
     model: str
-    options: Json
-
-
-class ReadinessReply(Reply):
-    """Whether something can be used now and, if not, why."""
-
-    state: Literal["ready", "loading", "missing-key", "unreachable", "off"]
-    reason: str = ""
-    advice: str = ""
-    variable: str | None = None
-    progress: float | None = None
+    options: Options
 
 
 class ModelReply(Reply):
@@ -155,8 +219,8 @@ class ModelReply(Reply):
     id: str
     name: str
     provider: str
-    capabilities: Json
-    readiness: ReadinessReply
+    capabilities: Capabilities
+    readiness: Readiness
 
 
 class ModelList(Reply):
@@ -172,7 +236,7 @@ class ProviderReply(Reply):
     name: str
     title: str
     dialect: str
-    readiness: ReadinessReply
+    readiness: Readiness
 
 
 class ProviderList(Reply):
@@ -231,6 +295,26 @@ class SummaryReply(Reply):
     by_day: list[DayNumbers]
 
 
+class SegmentReply(Reply):
+    """A stretch of an answer that one upstream call wrote. Lengths are in code points."""
+
+    offset: int
+    model: str | None
+    options: Options
+    reason: SeamReason | None
+    how: Literal["prefix", "instruction"] | None
+    start_ms: int
+    end_ms: int
+    text_length: int
+
+
+class BytesReply(Reply):
+    """What an answer takes; `stored` is null where its records are gone."""
+
+    text: int
+    stored: int | None
+
+
 class InspectionReply(Reply):
     """One answer from the inside.
 
@@ -238,10 +322,10 @@ class InspectionReply(Reply):
     """
 
     generation: GenerationReply
-    timings: Json
-    segments: list[Json]
-    trace: list[list[int | str]]
-    bytes: Json
+    timings: Timings
+    segments: list[SegmentReply]
+    trace: list[tuple[int, str, int, int]]
+    bytes: BytesReply
     attempts: int
 
 
@@ -251,12 +335,20 @@ class HealthReply(Reply):
     status: Literal["ok"]
 
 
+class StorageReply(Reply):
+    """Whether records can be stored, and why not."""
+
+    ok: bool
+    version: str
+    error: str | None
+
+
 class ReadyReply(Reply):
     """Whether answers can be written, and how durably."""
 
     status: Literal["ready", "degraded"]
     durability: Literal["FULL", "NORMAL", "OFF"]
-    storage: Json
+    storage: StorageReply
     sqlite: str
     running: int
     flush_window_ms: float
@@ -270,7 +362,7 @@ class ContractReply(Reply):
     role: Literal["assistant"]
     model: str
     provider: str
-    usage: Json | None
+    usage: Usage | None
     finish_reason: str | None
     ending: Ending
     generation: str

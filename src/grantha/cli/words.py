@@ -78,6 +78,6 @@ def sentences(*parts: str) -> str:
     return " ".join(part if part.endswith(".") else part + "." for part in parts if part)
 
 
-def _change(name: str, pair: tuple[Any, Any]) -> str:
+def _change(name: str, pair: list[Any]) -> str:
     old, new = ("unset" if value is None else value for value in pair)
     return f"{name} {old} → {new}"

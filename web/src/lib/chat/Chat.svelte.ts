@@ -3,11 +3,11 @@
 import type { Api, Problem } from '#lib/wire/api.ts';
 import type {
   Conversation,
+  ConversationBody,
   Generation,
   Message,
   Options,
-  Part,
-  PatchReply,
+  SentPart,
   StartBody
 } from '#lib/wire/types.ts';
 import { Answer, type Reading } from './Answer.svelte.ts';
@@ -22,7 +22,7 @@ export interface Outgoing {
 }
 
 export interface Queued {
-  parts: Part[];
+  parts: SentPart[];
 }
 
 export class Chat {
@@ -103,7 +103,7 @@ export class Chat {
   }
 
   /** Sends a question, or keeps it until the running answer ends. */
-  async send(parts: Part[]): Promise<void> {
+  async send(parts: SentPart[]): Promise<void> {
     if (this.running.length > 0) {
       this.queued = { parts };
       return;
@@ -117,7 +117,7 @@ export class Chat {
   }
 
   /** A new version of a question, beside the old one. */
-  async edit(question: Message, parts: Part[]): Promise<void> {
+  async edit(question: Message, parts: SentPart[]): Promise<void> {
     await this.#start({ parent: question.parent, parts, ...this.#asked() });
   }
 
@@ -148,14 +148,16 @@ export class Chat {
     await Promise.all(running.map((one) => one.generation && this.#api.stop(one.generation)));
   }
 
-  /** Acts from the next piece of text. The reply says whether, how, or why not. */
-  async steer(answer: Answer, change: Options & { model?: string }): Promise<PatchReply | Problem> {
-    if (!answer.generation) return { applied: false, model: answer.model, options: answer.options };
-    const reply = await this.#api
-      .steer(answer.generation, change)
-      .catch((problem: unknown) => problem as Problem);
-    if ('applied' in reply && reply.applied) answer.options = { ...answer.options, ...change };
-    return reply;
+  /** Acts from the next piece of text. Gives back why it can't. */
+  async steer(answer: Answer, change: Options & { model?: string }): Promise<Problem | null> {
+    if (!answer.generation) return null;
+    try {
+      await this.#api.steer(answer.generation, change);
+      answer.options = { ...answer.options, ...change };
+      return null;
+    } catch (problem) {
+      return problem as Problem;
+    }
   }
 
   /** Shows another version of a question or an answer, at its newest tip. */
@@ -164,12 +166,7 @@ export class Chat {
     await this.#api.change(this.id, { leaf: this.leaf });
   }
 
-  async change(body: {
-    title?: string;
-    system_prompt?: string;
-    options?: Options;
-    model?: string;
-  }): Promise<void> {
+  async change(body: ConversationBody): Promise<void> {
     this.take(await this.#api.change(this.id, body));
   }
 
@@ -229,7 +226,9 @@ export class Chat {
       model: generation.model,
       generation: generation.id,
       status: generation.status,
-      end: generation.end ?? null
+      end: generation.end,
+      seams: generation.seams,
+      citations: generation.citations
     });
     this.#version++;
   }

@@ -96,7 +96,7 @@ export class Conversations {
   #put(row: ConversationRow): void {
     const { id, title, pinned, origin, created_at, updated_at, status, generation } = row;
     const clean = { id, title, pinned, origin, created_at, updated_at, status, generation };
-    this.rows = ordered([clean, ...this.rows.filter((other) => other.id !== id)]);
+    this.rows = ordered([{ ...clean, snippet: null }, ...this.rows.filter((other) => other.id !== id)]);
     if (this.found)
       this.found = this.found.map((other) => (other.id === id ? { ...other, ...clean } : other));
   }

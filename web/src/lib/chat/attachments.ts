@@ -1,10 +1,10 @@
 // Files that a person adds to a message: images as base64, everything else as text. Nothing leaves before Send.
-import type { FilePart, ImagePart, Part } from '#lib/wire/types.ts';
+import type { FilePart, ImagePartBody, Part, SentPart } from '#lib/wire/types.ts';
 
 export interface Attachment {
   key: string;
   name: string;
-  part: ImagePart | FilePart;
+  part: ImagePartBody | FilePart;
   /** A blob address to show; only images have one. */
   preview: string | null;
 }
@@ -25,7 +25,7 @@ export async function attachmentOf(file: File): Promise<Attachment | null> {
     };
     return { key, name: file.name, part, preview: null };
   }
-  const part: ImagePart = {
+  const part: ImagePartBody = {
     type: 'image',
     media_type: file.type,
     data: base64(new Uint8Array(await file.arrayBuffer()))
@@ -34,8 +34,8 @@ export async function attachmentOf(file: File): Promise<Attachment | null> {
 }
 
 /** A part as it can be sent again: an image that was sent before is only an address by now. */
-export async function sendable(part: Part): Promise<Part> {
-  if (part.type !== 'image' || part.data || !part.url) return part;
+export async function sendable(part: Extract<Part, { type: 'image' | 'file' }>): Promise<SentPart> {
+  if (part.type === 'file') return part;
   const reply = await fetch(part.url);
   if (!reply.ok) throw new Error(`HTTP ${reply.status}`);
   const data = base64(new Uint8Array(await reply.arrayBuffer()));

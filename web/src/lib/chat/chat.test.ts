@@ -35,7 +35,9 @@ function message(
     model: role === 'assistant' ? model : null,
     generation: null,
     status: role === 'assistant' ? 'done' : null,
-    end: null
+    end: null,
+    seams: [],
+    citations: []
   };
 }
 
@@ -130,13 +132,24 @@ describe('numbers as people read them', () => {
     };
     expect(costOf({ input_tokens: 5, output_tokens: 5 }, model)).toBeNull();
     expect(costOf(null, model)).toBeNull();
-    expect(speedOf({ ending: 'done', text_length: 0, sha256: '' })).toBeNull();
+    expect(
+      speedOf({
+        ending: 'done',
+        finish_reason: null,
+        native_finish_reason: null,
+        usage: null,
+        timings: {},
+        text_length: 0,
+        sha256: ''
+      })
+    ).toBeNull();
   });
 
   it('have a row for every day, with answers or without', () => {
     const row = {
       generations: 2,
       errors: 0,
+      stopped: 0,
       output_tokens: 5,
       cost_usd: null,
       ttft_p50_ms: 1,
@@ -191,7 +204,8 @@ describe('the list', () => {
     created_at: updated,
     updated_at: updated,
     status: null,
-    generation: null
+    generation: null,
+    snippet: null
   });
 
   it('stands under headings by day, pinned first', () => {
@@ -293,6 +307,7 @@ describe('words', () => {
       reason: 'options',
       how: 'prefix',
       model: 'a/b',
+      options: { temperature: 0.9 },
       text_length: 1,
       changes: { temperature: [0.2, 0.9] }
     };

@@ -11,8 +11,8 @@ export function endedFacts(answer: Answer, model: Model | undefined, t: Strings,
   const tokens = end.usage?.output_tokens;
   if (typeof tokens === 'number') facts.push(t.tokens(number(tokens, locale)));
   facts.push(...costFacts(answer, end, model, t));
-  const cut = { length: t.cutByLength, 'content-filter': t.filtered }[end.finish_reason ?? ''];
-  if (cut) facts.push(cut);
+  if (end.finish_reason === 'length') facts.push(t.cutByLength);
+  if (end.finish_reason === 'content-filter') facts.push(t.filtered);
   if (facts.length === 0) facts.push(answer.hasText ? t[end.ending] : t.noCallMade);
   return facts;
 }

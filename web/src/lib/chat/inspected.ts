@@ -41,11 +41,6 @@ export function inspectorFacts(
 }
 
 function byteFact(trace: Trace, t: Strings, locale: string): NamedFact {
-  const stored = trace.bytes['stored'] ?? trace.bytes['raw'];
-  const { sent, coding } = trace.bytes;
-  return [
-    t.bytes,
-    typeof stored === 'number' ? bytes(stored, locale) : t.unknown,
-    typeof sent === 'number' ? t.sentAs(bytes(sent, locale), String(coding ?? '')) : ''
-  ];
+  const { stored } = trace.bytes;
+  return [t.bytes, stored === null ? t.unknown : bytes(stored, locale), ''];
 }

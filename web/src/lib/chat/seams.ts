@@ -28,8 +28,7 @@ function backIn(seam: Seam, t: Strings, locale: string): string {
 }
 
 function changesIn(seam: Seam, t: Strings, locale: string): string {
-  const changes = Object.entries(seam.changes ?? {});
-  return changes
+  return Object.entries(seam.changes ?? {})
     .map(([name, [from, to]]) =>
       t.seamChange(t.optionNames[name] ?? name, shown(from, t, locale), shown(to, t, locale))
     )

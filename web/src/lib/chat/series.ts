@@ -60,6 +60,7 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 const NOTHING = {
   generations: 0,
   errors: 0,
+  stopped: 0,
   output_tokens: 0,
   cost_usd: null,
   ttft_p50_ms: null,

@@ -1,16 +1,19 @@
 // Calls of the native API over fetch. Turns problem+json into `Problem`; decides nothing about what to show.
 // A start or continue carries an Idempotency-Key, so that trying again can never send twice.
 import type {
+  ChangeReply,
   CheckReply,
   Conversation,
-  ConversationRow,
+  ConversationBody,
+  ConversationList,
   Generation,
-  Model,
+  ImportReply,
+  ModelList,
   Options,
-  PatchReply,
-  Provider,
+  ProviderList,
   ServerState,
   StartBody,
+  Started,
   StopReply,
   Summary,
   Trace
@@ -37,11 +40,6 @@ export class Problem extends Error {
 /** What a gateway answers by itself while nobody is behind it. */
 const GATEWAY = new Set([502, 503, 504]);
 
-export interface RowPage {
-  items: ConversationRow[];
-  next_cursor: string | null;
-}
-
 /** Whether the same call with the same key may go through later. */
 export function worthRetrying(problem: unknown): boolean {
   return problem instanceof Problem && (problem.status === 0 || GATEWAY.has(problem.status));
@@ -56,7 +54,7 @@ export class Api {
     this.#fetch = fetcher;
   }
 
-  conversations(query: { q?: string; cursor?: string | null; limit?: number }): Promise<RowPage> {
+  conversations(query: { q?: string; cursor?: string | null; limit?: number }): Promise<ConversationList> {
     const search = new URLSearchParams({ origin: 'page', limit: String(query.limit ?? 50) });
     if (query.q) search.set('q', query.q);
     if (query.cursor) search.set('cursor', query.cursor);
@@ -67,19 +65,11 @@ export class Api {
     return this.#json('GET', `/api/conversations/${id}`);
   }
 
-  create(body: {
-    title?: string;
-    system_prompt?: string;
-    options?: Options;
-    model?: string;
-  }): Promise<Conversation> {
+  create(body: ConversationBody): Promise<Conversation> {
     return this.#json('POST', '/api/conversations', body);
   }
 
-  change(
-    id: string,
-    body: Partial<Pick<Conversation, 'title' | 'pinned' | 'system_prompt' | 'options' | 'model' | 'leaf'>>
-  ): Promise<Conversation> {
+  change(id: string, body: ConversationBody): Promise<Conversation> {
     return this.#json('PATCH', `/api/conversations/${id}`, body);
   }
 
@@ -91,7 +81,7 @@ export class Api {
     return this.#json('POST', `/api/conversations/${id}/restore`);
   }
 
-  start(id: string, body: StartBody, key: string): Promise<Generation | { generations: Generation[] }> {
+  start(id: string, body: StartBody, key: string): Promise<Started> {
     return this.#json('POST', `/api/conversations/${id}/generations`, body, { 'Idempotency-Key': key });
   }
 
@@ -107,7 +97,7 @@ export class Api {
     return this.#json('POST', `/api/generations/${generation}/stop`);
   }
 
-  steer(generation: string, change: Options & { model?: string }): Promise<PatchReply> {
+  steer(generation: string, change: Options & { model?: string }): Promise<ChangeReply> {
     return this.#json('PATCH', `/api/generations/${generation}`, change);
   }
 
@@ -115,11 +105,11 @@ export class Api {
     return this.#json('GET', `/api/generations/${id}`);
   }
 
-  models(): Promise<{ default: string | null; items: Model[] }> {
+  models(): Promise<ModelList> {
     return this.#json('GET', '/api/models');
   }
 
-  providers(): Promise<{ items: Provider[] }> {
+  providers(): Promise<ProviderList> {
     return this.#json('GET', '/api/providers');
   }
 
@@ -149,7 +139,7 @@ export class Api {
     return this.#json('POST', '/api/login', { token });
   }
 
-  import(document: unknown): Promise<{ imported: number; conversations: string[] }> {
+  import(document: unknown): Promise<ImportReply> {
     return this.#json('POST', '/api/import', document);
   }
 

@@ -1,0 +1,644 @@
+// The API's bodies, replies and events as the server describes them in /openapi.json.
+// Written by tools/page_types.py (`make types`); what is changed here is lost.
+
+/** What an answer takes; `stored` is null where its records are gone. */
+export interface BytesReply {
+  text: number;
+  stored: number | null;
+}
+
+/** Facts about one model. Lengths are in tokens, prices in US dollars per million tokens. */
+export interface Capabilities {
+  context_length?: number | null;
+  output_limit?: number | null;
+  images?: boolean;
+  tools?: boolean;
+  reasoning?: boolean;
+  prefix?: boolean;
+  instruction?: boolean;
+  temperature?: boolean;
+  top_p?: boolean;
+  stream?: boolean;
+  input_price?: number | null;
+  output_price?: number | null;
+}
+
+/** Live controls. */
+export interface ChangeBody {
+  temperature?: number | null;
+  top_p?: number | null;
+  max_tokens?: number | null;
+  stop?: string[] | null;
+  seed?: number | null;
+  reasoning_effort?: string | null;
+  tools?: Record<string, unknown>[] | null;
+  tool_choice?: string | Record<string, unknown> | null;
+  response_format?: Record<string, unknown> | null;
+  model?: string | null;
+}
+
+/** How a change acts: as a true continuation, by instruction, or before any text. */
+export interface ChangeReply {
+  applied: boolean;
+  how: 'prefix' | 'instruction' | null;
+  model: string;
+  options: Options;
+}
+
+/** What asking a provider for one word came to. */
+export interface CheckReply {
+  ok: boolean;
+  model: string | null;
+  ttft_ms: number | null;
+  error: string | null;
+  advice: string | null;
+}
+
+/** A source for the text of a part up to here. */
+export interface Citation {
+  part: number;
+  url: string | null;
+  title: string | null;
+  quoted?: string;
+}
+
+/** Going on with an ended answer. */
+export interface ContinueBody {
+  model?: string | null;
+  options?: OptionsBody | null;
+}
+
+/** `POST /chat/completions/stream` and its kin. `model` may be bare or `provider/model`. */
+export interface ContractBody {
+  messages: ContractMessage[];
+  model?: string | null;
+  provider?: string | null;
+  temperature?: number | null;
+  top_p?: number | null;
+  max_tokens?: number | null;
+  stream?: boolean | null;
+}
+
+/** A message of the starting contract. */
+export interface ContractMessage {
+  role: 'system' | 'user' | 'assistant';
+  content: string;
+}
+
+/** An answer of the starting contract, whole. */
+export interface ContractReply {
+  content: string;
+  role: 'assistant';
+  model: string;
+  provider: string;
+  usage: Usage | null;
+  finish_reason: string | null;
+  ending: 'done' | 'stopped' | 'failed' | 'interrupted';
+  generation: string;
+}
+
+/** A new conversation, or changes to one. */
+export interface ConversationBody {
+  title?: string | null;
+  system_prompt?: string | null;
+  options?: OptionsBody | null;
+  model?: string | null;
+  pinned?: boolean | null;
+  leaf?: string | null;
+}
+
+/** A conversation in a list. `snippet` marks a match between U+0002 and U+0003. */
+export interface ConversationLine {
+  id: string;
+  title: string;
+  pinned: boolean;
+  origin: 'page' | 'api';
+  created_at: string;
+  updated_at: string;
+  status: 'running' | 'done' | 'stopped' | 'failed' | 'interrupted' | null;
+  generation: string | null;
+  snippet: string | null;
+}
+
+/** One page of the list. */
+export interface ConversationList {
+  items: ConversationLine[];
+  next_cursor: string | null;
+}
+
+/** A conversation with its whole tree, in order of creation; `leaf` is the tip that is shown. */
+export interface ConversationReply {
+  id: string;
+  title: string;
+  pinned: boolean;
+  origin: 'page' | 'api';
+  created_at: string;
+  updated_at: string;
+  status: 'running' | 'done' | 'stopped' | 'failed' | 'interrupted' | null;
+  generation: string | null;
+  snippet: string | null;
+  system_prompt: string;
+  options: Options;
+  model: string | null;
+  leaf: string | null;
+  messages: MessageReply[];
+}
+
+/** Those of one day, in UTC. */
+export interface DayNumbers {
+  generations: number;
+  errors: number;
+  stopped: number;
+  output_tokens: number | null;
+  cost_usd: number | null;
+  ttft_p50_ms: number | null;
+  ttft_p95_ms: number | null;
+  tok_s_p50: number | null;
+  day: string;
+}
+
+/** One record of an answer. */
+export type Event = (Open & {
+  kind: 'open';
+}) | (PartStart & {
+  kind: 'part-start';
+}) | (TextDelta & {
+  kind: 'text-delta';
+}) | (ReasoningDelta & {
+  kind: 'reasoning-delta';
+}) | (ToolCallDelta & {
+  kind: 'tool-call';
+}) | (PartEnd & {
+  kind: 'part-end';
+}) | (UsageReport & {
+  kind: 'usage';
+}) | (Citation & {
+  kind: 'citation';
+}) | (Notice & {
+  kind: 'notice';
+}) | (Seam & {
+  kind: 'seam';
+}) | (GenerationEnd & {
+  kind: 'generation-end';
+});
+
+/** Why an answer failed: `GranthaError.to_json`. */
+export interface Fault {
+  code: string;
+  message: string;
+  fault?: 'caller' | 'provider' | 'us';
+  retryable?: boolean;
+  advice?: string;
+  provider?: string;
+  retry_after?: number;
+  native?: string;
+}
+
+/** A document that was turned into text. */
+export interface FilePart {
+  name: string;
+  media_type: string;
+  text: string;
+  type: 'file';
+}
+
+/** A document as text. */
+export interface FilePartBody {
+  type: 'file';
+  name: string;
+  media_type?: string;
+  text: string;
+}
+
+/** One or more consecutive records as they are sent. */
+export type Frame = Event & {
+  id: string;
+  at: number;
+  records?: number;
+};
+
+/** A catch-up: frames after the cursor, and where to go on. */
+export interface FramesReply {
+  frames: Frame[];
+  last_id: string;
+  status: 'running' | 'done' | 'stopped' | 'failed' | 'interrupted';
+  at: number;
+}
+
+/** A send: text or parts ask something new; neither answers an existing question again. */
+export interface GenerationBody {
+  text?: string | null;
+  parts?: (TextPartBody | ImagePartBody | FilePartBody)[] | null;
+  parent?: string | null;
+  model?: string | null;
+  models?: string[] | null;
+  options?: OptionsBody | null;
+}
+
+/** The last record. Length (code points) and SHA-256 (hex, of the UTF-8) cover all text deltas. `usage` None is unknown. `timings` in milliseconds, see `grantha.analytics.timings`. `receipt` says how a stop went. */
+export interface GenerationEnd {
+  ending: 'done' | 'stopped' | 'failed' | 'interrupted';
+  finish_reason: 'stop' | 'length' | 'tool-calls' | 'content-filter' | 'refusal' | 'unknown' | null;
+  native_finish_reason: string | null;
+  usage: Usage | null;
+  timings: Timings;
+  text_length: number;
+  sha256: string;
+  error?: Fault;
+  receipt?: Receipt;
+}
+
+/** An answer as it is now; its events go on after `last_id`. */
+export interface GenerationReply {
+  id: string;
+  conversation: string;
+  message: string;
+  parent: string | null;
+  status: 'running' | 'done' | 'stopped' | 'failed' | 'interrupted';
+  model: string;
+  options: Options;
+  last_id: string;
+  text: string;
+  parts: (TextPart | ReasoningPart | ToolCallPart | ToolResultPart | ImagePartReply | FilePart)[];
+  seams: Seam[];
+  citations: Citation[];
+  usage: Usage | null;
+  timings: Timings | null;
+  error: Fault | null;
+  created_at: string;
+  end: GenerationEnd | null;
+}
+
+/** The process answers. */
+export interface HealthReply {
+  status: 'ok';
+}
+
+/** What every transport says first. `heartbeat` is in seconds. */
+export interface Hello {
+  kind: 'hello';
+  protocol: number;
+  heartbeat: number;
+  epoch: number;
+  status: 'running' | 'done' | 'stopped' | 'failed' | 'interrupted';
+  generation: string;
+}
+
+/** An image, base64. */
+export interface ImagePartBody {
+  type: 'image';
+  media_type: string;
+  data: string;
+}
+
+/** An image; its bytes are at `url`. */
+export interface ImagePartReply {
+  type: 'image';
+  media_type: string;
+  url: string;
+}
+
+/** The new conversations. */
+export interface ImportReply {
+  imported: number;
+  conversations: string[];
+}
+
+/** One answer from the inside. A row of `trace` is [ms since the one before, kind, code points, pieces]. */
+export interface InspectionReply {
+  generation: GenerationReply;
+  timings: Timings;
+  segments: SegmentReply[];
+  trace: [number, string, number, number][];
+  bytes: BytesReply;
+  attempts: number;
+}
+
+/** The access token of this server. */
+export interface LoginBody {
+  token: string;
+}
+
+/** One message of the tree. */
+export interface MessageReply {
+  id: string;
+  parent: string | null;
+  role: 'system' | 'user' | 'assistant' | 'tool';
+  parts: (TextPart | ReasoningPart | ToolCallPart | ToolResultPart | ImagePartReply | FilePart)[];
+  created_at: string;
+  model: string | null;
+  generation: string | null;
+  status: 'running' | 'done' | 'stopped' | 'failed' | 'interrupted' | null;
+  end: GenerationEnd | null;
+  seams: Seam[];
+  citations: Citation[];
+}
+
+/** Every model, and the one that answers when none is named. */
+export interface ModelList {
+  default: string | null;
+  items: ModelReply[];
+}
+
+/** Those of one model. */
+export interface ModelNumbers {
+  generations: number;
+  errors: number;
+  stopped: number;
+  output_tokens: number | null;
+  cost_usd: number | null;
+  ttft_p50_ms: number | null;
+  ttft_p95_ms: number | null;
+  tok_s_p50: number | null;
+  model: string;
+}
+
+/** One model; `id` is `provider/model`. */
+export interface ModelReply {
+  id: string;
+  name: string;
+  provider: string;
+  capabilities: Capabilities;
+  readiness: Readiness;
+}
+
+/** Something a reader should know that isn't part of the answer, such as a retry. Codes: accepted, retrying, waiting, storage-waiting, loading, prompt-progress. */
+export interface Notice {
+  code: string;
+  message: string;
+  details?: Record<string, unknown>;
+}
+
+/** Numbers of some answers; null is unknown. Percentiles by nearest rank. */
+export interface NumbersLine {
+  generations: number;
+  errors: number;
+  stopped: number;
+  output_tokens: number | null;
+  cost_usd: number | null;
+  ttft_p50_ms: number | null;
+  ttft_p95_ms: number | null;
+  tok_s_p50: number | null;
+}
+
+/** An owner takes the log. `previous` is the last id of the epoch before, None at the first. */
+export interface Open {
+  previous: string | null;
+  model: string;
+  options?: Options;
+}
+
+/** What a person can set for an answer; None leaves the model's own default. `extra` holds vendor fields passed through unchanged by dialects that know them (for example frequency_penalty, logit_bias, logprobs). */
+export interface Options {
+  temperature?: number;
+  top_p?: number;
+  max_tokens?: number;
+  stop?: string[];
+  seed?: number;
+  reasoning_effort?: string;
+  tools?: Record<string, unknown>[];
+  tool_choice?: string | Record<string, unknown>;
+  response_format?: Record<string, unknown>;
+  extra?: Record<string, unknown>;
+}
+
+/** Options of an answer; absent leaves what is in force. */
+export interface OptionsBody {
+  temperature?: number | null;
+  top_p?: number | null;
+  max_tokens?: number | null;
+  stop?: string[] | null;
+  seed?: number | null;
+  reasoning_effort?: string | null;
+  tools?: Record<string, unknown>[] | null;
+  tool_choice?: string | Record<string, unknown> | null;
+  response_format?: Record<string, unknown> | null;
+}
+
+/** A part is complete. `duration_ms` is given for reasoning. */
+export interface PartEnd {
+  part: number;
+  duration_ms?: number;
+}
+
+/** A part begins; parts are numbered densely from 0 within a generation. */
+export interface PartStart {
+  part: number;
+  part_kind: 'text' | 'reasoning' | 'tool-call';
+  call_id?: string;
+  name?: string;
+}
+
+/** RFC 9457: what happened, to what, and what to do. */
+export interface Problem {
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  code: string;
+  fault: 'caller' | 'provider' | 'us';
+  retryable: boolean;
+  advice?: string | null;
+  provider?: string | null;
+  retry_after?: number | null;
+}
+
+/** Every provider, usable or not. */
+export interface ProviderList {
+  items: ProviderReply[];
+}
+
+/** One provider. */
+export interface ProviderReply {
+  name: string;
+  title: string;
+  dialect: string;
+  readiness: Readiness;
+}
+
+/** Whether something can be used now and, if not, why and what to do. `variable` names the environment variable that is missing; `progress` is 0..1 while loading. */
+export interface Readiness {
+  state: 'ready' | 'loading' | 'missing-key' | 'unreachable' | 'off';
+  reason?: string;
+  advice?: string;
+  variable?: string;
+  progress?: number;
+}
+
+/** Whether answers can be written, and how durably. */
+export interface ReadyReply {
+  status: 'ready' | 'degraded';
+  durability: 'FULL' | 'NORMAL' | 'OFF';
+  storage: StorageReply;
+  sqlite: string;
+  running: number;
+  flush_window_ms: number;
+  version: string;
+}
+
+/** Text added to a reasoning part, or its signature. */
+export interface ReasoningDelta {
+  part: number;
+  text: string;
+  signature?: string;
+  pieces?: number;
+}
+
+/** What a model thought before it answered; the vendor's `signature` is echoed unchanged. */
+export interface ReasoningPart {
+  text: string;
+  signature?: string;
+  duration_ms?: number;
+  type: 'reasoning';
+}
+
+/** How a stop went; null is unknown. */
+export interface Receipt {
+  closed_ms: number | null;
+  confirmed: boolean | null;
+  pieces: number | null;
+}
+
+/** Between two segments. `text_length`, in code points so far, is where the mark stands. `how` is None when no text stood before it. `changes` maps an option (or "model") to its [old, new]. */
+export interface Seam {
+  reason: 'options' | 'restart' | 'provider-lost' | 'fallback' | 'continued';
+  how: 'prefix' | 'instruction' | null;
+  model: string;
+  options: Options;
+  text_length: number;
+  changes?: Record<string, unknown[]>;
+  details?: Record<string, unknown>;
+}
+
+/** A stretch of an answer that one upstream call wrote. Lengths are in code points. */
+export interface SegmentReply {
+  offset: number;
+  model: string | null;
+  options: Options;
+  reason: 'options' | 'restart' | 'provider-lost' | 'fallback' | 'continued' | null;
+  how: 'prefix' | 'instruction' | null;
+  start_ms: number;
+  end_ms: number;
+  text_length: number;
+}
+
+/** What was started; `generations` are all of them when several models were asked. */
+export interface StartedReply {
+  id: string;
+  conversation: string;
+  message: string;
+  parent: string | null;
+  status: 'running' | 'done' | 'stopped' | 'failed' | 'interrupted';
+  model: string;
+  options: Options;
+  last_id: string;
+  text: string;
+  parts: (TextPart | ReasoningPart | ToolCallPart | ToolResultPart | ImagePartReply | FilePart)[];
+  seams: Seam[];
+  citations: Citation[];
+  usage: Usage | null;
+  timings: Timings | null;
+  error: Fault | null;
+  created_at: string;
+  end: GenerationEnd | null;
+  generations?: GenerationReply[];
+}
+
+/** The receipt of a stop. `stopped` is false when nothing was running. */
+export interface StopReply {
+  closed_ms: number | null;
+  confirmed: boolean | null;
+  pieces: number | null;
+  generation: string;
+  status: 'running' | 'done' | 'stopped' | 'failed' | 'interrupted';
+  stopped: boolean;
+}
+
+/** Whether records can be stored, and why not. */
+export interface StorageReply {
+  ok: boolean;
+  version: string;
+  error: string | null;
+}
+
+/** Numbers in all, by model, by day. */
+export interface SummaryReply {
+  totals: NumbersLine;
+  by_model: ModelNumbers[];
+  by_day: DayNumbers[];
+}
+
+/** Text added to a text part. */
+export interface TextDelta {
+  part: number;
+  text: string;
+  pieces?: number;
+  logprobs?: Record<string, unknown>[];
+}
+
+/** Plain text (Markdown in answers). */
+export interface TextPart {
+  text: string;
+  type: 'text';
+}
+
+/** Text. */
+export interface TextPartBody {
+  type: 'text';
+  text: string;
+}
+
+/** See `grantha.analytics.timings`. Absent is unknown. */
+export interface Timings {
+  queued_ms?: number;
+  connect_ms?: number;
+  first_text_ms?: number;
+  first_event_ms?: number;
+  duration_ms?: number;
+  writing_ms?: number;
+  max_gap_ms?: number;
+  stalls?: number;
+  pieces?: number;
+  tok_s?: number;
+  segments?: number;
+  retries?: number;
+}
+
+/** A fragment of the JSON text of a tool call's arguments. */
+export interface ToolCallDelta {
+  part: number;
+  arguments: string;
+  signature?: string;
+}
+
+/** A call the model asks for. `arguments` is JSON text, "{}" when empty. */
+export interface ToolCallPart {
+  call_id: string;
+  name: string;
+  arguments: string;
+  signature?: string;
+  type: 'tool-call';
+}
+
+/** What a tool gave back, as text. */
+export interface ToolResultPart {
+  call_id: string;
+  text: string;
+  is_error?: boolean;
+  type: 'tool-result';
+}
+
+/** Token counts as the vendor reports them; None is unknown, never 0. `input_tokens` includes cached ones; `output_tokens` includes reasoning. */
+export interface Usage {
+  input_tokens?: number;
+  output_tokens?: number;
+  cached_input_tokens?: number;
+  cache_write_tokens?: number;
+  reasoning_tokens?: number;
+  cost_usd?: number;
+}
+
+/** Usage of the whole generation so far. */
+export interface UsageReport {
+  usage: Usage;
+}
