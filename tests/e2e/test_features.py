@@ -118,6 +118,25 @@ def test_the_inspector_opens_and_replays_the_answer(page: Page, server: Server) 
     expect(panel).to_have_count(0)
 
 
+def test_a_long_table_keeps_its_columns_and_stays_a_table(page: Page, server: Server) -> None:
+    rows = "".join(f"| Leaf {n} | {n * 7} | about the cord of leaf {n} |\n" for n in range(300))
+    table = f"| Name | Figure | Remark |\n| --- | ---: | --- |\n{rows}\nDone."
+    model = server.script("table", {"rate": 20_000, "steps": [{"text": table}]})
+    open_page(page, server)
+    choose_model(page, model)
+    ask(page, "Write a table")
+    answer(page, "done")
+    shown = answer(page).get_by_role("table")
+    expect(shown.get_by_role("row")).to_have_count(301)
+    expect(shown.get_by_role("columnheader")).to_have_text(["Name", "Figure", "Remark"])
+    expect(shown.get_by_role("row", name="Leaf 299")).to_contain_text("2093")
+    columns = shown.evaluate(
+        """table => [...table.rows].map(row => [...row.cells]
+             .map(cell => Math.round(cell.getBoundingClientRect().left)).join())"""
+    )
+    assert len(set(columns)) == 1, "rows of one table stand in different columns"
+
+
 def test_german_is_kept_over_a_reload(page: Page, server: Server) -> None:
     page.goto(server.url + "/settings#language")
     page.get_by_text("Deutsch").click()

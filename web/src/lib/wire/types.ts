@@ -51,7 +51,6 @@ export type Summary = SummaryReply;
 export type Trace = InspectionReply;
 export type TraceRow = InspectionReply['trace'][number];
 
-type Status = Generation['status'];
 /** A part as the server shows it; an image by its address. */
 export type Part = Message['parts'][number];
 /** A part as it is sent; an image with its bytes. */
