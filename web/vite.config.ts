@@ -2,6 +2,7 @@ import adapter from '@sveltejs/adapter-static';
 import { sveltekit } from '@sveltejs/kit/vite';
 import { defineConfig } from 'vitest/config';
 import { externalBoot } from './external-boot.ts';
+import { packed } from './packed.ts';
 
 const PAGES = '../src/grantha/static';
 const SERVER = 'http://127.0.0.1:8000';
@@ -10,10 +11,9 @@ export default defineConfig(({ mode }) => ({
   plugins: [
     sveltekit({
       compilerOptions: { runes: true },
-      adapter: externalBoot(
-        adapter({ pages: PAGES, fallback: 'index.html', precompress: false }),
-        PAGES,
-        'index.html'
+      adapter: packed(
+        externalBoot(adapter({ pages: PAGES, fallback: 'index.html' }), PAGES, 'index.html'),
+        PAGES
       ),
       // The fallback page is served under every path: relative asset addresses would break in /c/<id>.
       paths: { relative: false }

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 _GZIP_BITS = 16 + 12  # gzip's envelope, a window of 4 kB
@@ -33,16 +33,19 @@ class Compressor(Protocol):
 
 def negotiated(accept: str) -> tuple[str, Callable[[], Compressor]] | None:
     """The content coding for an Accept-Encoding header and what makes its compressors, or None."""
-    best: tuple[float, int] | None = None
+    name = chosen(accept, _MAKERS)
+    return (name, _MAKERS[name]) if name is not None else None
+
+
+def chosen(accept: str, offered: Iterable[str]) -> str | None:
+    """The most welcome of some content codings, the first of equals; None for none of them."""
     wanted = _qualities(accept)
-    for place, name in enumerate(_MAKERS):
-        quality = wanted.get(name, wanted.get("*", 0.0))
-        if quality > 0 and (best is None or quality > best[0]):
-            best = (quality, place)
-    if best is None or best[0] < wanted.get("identity", 0.0):
-        return None
-    name = list(_MAKERS)[best[1]]
-    return name, _MAKERS[name]
+    best, name = 0.0, None
+    for coding in offered:
+        quality = wanted.get(coding, wanted.get("*", 0.0))
+        if quality > best:
+            best, name = quality, coding
+    return None if best < wanted.get("identity", 0.0) else name
 
 
 # ---- helpers below -------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """The built page: its files, cached for ever where their name holds a hash, and its entry for the rest.
 
+Text goes out as it was packed when the page was built, in the coding that the browser likes best.
+
 Answers every path that no route has. Every reply carries a Content-Security-Policy without inline
 scripts: model output that slipped through everything else still couldn't run.
 """
@@ -9,10 +11,12 @@ from __future__ import annotations
 import mimetypes
 from pathlib import Path
 
+from starlette.datastructures import Headers
 from starlette.responses import FileResponse, Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
+from grantha.api.compression import chosen
 from grantha.api.guard import is_api
 from grantha.api.problems import of_status, problem, refusal
 from grantha.errors import NotFound
@@ -22,6 +26,7 @@ CSP = (
     "img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; manifest-src 'self'; "
     "worker-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
+_PACKED = {"br": ".br", "gzip": ".gz"}  # written by web/packed.ts, the smaller one first
 _IMMUTABLE = "public, max-age=31536000, immutable"
 
 
@@ -44,9 +49,10 @@ class Page:
             )
             await refusal(scope, missing)(scope, receive, send)
             return
-        await self.reply(scope["method"], scope["path"])(scope, receive, send)
+        accept = Headers(scope=scope).get("accept-encoding", "")
+        await self.reply(scope["method"], scope["path"], accept)(scope, receive, send)
 
-    def reply(self, method: str, path: str) -> Response:
+    def reply(self, method: str, path: str, accept: str) -> Response:
         """The file of a path, else the entry of the page, which shows what it makes of the path."""
         if method not in {"GET", "HEAD"}:
             reply = problem(of_status(405))
@@ -54,12 +60,13 @@ class Page:
             return reply
         found = self._find(path)
         if found is not None:
-            return self._file(found, _IMMUTABLE if "/immutable/" in path else "no-cache")
+            cache = _IMMUTABLE if "/immutable/" in path else "no-cache"
+            return self._file(found, cache, accept)
         entry = self._folder / "index.html"
         if path.startswith("/_app/") or Path(path).suffix:
             return problem(of_status(404))
         if entry.is_file():
-            return self._file(entry, "no-cache")
+            return self._file(entry, "no-cache", accept)
         return problem(
             NotFound(
                 "The page isn't built.", advice="Run `make build-page`; the API works without it."
@@ -74,5 +81,20 @@ class Page:
             return None  # no name that a file can have
         return wanted if inside else None
 
-    def _file(self, file: Path, cache: str) -> Response:
-        return FileResponse(file, headers={"Cache-Control": cache, "Content-Security-Policy": CSP})
+    def _file(self, file: Path, cache: str, accept: str) -> Response:
+        headers = {
+            "Cache-Control": cache,
+            "Content-Security-Policy": CSP,
+            "Vary": "Accept-Encoding",
+        }
+        media = mimetypes.guess_type(file.name)[0]
+        packed = {
+            coding: beside
+            for coding, ending in _PACKED.items()
+            if (beside := file.with_name(file.name + ending)).is_file()
+        }
+        coding = chosen(accept, packed)
+        if coding is not None:
+            headers["Content-Encoding"] = coding
+            file = packed[coding]
+        return FileResponse(file, headers=headers, media_type=media)

@@ -1,0 +1,1 @@
+"""What the page costs, measured in a real browser."""
