@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
@@ -109,6 +110,7 @@ def test_the_inspector_opens_and_replays_the_answer(page: Page, server: Server) 
     panel = page.get_by_role("complementary", name="Inspector")
     expect(panel.get_by_role("heading", name="Timeline")).to_be_visible()
     expect(panel.get_by_role("heading", name="Segments")).to_be_visible()
+    expect(panel).to_contain_text(re.compile(r"received as \d[\d.]* k?B, \d[\d.]* k?B unpacked"))
     panel.get_by_role("button", name="Replay", exact=True).click()
     replayed = panel.locator(".replayed")
     expect(replayed).to_contain_text("word0")
@@ -135,6 +137,50 @@ def test_a_long_table_keeps_its_columns_and_stays_a_table(page: Page, server: Se
              .map(cell => Math.round(cell.getBoundingClientRect().left)).join())"""
     )
     assert len(set(columns)) == 1, "rows of one table stand in different columns"
+
+
+def test_a_system_prompt_and_options_can_be_given_before_the_first_question(
+    page: Page, server: Server
+) -> None:
+    open_page(page, server)
+    page.get_by_role("button", name="Options").click()
+    page.get_by_role("textbox", name="System prompt").fill("Answer as a printer would.")
+    page.get_by_role("spinbutton", name="Temperature").fill("0.3")
+    page.get_by_role("button", name="Save", exact=True).click()
+    ask(page, "Hello")
+    answer(page, "done")
+    talk = server.call("GET", "/api/conversations").expect(200)["items"][0]["id"]
+    kept = server.call("GET", f"/api/conversations/{talk}").expect(200)
+    assert kept["system_prompt"] == "Answer as a printer would."
+    assert kept["options"] == {"temperature": 0.3}
+    page.get_by_role("button", name="New chat").first.click()
+    page.get_by_role("button", name="Options").click()
+    expect(page.get_by_role("textbox", name="System prompt")).to_have_value("")
+
+
+def test_a_phone_reaches_options_inspector_and_exports_in_the_head(
+    page: Page, server: Server
+) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    asked(page, server)
+    page.locator("header").get_by_role("button", name="More").click()
+    for name in ("Inspector", "Export as Markdown", "Export as JSON"):
+        expect(page.get_by_role("menuitem", name=name)).to_be_visible()
+    page.get_by_role("menuitem", name="Options of this conversation").click()
+    expect(page.get_by_role("textbox", name="System prompt")).to_be_visible()
+
+
+def test_the_palette_offers_what_can_be_done_and_sets_the_model_of_a_new_chat(
+    page: Page, server: Server
+) -> None:
+    server.script("other", {"steps": [{"text": "Other."}]})
+    open_page(page, server)
+    page.keyboard.press("Control+k")
+    expect(page.get_by_role("option", name="New chat")).to_be_visible()
+    expect(page.get_by_role("option", name="Edit your last message")).to_have_count(0)
+    page.get_by_role("combobox", name="Command").fill("scripted/other")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Model:")).to_contain_text("scripted/other")
 
 
 def test_german_is_kept_over_a_reload(page: Page, server: Server) -> None:

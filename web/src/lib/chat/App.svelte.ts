@@ -18,6 +18,9 @@ import { Prefs } from './Prefs.svelte.ts';
 const KEPT_CHATS = 6;
 const TICK_MS = 500;
 
+/** What keys and the palette can do; some are told what with. */
+type Action = (value?: string) => unknown;
+
 export class App {
   readonly api: Api;
   readonly live: Live;
@@ -38,7 +41,7 @@ export class App {
   /** A short word that fades by itself: copied, imported, why something could not be done. */
   said = $state('');
   /** What keys and the palette can do now; offered by the screens that are open. */
-  actions = $state.raw<Record<string, () => unknown>>({});
+  actions = $state.raw<Record<string, Action>>({});
   // eslint-disable-next-line svelte/prefer-svelte-reactivity -- a cache: screens hold the chat they draw
   readonly #chats = new Map<string, Chat>();
   readonly #ladder: Ladder;
@@ -133,7 +136,7 @@ export class App {
   }
 
   /** Adds actions for as long as a screen is open; the returned function takes them back. */
-  offer(actions: Record<string, () => unknown>): () => void {
+  offer(actions: Record<string, Action>): () => void {
     untrack(() => (this.actions = { ...this.actions, ...actions }));
     return () => {
       const rest = Object.entries(untrack(() => this.actions)).filter(([name, act]) => actions[name] !== act);
@@ -142,9 +145,9 @@ export class App {
   }
 
   /** False when nothing on screen offers the action. */
-  run(action: string): boolean {
+  run(action: string, value?: string): boolean {
     const act = this.actions[action];
-    act?.();
+    act?.(value);
     return act !== undefined;
   }
 

@@ -1,6 +1,7 @@
 // The facts at the head of the inspector: name, value, and a remark. Unknown is said, never 0.
 import type { Strings } from '#lib/strings/en.ts';
 import type { Trace } from '#lib/wire/types.ts';
+import { received } from '#lib/wire/received.ts';
 import { bytes, number, seconds } from './facts.ts';
 import { medianGap, type TraceRecord } from './trace.ts';
 
@@ -42,5 +43,10 @@ export function inspectorFacts(
 
 function byteFact(trace: Trace, t: Strings, locale: string): NamedFact {
   const { stored } = trace.bytes;
-  return [t.bytes, stored === null ? t.unknown : bytes(stored, locale), ''];
+  const came = received(trace.generation.id);
+  return [
+    t.bytes,
+    stored === null ? t.unknown : bytes(stored, locale),
+    came ? t.receivedAs(bytes(came.packed, locale), bytes(came.plain, locale)) : ''
+  ];
 }

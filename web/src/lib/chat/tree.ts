@@ -76,3 +76,13 @@ function besides(answer: Message, versions: Message[]): Message[] {
   const models = new Set(together.map((m) => m.model));
   return models.size === together.length && together.length > 1 ? together : [answer];
 }
+
+/** The version before (-1) or after (1) the one shown, in the last turn that has several; null at the ends. */
+export function versionBeside(turns: readonly Turn[], by: -1 | 1): string | null {
+  const turn = turns.findLast((one) => one.versions.length > 1 || one.questions.length > 1);
+  if (!turn) return null;
+  const answers = turn.versions.length > 1;
+  const all = answers ? turn.versions : turn.questions;
+  const shown = answers ? turn.answers[0] : turn.question;
+  return all[all.findIndex((one) => one.id === shown?.id) + by]?.id ?? null;
+}

@@ -230,7 +230,7 @@ export const de: Strings = {
   silences: 'Pausen',
   longest: (time) => `längste ${time}`,
   bytes: 'Bytes',
-  sentAs: (size, coding) => `gesendet als ${size}, ${coding}`,
+  receivedAs: (packed, plain) => `empfangen als ${packed}, entpackt ${plain}`,
   attempts: 'Versuche',
   queuedFor: 'Wartezeit',
   connectedIn: 'Verbunden',

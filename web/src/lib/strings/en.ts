@@ -239,7 +239,7 @@ export const en = {
   silences: 'Silences',
   longest: (time: string) => `longest ${time}`,
   bytes: 'Bytes',
-  sentAs: (size: string, coding: string) => `sent as ${size}, ${coding}`,
+  receivedAs: (packed: string, plain: string) => `received as ${packed}, ${plain} unpacked`,
   attempts: 'Attempts',
   queuedFor: 'Queued',
   connectedIn: 'Connected',

@@ -229,7 +229,7 @@ export const es: Strings = {
   silences: 'Silencios',
   longest: (time) => `el más largo ${time}`,
   bytes: 'Bytes',
-  sentAs: (size, coding) => `enviados como ${size}, ${coding}`,
+  receivedAs: (packed, plain) => `recibidos como ${packed}, ${plain} descomprimidos`,
   attempts: 'Intentos',
   queuedFor: 'En cola',
   connectedIn: 'Conectado',

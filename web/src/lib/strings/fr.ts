@@ -229,7 +229,7 @@ export const fr: Strings = {
   silences: 'Silences',
   longest: (time) => `le plus long ${time}`,
   bytes: 'Octets',
-  sentAs: (size, coding) => `envoyés en ${size}, ${coding}`,
+  receivedAs: (packed, plain) => `reçus en ${packed}, ${plain} décompressés`,
   attempts: 'Essais',
   queuedFor: 'En file',
   connectedIn: 'Connecté',
