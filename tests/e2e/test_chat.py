@@ -128,22 +128,6 @@ def test_a_provider_that_fails_in_mid_answer_keeps_what_was_written(
     expect(page.get_by_role("alert").get_by_role("button", name="Regenerate")).to_be_visible()
 
 
-def test_a_queued_message_is_sent_when_the_answer_ends(page: Page, server: Server) -> None:
-    model = server.script("paced", PACED)
-    server.allow("go", 10)
-    open_page(page, server)
-    choose_model(page, model)
-    ask(page, "First")
-    has_text(page, "word9")
-    ask(page, "Second")
-    expect(page.get_by_text("Sent when this ends:")).to_be_visible()
-    expect(page.locator("article[data-role=user]")).to_have_count(1)
-    server.allow("go")
-    expect(page.locator("article[data-role=user]")).to_have_count(2)
-    answer(page, "done")
-    expect(page.locator("article[data-role=assistant]")).to_have_count(2)
-
-
 def test_regenerate_makes_a_version_and_both_can_be_seen(page: Page, server: Server) -> None:
     open_page(page, server)
     ask(page, "Hello")
@@ -202,6 +186,29 @@ def test_several_models_answer_side_by_side(page: Page, server: Server) -> None:
     answers.last.get_by_role("button", name="Go on with this").click()
     ask(page, "More")
     expect(page.locator(".pair")).to_have_count(0)
+
+
+def test_several_models_can_be_chosen_without_a_shift_key(page: Page, server: Server) -> None:
+    open_page(page, server)
+    page.get_by_role("button", name="Model:").click()
+    page.get_by_role("button", name="Several side by side").click()
+    page.get_by_role("option", name="scripted/tour").click()
+    page.get_by_role("button", name="Use 2 models").click()
+    ask(page, "Both")
+    expect(page.locator(".pair article[data-role=assistant]")).to_have_count(2)
+
+
+def test_two_controls_moved_at_once_both_act(page: Page, server: Server) -> None:
+    open_page(page, server)
+    choose_model(page, "scripted/temperature")
+    ask(page, "Go")
+    answer(page, "writing")
+    page.get_by_role("button", name="Live controls").click()
+    page.get_by_role("slider", name="Temperature").fill("1.5")
+    page.get_by_role("slider", name="Longest answer").fill("1024")
+    note = page.get_by_role("note")
+    expect(note).to_contain_text("temperature")
+    expect(note).to_contain_text("1,024")
 
 
 def test_every_tab_shows_the_same_at_the_same_time(context: BrowserContext, server: Server) -> None:

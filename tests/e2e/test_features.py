@@ -13,9 +13,11 @@ from tests.e2e.talk import answer, ask, choose_model, open_page, text_of
 from tests.e2e.test_list import choose
 from tests.server import Server
 
-PIXEL = base64.b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+PIXEL_TEXT = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9Q"
+    "DwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
+PIXEL = base64.b64decode(PIXEL_TEXT)
 GIVE_IMAGE = """
 ([type, encoded]) => {
   const bytes = Uint8Array.from(atob(encoded), (c) => c.charCodeAt(0));
@@ -85,10 +87,9 @@ def test_a_file_that_is_no_export_is_refused_in_words(
 
 def test_pasted_and_dropped_images_reach_the_server(page: Page, server: Server) -> None:
     open_page(page, server)
-    encoded = base64.b64encode(PIXEL).decode()
     shown = page.locator("article[data-role=user]").last.get_by_role("img", name="Image")
     for n, way in enumerate(("paste", "drop"), 1):
-        page.evaluate(GIVE_IMAGE, [way, encoded])
+        page.evaluate(GIVE_IMAGE, [way, PIXEL_TEXT])
         expect(page.get_by_role("img", name="pixel.png")).to_be_visible()
         ask(page, f"What is on it? By {way}")
         expect(page.locator("article[data-role=assistant]")).to_have_count(n)
@@ -235,7 +236,7 @@ def test_the_sheet_of_keys_and_the_palette_open_by_keys(page: Page, server: Serv
 
 def test_an_edited_question_keeps_its_image(page: Page, server: Server) -> None:
     open_page(page, server)
-    page.evaluate(GIVE_IMAGE, ["paste", base64.b64encode(PIXEL).decode()])
+    page.evaluate(GIVE_IMAGE, ["paste", PIXEL_TEXT])
     expect(page.get_by_role("img", name="pixel.png")).to_be_visible()
     ask(page, "What is it?")
     answer(page, "done")

@@ -12,6 +12,7 @@ import { Language } from '#lib/strings/Language.svelte.ts';
 import type { Reading } from './Answer.svelte.ts';
 import { Chat } from './Chat.svelte.ts';
 import { Conversations } from './Conversations.svelte.ts';
+import { textOf } from './excerpts.ts';
 import { Models } from './Models.svelte.ts';
 import { Prefs } from './Prefs.svelte.ts';
 
@@ -85,12 +86,15 @@ export class App {
       this.live.wake();
       for (const chat of this.#chats.values()) chat.wake();
     };
+    const keep = (): void => this.#keepQueued();
+    window.addEventListener('pagehide', keep);
     document.addEventListener('visibilitychange', wake);
     window.addEventListener('pageshow', wake);
     window.addEventListener('online', wake);
     this.#tick = setInterval(() => (this.now = Date.now()), TICK_MS);
     void this.open();
     return () => {
+      window.removeEventListener('pagehide', keep);
       document.removeEventListener('visibilitychange', wake);
       window.removeEventListener('pageshow', wake);
       window.removeEventListener('online', wake);
@@ -195,6 +199,15 @@ export class App {
     void this.models.load().catch(() => undefined);
     this.current?.refresh();
     for (const chat of this.#chats.values()) chat.resend();
+  }
+
+  /** Messages that wait are in this tab alone: when it goes, their text is a draft again. */
+  #keepQueued(): void {
+    for (const chat of this.#chats.values()) {
+      if (chat.queued.length === 0) continue;
+      const texts = [...chat.queued.map(textOf), this.prefs.draft(chat.id)];
+      this.prefs.setDraft(chat.id, texts.filter(Boolean).join('\n\n'));
+    }
   }
 
   #forgetOld(keep: string): void {

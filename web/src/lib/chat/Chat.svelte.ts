@@ -21,10 +21,6 @@ export interface Outgoing {
   problem: Problem | null;
 }
 
-export interface Queued {
-  parts: SentPart[];
-}
-
 export class Chat {
   readonly id: string;
   title = $state('');
@@ -39,7 +35,8 @@ export class Chat {
   problem = $state.raw<Problem | null>(null);
   sending = $state(false);
   outgoing = $state.raw<Outgoing | null>(null);
-  queued = $state.raw<Queued | null>(null);
+  /** What is sent, one after the other, when the running answer ends. */
+  queued = $state.raw<SentPart[][]>([]);
   /** Bumped whenever answers come or go; the map itself is no state. */
   #version = $state(0);
   // eslint-disable-next-line svelte/prefer-svelte-reactivity -- #version stands for it
@@ -104,8 +101,8 @@ export class Chat {
 
   /** Sends a question, or keeps it until the running answer ends. */
   async send(parts: SentPart[]): Promise<void> {
-    if (this.running.length > 0) {
-      this.queued = { parts };
+    if (this.running.length > 0 || this.sending) {
+      this.queued = [...this.queued, parts];
       return;
     }
     await this.#start({ parts, ...this.#asked() });
@@ -170,10 +167,9 @@ export class Chat {
     this.take(await this.#api.change(this.id, body));
   }
 
-  unqueue(): Queued | null {
-    const queued = this.queued;
-    this.queued = null;
-    return queued;
+  /** Takes a message back that was not sent yet. */
+  unqueue(parts: SentPart[]): void {
+    this.queued = this.queued.filter((other) => other !== parts);
   }
 
   wake(): void {
@@ -242,9 +238,9 @@ export class Chat {
 
   #ended(): void {
     this.#version++;
-    const queued = this.queued;
-    if (!queued || this.running.length > 0) return;
-    this.queued = null;
-    void this.send(queued.parts);
+    const [next, ...rest] = this.queued;
+    if (!next || this.running.length > 0) return;
+    this.queued = rest;
+    void this.send(next);
   }
 }

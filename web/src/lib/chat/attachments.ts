@@ -4,7 +4,7 @@ import type { FilePart, ImagePartBody, Part, SentPart } from '#lib/wire/types.ts
 export interface Attachment {
   key: string;
   name: string;
-  part: ImagePartBody | FilePart;
+  part: Exclude<SentPart, { type: 'text' }>;
   /** A blob address to show; only images have one. */
   preview: string | null;
 }
@@ -31,6 +31,13 @@ export async function attachmentOf(file: File): Promise<Attachment | null> {
     data: base64(new Uint8Array(await file.arrayBuffer()))
   };
   return { key, name: file.name || 'image', part, preview: URL.createObjectURL(file) };
+}
+
+/** An attachment again, from a part that was made of one. */
+export function attachmentFrom(part: Attachment['part']): Attachment {
+  const key = `${++made}`;
+  if (part.type === 'file') return { key, name: part.name, part, preview: null };
+  return { key, name: 'image', part, preview: `data:${part.media_type};base64,${part.data}` };
 }
 
 /** A part as it can be sent again: an image that was sent before is only an address by now. */

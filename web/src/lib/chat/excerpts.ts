@@ -1,4 +1,10 @@
-// What a person takes out of an answer: a quotation for the next message, the last piece of code.
+// What is taken out of messages: their text, a quotation for the next one, the last piece of code.
+import type { Part, SentPart } from '#lib/wire/types.ts';
+
+/** The text of a message as it was written, without what is attached. */
+export function textOf(parts: readonly (Part | SentPart)[]): string {
+  return parts.map((part) => (part.type === 'text' ? part.text : '')).join('');
+}
 
 /** As a Markdown quotation, with room below it. */
 export function quoted(text: string): string {

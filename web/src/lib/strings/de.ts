@@ -85,6 +85,8 @@ export const de: Strings = {
   onThisMachine: 'Auf diesem Rechner',
   notUsable: 'Jetzt nicht nutzbar',
   use: 'nehmen',
+  severalModels: 'Mehrere nebeneinander',
+  useModels: (count) => (count === 1 ? 'Dieses Modell nehmen' : `${count} Modelle nehmen`),
   addBeside: 'daneben stellen',
   images: 'Bilder',
   reasons: 'denkt nach',

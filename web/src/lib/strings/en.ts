@@ -88,6 +88,8 @@ export const en = {
   onThisMachine: 'On this machine',
   notUsable: 'Not usable now',
   use: 'use',
+  severalModels: 'Several side by side',
+  useModels: (count: number) => (count === 1 ? 'Use this model' : `Use ${count} models`),
   addBeside: 'add beside',
   images: 'images',
   reasons: 'reasons',

@@ -85,6 +85,8 @@ export const es: Strings = {
   onThisMachine: 'En esta máquina',
   notUsable: 'No utilizables ahora',
   use: 'usar',
+  severalModels: 'Varios en paralelo',
+  useModels: (count) => (count === 1 ? 'Usar este modelo' : `Usar ${count} modelos`),
   addBeside: 'poner al lado',
   images: 'imágenes',
   reasons: 'razona',

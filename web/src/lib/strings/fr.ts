@@ -85,6 +85,8 @@ export const fr: Strings = {
   onThisMachine: 'Sur cette machine',
   notUsable: 'Inutilisables pour l’instant',
   use: 'choisir',
+  severalModels: 'Plusieurs côte à côte',
+  useModels: (count) => (count === 1 ? 'Utiliser ce modèle' : `Utiliser ${count} modèles`),
   addBeside: 'mettre à côté',
   images: 'images',
   reasons: 'raisonne',

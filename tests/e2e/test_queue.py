@@ -1,0 +1,55 @@
+"""What is asked while an answer is written waits for its end, in order, and is never lost."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Page, expect
+
+from tests.e2e.talk import PACED, answer, ask, choose_model, has_text, open_page
+from tests.e2e.test_features import GIVE_IMAGE, PIXEL_TEXT
+from tests.server import Server
+
+
+def answering(page: Page, server: Server) -> None:
+    """An answer has begun and stands still until its gate opens."""
+    model = server.script("paced", PACED)
+    server.allow("go", 10)
+    open_page(page, server)
+    choose_model(page, model)
+    ask(page, "First")
+    has_text(page, "word9")
+
+
+def test_messages_that_wait_are_sent_one_after_the_other(page: Page, server: Server) -> None:
+    answering(page, server)
+    ask(page, "Second")
+    ask(page, "Third")
+    expect(page.get_by_text("Sent when this ends:")).to_have_count(2)
+    expect(page.locator("article[data-role=user]")).to_have_count(1)
+    server.allow("go")
+    expect(page.locator("article[data-role=user] .asked")).to_have_text(
+        ["First", "Second", "Third"]
+    )
+    answer(page, "done")
+    expect(page.locator("article[data-role=assistant]")).to_have_count(3)
+
+
+def test_a_message_that_waits_comes_back_to_be_edited_with_its_image(
+    page: Page, server: Server
+) -> None:
+    answering(page, server)
+    page.evaluate(GIVE_IMAGE, ["paste", PIXEL_TEXT])
+    expect(page.get_by_role("img", name="pixel.png")).to_be_visible()
+    ask(page, "And this?")
+    page.get_by_role("button", name="Edit the queued message").click()
+    expect(page.get_by_text("Sent when this ends:")).to_have_count(0)
+    expect(page.get_by_role("textbox", name="Message")).to_have_value("And this?")
+    expect(page.locator(".attachments img")).to_have_count(1)
+
+
+def test_a_message_that_waits_is_a_draft_again_after_a_reload(page: Page, server: Server) -> None:
+    answering(page, server)
+    ask(page, "Not yet sent")
+    expect(page.get_by_text("Sent when this ends:")).to_be_visible()
+    page.reload()
+    has_text(page, "word9")
+    expect(page.get_by_role("textbox", name="Message")).to_have_value("Not yet sent")

@@ -1,0 +1,64 @@
+"""Reading while an answer is written: the view stays where the reader is, and speech keeps a calm pace."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Page, expect
+
+from tests.e2e.talk import PACED, answer, ask, choose_model, has_text, open_page
+from tests.server import Server
+
+PARAGRAPHS = {
+    **PACED,
+    "steps": [{"repeat": "Paragraph {n} of the text.\n\n", "start": 0, "count": 400}],
+}
+TOP = "() => document.querySelector('.text').getBoundingClientRect().top"
+AWAY = "e => e.scrollHeight - e.scrollTop - e.clientHeight"
+
+
+def test_text_that_is_being_read_does_not_move_and_a_button_brings_back(
+    page: Page, server: Server
+) -> None:
+    model = server.script("long", PARAGRAPHS)
+    server.allow("go", 60)
+    open_page(page, server)
+    choose_model(page, model)
+    ask(page, "Write")
+    has_text(page, "Paragraph 59")
+    scroller = page.get_by_role("region", name="Conversation", exact=True)
+    assert scroller.evaluate(AWAY) <= 2, "the end isn't followed"
+    scroller.hover()
+    page.mouse.wheel(0, -400)
+    back = page.get_by_role("button", name="To the newest text")
+    expect(back).to_be_visible()
+    page.wait_for_function(f"e => ({AWAY})(e) > 390", arg=scroller.element_handle())
+    before = page.evaluate(TOP)
+    server.allow("go", 120)
+    has_text(page, "Paragraph 119")
+    assert page.evaluate(TOP) == before, "text moved while it was read"
+    back.click()
+    expect(back).to_have_count(0)
+    server.allow("go", 180)
+    has_text(page, "Paragraph 179")
+    assert scroller.evaluate(AWAY) <= 2, "the end isn't followed again"
+    server.allow("go")
+    answer(page, "done")
+
+
+def test_streamed_text_is_announced_by_sentence_and_its_end_by_a_word(
+    page: Page, server: Server
+) -> None:
+    words = "The cord kept **every** leaf. It was cut, and"
+    model = server.script(
+        "spoken", {"rate": 200, "gate": "go", "steps": [{"text": f"{words} mended."}]}
+    )
+    server.allow("go", 9)
+    open_page(page, server)
+    choose_model(page, model)
+    ask(page, "Tell me")
+    log = page.get_by_role("log")
+    expect(log).to_contain_text("The cord kept every leaf.")
+    expect(log).not_to_contain_text("It was cut")
+    server.allow("go")
+    answer(page, "done")
+    expect(log).to_contain_text("It was cut, and mended.")
+    expect(log).to_contain_text("Answer done")
