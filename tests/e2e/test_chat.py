@@ -95,6 +95,34 @@ def test_escape_stops_and_continue_goes_on_in_the_same_answer(page: Page, server
     assert "word399" in text_of(page)
 
 
+def test_a_continue_that_was_refused_is_tried_again_as_a_continue(
+    page: Page, server: Server
+) -> None:
+    model = server.script("paced", PACED)
+    server.allow("go", 30)
+    open_page(page, server)
+    choose_model(page, model)
+    ask(page, "Count")
+    has_text(page, "word29")
+    page.keyboard.press("Escape")
+    answer(page, "stopped")
+    busy = {
+        "title": "Busy",
+        "detail": "A limit is reached.",
+        "code": "busy",
+        "advice": "Try again.",
+    }
+    page.route("**/continue", lambda route: route.fulfill(status=503, json=busy))
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_role("alert")).to_contain_text("A limit is reached.")
+    page.unroute("**/continue")
+    server.allow("go")
+    page.get_by_role("button", name="Try again").click()
+    answer(page, "done")
+    expect(page.locator("article[data-role=assistant]")).to_have_count(1)
+    expect(answer(page)).not_to_contain_text("2 of 2")
+
+
 def test_a_missing_key_names_the_variable_and_offers_a_model_that_works(
     page: Page, server: Server
 ) -> None:

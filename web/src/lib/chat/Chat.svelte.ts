@@ -19,6 +19,8 @@ export interface Outgoing {
   body: StartBody;
   key: string;
   problem: Problem | null;
+  /** The answer that is to be gone on with; null for a question or another try at one. */
+  continues: Answer | null;
 }
 
 export class Chat {
@@ -118,11 +120,10 @@ export class Chat {
     await this.#start({ parent: question.parent, parts, ...this.#asked() });
   }
 
-  async continue(answer: Answer, model?: string): Promise<void> {
+  async continue(answer: Answer, model?: string, key: string = newKey()): Promise<void> {
     if (!answer.generation || this.sending) return;
     const { generation } = answer;
-    const key = newKey();
-    await this.#sending({ body: {}, key, problem: null }, async () => {
+    await this.#sending({ body: {}, key, problem: null, continues: answer }, async () => {
       this.#begun(await this.#api.continue(generation, model ? { model } : {}, key));
     });
   }
@@ -131,7 +132,8 @@ export class Chat {
   async retry(model?: string): Promise<void> {
     const { outgoing } = this;
     if (!outgoing) return;
-    if (model) await this.#start({ ...outgoing.body, model });
+    if (outgoing.continues) await this.continue(outgoing.continues, model, model ? newKey() : outgoing.key);
+    else if (model) await this.#start({ ...outgoing.body, model });
     else await this.#start(outgoing.body, outgoing.key);
   }
 
@@ -189,7 +191,7 @@ export class Chat {
   }
 
   async #start(body: StartBody, key: string = newKey()): Promise<void> {
-    await this.#sending({ body, key, problem: null }, async () => {
+    await this.#sending({ body, key, problem: null, continues: null }, async () => {
       const begun = await this.#api.start(this.id, body, key);
       const generations = 'generations' in begun ? begun.generations : [begun];
       for (const generation of generations) this.#begun(generation);
