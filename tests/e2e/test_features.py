@@ -184,6 +184,65 @@ def test_the_palette_offers_what_can_be_done_and_sets_the_model_of_a_new_chat(
     expect(page.get_by_role("button", name="Model:")).to_contain_text("scripted/other")
 
 
+def test_keys_copy_the_answer_as_it_was_written_and_its_code_alone(
+    page: Page, server: Server
+) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    text = "Sort **them**:\n\n```python\nleaves.sort()\n```\n\nThat is all."
+    asked(page, server, text)
+    copied = "navigator.clipboard.readText()"
+    page.keyboard.press("Alt+c")
+    expect(page.get_by_text("Copied")).to_be_visible()
+    assert page.evaluate(copied) == text
+    page.keyboard.press("Alt+Shift+c")
+    page.wait_for_function(f"async () => (await {copied}) === 'leaves.sort()\\n'")
+    page.get_by_role("button", name="Copy", exact=True).click()
+    page.wait_for_function(f"async () => (await {copied}).trimEnd() === 'leaves.sort()'")
+
+
+def test_a_quotation_of_the_answer_goes_before_what_is_written(page: Page, server: Server) -> None:
+    asked(page, server)
+    page.get_by_role("textbox", name="Message").fill("Why?")
+    answer(page).get_by_role("button", name="More").click()
+    page.get_by_role("menuitem", name="Quote").click()
+    expect(page.get_by_role("textbox", name="Message")).to_have_value(
+        "> The estuary is tidal.\n\nWhy?"
+    )
+
+
+def test_a_model_without_its_key_stays_listed_and_leads_to_how_to_set_it(
+    page: Page, server: Server
+) -> None:
+    open_page(page, server)
+    page.get_by_role("button", name="Model:").click()
+    page.get_by_role("combobox", name="Find a model").fill("anthropic")
+    option = page.get_by_role("option", name="ANTHROPIC_API_KEY is not set")
+    expect(option).to_have_attribute("aria-disabled", "true")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Settings")).to_be_visible()
+    expect(page.get_by_text("Set ANTHROPIC_API_KEY").first).to_be_visible()
+
+
+def test_an_unknown_address_of_a_conversation_says_so(page: Page, server: Server) -> None:
+    open_page(page, server, "/c/c_nothing")
+    expect(page.get_by_text("This conversation is not here")).to_be_visible()
+
+
+def test_a_conversation_that_could_not_be_read_says_why_and_is_read_again(
+    page: Page, server: Server
+) -> None:
+    talk = server.conversation(title="Kept")
+    fault = {"title": "Storage failed", "detail": "The database can't be read.", "code": "storage"}
+    address = f"**/api/conversations/{talk}"
+    page.route(address, lambda route: route.fulfill(status=500, json=fault))
+    open_page(page, server, f"/c/{talk}")
+    expect(page.get_by_role("alert")).to_contain_text("The database can't be read.")
+    page.unroute(address)
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("heading", name="Kept", level=1)).to_be_visible()
+    expect(page.get_by_role("alert")).to_have_count(0)
+
+
 def test_german_is_kept_over_a_reload(page: Page, server: Server) -> None:
     page.goto(server.url + "/settings#language")
     page.get_by_text("Deutsch").click()

@@ -269,3 +269,19 @@ def test_offline_is_said_and_back_online_nothing_was_missed(
     expect(page.get_by_text("No connection to the server")).to_have_count(0)
     server.allow("go")
     is_whole(page, server, seen)
+
+
+def test_a_tab_that_was_put_to_sleep_shows_everything_when_it_wakes(
+    page: Page, context: BrowserContext, server: Server, wire: Wire
+) -> None:
+    seen = Seen(page)
+    begin(page, server, wire.url)
+    has_text(page, "word19")
+    sleep = context.new_cdp_session(page)
+    sleep.send("Page.setWebLifecycleState", {"state": "frozen"})
+    server.allow("go", 200)
+    wire.sever()  # as a network does whose machine sleeps
+    sleep.send("Page.setWebLifecycleState", {"state": "active"})
+    has_text(page, "word199")
+    server.allow("go")
+    is_whole(page, server, seen)

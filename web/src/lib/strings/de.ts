@@ -37,6 +37,7 @@ export const de: Strings = {
   exportJson: 'Als JSON exportieren',
   inspector: 'Inspektor',
   offline: 'Keine Verbindung zum Server. Ein neuer Versuch läuft.',
+  notReadTitle: 'Dieses Gespräch konnte nicht gelesen werden.',
   notFound: 'Dieses Gespräch gibt es hier nicht. Vielleicht wurde es gelöscht.',
   skip: 'Zum Hauptteil',
 

@@ -38,6 +38,7 @@ export const en = {
   exportJson: 'Export as JSON',
   inspector: 'Inspector',
   offline: 'No connection to the server. Trying again.',
+  notReadTitle: 'This conversation could not be read.',
   notFound: 'This conversation is not here. It may have been deleted.',
   skip: 'To the main part',
 

@@ -37,6 +37,7 @@ export const es: Strings = {
   exportJson: 'Exportar como JSON',
   inspector: 'Inspector',
   offline: 'Sin conexión con el servidor. Se intenta de nuevo.',
+  notReadTitle: 'No se pudo leer esta conversación.',
   notFound: 'Esta conversación no está aquí. Quizá se eliminó.',
   skip: 'A la parte principal',
 

@@ -37,6 +37,7 @@ export const fr: Strings = {
   exportJson: 'Exporter en JSON',
   inspector: 'Inspecteur',
   offline: 'Pas de connexion au serveur. Nouvel essai en cours.',
+  notReadTitle: 'Cette discussion n’a pas pu être lue.',
   notFound: 'Cette discussion n’est pas ici. Elle a peut-être été supprimée.',
   skip: 'Vers la partie principale',
 
