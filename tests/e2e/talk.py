@@ -35,6 +35,16 @@ def ask(page: Page, text: str) -> None:
     page.get_by_role("button", name="Send").click()
 
 
+def counting(page: Page, server: Server, words: int, question: str = "Count") -> None:
+    """Asks for an answer that counts; `words` of it are there, the rest waits for the gate "go"."""
+    model = server.script("paced", PACED)
+    server.allow("go", words)
+    open_page(page, server)
+    choose_model(page, model)
+    ask(page, question)
+    has_text(page, f"word{words - 1}")
+
+
 def answer(page: Page, status: str | None = None) -> Locator:
     """The last answer on screen, waited for when a status is named."""
     every = page.locator("article[data-role=assistant]")

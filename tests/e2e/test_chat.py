@@ -9,6 +9,7 @@ from tests.e2e.talk import (
     answer,
     ask,
     choose_model,
+    counting,
     has_text,
     open_page,
     text_of,
@@ -48,12 +49,7 @@ def test_the_first_question_waits_for_no_file_of_the_page(page: Page, server: Se
 
 
 def test_a_reload_in_mid_answer_shows_everything_and_goes_on(page: Page, server: Server) -> None:
-    model = server.script("paced", PACED)
-    server.allow("go", 50)
-    open_page(page, server)
-    choose_model(page, model)
-    ask(page, "Count")
-    has_text(page, "word49")
+    counting(page, server, 50)
     page.reload()
     has_text(page, "word49")
     assert text_of(page) == " ".join(f"word{n}" for n in range(50))
@@ -63,12 +59,7 @@ def test_a_reload_in_mid_answer_shows_everything_and_goes_on(page: Page, server:
 
 
 def test_stop_ends_the_answer_and_keeps_the_text(page: Page, server: Server) -> None:
-    model = server.script("paced", PACED)
-    server.allow("go", 30)
-    open_page(page, server)
-    choose_model(page, model)
-    ask(page, "Count")
-    has_text(page, "word29")
+    counting(page, server, 30)
     page.get_by_role("button", name="Stop").click()
     answer(page, "stopped")
     expect(answer(page)).to_contain_text("Stopped by you")
@@ -79,12 +70,7 @@ def test_stop_ends_the_answer_and_keeps_the_text(page: Page, server: Server) -> 
 
 
 def test_escape_stops_and_continue_goes_on_in_the_same_answer(page: Page, server: Server) -> None:
-    model = server.script("paced", PACED)
-    server.allow("go", 30)
-    open_page(page, server)
-    choose_model(page, model)
-    ask(page, "Count")
-    has_text(page, "word29")
+    counting(page, server, 30)
     page.keyboard.press("Escape")
     answer(page, "stopped")
     server.allow("go")
@@ -98,12 +84,7 @@ def test_escape_stops_and_continue_goes_on_in_the_same_answer(page: Page, server
 def test_a_continue_that_was_refused_is_tried_again_as_a_continue(
     page: Page, server: Server
 ) -> None:
-    model = server.script("paced", PACED)
-    server.allow("go", 30)
-    open_page(page, server)
-    choose_model(page, model)
-    ask(page, "Count")
-    has_text(page, "word29")
+    counting(page, server, 30)
     page.keyboard.press("Escape")
     answer(page, "stopped")
     busy = {

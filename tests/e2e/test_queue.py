@@ -4,23 +4,13 @@ from __future__ import annotations
 
 from playwright.sync_api import Page, expect
 
-from tests.e2e.talk import PACED, answer, ask, choose_model, has_text, open_page
+from tests.e2e.talk import answer, ask, counting, has_text
 from tests.e2e.test_features import GIVE_IMAGE, PIXEL_TEXT
 from tests.server import Server
 
 
-def answering(page: Page, server: Server) -> None:
-    """An answer has begun and stands still until its gate opens."""
-    model = server.script("paced", PACED)
-    server.allow("go", 10)
-    open_page(page, server)
-    choose_model(page, model)
-    ask(page, "First")
-    has_text(page, "word9")
-
-
 def test_messages_that_wait_are_sent_one_after_the_other(page: Page, server: Server) -> None:
-    answering(page, server)
+    counting(page, server, 10, "First")
     ask(page, "Second")
     ask(page, "Third")
     expect(page.get_by_text("Sent when this ends:")).to_have_count(2)
@@ -36,7 +26,7 @@ def test_messages_that_wait_are_sent_one_after_the_other(page: Page, server: Ser
 def test_a_message_that_waits_comes_back_to_be_edited_with_its_image(
     page: Page, server: Server
 ) -> None:
-    answering(page, server)
+    counting(page, server, 10, "First")
     page.evaluate(GIVE_IMAGE, ["paste", PIXEL_TEXT])
     expect(page.get_by_role("img", name="pixel.png")).to_be_visible()
     ask(page, "And this?")
@@ -47,7 +37,7 @@ def test_a_message_that_waits_comes_back_to_be_edited_with_its_image(
 
 
 def test_a_message_that_waits_is_a_draft_again_after_a_reload(page: Page, server: Server) -> None:
-    answering(page, server)
+    counting(page, server, 10, "First")
     ask(page, "Not yet sent")
     expect(page.get_by_text("Sent when this ends:")).to_be_visible()
     page.reload()
