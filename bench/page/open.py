@@ -26,7 +26,9 @@ from grantha.storage.sql import FILE_NAME
 CONVERSATIONS = 10_000
 QUESTIONS = 250  # each with an answer
 TITLE = "A long conversation"
-WORDS = "the of and book leaf cord stylus margin number order word line page ink"
+WORDS = (
+    "the", "of", "and", "book", "leaf", "cord", "stylus", "margin", "number", "order", "word", "line",
+)  # fmt: skip
 LAST = f"The end of answer {QUESTIONS}."
 _WATCH = """
   window.tasks = [];
@@ -207,25 +209,9 @@ def _document() -> dict[str, Any]:
 
 
 def _answer(chance: random.Random, number: int) -> str:
-    words = [
-        "the",
-        "of",
-        "and",
-        "book",
-        "leaf",
-        "cord",
-        "stylus",
-        "margin",
-        "number",
-        "order",
-        "word",
-        "line",
-        "page",
-        "ink",
-    ]
-    prose = [" ".join(chance.choices(words, k=60)).capitalize() + "." for _ in range(3)]
+    prose = [" ".join(chance.choices(WORDS, k=60)).capitalize() + "." for _ in range(3)]
     code = "```python\n" + "".join(f"value_{n} = {n} + call('x')\n" for n in range(12)) + "```"
-    points = "\n".join(f"- **{chance.choice(words)}**: `{n}`, then *more*" for n in range(5))
+    points = "\n".join(f"- **{chance.choice(WORDS)}**: `{n}`, then *more*" for n in range(5))
     return "\n\n".join([*prose, "## Points", points, code, f"The end of answer {number}."])
 
 

@@ -159,6 +159,20 @@ def test_a_system_prompt_and_options_can_be_given_before_the_first_question(
     expect(page.get_by_role("textbox", name="System prompt")).to_have_value("")
 
 
+def test_options_that_have_no_field_stay_as_another_client_set_them(
+    page: Page, server: Server
+) -> None:
+    talk = server.conversation(title="From a program", options={"stop": ["END"], "top_p": 0.5})
+    open_page(page, server, f"/c/{talk}")
+    expect(page.get_by_role("heading", name="From a program")).to_be_visible()
+    page.get_by_role("button", name="Options").click()
+    page.get_by_role("spinbutton", name="Top p").fill("")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    kept = server.call("GET", f"/api/conversations/{talk}").expect(200)["options"]
+    assert kept == {"stop": ["END"]}
+
+
 def test_a_phone_reaches_options_inspector_and_exports_in_the_head(
     page: Page, server: Server
 ) -> None:
