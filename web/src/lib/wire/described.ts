@@ -484,7 +484,7 @@ export interface ReasoningDelta {
   pieces?: number;
 }
 
-/** What a model thought before it answered; the vendor's `signature` is echoed unchanged. */
+/** What a model thought before it answered; `signature` goes back only to the model that made it. */
 export interface ReasoningPart {
   text: string;
   signature?: string;
