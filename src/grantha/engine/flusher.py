@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Callable, Sequence
 
 from grantha.engine.log import Log
@@ -56,6 +57,7 @@ class Flusher:
         self._last_alone: Log | None = None  # the one log of the last tick
         self._not_before = 0.0  # loop time; in the future while resting, or while the store fails
         self._wake = asyncio.Event()
+        self._asleep_until = 0.0  # loop time up to which the task waits; 0 while it doesn't
         self._closing = False
         self._task: asyncio.Task[None] | None = None
 
@@ -79,7 +81,9 @@ class Flusher:
         known = self._due.get(log)
         if known is None or due < known:
             self._due[log] = due
-            self._wake.set()
+            # Woken for nothing, the task would look at everything that is due, once for every word.
+            if max(due, self._not_before) < self._asleep_until:
+                self._wake.set()
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -123,12 +127,14 @@ class Flusher:
         return []
 
     async def _pause(self) -> None:
-        loop = asyncio.get_running_loop()
         timer = None
+        self._asleep_until = math.inf
         if self._due:
-            at = max(min(self._due.values()), self._not_before)
-            timer = loop.call_at(at, self._wake.set)
+            self._asleep_until = max(min(self._due.values()), self._not_before)
+            loop = asyncio.get_running_loop()
+            timer = loop.call_at(self._asleep_until, self._wake.set)
         await self._wake.wait()
+        self._asleep_until = 0.0
         if timer is not None:
             timer.cancel()
 
