@@ -536,5 +536,5 @@ async def test_what_was_written_is_there_after_closing(open_store: OpenStore) ->
     await first.aclose()
     second = await open_store("boot-2")
     assert (await second.generation(ME, row.id)).status == "done"
-    health = second.health()
-    assert (health.ok, health.durability, health.error) == (True, "OFF", None)
+    for health in (second.health(), await second.check()):
+        assert (health.ok, health.durability, health.error) == (True, "OFF", None)

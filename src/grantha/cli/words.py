@@ -17,7 +17,6 @@ _SEAMS = {
 _NOTICES = {
     "retrying": "Trying again",
     "waiting": "Waiting for the provider",
-    "storage-waiting": "Waiting for the server's disk",
     "loading": "Loading the model",
     "prompt-progress": "Reading the conversation",
 }

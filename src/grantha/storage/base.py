@@ -155,7 +155,7 @@ class Orphan:
 
 @dataclass(frozen=True, slots=True)
 class StoreHealth:
-    """Whether the last write went through, and the durability in force."""
+    """Whether writes go through, and the durability in force."""
 
     ok: bool
     durability: str
@@ -210,7 +210,11 @@ class Store(Protocol):
         ...
 
     def health(self) -> StoreHealth:
-        """Never blocks."""
+        """As the last write found it. Never blocks."""
+        ...
+
+    async def check(self) -> StoreHealth:
+        """As a small durable write finds it now; made at most once a second, whoever asks."""
         ...
 
     # -- logs
