@@ -144,6 +144,36 @@ def test_a_response_goes_on_from_the_one_before(openai_client: openai.OpenAI, do
         )
 
 
+def test_what_is_not_stored_is_read_once_and_found_nowhere(
+    openai_client: openai.OpenAI, doors: Doors
+) -> None:
+    first = openai_client.responses.create(model="scripted/hello", input="One")
+    made = openai_client.responses.create(
+        model="scripted/hello", input="Two", store=False, previous_response_id=first.id
+    )
+    assert (made.status, made.store) == ("completed", False)
+    for call in (openai_client.responses.retrieve, openai_client.responses.delete):
+        with pytest.raises(openai.NotFoundError, match="There is no response"):
+            call(made.id)
+    with pytest.raises(openai.NotFoundError):
+        openai_client.responses.create(
+            model="scripted/hello", input="Hi", previous_response_id=made.id
+        )
+    found = doors.generation(doors.located(location_of(made)))
+    listed = doors.call("GET", "/api/conversations?origin=all&limit=200").expect(200)["items"]
+    assert found["conversation"] not in {item["id"] for item in listed}
+    talk = doors.call("GET", f"/api/conversations/{found['conversation']}").expect(200)
+    said = [message["parts"][0]["text"] for message in talk["messages"]]
+    assert said == ["One", first.output_text, "Two", made.output_text]
+    kept = doors.generation(doors.located(location_of(first)))["conversation"]
+    talk = doors.call("GET", f"/api/conversations/{kept}").expect(200)
+    assert len(talk["messages"]) == 2
+    with pytest.raises(openai.BadRequestError, match="'background' needs 'store'"):
+        openai_client.responses.create(
+            model="scripted/hello", input="Hi", background=True, store=False
+        )
+
+
 def test_functions_go_out_and_their_outputs_come_back(openai_client: openai.OpenAI) -> None:
     tool: Any = {"type": "function", "name": "get_weather", "parameters": {}, "strict": False}
     first = openai_client.responses.create(model="scripted/call", input="Hi", tools=[tool])

@@ -15,6 +15,9 @@ from grantha.chat import JsonObject, Options, Part, Role, Status
 from grantha.events import GenerationEnd, Record, RecordId
 
 LOCAL_SUBJECT = "local"  # the one owner, until accounts come
+UNKEPT = (
+    "unkept"  # the origin of what is listed nowhere, and purged soon after its answer has ended
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,7 @@ class ConversationRow:
     title: str
     title_by: str  # "none" | "auto" | "user"
     pinned: bool
-    origin: str  # "page" | "api"
+    origin: str  # "page" | "api" | "unkept"
     system_prompt: str
     options: JsonObject
     model: str | None
@@ -288,7 +291,9 @@ class Store(Protocol):
     async def restore_conversation(self, subject: str, conversation: str) -> ConversationRow: ...
 
     async def purge(self, before: int) -> int:
-        """Deletes for good what was hidden before a time, and idempotency keys older than a day."""
+        """Deletes for good what was hidden before a time, what is unkept and ended a minute ago, and
+        idempotency keys older than a day.
+        """
         ...
 
     async def messages(self, subject: str, conversation: str) -> list[MessageRow]:

@@ -45,6 +45,7 @@ T = TypeVar("T")
 FILE_NAME = "grantha.db"
 _READERS = 2
 _DAY_MS = 24 * 3600 * 1000
+_MINUTE_MS = 60 * 1000  # for which a reader may come back to an answer that isn't kept
 
 
 class SqlStore(Store):
@@ -215,8 +216,10 @@ class SqlStore(Store):
 
     @override
     async def purge(self, before: int) -> int:
-        keys_before = self._now() - _DAY_MS
-        return await self._write(lambda connection: talk.purge(connection, before, keys_before))
+        now = self._now()
+        return await self._write(
+            lambda connection: talk.purge(connection, before, now - _MINUTE_MS, now - _DAY_MS)
+        )
 
     @override
     async def messages(self, subject: str, conversation: str) -> list[MessageRow]:

@@ -26,7 +26,7 @@ from grantha.engine.supervisor import Send
 from grantha.engine.titles import title_from
 from grantha.errors import BadRequest, GranthaError, Trimmed, UnknownModel, error_from_json
 from grantha.events import START, Frame, GenerationEnd, Notice, Open, RecordId, events_of
-from grantha.storage.base import GenerationRow, NewConversation
+from grantha.storage.base import UNKEPT, GenerationRow, NewConversation
 from grantha.wire.sse import HEADERS
 from grantha.wire.views.base import Asked, Shown, VendorStream, Whole, error_of
 
@@ -72,7 +72,7 @@ async def begin(
             messages=tuple(asked.messages if messages is None else messages),
             new_conversation=None
             if conversation
-            else NewConversation(own, title_from(question), "api"),
+            else NewConversation(own, title_from(question), "api" if asked.store else UNKEPT),
             key=key,
             fingerprint=fingerprint,
         )

@@ -11,13 +11,13 @@ from grantha.api.doors import pieces, subject_of
 from grantha.api.shapes import speaks_anthropic
 from grantha.api.streams import EventStream
 from grantha.api.vendors import base
-from grantha.chat import JsonObject
+from grantha.chat import JsonObject, Message
 from grantha.engine.past import whole_log
 from grantha.errors import NotFound, Trimmed
 from grantha.events import START, merge
-from grantha.storage.base import GenerationRow
+from grantha.storage.base import UNKEPT, GenerationRow
 from grantha.wire.views import anthropic, openai_chat, openai_responses
-from grantha.wire.views.base import Whole, member
+from grantha.wire.views.base import Asked, Whole, member
 from grantha.wire.views.openai_responses import ResponseStream, response_json
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])
@@ -58,14 +58,7 @@ async def create_response(request: Request) -> Response:
     """OpenAI Responses: in the foreground, in the background, streaming or not."""
     body = await base.body_of(request)
     asked = openai_responses.asked(body)
-    previous = member(body, "previous_response_id", str)
-    if previous:
-        before = await _generation(request, previous)
-        row = await base.begin(
-            request, asked, body, conversation=before.conversation, parent=before.message
-        )
-    else:
-        row = await base.begin(request, asked, body)
+    row = await _begin(request, asked, body)
     echo = openai_responses.echo_of(row.options, body)
     if asked.stream:
         return await base.stream(request, row, ResponseStream(base.shown(row), echo))
@@ -111,14 +104,33 @@ async def delete_response(response: str, request: Request) -> Response:
 # ---- helpers below -------------------------------------------------------------------------------
 
 
+async def _begin(request: Request, asked: Asked, body: JsonObject) -> GenerationRow:
+    previous = member(body, "previous_response_id", str)
+    if not previous:
+        return await base.begin(request, asked, body)
+    before = await _generation(request, previous)
+    if asked.store:
+        return await base.begin(
+            request, asked, body, conversation=before.conversation, parent=before.message
+        )
+    # What is kept mustn't grow by what isn't: the past is copied.
+    door, subject = pieces(request), subject_of(request)
+    path = await door.store.path(subject, before.message)
+    past = [Message(row.role, row.parts) for row in path]
+    return await base.begin(request, asked, body, messages=[*past, *asked.messages])
+
+
 async def _generation(request: Request, response: str) -> GenerationRow:
     door, subject = pieces(request), subject_of(request)
     generation = openai_responses.generation_of(response)
+    unknown = NotFound(f"There is no response {response[:80]!r}.")
     try:
         row = await door.store.generation(subject, generation)
-        await door.store.conversation(subject, row.conversation)
+        conversation = await door.store.conversation(subject, row.conversation)
     except NotFound as error:
-        raise NotFound(f"There is no response {response[:80]!r}.") from error
+        raise unknown from error
+    if conversation.origin == UNKEPT:
+        raise unknown
     return row
 
 

@@ -47,6 +47,7 @@ class Asked:
     stream: bool
     include_usage: bool = True
     background: bool = False
+    store: bool = True  # whether the conversation is kept once the answer has ended
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,7 @@ def asked(body: JsonObject) -> Asked:
         model=base.member(body, "model", str),
         stream=base.member(body, "stream", bool, False),
         include_usage=base.member(stream_options, "include_usage", bool, False),
+        store=base.member(body, "store", bool, True),
     )
 
 

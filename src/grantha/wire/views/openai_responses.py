@@ -57,12 +57,17 @@ def asked(body: JsonObject) -> Asked:
     instructions = base.member(body, "instructions", str, "")
     if instructions:
         messages.insert(0, text_message("system", instructions))
+    store = base.member(body, "store", bool, True)
+    background = base.member(body, "background", bool, False)
+    if background and not store:
+        raise BadRequest("'background' needs 'store': what isn't kept can't be read later.")
     return Asked(
         messages=base.require_question(messages),
         options=_options(body),
         model=base.member(body, "model", str),
         stream=base.member(body, "stream", bool, False),
-        background=base.member(body, "background", bool, False),
+        background=background,
+        store=store,
     )
 
 
@@ -246,7 +251,7 @@ def echo_of(options: Options, body: JsonObject | None = None) -> dict[str, Any]:
         "reasoning": {"effort": options.reasoning_effort} if options.reasoning_effort else None,
         **{name: options.extra.get(name) for name in _EXTRA},
     }  # fmt: skip
-    for name in ("instructions", "background", "previous_response_id", "text"):
+    for name in ("instructions", "background", "previous_response_id", "store", "text"):
         found[name] = (body or {}).get(name)
     return {name: value for name, value in found.items() if value is not None}
 
