@@ -65,7 +65,7 @@ async def begin(
     rows, _ = await door.supervisor.start(
         Send(
             subject=subject,
-            models=(await _model_of(request, asked.model),),
+            models=(await model_of(request, asked.model),),
             options=asked.options,
             conversation=conversation or own,
             parent=parent,
@@ -78,6 +78,22 @@ async def begin(
         )
     )
     return rows[0]
+
+
+async def model_of(request: Request, named: str | None) -> str:
+    """The model that a client names: as `provider/model`, or bare where only one is called so.
+
+    Many of these clients can't write a slash, or have their models' names built in.
+    """
+    registry = pieces(request).registry
+    try:
+        return registry.model_id(named)
+    except UnknownModel:
+        bare = (named or "").removesuffix(":latest")
+        found = [card for card, _, _ in await cards(request) if card.partition("/")[2] == bare]
+        if len(found) != 1:
+            raise
+        return found[0]
 
 
 def shown(row: GenerationRow) -> Shown:
@@ -152,22 +168,6 @@ def json_body(title: str) -> dict[str, Any]:
 
 
 # ---- helpers below -------------------------------------------------------------------------------
-
-
-async def _model_of(request: Request, named: str | None) -> str:
-    """The model that a client names: as `provider/model`, or bare where only one is called so.
-
-    Many of these clients can't write a slash, or have their models' names built in.
-    """
-    registry = pieces(request).registry
-    try:
-        return registry.model_id(named)
-    except UnknownModel:
-        bare = (named or "").removesuffix(":latest")
-        found = [card for card, _, _ in await cards(request) if card.partition("/")[2] == bare]
-        if len(found) != 1:
-            raise
-        return found[0]
 
 
 def _failed(request: Request, row: GenerationRow, error: GranthaError) -> Response:
