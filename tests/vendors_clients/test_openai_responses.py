@@ -151,7 +151,7 @@ def test_what_is_not_stored_is_read_once_and_found_nowhere(
     made = openai_client.responses.create(
         model="scripted/hello", input="Two", store=False, previous_response_id=first.id
     )
-    assert (made.status, made.store) == ("completed", False)
+    assert (made.status, made.to_dict()["store"]) == ("completed", False)
     for call in (openai_client.responses.retrieve, openai_client.responses.delete):
         with pytest.raises(openai.NotFoundError, match="There is no response"):
             call(made.id)
