@@ -15,7 +15,10 @@ from grantha.wire.views import anthropic
 router = APIRouter(prefix="/v1", tags=["Anthropic"])
 
 
-@router.post("/messages", openapi_extra=base.json_body("Message"))
+@router.post(
+    "/messages",
+    openapi_extra=base.described("MessagesRequest", "MessagesReply", events=["MessagesEvent"]),
+)
 async def messages(request: Request) -> Response:
     """Anthropic Messages, streaming and not."""
     body = await base.body_of(request)
@@ -26,7 +29,7 @@ async def messages(request: Request) -> Response:
     return await base.reply(request, row, anthropic.reply)
 
 
-@router.post("/messages/count_tokens", openapi_extra=base.json_body("Message"))
+@router.post("/messages/count_tokens", openapi_extra=base.described("CountRequest", "CountReply"))
 async def count_tokens(request: Request) -> Response:
     """How long a message is, where its provider can tell: the local models, and Anthropic."""
     asked = anthropic.asked({"max_tokens": 1, **await base.body_of(request)})

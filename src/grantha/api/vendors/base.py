@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 
 from grantha.api.bodies import decode_json
+from grantha.api.description import IDEMPOTENCY, LOCATION, named
 from grantha.api.doors import idempotency, pieces, subject_of
 from grantha.api.problems import refusal
 from grantha.api.streams import HEARTBEAT, EventStream
@@ -161,10 +162,32 @@ async def cards(request: Request) -> list[tuple[str, str, int]]:
     return [(c.id, c.provider, today) for c in found if c.readiness.state in {"ready", "loading"}]
 
 
-def json_body(title: str) -> dict[str, Any]:
-    """What OpenAPI says of a body whose form is the vendor's."""
-    schema = {"type": "object", "additionalProperties": True, "title": title}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+def described(
+    body: str | None, *replies: str, events: Sequence[str] = (), lines: Sequence[str] = ()
+) -> dict[str, Any]:
+    """What OpenAPI says of a call, in the schemas of these names (`api.vendor_schemas`).
+
+    A call that has a body and `events` (SSE, each `data` of it JSON) or `lines` (NDJSON) starts an
+    answer.
+    """
+    content = {}
+    if replies:
+        content["application/json"] = {"schema": named(*replies)}
+    if events:
+        inside = {"contentMediaType": "application/json", "contentSchema": named(*events)}
+        event = {"id": {"type": "string"}, "data": {"type": "string", **inside}}
+        content["text/event-stream"] = {"schema": {"type": "object", "properties": event}}
+    if lines:
+        content["application/x-ndjson"] = {"schema": named(*lines)}
+    reply: dict[str, Any] = {"content": content}
+    found: dict[str, Any] = {"responses": {"200": reply}}
+    if body:
+        holder = {"application/json": {"schema": named(body)}}
+        found["requestBody"] = {"required": True, "content": holder}
+    if body and (events or lines):
+        found["parameters"] = [IDEMPOTENCY]
+        reply["headers"] = {"Location": LOCATION}
+    return found
 
 
 # ---- helpers below -------------------------------------------------------------------------------

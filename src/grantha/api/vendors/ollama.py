@@ -23,14 +23,24 @@ _MEDIA = {
 }
 
 
-@router.post("/api/chat", openapi_extra=base.json_body("Ollama chat"))
+@router.post(
+    "/api/chat",
+    openapi_extra=base.described(
+        "OllamaChatRequest", "OllamaChatReply", lines=["OllamaChatReply", "OllamaError"]
+    ),
+)
 async def chat(request: Request) -> Response:
     """Ollama's chat, streaming (its default) and not."""
     body = await base.body_of(request)
     return await _answer(request, ollama.asked(body), body, ollama.ChatLines)
 
 
-@router.post("/api/generate", openapi_extra=base.json_body("Ollama completion"))
+@router.post(
+    "/api/generate",
+    openapi_extra=base.described(
+        "OllamaGenerateRequest", "OllamaGenerateReply", lines=["OllamaGenerateReply", "OllamaError"]
+    ),
+)
 async def generate(request: Request) -> Response:
     """Ollama's completion of one prompt. Without a prompt it only says that the model is there."""
     body = await base.body_of(request)
@@ -41,13 +51,13 @@ async def generate(request: Request) -> Response:
     return await _answer(request, asked, body, ollama.CompletionLines)
 
 
-@router.get("/api/tags")
+@router.get("/api/tags", openapi_extra=base.described(None, "OllamaModels"))
 async def tags(request: Request) -> Response:
     """The models that can be used."""
     return JSONResponse(ollama.tags(await base.cards(request)))
 
 
-@router.post("/api/show", openapi_extra=base.json_body("Ollama model"))
+@router.post("/api/show", openapi_extra=base.described("OllamaShowRequest", "OllamaShowReply"))
 async def show(request: Request) -> Response:
     """What is known of a model; its file's own details only Ollama has."""
     body = await base.body_of(request)
@@ -58,7 +68,7 @@ async def show(request: Request) -> Response:
     return JSONResponse(ollama.show(model, owner, provider.capabilities(name)))
 
 
-@router.get("/api/version")
+@router.get("/api/version", openapi_extra=base.described(None, "OllamaVersion"))
 async def version() -> Response:
     """Our version, for clients that ask before they speak."""
     return JSONResponse({"version": __version__})

@@ -23,7 +23,10 @@ from grantha.wire.views.openai_responses import ResponseStream, response_json
 router = APIRouter(prefix="/v1", tags=["OpenAI"])
 
 
-@router.post("/chat/completions", openapi_extra=base.json_body("Chat completion"))
+@router.post(
+    "/chat/completions",
+    openapi_extra=base.described("ChatRequest", "ChatReply", events=["ChatChunk", "OpenAiError"]),
+)
 async def chat_completions(request: Request) -> Response:
     """OpenAI Chat Completions, streaming and not."""
     body = await base.body_of(request)
@@ -35,7 +38,7 @@ async def chat_completions(request: Request) -> Response:
     return await base.reply(request, row, openai_chat.reply)
 
 
-@router.get("/models")
+@router.get("/models", openapi_extra=base.described(None, "OpenAiModels", "AnthropicModels"))
 async def models(request: Request) -> Response:
     """The models that can be used; in Anthropic's form for Anthropic's clients."""
     cards = await base.cards(request)
@@ -43,7 +46,9 @@ async def models(request: Request) -> Response:
     return JSONResponse(listing(cards))
 
 
-@router.get("/models/{model:path}")
+@router.get(
+    "/models/{model:path}", openapi_extra=base.described(None, "OpenAiModel", "AnthropicModel")
+)
 async def model(model: str, request: Request) -> Response:
     """One model."""
     listing = anthropic.models if speaks_anthropic(request.headers) else openai_chat.models
@@ -53,7 +58,10 @@ async def model(model: str, request: Request) -> Response:
     return JSONResponse(listing(found)["data"][0])
 
 
-@router.post("/responses", openapi_extra=base.json_body("Response"))
+@router.post(
+    "/responses",
+    openapi_extra=base.described("ResponseRequest", "ResponseReply", events=["ResponseEvent"]),
+)
 async def create_response(request: Request) -> Response:
     """OpenAI Responses: in the foreground, in the background, streaming or not."""
     body = await base.body_of(request)
@@ -69,7 +77,10 @@ async def create_response(request: Request) -> Response:
     )
 
 
-@router.get("/responses/{response}")
+@router.get(
+    "/responses/{response}",
+    openapi_extra=base.described(None, "ResponseReply", events=["ResponseEvent"]),
+)
 async def retrieve_response(
     response: str,
     request: Request,
@@ -83,7 +94,7 @@ async def retrieve_response(
     return _response(row, await _whole(request, row))
 
 
-@router.post("/responses/{response}/cancel")
+@router.post("/responses/{response}/cancel", openapi_extra=base.described(None, "ResponseReply"))
 async def cancel_response(response: str, request: Request) -> Response:
     """Stops it."""
     row = await _generation(request, response)
@@ -91,7 +102,7 @@ async def cancel_response(response: str, request: Request) -> Response:
     return _response(row, await _whole(request, row))
 
 
-@router.delete("/responses/{response}")
+@router.delete("/responses/{response}", openapi_extra=base.described(None, "ResponseDeleted"))
 async def delete_response(response: str, request: Request) -> Response:
     """Deletes it, with the conversation it stands in."""
     door, subject = pieces(request), subject_of(request)

@@ -10,7 +10,7 @@ import base64
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from typing_extensions import override
 
@@ -32,6 +32,8 @@ from grantha.fold import Fold
 from grantha.wire import images
 
 _IMAGE_BYTES = 20 * 1024 * 1024
+NUMBER = (int, float)
+Kinds: TypeAlias = Mapping[str, type | tuple[type, ...]]  # members, and what each may be
 SPOKEN: dict[str, Role] = {"system": "system", "user": "user", "assistant": "assistant"}
 
 
@@ -164,7 +166,7 @@ def member(body: JsonObject, name: str, kinds: type | tuple[type, ...], default:
 
 def number(body: JsonObject, name: str, low: float, high: float) -> float | None:
     """A number within bounds."""
-    value = member(body, name, (int, float))
+    value = member(body, name, NUMBER)
     if value is not None and not low <= value <= high:
         raise BadRequest(f"{name!r} must be between {low:g} and {high:g}.")
     return None if value is None else float(value)
@@ -211,6 +213,12 @@ def required(body: JsonObject, name: str) -> str:
     if not value:
         raise BadRequest(f"{name!r} is missing.")
     return value
+
+
+def taken(body: JsonObject, kinds: Kinds) -> dict[str, Any]:
+    """Those of some members that are there, each of its type: what a dialect passes on unchanged."""
+    found = {name: member(body, name, kind) for name, kind in kinds.items()}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def refuse(body: JsonObject, why: Mapping[str, str]) -> None:

@@ -40,8 +40,15 @@ from grantha.wire.views.openai_chat import tool_of
 
 MEDIA_TYPE = "application/x-ndjson"
 _DONE = {"stop": "stop", "length": "length"}
-_EXTRA = ("frequency_penalty", "min_p", "presence_penalty", "repeat_penalty", "top_k")
-_NOT_HERE = {
+_EXTRA: base.Kinds = {
+    "frequency_penalty": base.NUMBER,
+    "min_p": base.NUMBER,
+    "presence_penalty": base.NUMBER,
+    "repeat_penalty": base.NUMBER,
+    "top_k": int,
+}
+_PROBABILITIES: base.Kinds = {"logprobs": bool, "top_logprobs": int}
+REFUSED = {
     "suffix": "nothing is written into a gap",
     "raw": "send messages",
     "template": "models have theirs",
@@ -51,7 +58,7 @@ _NOT_HERE = {
 
 def asked(body: JsonObject) -> Asked:
     """A request's body. Raises `BadRequest` that names the member."""
-    base.refuse(body, _NOT_HERE)
+    base.refuse(body, REFUSED)
     options = base.member(body, "options", dict, {})
     calls = _Calls()
     return Asked(
@@ -67,12 +74,7 @@ def asked(body: JsonObject) -> Asked:
             reasoning_effort=_effort(base.member(body, "think", (bool, str))),
             tools=tuple(tool_of(tool) for tool in base.objects(body, "tools")),
             response_format=_format(body.get("format")),
-            extra={
-                name: held[name]
-                for held, names in ((options, _EXTRA), (body, ("logprobs", "top_logprobs")))
-                for name in names
-                if held.get(name) is not None
-            },
+            extra=base.taken(options, _EXTRA) | base.taken(body, _PROBABILITIES),
         ),
         model=base.member(body, "model", str),
         stream=base.member(body, "stream", bool, True),
@@ -88,7 +90,7 @@ def asked_once(body: JsonObject) -> Asked | None:
     messages = [{"role": "user", "content": prompt, "images": images}]
     if system := base.member(body, "system", str, ""):
         messages.insert(0, {"role": "system", "content": system})
-    return asked({**body, "messages": messages})
+    return asked({**body, "messages": messages, "tools": None})
 
 
 class ChatLines:

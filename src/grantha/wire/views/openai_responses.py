@@ -40,10 +40,15 @@ from grantha.wire.views.base import Asked, Shown, Source, Whole, sse
 from grantha.wire.views.openai_chat import ROLES, choice_of, content_of, result_of, tool_of
 
 _SEQ_BITS, _EVENT_BITS = 30, 6
-_EXTRA = (
-    "metadata", "parallel_tool_calls", "service_tier", "top_logprobs", "user", "verbosity",
-)  # fmt: skip
-_NOT_HERE = {
+_EXTRA: base.Kinds = {
+    "metadata": dict,
+    "parallel_tool_calls": bool,
+    "service_tier": str,
+    "top_logprobs": int,
+    "user": str,
+    "verbosity": str,
+}
+REFUSED = {
     "conversation": "send 'previous_response_id' or the whole input",
     "prompt": "templates are stored at OpenAI",
     "max_tool_calls": "no built-in tools run here",
@@ -52,7 +57,7 @@ _NOT_HERE = {
 
 def asked(body: JsonObject) -> Asked:
     """A request's body. Raises `BadRequest` that names the member."""
-    base.refuse(body, _NOT_HERE)
+    base.refuse(body, REFUSED)
     messages = _input(body.get("input"))
     instructions = base.member(body, "instructions", str, "")
     if instructions:
@@ -404,7 +409,7 @@ def _item_in(item: JsonObject) -> Message:
 
 def _options(body: JsonObject) -> Options:
     text = base.member(body, "text", dict, {})
-    extra = {name: body[name] for name in _EXTRA if body.get(name) is not None}
+    extra = base.taken(body, _EXTRA)
     if (verbosity := base.member(text, "verbosity", str)) is not None:
         extra["verbosity"] = verbosity
     return Options(
