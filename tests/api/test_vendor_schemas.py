@@ -25,6 +25,7 @@ from grantha.wire.views import anthropic as messages_view
 from grantha.wire.views import ollama as ollama_view
 from grantha.wire.views import openai_chat as chat_view
 from grantha.wire.views import openai_responses as responses_view
+from grantha.wire.views import openai_responses_request
 from grantha.wire.views.base import Shown, VendorStream
 from tests.server import Server
 from tests.wire.views.logs import frames_of, logs
@@ -113,14 +114,14 @@ class Watched(dict[str, Any]):
 READ: dict[str, tuple[Callable[[Any], Any], set[str]]] = {
     # what reads the body; members that the route looks at, or that are read where others are missing
     "ChatRequest": (chat_view.asked, {"max_tokens"}),
-    "ResponseRequest": (responses_view.asked, {"previous_response_id"}),
+    "ResponseRequest": (openai_responses_request.asked, {"previous_response_id"}),
     "MessagesRequest": (messages_view.asked, set()),
     "OllamaChatRequest": (ollama_view.asked, set()),
     "UiRequest": (ui_view.asked, {"id"}),
 }
 REFUSED = {
     "ChatRequest": chat_view.REFUSED,
-    "ResponseRequest": responses_view.REFUSED,
+    "ResponseRequest": openai_responses_request.REFUSED,
     "MessagesRequest": messages_view.REFUSED,
     "OllamaChatRequest": ollama_view.REFUSED,
 }

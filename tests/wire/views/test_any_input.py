@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grantha.errors import BadRequest
-from grantha.wire.views import ai_sdk, anthropic, ollama, openai_chat, openai_responses
+from grantha.wire.views import ai_sdk, anthropic, ollama, openai_chat, openai_responses_request
 from grantha.wire.views.base import Asked
 
 READ: dict[str, Callable[[dict[str, Any]], Asked | None]] = {
     "chat": openai_chat.asked,
-    "responses": openai_responses.asked,
+    "responses": openai_responses_request.asked,
     "messages": anthropic.asked,
     "ollama": ollama.asked,
     "ollama-once": ollama.asked_once,

@@ -65,6 +65,13 @@ class ResponseThoughtIn(Schema):
     encrypted_content: str | None = None
 
 
+class ResponseReference(Schema):
+    """An output item of an earlier response, which is still kept."""
+
+    type: Literal["item_reference"]
+    id: str = Field(min_length=1)
+
+
 class ResponseTool(Schema):
     """A function that the model may call; the client runs it."""
 
@@ -277,6 +284,39 @@ class ResponseEvent(Schema):
     name: str | None = None
     annotation_index: int | None = None
     annotation: ResponseAnnotation | None = None
+
+
+class ResponseItem(Schema):
+    """One item of an input, with its id. The other members depend on its type."""
+
+    type: Literal["message", "reasoning", "function_call", "function_call_output"]
+    id: str
+    status: Literal["completed"]
+    role: Literal["system", "user", "assistant"] | None = None
+    content: list[Json] | None = None
+    summary: list[ResponseSummary] | None = None
+    encrypted_content: str | None = None
+    call_id: str | None = None
+    name: str | None = None
+    arguments: str | None = None
+    output: str | None = None
+
+
+class ResponseItems(Schema):
+    """One page of them."""
+
+    object: Literal["list"]
+    data: list[ResponseItem]
+    first_id: str | None
+    last_id: str | None
+    has_more: bool
+
+
+class ResponseTokens(Schema):
+    """As the provider counts."""
+
+    object: Literal["response.input_tokens"]
+    input_tokens: int
 
 
 class ResponseDeleted(Schema):

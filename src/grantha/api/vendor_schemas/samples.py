@@ -144,6 +144,22 @@ SAMPLES: dict[str, Json] = {
         "logprobs": [],
     },
     "ResponseDeleted": {"id": f"resp_{_GENERATION}", "object": "response", "deleted": True},
+    "ResponseItems": {
+        "object": "list",
+        "data": [
+            {
+                "type": "message",
+                "id": "item_m_01m7zq4f4t2s9hxe6bq1rd_0",
+                "status": "completed",
+                "role": "user",
+                "content": [{"type": "input_text", "text": "Hello"}],
+            }
+        ],
+        "first_id": "item_m_01m7zq4f4t2s9hxe6bq1rd_0",
+        "last_id": "item_m_01m7zq4f4t2s9hxe6bq1rd_0",
+        "has_more": False,
+    },
+    "ResponseTokens": {"object": "response.input_tokens", "input_tokens": 24},
     "MessagesRequest": {
         "model": _MODEL,
         "max_tokens": 200,

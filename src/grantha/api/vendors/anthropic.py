@@ -5,11 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
-from grantha.api.doors import pieces
 from grantha.api.vendors import base
-from grantha.chat import Call
-from grantha.errors import Unsupported
-from grantha.providers.base import CountsTokens
 from grantha.wire.views import anthropic
 
 router = APIRouter(prefix="/v1", tags=["Anthropic"])
@@ -33,12 +29,4 @@ async def messages(request: Request) -> Response:
 async def count_tokens(request: Request) -> Response:
     """How long a message is, where its provider can tell: the local models, and Anthropic."""
     asked = anthropic.asked({"max_tokens": 1, **await base.body_of(request)})
-    model = await base.model_of(request, asked.model)
-    provider, name = pieces(request).registry.resolve(model)
-    if not isinstance(provider, CountsTokens):
-        raise Unsupported(
-            f"{model} can't count tokens without answering.",
-            advice="Ask, and read the usage of the answer.",
-        )
-    count = await provider.count_tokens(Call(name, asked.messages, asked.options))
-    return JSONResponse({"input_tokens": count})
+    return JSONResponse({"input_tokens": await base.count_tokens(request, asked)})

@@ -20,13 +20,21 @@ from grantha.api.description import IDEMPOTENCY, LOCATION, named
 from grantha.api.doors import idempotency, pieces, subject_of
 from grantha.api.problems import refusal
 from grantha.api.streams import HEARTBEAT, EventStream
-from grantha.chat import Message
+from grantha.chat import Call, Message
 from grantha.engine.ids import new_id
 from grantha.engine.reader import Reader
 from grantha.engine.supervisor import Send
 from grantha.engine.titles import title_from
-from grantha.errors import BadRequest, GranthaError, Trimmed, UnknownModel, error_from_json
+from grantha.errors import (
+    BadRequest,
+    GranthaError,
+    Trimmed,
+    UnknownModel,
+    Unsupported,
+    error_from_json,
+)
 from grantha.events import START, Frame, GenerationEnd, Notice, Open, RecordId, events_of
+from grantha.providers.base import CountsTokens
 from grantha.storage.base import UNKEPT, GenerationRow, NewConversation
 from grantha.wire.sse import HEADERS
 from grantha.wire.views.base import Asked, Shown, VendorStream, Whole, error_of
@@ -153,6 +161,18 @@ async def reply(
     if error is not None:
         return _failed(request, row, error_from_json(error))
     return JSONResponse(form(shown(row), whole), headers=location(row))
+
+
+async def count_tokens(request: Request, asked: Asked) -> int:
+    """How long what is asked is. Raises `Unsupported` where its provider can't tell: never a guess."""
+    model = await model_of(request, asked.model)
+    provider, name = pieces(request).registry.resolve(model)
+    if not isinstance(provider, CountsTokens):
+        raise Unsupported(
+            f"{model} can't count tokens without answering.",
+            advice="Ask, and read the usage of the answer.",
+        )
+    return await provider.count_tokens(Call(name, asked.messages, asked.options))
 
 
 async def cards(request: Request) -> list[tuple[str, str, int]]:

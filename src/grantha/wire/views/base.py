@@ -261,6 +261,12 @@ def file_from_url(name: str, url: str) -> FilePart:
     return FilePart(name, media, text)
 
 
+def data_url(file: FilePart) -> str:
+    """A document as `file_from_url` takes it."""
+    data = base64.b64encode(file.text.encode()).decode()
+    return f"data:{file.media_type};base64,{data}"
+
+
 def role_of(body: JsonObject, roles: Mapping[str, Role]) -> Role:
     """A message's role in our words. Raises `BadRequest` for one that isn't among `roles`."""
     role = required(body, "role")
