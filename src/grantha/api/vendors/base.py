@@ -206,7 +206,7 @@ def described(
         found["requestBody"] = {"required": True, "content": holder}
     if body and (events or lines):
         found["parameters"] = [IDEMPOTENCY]
-        reply["headers"] = {"Location": LOCATION}
+        reply |= {"description": "The answer.", "headers": {"Location": LOCATION}}
     return found
 
 
