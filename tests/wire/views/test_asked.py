@@ -310,9 +310,11 @@ def test_ollama_results_find_their_calls_by_name_and_order() -> None:
         ({"format": "json"}, "response_format", {"type": "json_object"}),
         ({"options": {"num_predict": -1}}, "max_tokens", None),
         ({"options": {"num_predict": 5}}, "max_tokens", 5),
+        ({"options": {"num_predict": 5.0}}, "max_tokens", 5),
         ({"options": {"stop": "a"}}, "stop", ("a",)),
         ({"options": {"temperature": 0.1}}, "temperature", 0.1),
         ({"options": {"top_k": 4, "num_ctx": 9}}, "extra", {"top_k": 4}),
+        ({"options": {"top_k": 40.0, "min_p": 1.0}}, "extra", {"top_k": 40, "min_p": 1.0}),
     ],
 )
 def test_ollama_options_reach_the_model(body: Any, name: str, value: Any) -> None:
@@ -418,6 +420,9 @@ READ = {
         ("messages", {"tool_choice": {"type": []}}, "'type'"),
         ("messages", {"tools": [{"type": "bash_20250124", "name": "bash"}]}, "'tools'"),
         ("ollama", {"options": {"num_predict": "many"}}, "'num_predict'"),
+        ("ollama", {"options": {"num_predict": 5.5}}, "'num_predict'"),
+        ("ollama", {"options": {"top_k": 1e300}}, "'top_k'"),
+        ("chat", {"metadata": "none"}, "'metadata'"),
         ("ollama", {"format": 5}, "'format'"),
         ("ollama", {"raw": True}, "'raw'"),
         ("ollama", {"messages": [{"role": "tool", "content": "x"}]}, "'tool_name'"),

@@ -33,6 +33,7 @@ from grantha.wire import images
 
 _IMAGE_BYTES = 20 * 1024 * 1024
 NUMBER = (int, float)
+_EXACT = 2**53  # below, a number with a point is exactly what was written
 Kinds: TypeAlias = Mapping[str, type | tuple[type, ...]]  # members, and what each may be
 SPOKEN: dict[str, Role] = {"system": "system", "user": "user", "assistant": "assistant"}
 
@@ -158,6 +159,9 @@ def member(body: JsonObject, name: str, kinds: type | tuple[type, ...], default:
     if value is None:
         return default
     allowed = kinds if isinstance(kinds, tuple) else (kinds,)
+    if float not in allowed and isinstance(value, float) and abs(value) < _EXACT:
+        # 40.0 is a whole number in JSON, and some clients write it so.
+        value = int(value) if value.is_integer() else value
     # bool is an int in Python, but true isn't a number in JSON.
     if (isinstance(value, bool) and bool not in allowed) or not isinstance(value, allowed):
         raise BadRequest(f"{name!r} must be {' or '.join(_NAMES[kind] for kind in allowed)}.")
