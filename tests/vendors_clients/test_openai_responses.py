@@ -158,13 +158,17 @@ def test_what_it_was_asked_with_is_listed_and_can_be_sent_again(
         {"type": "reasoning", "summary": [], "encrypted_content": "proof"},
         {"role": "assistant", "content": "I look"},
         {"type": "function_call", "call_id": "call_1", "name": "look", "arguments": "{}"},
-        {"type": "function_call_output", "call_id": "call_1", "output": "12 degrees"},
+        {
+            "type": "function_call_output",
+            "call_id": "call_1",
+            "output": [{"type": "input_text", "text": "12 degrees"}, image],
+        },
     ]
     made = openai_client.responses.create(model="scripted/hello", input=asked)
     items = openai_client.responses.input_items.list(made.id, order="asc", limit=2)
     told: list[Any] = [item.to_dict() for item in items]  # the client turns the pages
     assert [item["type"] for item in told] == [
-        "message", "reasoning", "message", "function_call", "function_call_output"
+        "message", "reasoning", "message", "function_call", "function_call_output", "message"
     ]  # fmt: skip
     assert [part["type"] for part in told[0]["content"]] == [
         "input_text", "input_image", "input_file"

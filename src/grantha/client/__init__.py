@@ -1,7 +1,7 @@
 """A typed, asynchronous client of a Grantha server.
 
-Knows the wire and the values, nothing of the server's inside. See `docs/client.md`. What a program needs
-to ask and to read is named here; the kinds of events are in `grantha.events`, errors in `grantha.errors`.
+Knows the wire and the values, nothing of the server's inside. See `docs/client.md`. What a program makes
+itself is named here; the kinds of events are in `grantha.events`, errors in `grantha.errors`.
 """
 
 from grantha.chat import FilePart, ImagePart, Options, TextPart

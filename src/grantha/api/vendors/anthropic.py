@@ -28,5 +28,5 @@ async def messages(request: Request) -> Response:
 @router.post("/messages/count_tokens", openapi_extra=base.described("CountRequest", "CountReply"))
 async def count_tokens(request: Request) -> Response:
     """How long a message is, where its provider can tell: the local models, and Anthropic."""
-    asked = anthropic.asked({"max_tokens": 1, **await base.body_of(request)})
+    asked = anthropic.asked({**await base.body_of(request), "max_tokens": 1})
     return JSONResponse({"input_tokens": await base.count_tokens(request, asked)})

@@ -61,16 +61,17 @@ def asked(body: JsonObject) -> Asked:
 
 
 def input_items(name: str, message: Message) -> list[dict[str, Any]]:
-    """A message of the past as input items: thoughts, then what was said and shown, then calls."""
+    """A message of the past as input items: thoughts or results, what was said and shown, calls."""
     said = [part for part in message.parts if isinstance(part, TextPart | ImagePart | FilePart)]
     role = "user" if message.role == "tool" else message.role  # what a tool gave beside its text
     content = [_input_content(part, role) for part in said]
     thoughts = [thought_item(part) for part in message.parts if isinstance(part, ReasoningPart)]
+    results = [_result_item(part) for part in message.parts if isinstance(part, ToolResultPart)]
     messages = [{"type": "message", "role": role, "content": content}] if content else []
-    calls = [_call_item(p) for p in message.parts if isinstance(p, ToolCallPart | ToolResultPart)]
+    calls = [_call_item(part) for part in message.parts if isinstance(part, ToolCallPart)]
     return [
         {"id": f"item_{name}_{number}", "status": "completed", **item}
-        for number, item in enumerate([*thoughts, *messages, *calls])
+        for number, item in enumerate([*thoughts, *results, *messages, *calls])
     ]
 
 
@@ -98,9 +99,11 @@ def _input_content(part: TextPart | ImagePart | FilePart, role: str) -> dict[str
             return {"type": "input_file", "filename": part.name, "file_data": base.data_url(part)}
 
 
-def _call_item(part: ToolCallPart | ToolResultPart) -> dict[str, Any]:
-    if isinstance(part, ToolResultPart):
-        return {"type": "function_call_output", "call_id": part.call_id, "output": part.text}
+def _result_item(part: ToolResultPart) -> dict[str, Any]:
+    return {"type": "function_call_output", "call_id": part.call_id, "output": part.text}
+
+
+def _call_item(part: ToolCallPart) -> dict[str, Any]:
     called = {"name": part.name, "arguments": part.arguments}
     return {"type": "function_call", "call_id": part.call_id, **called}
 
