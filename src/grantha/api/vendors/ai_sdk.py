@@ -29,7 +29,9 @@ router = APIRouter(prefix="/ai-sdk", tags=["AI SDK"])
 
 
 @router.post(
-    "/chat", response_class=Response, openapi_extra=base.described("UiRequest", events=["UiChunk"])
+    "/chat",
+    response_class=Response,
+    openapi_extra=base.described("UiRequest", events=["UiChunk"], last=base.DONE),
 )
 async def chat(request: Request) -> Response:
     """The transport's send and regenerate."""
@@ -55,7 +57,7 @@ async def chat(request: Request) -> Response:
     "/chat/{chat:path}/stream",
     response_class=Response,
     responses={204: {"description": "Nothing runs."}},
-    openapi_extra=base.described(None, events=["UiChunk"]),
+    openapi_extra=base.described(None, events=["UiChunk"], last=base.DONE),
 )
 async def resume(chat: str, request: Request) -> Response:
     """The running answer of a chat from its beginning; 204 when nothing runs."""

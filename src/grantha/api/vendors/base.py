@@ -39,6 +39,7 @@ from grantha.storage.base import UNKEPT, GenerationRow, NewConversation
 from grantha.wire.sse import HEADERS
 from grantha.wire.views.base import Asked, Shown, VendorStream, Whole, error_of
 
+DONE = "[DONE]"  # what two vendors end a stream with, in place of JSON
 _PATIENCE = 10.0  # seconds for which a stream's status waits for the first word
 _LOOK_AGAIN = 3600.0  # seconds
 
@@ -183,19 +184,26 @@ async def cards(request: Request) -> list[tuple[str, str, int]]:
 
 
 def described(
-    body: str | None, *replies: str, events: Sequence[str] = (), lines: Sequence[str] = ()
+    body: str | None,
+    *replies: str,
+    events: Sequence[str] = (),
+    last: str | None = None,
+    lines: Sequence[str] = (),
 ) -> dict[str, Any]:
     """What OpenAPI says of a call, in the schemas of these names (`api.vendor_schemas`).
 
-    A call that has a body and `events` (SSE, each `data` of it JSON) or `lines` (NDJSON) starts an
-    answer.
+    A call that has a body and `events` (SSE, each `data` JSON but the one that is `last`) or `lines`
+    (NDJSON) starts an answer.
     """
     content = {}
     if replies:
         content["application/json"] = {"schema": named(*replies)}
     if events:
         inside = {"contentMediaType": "application/json", "contentSchema": named(*events)}
-        event = {"id": {"type": "string"}, "data": {"type": "string", **inside}}
+        told: dict[str, Any] = {"type": "string", **inside}
+        if last is not None:
+            told = {"anyOf": [{"const": last}, told]}
+        event = {"id": {"type": "string"}, "data": told}
         content["text/event-stream"] = {"schema": {"type": "object", "properties": event}}
     if lines:
         content["application/x-ndjson"] = {"schema": named(*lines)}

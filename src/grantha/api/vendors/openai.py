@@ -15,7 +15,9 @@ router = APIRouter(prefix="/v1", tags=["OpenAI"])
 
 @router.post(
     "/chat/completions",
-    openapi_extra=base.described("ChatRequest", "ChatReply", events=["ChatChunk", "OpenAiError"]),
+    openapi_extra=base.described(
+        "ChatRequest", "ChatReply", events=["ChatChunk", "OpenAiError"], last=base.DONE
+    ),
 )
 async def chat_completions(request: Request) -> Response:
     """OpenAI Chat Completions, streaming and not."""
