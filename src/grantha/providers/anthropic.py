@@ -11,6 +11,7 @@ from grantha.chat import Call
 from grantha.events import UpstreamEvent
 from grantha.providers.hosted import JSON, Hosted
 from grantha.providers.http import Exchange, WholeDecoder
+from grantha.providers.site import raise_if_unusable
 from grantha.wire.anthropic import anthropic_decoder, anthropic_reply
 from grantha.wire.anthropic_request import VERSION, encode_request, request_bytes
 from grantha.wire.faults import Faults
@@ -40,7 +41,7 @@ class Anthropic(Hosted):
 
     async def count_tokens(self, call: Call) -> int:
         """As Anthropic counts, which costs nothing. Raises like `open`."""
-        self._site.require()
+        raise_if_unusable(self.name, self.readiness())
         faults = self._site.faults(call)
         # The vendor's own fields that steer an answer aren't taken where only the input counts.
         kept = {k: v for k, v in call.options.extra.items() if k == "thinking"}
