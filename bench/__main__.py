@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bench import (
+    compression,
     concurrency,
     durability,
     latency,
@@ -23,6 +24,7 @@ ALL = (
     concurrency,
     memory,
     durability,
+    compression,
     linear,
     startup,
     store,

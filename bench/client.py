@@ -12,14 +12,30 @@ import functools
 import hashlib
 import json
 import re
+import sys
 import time
+import zlib
 from array import array
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
+import brotli  # type: ignore[import-untyped]  # it has no types
 import httptools
 
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
 Door = Literal["openai", "contract", "native"]
+Coding = Literal["identity", "gzip", "zstd", "br"]
+_DECODERS: dict[Coding, Callable[[], Callable[[bytes], bytes]]] = {
+    "identity": lambda: bytes,
+    "gzip": lambda: zlib.decompressobj(16 + zlib.MAX_WBITS).decompress,
+    "zstd": lambda: zstd.ZstdDecompressor().decompress,
+    "br": lambda: brotli.Decompressor().process,
+}
 _TEXT: dict[Door, re.Pattern[bytes]] = {
     "openai": re.compile(rb'"content":"([^"]*)"'),
     "contract": re.compile(rb'"content": ?"([^"]*)"'),
@@ -40,11 +56,13 @@ _STAMPED = re.compile(rb"w(\d+)@(\d+) ")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where to send an answer's request: a port of this machine and the API behind it."""
+    """Where to send an answer's request: a port of this machine, the API behind it, and the content
+    coding that is asked for."""
 
     name: str
     port: int
     door: Door
+    coding: Coding = "identity"
 
 
 @dataclass(slots=True)
@@ -54,7 +72,7 @@ class Outcome:
     tokens: int = 0
     ttft: float | None = None
     error: str | None = None
-    received: int = 0  # bytes of the body
+    received: int = 0  # bytes of the body, as they were sent
     delays: array[int] = field(default_factory=lambda: array("q"))
 
 
@@ -67,20 +85,21 @@ def expected_text(count: int) -> bytes:
 class Stream(asyncio.Protocol):
     """One request and its answer; `outcome` resolves at the end."""
 
-    def __init__(self, request: bytes, door: Door, count: int, *, stamped: bool) -> None:
+    def __init__(self, request: bytes, target: Target, count: int, *, stamped: bool) -> None:
         self._loop = asyncio.get_running_loop()
         self.outcome = Outcome()
         self.done: asyncio.Future[Outcome] = self._loop.create_future()
         self._request = request
-        self._door: Door = door
-        self._pattern, self._end = _TEXT[door], _END[door]
+        self._target = target
+        self._pattern, self._end = _TEXT[target.door], _END[target.door]
+        self._decode = _DECODERS[target.coding]()
         self._count = count
         self._stamped = stamped
         self._expected = b"" if stamped else expected_text(count)
         self._offset = 0
         self._rest = b""
         self._ended = False
-        self._digest = hashlib.sha256() if door == "native" else None
+        self._digest = hashlib.sha256() if target.door == "native" else None
         self._parser = httptools.HttpResponseParser(self)
         self._sent = 0.0
 
@@ -107,7 +126,8 @@ class Stream(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         self.outcome.received += len(body)
-        whole = self._rest + body if self._rest else body
+        told = self._decode(body)
+        whole = self._rest + told if self._rest else told
         cut = whole.rfind(b"\n\n") + 2
         if cut < 2:
             self._rest = whole
@@ -154,7 +174,7 @@ class Stream(asyncio.Protocol):
             outcome.delays.append(now - int(stamp))
 
     def _check_end(self, blocks: bytes) -> None:
-        if _GOOD_END[self._door] not in blocks:
+        if _GOOD_END[self._target.door] not in blocks:
             self.finish(f"a bad end: {blocks[-300:]!r}")
         if self._digest is not None and self._digest.hexdigest().encode() not in blocks:
             self.finish("the hash of the text is not the end record's")
@@ -180,7 +200,8 @@ def request_of(target: Target, count: int, rate: int, conversation: str = "") ->
     else:
         path = f"/api/conversations/{conversation}/generations"
         body = {"text": "Tell me a joke", "model": f"openai/{model}"}
-    return http("POST", target.port, path, body, accept="text/event-stream")
+    coding = f"\r\nAccept-Encoding: {target.coding}"
+    return http("POST", target.port, path, body, accept=f"text/event-stream{coding}")
 
 
 def http(method: str, port: int, path: str, body: object = None, accept: str = "*/*") -> bytes:
@@ -206,7 +227,7 @@ async def read(
     loop = asyncio.get_running_loop()
     try:
         _, stream = await loop.create_connection(
-            lambda: Stream(request, target.door, count, stamped=rate > 0), "127.0.0.1", target.port
+            lambda: Stream(request, target, count, stamped=rate > 0), "127.0.0.1", target.port
         )
     except OSError as error:
         return Outcome(error=f"no connection: {error}")

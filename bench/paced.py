@@ -16,11 +16,11 @@ RATE = 20
 
 
 async def measure(
-    target: client.Target, pids: list[int], streams: int, seconds: int
+    target: client.Target, pids: list[int], streams: int, seconds: int, rate: int = RATE
 ) -> dict[str, float]:
     """One run; raises RuntimeError when a token was lost, doubled or out of order."""
     outcomes = asyncio.create_task(
-        client.many(target, streams, RATE * (seconds + 4), RATE, opened_per_s=streams / 2)
+        client.many(target, streams, rate * (seconds + 4), rate, opened_per_s=streams / 2)
     )
     await asyncio.sleep(3)  # all are open by then: what opening costs is measured elsewhere
     before = cpu_seconds(pids) if pids else 0.0
@@ -31,7 +31,8 @@ async def measure(
         raise RuntimeError(f"{target.name}: {bad}")
     delays = [delay / 1000 for outcome in found for delay in outcome.delays]
     return {
-        "us": spent * 1e6 / (streams * RATE * seconds),
+        "us": spent * 1e6 / (streams * rate * seconds),
+        "bytes": sum(o.received for o in found) / sum(o.tokens for o in found),
         "p50": table.percentile(delays, 0.5),
         "p99": table.percentile(delays, 0.99),
     }

@@ -24,7 +24,9 @@ async def measure(
     spent = cpu_seconds(pids) - before
     if bad := client.failures(found):
         raise RuntimeError(f"{target.name}: {bad}")
-    return {"tok_s": streams * tokens / took, "us": spent * 1e6 / (streams * tokens)}
+    whole = streams * tokens
+    sent = sum(outcome.received for outcome in found)
+    return {"tok_s": whole / took, "us": spent * 1e6 / whole, "bytes": sent / whole}
 
 
 async def program(running: Rig, repeat: int, whole: int) -> list[list[object]]:

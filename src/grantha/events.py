@@ -209,7 +209,7 @@ class Citation:
 class Notice:
     """Something a reader should know that isn't part of the answer, such as a retry.
 
-    Codes: accepted, retrying, waiting, storage-waiting, loading, prompt-progress.
+    Codes: accepted, retrying; a reader ignores others.
     """
 
     code: str

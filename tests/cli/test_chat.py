@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from tests.cli.grantha import Terminal, piped, read_until, run
-from tests.server import MakeServer, Server
+from tests.server import MakeServer, Server, until
 
 HELLO = "Hello! This answer is read from a script, one word at a time.\n"
 
@@ -25,6 +25,13 @@ def _question(server: Server) -> str:
     talk = server.call("GET", f"/api/conversations/{row['id']}").expect(200)
     asked = [m for m in talk["messages"] if m["role"] == "user"]
     return "".join(part["text"] for part in asked[-1]["parts"])
+
+
+def _answers(server: Server) -> bool:
+    try:
+        return server.call("GET", "/healthz").status == 200
+    except OSError:
+        return False
 
 
 def test_a_pipe_gets_the_text_and_nothing_else(shared: Server) -> None:
@@ -158,6 +165,29 @@ def test_a_server_that_is_not_there_is_told_in_one_line(server_factory: MakeServ
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert "grantha serve" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("token", "told"),
+    [({}, "Set GRANTHA_TOKEN"), ({"GRANTHA_TOKEN": "wrong"}, "GRANTHA_TOKEN holds another one")],
+)
+def test_a_missing_or_wrong_token_says_which_variable_it_comes_from(
+    server_factory: MakeServer, token: dict[str, str], told: str
+) -> None:
+    server = server_factory({"GRANTHA_TOKEN": "a-long-secret-for-tests"}).start(ready=False)
+    until(lambda: _answers(server), "the server to answer")
+    done = run(server, "chat", "Hello", env=token)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.count("\n") == 1
+    assert told in done.stderr
+
+
+def test_an_unknown_model_is_told_before_anything_is_asked(shared: Server) -> None:
+    done = run(shared, "chat", "Hello", "-m", "scripted/nobody")
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "scripted has no model 'nobody'" in done.stderr
 
 
 @pytest.mark.parametrize(

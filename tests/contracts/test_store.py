@@ -26,6 +26,7 @@ from grantha.events import (
     TextDelta,
 )
 from grantha.storage.base import (
+    UNKEPT,
     Append,
     GenerationRow,
     MessageRow,
@@ -530,11 +531,28 @@ async def test_a_backup_made_while_writing_is_whole(
         await restored.aclose()
 
 
+async def test_what_is_unkept_is_listed_nowhere_and_purged_a_minute_after_its_end(
+    store: Store, clock: Clock
+) -> None:
+    row = await begun(store, await talk(store, title="Secret", origin=UNKEPT))
+    for query in ("", "Secret"):
+        found = await store.conversations(ME, query=query, cursor=None, limit=9, origin=None)
+        assert found.rows == ()
+    assert await store.purge(0) == 0  # it is being written
+    await store.append([batch(row, 1, end())])
+    clock.now = 2000 + 60_000
+    assert await store.purge(0) == 0  # a reader may come back
+    clock.now += 1
+    assert await store.purge(0) == 1
+    with pytest.raises(NotFound):
+        await store.generation(ME, row.id)
+
+
 async def test_what_was_written_is_there_after_closing(open_store: OpenStore) -> None:
     first = await open_store("boot-1")
     row = await answered(first)
     await first.aclose()
     second = await open_store("boot-2")
     assert (await second.generation(ME, row.id)).status == "done"
-    health = second.health()
-    assert (health.ok, health.durability, health.error) == (True, "OFF", None)
+    for health in (second.health(), await second.check()):
+        assert (health.ok, health.durability, health.error) == (True, "OFF", None)

@@ -111,6 +111,19 @@ async def test_stop_works_while_the_disk_is_full(
     assert server.ended(talk)["status"] == "stopped"
 
 
+def test_readiness_is_found_out_by_a_write_of_its_own(
+    server_factory: MakeServer, small_disk: Path
+) -> None:
+    server = server_factory()
+    server.data_dir = small_disk
+    server.start()
+    ballast = small_disk / "ballast"
+    fill(ballast)
+    until(lambda: server.call("GET", "/readyz").status == 503, "/readyz to tell of the full disk")
+    ballast.unlink()
+    until(lambda: server.call("GET", "/readyz").status == 200, "/readyz to tell of the room")
+
+
 def test_a_disk_that_takes_no_more_writes_leaves_the_server_up(
     server_factory: MakeServer,
 ) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import anthropic
 import pytest
+from aiohttp import web
 
+from tests.server import MakeServer
+from tests.vendors import shapes
+from tests.vendors.server import Vendor, serving
 from tests.vendors_clients.conftest import PNG, TEXT, THOUGHT, Doors
 
 HI: list[Any] = [{"role": "user", "content": "Hi"}]
@@ -158,5 +163,43 @@ def test_models_are_listed_in_anthropics_form(anthropic_client: anthropic.Anthro
 
 
 def test_tokens_are_not_counted_by_guess(anthropic_client: anthropic.Anthropic) -> None:
-    with pytest.raises(anthropic.NotFoundError, match="count_tokens"):
+    with pytest.raises(anthropic.BadRequestError, match="can't count tokens without answering"):
         anthropic_client.messages.count_tokens(model="scripted/hello", messages=HI)
+    with pytest.raises(anthropic.NotFoundError):
+        anthropic_client.messages.count_tokens(model="scripted/nobody", messages=HI)
+
+
+@pytest.mark.local_model
+def test_the_local_model_counts_as_many_tokens_as_it_then_reads(
+    server_factory: MakeServer,
+) -> None:
+    server = server_factory({"GRANTHA_LOCAL_ENABLED": "1"}).start()
+    with anthropic.Anthropic(base_url=server.url, api_key="any") as client:
+        asked: dict[str, Any] = {
+            "model": "local/default",
+            "system": "Be brief.",
+            "messages": [*HI, {"role": "assistant", "content": "Yes?"}, *HI],
+        }
+        counted = client.messages.count_tokens(**asked)
+        answer = client.messages.create(max_tokens=1, **asked)
+    assert counted.input_tokens == answer.usage.input_tokens > 20
+
+
+async def test_claude_s_tokens_are_counted_by_anthropic(server_factory: MakeServer) -> None:
+    async def counted(_vendor: Vendor, _request: web.Request) -> web.StreamResponse:
+        return web.json_response({"input_tokens": 14})
+
+    async with serving(shapes.ANTHROPIC) as vendor:
+        vendor.plans.append(counted)
+        there = {"GRANTHA_ANTHROPIC_BASE_URL": vendor.url, "ANTHROPIC_API_KEY": "a-key"}
+        server = server_factory(there)
+        await asyncio.to_thread(server.start)
+        async with anthropic.AsyncAnthropic(base_url=server.url, api_key="any") as client:
+            tool: Any = {"name": "look", "input_schema": {"type": "object"}}
+            found = await client.messages.count_tokens(
+                model="claude-sonnet-4-5", messages=HI, system="Be brief.", tools=[tool]
+            )
+        assert found.input_tokens == 14
+        (seen,) = vendor.calls
+    assert seen.path == "/v1/messages/count_tokens"
+    assert seen.body.keys() == {"model", "messages", "system", "tools"}

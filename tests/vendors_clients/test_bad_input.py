@@ -125,7 +125,7 @@ def test_whatever_the_content_type_says_the_body_is_read_as_json(
         ("POST", "/v1/embeddings", 404, of_openai),
         ("GET", "/v1/messages", 405, of_anthropic),
         ("POST", "/v1/messages/batches", 404, of_anthropic),
-        ("POST", "/ollama/api/generate", 404, of_ollama),
+        ("POST", "/ollama/api/embed", 404, of_ollama),
         ("POST", "/ai-sdk/chat/unknown/stop", 404, of_ai_sdk),
         ("GET", "/ai-sdk/nothing", 404, of_ai_sdk),
     ],

@@ -13,7 +13,14 @@ from typing import Any
 import pytest
 
 from grantha.errors import BadRequest
-from grantha.wire.views import ai_sdk, anthropic, ollama, openai_chat, openai_responses
+from grantha.wire.views import (
+    ai_sdk,
+    anthropic,
+    ollama,
+    openai_chat,
+    openai_responses,
+    openai_responses_request,
+)
 from tests.vendors_clients import node
 from tests.vendors_clients.conftest import PNG, TEXT, Doors
 from tests.wire.views.logs import end_of, everything, frames_of, numbered
@@ -90,7 +97,7 @@ REPLIES = {
 }  # fmt: skip
 READ: dict[str, Callable[[dict[str, Any]], Any]] = {
     "chat": openai_chat.asked,
-    "responses": openai_responses.asked,
+    "responses": openai_responses_request.asked,
     "messages": anthropic.asked,
     "ui": ai_sdk.asked,
     "ollama": ollama.asked,

@@ -88,6 +88,63 @@ def test_a_failure_after_the_first_word_is_an_error_of_the_stream(
         list(ollama_client.chat("scripted/blocked", HI, stream=True))
 
 
+def test_a_prompt_is_completed_in_lines_and_at_once(
+    ollama_client: ollama.Client, doors: Doors
+) -> None:
+    lines = list(ollama_client.generate("scripted/everything", "Hi", stream=True, think=True))
+    assert "".join(line.response or "" for line in lines) == TEXT
+    assert "".join(line.thinking or "" for line in lines) == THOUGHT
+    assert (lines[-1].done, lines[-1].done_reason) == (True, "stop")
+    reply = ollama_client.generate(
+        "scripted/everything",
+        "See",
+        system="Be brief",
+        images=[ollama.Image(value=base64.b64decode(PNG))],
+        options={"temperature": 0.5},
+    )
+    assert (reply.response, reply.thinking) == (TEXT, THOUGHT)
+    found = doors.assert_said(doors.newest(), TEXT)
+    assert found["options"]["temperature"] == 0.5
+    talk = doors.call("GET", f"/api/conversations/{found['conversation']}").expect(200)
+    assert [m["role"] for m in talk["messages"]] == ["system", "user", "assistant"]
+    assert [part["type"] for part in talk["messages"][1]["parts"]] == ["text", "image"]
+
+
+def test_a_completion_without_a_prompt_only_loads_the_model(
+    ollama_client: ollama.Client, doors: Doors
+) -> None:
+    before = doors.newest()
+    assert ollama_client.generate("scripted/everything").done_reason == "load"
+    assert ollama_client.generate("scripted/everything", keep_alive=0).done_reason == "unload"
+    assert doors.newest() == before
+    with pytest.raises(ollama.ResponseError) as caught:
+        ollama_client.generate("scripted")
+    assert caught.value.status_code == 404
+
+
+def test_what_a_completion_cannot_carry_is_refused(ollama_client: ollama.Client) -> None:
+    with pytest.raises(ollama.ResponseError, match="'suffix' isn't supported here") as caught:
+        ollama_client.generate("scripted/everything", "def a():", suffix="return 1")
+    assert caught.value.status_code == 400
+
+
+def test_a_model_is_shown(ollama_client: ollama.Client, doors: Doors) -> None:
+    facts = {"tools": True, "reasoning": True, "images": True, "context_length": 4096}
+    model = doors.script("shown", {"capabilities": facts, "steps": [{"text": "Hi"}]})
+    shown = ollama_client.show(f"{model}:latest".removeprefix("scripted/"))
+    assert shown.capabilities == ["completion", "tools", "vision", "thinking"]
+    assert (shown.modelinfo or {})["scripted.context_length"] == 4096
+    with pytest.raises(ollama.ResponseError) as caught:
+        ollama_client.show("scripted/nobody")
+    assert caught.value.status_code == 404
+
+
+def test_a_client_that_looks_first_finds_somebody(doors: Doors) -> None:
+    for method in ("GET", "HEAD"):
+        assert doors.call(method, "/ollama/").status == 200
+    assert doors.call("GET", "/ollama/api/version").expect(200)["version"]
+
+
 def test_models_are_listed(ollama_client: ollama.Client) -> None:
     listed = [model.model for model in ollama_client.list().models]
     assert "scripted/everything" in listed

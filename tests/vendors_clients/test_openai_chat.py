@@ -25,6 +25,16 @@ def text_of(chunks: list[ChatCompletionChunk]) -> str:
     return "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
 
 
+def test_what_is_not_stored_is_listed_nowhere(openai_client: openai.OpenAI, doors: Doors) -> None:
+    raw = openai_client.chat.completions.with_raw_response.create(
+        model="scripted/everything", messages=[{"role": "user", "content": "Hi"}], store=False
+    )
+    assert raw.parse().choices[0].message.content == TEXT
+    found = doors.assert_said(raw.headers["location"], TEXT)
+    listed = doors.call("GET", "/api/conversations?origin=all&limit=200").expect(200)["items"]
+    assert found["conversation"] not in {item["id"] for item in listed}
+
+
 def test_a_stream_has_every_character_thought_usage_and_reason(
     openai_client: openai.OpenAI, doors: Doors
 ) -> None:

@@ -144,6 +144,101 @@ def test_a_response_goes_on_from_the_one_before(openai_client: openai.OpenAI, do
         )
 
 
+def test_what_it_was_asked_with_is_listed_and_can_be_sent_again(
+    openai_client: openai.OpenAI,
+) -> None:
+    image = {"type": "input_image", "image_url": f"data:image/png;base64,{PNG}"}
+    document = {
+        "type": "input_file",
+        "filename": "a.txt",
+        "file_data": "data:text/plain;base64,SGk=",
+    }
+    asked: list[Any] = [
+        {"role": "user", "content": [{"type": "input_text", "text": "See"}, image, document]},
+        {"type": "reasoning", "summary": [], "encrypted_content": "proof"},
+        {"role": "assistant", "content": "I look"},
+        {"type": "function_call", "call_id": "call_1", "name": "look", "arguments": "{}"},
+        {
+            "type": "function_call_output",
+            "call_id": "call_1",
+            "output": [{"type": "input_text", "text": "12 degrees"}, image],
+        },
+    ]
+    made = openai_client.responses.create(model="scripted/hello", input=asked)
+    items = openai_client.responses.input_items.list(made.id, order="asc", limit=2)
+    told: list[Any] = [item.to_dict() for item in items]  # the client turns the pages
+    assert [item["type"] for item in told] == [
+        "message", "reasoning", "message", "function_call", "function_call_output", "message"
+    ]  # fmt: skip
+    assert [part["type"] for part in told[0]["content"]] == [
+        "input_text", "input_image", "input_file"
+    ]  # fmt: skip
+    again = openai_client.responses.create(model="scripted/hello", input=told)
+    second = openai_client.responses.input_items.list(again.id, order="asc")
+    plain = [{k: v for k, v in item.items() if k != "id"} for item in told]
+    assert [{k: v for k, v in item.to_dict().items() if k != "id"} for item in second] == plain
+    newest = openai_client.responses.input_items.list(made.id).data[0]
+    assert newest.to_dict() == told[-1]
+    with pytest.raises(openai.NotFoundError, match="There is no item"):
+        openai_client.responses.input_items.list(made.id, after="item_none")
+
+
+def test_an_item_that_is_referred_to_is_read_from_its_response(
+    openai_client: openai.OpenAI, doors: Doors
+) -> None:
+    first = openai_client.responses.create(model="scripted/think-and-call", input="Hi")
+    refer: list[Any] = [{"type": "item_reference", "id": item.id} for item in first.output]
+    result: Any = {"type": "function_call_output", "call_id": "call_1", "output": "12 degrees"}
+    second = openai_client.responses.create(
+        model="scripted/hello", input=[{"role": "user", "content": "Hi"}, *refer, result]
+    )
+    found = doors.generation(doors.located(location_of(second)))
+    talk = doors.call("GET", f"/api/conversations/{found['conversation']}").expect(200)
+    kinds = [part["type"] for message in talk["messages"][:-1] for part in message["parts"]]
+    assert kinds == ["text", "reasoning", "text", "tool-call", "tool-result"]
+    assert talk["messages"][1]["parts"][0]["signature"] == "proof=="
+    for unknown in ("item_none", "item_g_none_0", f"{first.output[0].id}9"):
+        with pytest.raises(openai.NotFoundError, match="There is no item"):
+            openai_client.responses.create(
+                model="scripted/hello", input=[{"type": "item_reference", "id": unknown}]
+            )
+
+
+def test_an_input_is_not_counted_by_guess(openai_client: openai.OpenAI) -> None:
+    with pytest.raises(openai.BadRequestError, match="can't count tokens without answering"):
+        openai_client.responses.input_tokens.count(model="scripted/hello", input="Hi")
+
+
+def test_what_is_not_stored_is_read_once_and_found_nowhere(
+    openai_client: openai.OpenAI, doors: Doors
+) -> None:
+    first = openai_client.responses.create(model="scripted/hello", input="One")
+    made = openai_client.responses.create(
+        model="scripted/hello", input="Two", store=False, previous_response_id=first.id
+    )
+    assert (made.status, made.to_dict()["store"]) == ("completed", False)
+    for call in (openai_client.responses.retrieve, openai_client.responses.delete):
+        with pytest.raises(openai.NotFoundError, match="There is no response"):
+            call(made.id)
+    with pytest.raises(openai.NotFoundError):
+        openai_client.responses.create(
+            model="scripted/hello", input="Hi", previous_response_id=made.id
+        )
+    found = doors.generation(doors.located(location_of(made)))
+    listed = doors.call("GET", "/api/conversations?origin=all&limit=200").expect(200)["items"]
+    assert found["conversation"] not in {item["id"] for item in listed}
+    talk = doors.call("GET", f"/api/conversations/{found['conversation']}").expect(200)
+    said = [message["parts"][0]["text"] for message in talk["messages"]]
+    assert said == ["One", first.output_text, "Two", made.output_text]
+    kept = doors.generation(doors.located(location_of(first)))["conversation"]
+    talk = doors.call("GET", f"/api/conversations/{kept}").expect(200)
+    assert len(talk["messages"]) == 2
+    with pytest.raises(openai.BadRequestError, match="'background' needs 'store'"):
+        openai_client.responses.create(
+            model="scripted/hello", input="Hi", background=True, store=False
+        )
+
+
 def test_functions_go_out_and_their_outputs_come_back(openai_client: openai.OpenAI) -> None:
     tool: Any = {"type": "function", "name": "get_weather", "parameters": {}, "strict": False}
     first = openai_client.responses.create(model="scripted/call", input="Hi", tools=[tool])

@@ -36,7 +36,7 @@ from grantha.api.page import Page
 from grantha.api.readers import Readers
 from grantha.api.shortcut import Shortcut
 from grantha.api.spans import spans_for
-from grantha.api.vendors import ai_sdk, anthropic, ollama, openai
+from grantha.api.vendors import ai_sdk, anthropic, ollama, openai, responses
 from grantha.config import Settings
 from grantha.engine.feed import Feed
 from grantha.engine.ids import new_id
@@ -54,7 +54,7 @@ _log = logging.getLogger(__name__)
 _HOUR_MS = 3_600_000
 _MOST_TRIMS = 100  # batches in one go
 _CLEANING = 300.0  # seconds between two looks for what can be deleted
-_VENDORS = (openai, anthropic, ai_sdk, ollama)
+_VENDORS = (openai, responses, anthropic, ai_sdk, ollama)
 _ROUTERS = (
     *_VENDORS,
     generations,

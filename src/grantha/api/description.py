@@ -22,6 +22,13 @@ from grantha.api.value_schemas import add_values
 
 Json = dict[str, Any]
 _VENDORS = ("/v1/", "/ai-sdk/", "/ollama/")
+_ERRORS = {  # whose shape an error has, by how the address begins; the first that fits
+    "/v1/messages": ("AnthropicError",),
+    "/v1/models": ("OpenAiError", "AnthropicError"),
+    "/v1/": ("OpenAiError",),
+    "/ollama/": ("OllamaError",),
+    "/ai-sdk/": ("UiError",),
+}
 _OPEN = {"/healthz", "/api/login"}
 _MEANINGS = {
     "400": "The request can't be read: what is wrong, and where.",
@@ -73,7 +80,17 @@ EVENT_STREAM: Json = {
         },
     }
 }
+LOCATION: Json = {
+    "schema": {"type": "string"},
+    "description": "Where the answer's log is read, from anywhere.",
+}
 LINES: Json = {"schema": {"type": "object", "description": "One frame a line."}}
+
+
+def named(*names: str) -> Json:
+    """The schema of this name; of several, any of them."""
+    found = [{"$ref": f"#/components/schemas/{name}"} for name in names]
+    return found[0] if len(found) == 1 else {"anyOf": found}
 
 
 def told(
@@ -125,6 +142,9 @@ def _described(app: FastAPI) -> Json:
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     add_values(schemas)
+    from grantha.api.vendor_schemas import components  # slow, and only wanted here
+
+    schemas |= components()
     for name, sample in SAMPLES.items():
         if name in schemas:
             schemas[name]["examples"] = [sample]
@@ -137,10 +157,6 @@ def _described(app: FastAPI) -> Json:
 
 def _complete(path: str, operation: Json) -> None:
     replies: Json = operation["responses"]
-    if path.startswith(_VENDORS):
-        # Every door that streams does so in one of these, and says which by its content type.
-        replies["200"]["content"] |= {"text/event-stream": {}, "application/x-ndjson": {}}
-        replies["204"] = {"description": "Nothing runs."}
     if _is_validation(replies.get("422")):
         del replies["422"]
     if path not in _OPEN:
@@ -173,8 +189,7 @@ def _is_validation(reply: Json | None) -> bool:
 
 
 def _content(path: str) -> Json:
-    problem = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    if not path.startswith(_VENDORS):
-        return problem
-    own: Json = {"type": "object", "description": "In the vendor's own shape."}
-    return {**problem, "application/json": {"schema": own}}
+    for start, names in _ERRORS.items():
+        if path.startswith(start):
+            return {"application/json": {"schema": named(*names)}}
+    return {MEDIA_TYPE: {"schema": named("Problem")}}

@@ -27,9 +27,12 @@ async def healthz() -> dict[str, str]:
     },
 )
 async def readyz(request: Request) -> Response:
-    """Whether answers can be written now, with the durability in force; 503 if not."""
+    """Whether answers can be written now, with the durability in force; 503 if not.
+
+    Found out by a small write, at most once a second.
+    """
     door = pieces(request)
-    health = door.store.health()
+    health = await door.store.check()
     failing = door.supervisor.flusher.failing
     error = health.error or (failing.message if failing else None)
     body = {

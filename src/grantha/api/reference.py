@@ -128,6 +128,8 @@ def _drawn(schema: Json, schemas: Json, depth: int) -> str:
         return "{\n" + "\n".join(lines) + "\n" + "  " * depth + "}"
     if schema.get("type") == "array":
         return f"[{_drawn(schema.get('items', {}), schemas, depth)}]"
+    if "contentSchema" in schema:
+        return f"JSON, as text: {_drawn(schema['contentSchema'], schemas, depth)}"
     for union in ("anyOf", "oneOf"):
         if union in schema:
             return " | ".join(_drawn(item, schemas, depth) for item in schema[union])

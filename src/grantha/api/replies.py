@@ -118,7 +118,7 @@ class ConversationLine(Reply):
     id: str
     title: str
     pinned: bool
-    origin: Literal["page", "api"]
+    origin: Literal["page", "api", "unkept"]
     created_at: str
     updated_at: str
     status: Status | None

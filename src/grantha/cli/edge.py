@@ -15,7 +15,7 @@ import typer
 
 from grantha.cli.words import sentences
 from grantha.config import Settings, load_settings
-from grantha.errors import BadRequest, GranthaError
+from grantha.errors import BadRequest, GranthaError, Unauthorized
 
 if TYPE_CHECKING:  # costs a third of a second, which commands that ask no server don't owe
     from grantha.client import Client
@@ -56,8 +56,15 @@ def with_client(url: str | None, work: Callable[[Client], Awaitable[int]]) -> No
     settings = read_settings(url=url)
 
     async def whole() -> int:
-        async with Client(address(settings), settings.token) as client:
-            return await work(client)
+        try:
+            async with Client(address(settings), settings.token) as client:
+                return await work(client)
+        except Unauthorized as error:
+            # The server's own advice is for programs and for the page.
+            known = (
+                "GRANTHA_TOKEN holds another one." if settings.token else "Set GRANTHA_TOKEN to it."
+            )
+            raise Unauthorized(error.message, advice=known) from error
 
     raise SystemExit(finish(whole()))
 

@@ -14,13 +14,6 @@ _SEAMS = {
     "provider-lost": "continued after the provider went away",
     "continued": "continued",
 }
-_NOTICES = {
-    "retrying": "Trying again",
-    "waiting": "Waiting for the provider",
-    "storage-waiting": "Waiting for the server's disk",
-    "loading": "Loading the model",
-    "prompt-progress": "Reading the conversation",
-}
 
 
 def seam(event: Seam) -> str:
@@ -66,11 +59,7 @@ def numbers(event: GenerationEnd) -> str:
 
 def notice(event: Notice) -> str:
     """What a notice says; empty for those that say nothing to a person."""
-    said = _NOTICES.get(event.code, "")
-    progress = event.details.get("progress")
-    if said and isinstance(progress, float):
-        said += f", {progress:.0%}"
-    return said
+    return "Trying again" if event.code == "retrying" else ""
 
 
 def sentences(*parts: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from typing_extensions import override
 
@@ -10,9 +11,13 @@ from grantha.chat import Call
 from grantha.events import UpstreamEvent
 from grantha.providers.hosted import JSON, Hosted
 from grantha.providers.http import Exchange, WholeDecoder
+from grantha.providers.site import raise_if_unusable
 from grantha.wire.anthropic import anthropic_decoder, anthropic_reply
-from grantha.wire.anthropic_request import VERSION, request_bytes
+from grantha.wire.anthropic_request import VERSION, encode_request, request_bytes
 from grantha.wire.faults import Faults
+from grantha.wire.loose import dumps
+
+_COUNTED = frozenset({"model", "messages", "system", "tools", "tool_choice", "thinking"})
 
 
 class Anthropic(Hosted):
@@ -33,6 +38,25 @@ class Anthropic(Hosted):
             whole,
             await self.headers(),
         )
+
+    async def count_tokens(self, call: Call) -> int:
+        """As Anthropic counts, which costs nothing. Raises like `open`."""
+        raise_if_unusable(self.name, self.readiness())
+        faults = self._site.faults(call)
+        # The vendor's own fields that steer an answer aren't taken where only the input counts.
+        kept = {k: v for k, v in call.options.extra.items() if k == "thinking"}
+        asked = replace(call, options=replace(call.options, extra=kept))
+        body = encode_request(asked, self.capabilities(call.model))
+        reply = await self._http.fetch(
+            self._site.url("v1/messages/count_tokens"),
+            await self.headers(),
+            faults,
+            body=dumps({name: value for name, value in body.items() if name in _COUNTED}),
+        )
+        count = reply.get("input_tokens") if isinstance(reply, Mapping) else None
+        if not isinstance(count, int):
+            raise faults.malformed("it holds no count")
+        return count
 
     @override
     async def headers(self) -> Mapping[str, str]:

@@ -113,6 +113,15 @@ class HasAliases(Protocol):
 
 
 @runtime_checkable
+class CountsTokens(Protocol):
+    """A provider that can tell how long a call's input is without answering it."""
+
+    async def count_tokens(self, call: Call) -> int:
+        """As the provider itself counts, never a guess. Raises like `open`."""
+        ...
+
+
+@runtime_checkable
 class KnowsModels(Protocol):
     """A provider that can say for sure which models it has, such as files on this machine."""
 

@@ -15,6 +15,9 @@ from grantha.chat import JsonObject, Options, Part, Role, Status
 from grantha.events import GenerationEnd, Record, RecordId
 
 LOCAL_SUBJECT = "local"  # the one owner, until accounts come
+UNKEPT = (
+    "unkept"  # the origin of what is listed nowhere, and purged soon after its answer has ended
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,7 @@ class ConversationRow:
     title: str
     title_by: str  # "none" | "auto" | "user"
     pinned: bool
-    origin: str  # "page" | "api"
+    origin: str  # "page" | "api" | "unkept"
     system_prompt: str
     options: JsonObject
     model: str | None
@@ -155,7 +158,7 @@ class Orphan:
 
 @dataclass(frozen=True, slots=True)
 class StoreHealth:
-    """Whether the last write went through, and the durability in force."""
+    """Whether writes go through, and the durability in force."""
 
     ok: bool
     durability: str
@@ -210,7 +213,11 @@ class Store(Protocol):
         ...
 
     def health(self) -> StoreHealth:
-        """Never blocks."""
+        """As the last write found it. Never blocks."""
+        ...
+
+    async def check(self) -> StoreHealth:
+        """As a small durable write finds it now; made at most once a second, whoever asks."""
         ...
 
     # -- logs
@@ -284,7 +291,9 @@ class Store(Protocol):
     async def restore_conversation(self, subject: str, conversation: str) -> ConversationRow: ...
 
     async def purge(self, before: int) -> int:
-        """Deletes for good what was hidden before a time, and idempotency keys older than a day."""
+        """Deletes for good what was hidden before a time, what is unkept and ended a minute ago, and
+        idempotency keys older than a day.
+        """
         ...
 
     async def messages(self, subject: str, conversation: str) -> list[MessageRow]:

@@ -13,7 +13,14 @@ from sqlalchemy import Connection, Select, and_, delete, insert, or_, select, te
 
 from grantha.errors import BadRequest, NotFound
 from grantha.storage import rows
-from grantha.storage.base import ConversationRow, Listing, MessageRow, NewConversation, NewMessage
+from grantha.storage.base import (
+    UNKEPT,
+    ConversationRow,
+    Listing,
+    MessageRow,
+    NewConversation,
+    NewMessage,
+)
 from grantha.storage.schema import conversations, generations, idempotency, messages
 
 _CHANGEABLE = frozenset(
@@ -81,8 +88,8 @@ def listing(
 ) -> Listing:
     """Pinned first, then the last changed; one page."""
     wanted = _visible(subject)
-    if origin is not None:
-        wanted = wanted.where(conversations.c.origin == origin)
+    of_origin = conversations.c.origin == origin if origin else conversations.c.origin != UNKEPT
+    wanted = wanted.where(of_origin)
     if cursor is not None:
         wanted = wanted.where(_before(cursor))
     wanted = wanted.order_by(
@@ -115,7 +122,7 @@ def search(
             "FROM hits h JOIN messages m ON m.number = h.number GROUP BY m.conversation) "
             "SELECT c.*, b.snippet AS snippet FROM conversations c LEFT JOIN best b ON b.id = c.id "
             "WHERE c.subject = :subject AND c.deleted_at IS NULL "
-            "AND (:origin IS NULL OR c.origin = :origin) "
+            "AND (c.origin = :origin OR :origin IS NULL AND c.origin <> :unkept) "
             "AND (b.id IS NOT NULL OR c.title LIKE :like ESCAPE '\\') "
             "ORDER BY c.pinned DESC, c.updated_at DESC LIMIT :limit"
         ),
@@ -123,6 +130,7 @@ def search(
             "match": match,
             "subject": subject,
             "origin": origin,
+            "unkept": UNKEPT,
             "like": "%" + _escaped(query.strip()) + "%",
             "limit": limit,
         },
@@ -171,11 +179,13 @@ def unhide(connection: Connection, subject: str, wanted: str) -> ConversationRow
     return conversation(connection, subject, wanted)
 
 
-def purge(connection: Connection, before: int, keys_before: int) -> int:
-    """Deletes hidden conversations with all they hold, and old idempotency keys."""
+def purge(connection: Connection, before: int, ended_before: int, keys_before: int) -> int:
+    """Deletes hidden conversations and unkept ones with all they hold, and old idempotency keys."""
     connection.execute(delete(idempotency).where(idempotency.c.created_at < keys_before))
+    ended = select(generations.c.id).where(generations.c.ended_at < ended_before)
+    unkept = and_(conversations.c.origin == UNKEPT, conversations.c.generation.in_(ended))
     gone = connection.execute(
-        select(conversations.c.id).where(conversations.c.deleted_at < before).limit(64)
+        select(conversations.c.id).where(or_(conversations.c.deleted_at < before, unkept)).limit(64)
     ).scalars()
     count = 0
     for wanted in list(gone):

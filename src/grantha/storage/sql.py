@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 from typing_extensions import override
 
-from grantha.errors import StorageFailed
+from grantha.errors import GranthaError, StorageFailed
 from grantha.events import Record, RecordId
 from grantha.storage import conversation_queries as talk
 from grantha.storage import log_queries as logs
@@ -45,6 +45,7 @@ T = TypeVar("T")
 FILE_NAME = "grantha.db"
 _READERS = 2
 _DAY_MS = 24 * 3600 * 1000
+_MINUTE_MS = 60 * 1000  # for which a reader may come back to an answer that isn't kept
 
 
 class SqlStore(Store):
@@ -90,13 +91,11 @@ class SqlStore(Store):
 
     @override
     def health(self) -> StoreHealth:
-        error = self._writer.last_error if self._writer else StorageFailed("The store isn't open.")
-        return StoreHealth(
-            ok=error is None,
-            durability=self._synchronous,
-            version=f"SQLite {sqlite3.sqlite_version}",
-            error=error.message if error else None,
-        )
+        return self._health(self._writer.last_error if self._writer else _not_open())
+
+    @override
+    async def check(self) -> StoreHealth:
+        return self._health(await self._writer.trouble() if self._writer else _not_open())
 
     # ---- logs
 
@@ -217,8 +216,10 @@ class SqlStore(Store):
 
     @override
     async def purge(self, before: int) -> int:
-        keys_before = self._now() - _DAY_MS
-        return await self._write(lambda connection: talk.purge(connection, before, keys_before))
+        now = self._now()
+        return await self._write(
+            lambda connection: talk.purge(connection, before, now - _MINUTE_MS, now - _DAY_MS)
+        )
 
     @override
     async def messages(self, subject: str, conversation: str) -> list[MessageRow]:
@@ -246,18 +247,30 @@ class SqlStore(Store):
 
     # ---- helpers below
 
+    def _health(self, error: GranthaError | None) -> StoreHealth:
+        return StoreHealth(
+            ok=error is None,
+            durability=self._synchronous,
+            version=f"SQLite {sqlite3.sqlite_version}",
+            error=error.message if error else None,
+        )
+
     async def _write(
         self, work: Callable[[Connection], T], committed: Callable[[T], None] | None = None
     ) -> T:
         if self._writer is None:
-            raise StorageFailed("The store isn't open.")
+            raise _not_open()
         return await self._writer.run(work, committed)
 
     async def _read(self, work: Callable[[Connection], T]) -> T:
         if self._threads is None or self._reading is None:
-            raise StorageFailed("The store isn't open.")
+            raise _not_open()
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, _reading_work, self._reading, work)
+
+
+def _not_open() -> StorageFailed:
+    return StorageFailed("The store isn't open.")
 
 
 def _reading_work(engine: Engine, work: Callable[[Connection], T]) -> T:

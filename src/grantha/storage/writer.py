@@ -16,6 +16,7 @@ import logging
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,8 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 _MOST_PER_BATCH = 512  # bounds how long one transaction keeps others waiting
+_FRESH = 1.0  # seconds for which the last write tells how the next would go
+_PATIENCE = 2.0  # seconds after which a store that takes no write isn't called well
 
 
 @dataclass(slots=True)
@@ -52,6 +55,8 @@ class Writer:
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self.last_error: GranthaError | None = None
+        self._last_try = float("-inf")  # by the monotonic clock
+        self._trial: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Starts the thread; called on the event loop that will await the work."""
@@ -72,6 +77,24 @@ class Writer:
         self._queue.put(_Work(work, done, committed))
         # A caller that goes away doesn't undo a write that others may already build on.
         return await asyncio.shield(done)
+
+    async def trouble(self) -> GranthaError | None:
+        """What keeps writes from being taken now, found by a small one if the last is a second old."""
+        if time.monotonic() - self._last_try > _FRESH:
+            if self._trial is None or self._trial.done():
+                self._trial = asyncio.create_task(self._try())
+            done, _ = await asyncio.wait({self._trial}, timeout=_PATIENCE)
+            if not done and self.last_error is None:
+                return StorageFailed(
+                    f"The store has taken no write for {_PATIENCE:g} s: the disk is slow, or the "
+                    "database is locked by another process."
+                )
+        return self.last_error
+
+    async def _try(self) -> None:
+        with contextlib.suppress(GranthaError):  # kept as the last error
+            # Nobody reads the number: setting it writes one page, in a commit like any other.
+            await self.run(lambda found: driver_of(found).execute("PRAGMA user_version=1"))
 
     async def aclose(self) -> None:
         """Finishes what is queued, then ends the thread."""
@@ -137,6 +160,7 @@ class Writer:
                 connection.close()
             return None
         finally:
+            self._last_try = time.monotonic()
             fcntl.flock(lock, fcntl.LOCK_UN)
 
     def _report(self, batch: list[_Work]) -> None:

@@ -21,7 +21,14 @@ from grantha.chat import (
 from grantha.errors import BadRequest
 from grantha.wire import openai_chat as openai_chat_codec
 from grantha.wire import openai_chat_request
-from grantha.wire.views import ai_sdk, anthropic, ollama, openai_chat, openai_responses
+from grantha.wire.views import (
+    ai_sdk,
+    anthropic,
+    ollama,
+    openai_chat,
+    openai_responses,
+    openai_responses_request,
+)
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNgYGD4DwABBAEAX+XDSwAAAABJRU5ErkJggg=="
 URL = f"data:image/png;base64,{PNG}"
@@ -128,7 +135,7 @@ def test_chat_options_reach_the_model() -> None:
 
 
 def test_response_input_is_text_or_items() -> None:
-    asked = openai_responses.asked(
+    asked = openai_responses_request.asked(
         {
             "instructions": "Be brief",
             "input": [
@@ -153,7 +160,7 @@ def test_response_input_is_text_or_items() -> None:
         Message("tool", (ToolResultPart("c1", "12"), IMAGE)),
         text_message("assistant", "12"),
     )
-    assert openai_responses.asked({"input": "Hi"}).messages == (text_message("user", "Hi"),)
+    assert openai_responses_request.asked({"input": "Hi"}).messages == (text_message("user", "Hi"),)
 
 
 def test_response_options_are_those_of_chat() -> None:
@@ -164,7 +171,7 @@ def test_response_options_are_those_of_chat() -> None:
         "tools": [{"type": "function", "name": "look", "parameters": SCHEMA}],
         "tool_choice": {"type": "function", "name": "look"}, "metadata": {"a": "b"},
     }  # fmt: skip
-    asked = openai_responses.asked(body)
+    asked = openai_responses_request.asked(body)
     inner = {"name": "a", "schema": SCHEMA, "strict": True}
     assert asked.background
     assert asked.options.max_tokens == 5
@@ -303,9 +310,11 @@ def test_ollama_results_find_their_calls_by_name_and_order() -> None:
         ({"format": "json"}, "response_format", {"type": "json_object"}),
         ({"options": {"num_predict": -1}}, "max_tokens", None),
         ({"options": {"num_predict": 5}}, "max_tokens", 5),
+        ({"options": {"num_predict": 5.0}}, "max_tokens", 5),
         ({"options": {"stop": "a"}}, "stop", ("a",)),
         ({"options": {"temperature": 0.1}}, "temperature", 0.1),
         ({"options": {"top_k": 4, "num_ctx": 9}}, "extra", {"top_k": 4}),
+        ({"options": {"top_k": 40.0, "min_p": 1.0}}, "extra", {"top_k": 40, "min_p": 1.0}),
     ],
 )
 def test_ollama_options_reach_the_model(body: Any, name: str, value: Any) -> None:
@@ -369,7 +378,7 @@ def test_what_stream_text_takes_elsewhere_stands_in_the_body() -> None:
 
 READ = {
     "chat": (openai_chat.asked, chat()),
-    "responses": (openai_responses.asked, {"input": "Hi"}),
+    "responses": (openai_responses_request.asked, {"input": "Hi"}),
     "messages": (anthropic.asked, claude()),
     "ollama": (ollama.asked, {"messages": [HI]}),
     "ui": (ai_sdk.asked, {"messages": [{"role": "user", "parts": [{"type": "text", "text": "x"}]}]}),
@@ -411,6 +420,9 @@ READ = {
         ("messages", {"tool_choice": {"type": []}}, "'type'"),
         ("messages", {"tools": [{"type": "bash_20250124", "name": "bash"}]}, "'tools'"),
         ("ollama", {"options": {"num_predict": "many"}}, "'num_predict'"),
+        ("ollama", {"options": {"num_predict": 5.5}}, "'num_predict'"),
+        ("ollama", {"options": {"top_k": 1e300}}, "'top_k'"),
+        ("chat", {"metadata": "none"}, "'metadata'"),
         ("ollama", {"format": 5}, "'format'"),
         ("ollama", {"raw": True}, "'raw'"),
         ("ollama", {"messages": [{"role": "tool", "content": "x"}]}, "'tool_name'"),

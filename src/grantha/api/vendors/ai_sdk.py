@@ -12,8 +12,10 @@ from collections.abc import Sequence
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
+from grantha.api.description import told
 from grantha.api.doors import pieces, subject_of
 from grantha.api.generations import stop_receipt
+from grantha.api.replies import StopReply
 from grantha.api.streams import EventStream
 from grantha.api.vendors import base
 from grantha.chat import Message
@@ -26,7 +28,11 @@ from grantha.wire.views.ai_sdk import UiStream
 router = APIRouter(prefix="/ai-sdk", tags=["AI SDK"])
 
 
-@router.post("/chat", openapi_extra=base.json_body("AI SDK chat"))
+@router.post(
+    "/chat",
+    response_class=Response,
+    openapi_extra=base.described("UiRequest", events=["UiChunk"], last=base.DONE),
+)
 async def chat(request: Request) -> Response:
     """The transport's send and regenerate."""
     body = await base.body_of(request)
@@ -47,7 +53,12 @@ async def chat(request: Request) -> Response:
     return await base.stream(request, row, view, headers=ai_sdk.HEADERS)
 
 
-@router.get("/chat/{chat:path}/stream")
+@router.get(
+    "/chat/{chat:path}/stream",
+    response_class=Response,
+    responses={204: {"description": "Nothing runs."}},
+    openapi_extra=base.described(None, events=["UiChunk"], last=base.DONE),
+)
 async def resume(chat: str, request: Request) -> Response:
     """The running answer of a chat from its beginning; 204 when nothing runs."""
     door, subject = pieces(request), subject_of(request)
@@ -66,7 +77,7 @@ async def resume(chat: str, request: Request) -> Response:
     )
 
 
-@router.post("/chat/{chat:path}/stop")
+@router.post("/chat/{chat:path}/stop", responses=told(200, StopReply, "The receipt of the stop."))
 async def stop(chat: str, request: Request) -> Response:
     """Stops the running answer: the transport's own `stop` only leaves the stream."""
     door, subject = pieces(request), subject_of(request)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from grantha.api.vendors import base
 from grantha.wire.views import anthropic
@@ -11,7 +11,10 @@ from grantha.wire.views import anthropic
 router = APIRouter(prefix="/v1", tags=["Anthropic"])
 
 
-@router.post("/messages", openapi_extra=base.json_body("Message"))
+@router.post(
+    "/messages",
+    openapi_extra=base.described("MessagesRequest", "MessagesReply", events=["MessagesEvent"]),
+)
 async def messages(request: Request) -> Response:
     """Anthropic Messages, streaming and not."""
     body = await base.body_of(request)
@@ -20,3 +23,10 @@ async def messages(request: Request) -> Response:
     if asked.stream:
         return await base.stream(request, row, anthropic.MessagesStream(base.shown(row)))
     return await base.reply(request, row, anthropic.reply)
+
+
+@router.post("/messages/count_tokens", openapi_extra=base.described("CountRequest", "CountReply"))
+async def count_tokens(request: Request) -> Response:
+    """How long a message is, where its provider can tell: the local models, and Anthropic."""
+    asked = anthropic.asked({**await base.body_of(request), "max_tokens": 1})
+    return JSONResponse({"input_tokens": await base.count_tokens(request, asked)})

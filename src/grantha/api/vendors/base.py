@@ -16,20 +16,30 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 
 from grantha.api.bodies import decode_json
+from grantha.api.description import IDEMPOTENCY, LOCATION, named
 from grantha.api.doors import idempotency, pieces, subject_of
 from grantha.api.problems import refusal
 from grantha.api.streams import HEARTBEAT, EventStream
-from grantha.chat import Message
+from grantha.chat import Call, Message
 from grantha.engine.ids import new_id
 from grantha.engine.reader import Reader
 from grantha.engine.supervisor import Send
 from grantha.engine.titles import title_from
-from grantha.errors import BadRequest, GranthaError, Trimmed, UnknownModel, error_from_json
+from grantha.errors import (
+    BadRequest,
+    GranthaError,
+    Trimmed,
+    UnknownModel,
+    Unsupported,
+    error_from_json,
+)
 from grantha.events import START, Frame, GenerationEnd, Notice, Open, RecordId, events_of
-from grantha.storage.base import GenerationRow, NewConversation
+from grantha.providers.base import CountsTokens
+from grantha.storage.base import UNKEPT, GenerationRow, NewConversation
 from grantha.wire.sse import HEADERS
 from grantha.wire.views.base import Asked, Shown, VendorStream, Whole, error_of
 
+DONE = "[DONE]"  # what two vendors end a stream with, in place of JSON
 _PATIENCE = 10.0  # seconds for which a stream's status waits for the first word
 _LOOK_AGAIN = 3600.0  # seconds
 
@@ -65,19 +75,35 @@ async def begin(
     rows, _ = await door.supervisor.start(
         Send(
             subject=subject,
-            models=(await _model_of(request, asked.model),),
+            models=(await model_of(request, asked.model),),
             options=asked.options,
             conversation=conversation or own,
             parent=parent,
             messages=tuple(asked.messages if messages is None else messages),
             new_conversation=None
             if conversation
-            else NewConversation(own, title_from(question), "api"),
+            else NewConversation(own, title_from(question), "api" if asked.store else UNKEPT),
             key=key,
             fingerprint=fingerprint,
         )
     )
     return rows[0]
+
+
+async def model_of(request: Request, named: str | None) -> str:
+    """The model that a client names: as `provider/model`, or bare where only one is called so.
+
+    Many of these clients can't write a slash, or have their models' names built in.
+    """
+    registry = pieces(request).registry
+    try:
+        return registry.model_id(named)
+    except UnknownModel:
+        bare = (named or "").removesuffix(":latest")
+        found = [card for card, _, _ in await cards(request) if card.partition("/")[2] == bare]
+        if len(found) != 1:
+            raise
+        return found[0]
 
 
 def shown(row: GenerationRow) -> Shown:
@@ -138,6 +164,18 @@ async def reply(
     return JSONResponse(form(shown(row), whole), headers=location(row))
 
 
+async def count_tokens(request: Request, asked: Asked) -> int:
+    """How long what is asked is. Raises `Unsupported` where its provider can't tell: never a guess."""
+    model = await model_of(request, asked.model)
+    provider, name = pieces(request).registry.resolve(model)
+    if not isinstance(provider, CountsTokens):
+        raise Unsupported(
+            f"{model} can't count tokens without answering.",
+            advice="Ask, and read the usage of the answer.",
+        )
+    return await provider.count_tokens(Call(name, asked.messages, asked.options))
+
+
 async def cards(request: Request) -> list[tuple[str, str, int]]:
     """Models that can be used, as (id, provider, made): the time is that of this call's day."""
     found = await pieces(request).registry.models()
@@ -145,29 +183,42 @@ async def cards(request: Request) -> list[tuple[str, str, int]]:
     return [(c.id, c.provider, today) for c in found if c.readiness.state in {"ready", "loading"}]
 
 
-def json_body(title: str) -> dict[str, Any]:
-    """What OpenAPI says of a body whose form is the vendor's."""
-    schema = {"type": "object", "additionalProperties": True, "title": title}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+def described(
+    body: str | None,
+    *replies: str,
+    events: Sequence[str] = (),
+    last: str | None = None,
+    lines: Sequence[str] = (),
+) -> dict[str, Any]:
+    """What OpenAPI says of a call, in the schemas of these names (`api.vendor_schemas`).
+
+    A call that has a body and `events` (SSE, each `data` JSON but the one that is `last`) or `lines`
+    (NDJSON) starts an answer.
+    """
+    content = {}
+    if replies:
+        content["application/json"] = {"schema": named(*replies)}
+    if events:
+        inside = {"contentMediaType": "application/json", "contentSchema": named(*events)}
+        told: dict[str, Any] = {"type": "string", **inside}
+        if last is not None:
+            told = {"anyOf": [{"const": last}, told]}
+        event = {"id": {"type": "string"}, "data": told}
+        content["text/event-stream"] = {"schema": {"type": "object", "properties": event}}
+    if lines:
+        content["application/x-ndjson"] = {"schema": named(*lines)}
+    reply: dict[str, Any] = {"content": content}
+    found: dict[str, Any] = {"responses": {"200": reply}}
+    if body:
+        holder = {"application/json": {"schema": named(body)}}
+        found["requestBody"] = {"required": True, "content": holder}
+    if body and (events or lines):
+        found["parameters"] = [IDEMPOTENCY]
+        reply |= {"description": "The answer.", "headers": {"Location": LOCATION}}
+    return found
 
 
 # ---- helpers below -------------------------------------------------------------------------------
-
-
-async def _model_of(request: Request, named: str | None) -> str:
-    """The model that a client names: as `provider/model`, or bare where only one is called so.
-
-    Many of these clients can't write a slash, or have their models' names built in.
-    """
-    registry = pieces(request).registry
-    try:
-        return registry.model_id(named)
-    except UnknownModel:
-        bare = (named or "").removesuffix(":latest")
-        found = [card for card, _, _ in await cards(request) if card.partition("/")[2] == bare]
-        if len(found) != 1:
-            raise
-        return found[0]
 
 
 def _failed(request: Request, row: GenerationRow, error: GranthaError) -> Response:

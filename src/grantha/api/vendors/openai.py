@@ -1,29 +1,24 @@
-"""`/v1/chat/completions`, `/v1/models` and `/v1/responses`, for OpenAI's clients."""
+"""`/v1/chat/completions` and `/v1/models`, for OpenAI's clients."""
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
-from grantha.api.doors import pieces, subject_of
 from grantha.api.shapes import speaks_anthropic
-from grantha.api.streams import EventStream
 from grantha.api.vendors import base
-from grantha.chat import JsonObject
-from grantha.engine.past import whole_log
-from grantha.errors import NotFound, Trimmed
-from grantha.events import START, merge
-from grantha.storage.base import GenerationRow
-from grantha.wire.views import anthropic, openai_chat, openai_responses
-from grantha.wire.views.base import Whole, member
-from grantha.wire.views.openai_responses import ResponseStream, response_json
+from grantha.errors import NotFound
+from grantha.wire.views import anthropic, openai_chat
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])
 
 
-@router.post("/chat/completions", openapi_extra=base.json_body("Chat completion"))
+@router.post(
+    "/chat/completions",
+    openapi_extra=base.described(
+        "ChatRequest", "ChatReply", events=["ChatChunk", "OpenAiError"], last=base.DONE
+    ),
+)
 async def chat_completions(request: Request) -> Response:
     """OpenAI Chat Completions, streaming and not."""
     body = await base.body_of(request)
@@ -35,7 +30,7 @@ async def chat_completions(request: Request) -> Response:
     return await base.reply(request, row, openai_chat.reply)
 
 
-@router.get("/models")
+@router.get("/models", openapi_extra=base.described(None, "OpenAiModels", "AnthropicModels"))
 async def models(request: Request) -> Response:
     """The models that can be used; in Anthropic's form for Anthropic's clients."""
     cards = await base.cards(request)
@@ -43,7 +38,9 @@ async def models(request: Request) -> Response:
     return JSONResponse(listing(cards))
 
 
-@router.get("/models/{model:path}")
+@router.get(
+    "/models/{model:path}", openapi_extra=base.described(None, "OpenAiModel", "AnthropicModel")
+)
 async def model(model: str, request: Request) -> Response:
     """One model."""
     listing = anthropic.models if speaks_anthropic(request.headers) else openai_chat.models
@@ -51,114 +48,3 @@ async def model(model: str, request: Request) -> Response:
     if not found:
         raise NotFound(f"There is no model {model[:80]!r}.")
     return JSONResponse(listing(found)["data"][0])
-
-
-@router.post("/responses", openapi_extra=base.json_body("Response"))
-async def create_response(request: Request) -> Response:
-    """OpenAI Responses: in the foreground, in the background, streaming or not."""
-    body = await base.body_of(request)
-    asked = openai_responses.asked(body)
-    previous = member(body, "previous_response_id", str)
-    if previous:
-        before = await _generation(request, previous)
-        row = await base.begin(
-            request, asked, body, conversation=before.conversation, parent=before.message
-        )
-    else:
-        row = await base.begin(request, asked, body)
-    echo = openai_responses.echo_of(row.options, body)
-    if asked.stream:
-        return await base.stream(request, row, ResponseStream(base.shown(row), echo))
-    if asked.background:
-        return _response(row, await _whole(request, row), echo)
-    return await base.reply(
-        request, row, lambda shown, whole: response_json(shown, whole, None, echo)
-    )
-
-
-@router.get("/responses/{response}")
-async def retrieve_response(
-    response: str,
-    request: Request,
-    stream: Annotated[bool, Query(description="Tail its events.")] = False,
-    starting_after: Annotated[int, Query(ge=-1, le=2**53)] = -1,
-) -> Response:
-    """The response as it is now, or its events after a sequence number."""
-    row = await _generation(request, response)
-    if stream:
-        return await _tail(request, row, starting_after)
-    return _response(row, await _whole(request, row))
-
-
-@router.post("/responses/{response}/cancel")
-async def cancel_response(response: str, request: Request) -> Response:
-    """Stops it."""
-    row = await _generation(request, response)
-    row, _ = await pieces(request).supervisor.stop(subject_of(request), row.id)
-    return _response(row, await _whole(request, row))
-
-
-@router.delete("/responses/{response}")
-async def delete_response(response: str, request: Request) -> Response:
-    """Deletes it, with the conversation it stands in."""
-    door, subject = pieces(request), subject_of(request)
-    row = await _generation(request, response)
-    await door.store.delete_conversation(subject, row.conversation)
-    await door.supervisor.stop_all_of(subject, row.conversation)
-    return JSONResponse({"id": response, "object": "response", "deleted": True})
-
-
-# ---- helpers below -------------------------------------------------------------------------------
-
-
-async def _generation(request: Request, response: str) -> GenerationRow:
-    door, subject = pieces(request), subject_of(request)
-    generation = openai_responses.generation_of(response)
-    try:
-        row = await door.store.generation(subject, generation)
-        await door.store.conversation(subject, row.conversation)
-    except NotFound as error:
-        raise NotFound(f"There is no response {response[:80]!r}.") from error
-    return row
-
-
-def _response(row: GenerationRow, whole: Whole, echo: JsonObject | None = None) -> Response:
-    told = openai_responses.echo_of(row.options) if echo is None else echo
-    body = response_json(base.shown(row), whole, None, told)
-    return JSONResponse(body, headers=base.location(row))
-
-
-async def _whole(request: Request, row: GenerationRow) -> Whole:
-    """What there is of an answer now; from its message, once its records are gone."""
-    door, subject = pieces(request), subject_of(request)
-    if row.trimmed:
-        message = await door.store.message(subject, row.message)
-        return Whole.of(message.parts, row.end)
-    whole = Whole()
-    for record in await whole_log(door.store, subject, row.id):
-        whole.apply(record.event)
-    return whole
-
-
-async def _tail(request: Request, row: GenerationRow, after: int) -> Response:
-    if row.trimmed:
-        raise Trimmed(
-            "The events of this response have been deleted.", advice="Retrieve it without 'stream'."
-        )
-    door, subject = pieces(request), subject_of(request)
-    view = ResponseStream(base.shown(row), openai_responses.echo_of(row.options), after)
-    cursor, first = START, b""
-    if after >= 0:
-        # What was seen is read again, as the last events repeat the text, and by itself: merged with
-        # what follows it would be sent once more.
-        wanted, _ = openai_responses.record_before(after)
-        seen = [r for r in await whole_log(door.store, subject, row.id) if r.id <= wanted]
-        first = view.frames(merge(seen))
-        cursor = seen[-1].id if seen else START
-    return EventStream(
-        door.supervisor.reader(subject, row.id, cursor),
-        view,
-        first=first,
-        heartbeat=door.settings.heartbeat,
-        headers=base.location(row),
-    )

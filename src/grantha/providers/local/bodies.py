@@ -19,6 +19,7 @@ PROFILE = DialectProfile(prefix="continue_final_message", echo_reasoning="reason
 CHAT_PATH = "/v1/chat/completions"
 TEXT_PATH = "/v1/completions"
 TEMPLATE_PATH = "/apply-template"
+TOKENS_PATH = "/tokenize"
 
 # Vendor fields that only shape the sampling. Others reach into the server: slots, files, tools.
 _SAMPLING = frozenset(
@@ -46,6 +47,13 @@ def chat_body(call: Call, facts: Capabilities, slot: int) -> dict[str, Any]:
     asked = replace(call, options=replace(call.options, extra=extra))
     body: dict[str, Any] = loads(encode_request(asked, PROFILE, facts))
     return body
+
+
+def counted_body(call: Call, facts: Capabilities) -> dict[str, Any]:
+    """What `TEMPLATE_PATH` renders to the whole prompt of a call without a prefix."""
+    body = chat_body(call, facts, 0)
+    rendered = ("messages", "tools", "tool_choice", "chat_template_kwargs")
+    return {name: body[name] for name in rendered if name in body}
 
 
 def template_body(body: dict[str, Any], *, continued: bool) -> dict[str, Any]:

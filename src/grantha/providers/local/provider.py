@@ -63,13 +63,7 @@ class Local:
         Raises `UnknownModel`, `ModelNotFound` for a file that can't be used, `Unsupported` for images,
         `ContextOverflow`, and what else `grantha.errors` has for an upstream.
         """
-        file = self._require(call.model)
-        if any(isinstance(part, ImagePart) for message in call.messages for part in message.parts):
-            raise Unsupported(
-                f"The local model {file.name} can't see images",
-                advice="Choose a model that can.",
-                provider=self.name,
-            )
+        file = self._for(call)
         keeper = self._keeper(file)
         child = await keeper.borrow()
         try:
@@ -86,6 +80,22 @@ class Local:
         except BaseException:
             seat.leave(idle=False)
             raise
+
+    async def count_tokens(self, call: Call) -> int:
+        """By the model's own template and vocabulary; loads the model. Raises like `open`."""
+        file = self._for(call)
+        keeper = self._keeper(file)
+        child = await keeper.borrow()
+        try:
+            named = replace(call, model=file.name)
+            body = bodies.counted_body(named, self.capabilities(file.name))
+            prompt = await self._render(child, body)
+            # As the child itself reads a prompt: marks of the template are tokens, not text.
+            asked = {"content": prompt, "add_special": True, "parse_special": True}
+            found = await child.ask(bodies.TOKENS_PATH, asked)
+        finally:
+            keeper.give_back()
+        return len(found["tokens"])
 
     def readiness(self) -> Readiness:
         """Of the default model: whether there is one, and whether it is being loaded."""
@@ -161,20 +171,30 @@ class Local:
         )
 
     async def _prompt(self, child: Child, body: dict[str, Any], prefix: str) -> str:
-        rendered = await self._render(child, body, continued=True)
+        rendered = await self._render(child, bodies.template_body(body, continued=True))
         exact = bodies.ending_in(rendered, prefix)
         if exact is None:  # the template rewrites answers; the question's own rendering stands
-            exact = await self._render(child, body, continued=False) + prefix
+            question = bodies.template_body(body, continued=False)
+            exact = await self._render(child, question) + prefix
         return exact
 
-    async def _render(self, child: Child, body: dict[str, Any], *, continued: bool) -> str:
-        reply = await child.ask(
-            bodies.TEMPLATE_PATH, bodies.template_body(body, continued=continued)
-        )
+    async def _render(self, child: Child, body: dict[str, Any]) -> str:
+        reply = await child.ask(bodies.TEMPLATE_PATH, body)
         prompt = reply.get("prompt") if isinstance(reply, dict) else None
         if not isinstance(prompt, str):
             raise MalformedReply("The model's template gave no text", provider=self.name)
         return prompt
+
+    def _for(self, call: Call) -> ModelFile:
+        """The file of a call. Raises `Unsupported` for what it holds."""
+        file = self._require(call.model)
+        if any(isinstance(part, ImagePart) for message in call.messages for part in message.parts):
+            raise Unsupported(
+                f"The local model {file.name} can't see images",
+                advice="Choose a model that can.",
+                provider=self.name,
+            )
+        return file
 
     def _require(self, model: str) -> ModelFile:
         file = self._find(model)

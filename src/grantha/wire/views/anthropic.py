@@ -49,7 +49,8 @@ _STOP = {
 # The vendor's own words that say more than ours do, when the model is Anthropic's too.
 _NATIVE = {"stop_sequence", "pause_turn", "model_context_window_exceeded"}
 _EFFORTS = ((2048, "low"), (8192, "medium"))  # tokens of thought up to which an effort goes
-_NOT_HERE = {
+_EXTRA: base.Kinds = {"thinking": dict, "top_k": int, "metadata": dict, "service_tier": str}
+REFUSED = {
     "mcp_servers": "no server-side tools run here",
     "container": "no code runs here",
 }
@@ -59,7 +60,7 @@ def asked(body: JsonObject) -> Asked:
     """A request's body. Raises `BadRequest` that names the member."""
     if base.count(body, "max_tokens") is None:
         raise BadRequest("'max_tokens' is missing.")
-    base.refuse(body, _NOT_HERE)
+    base.refuse(body, REFUSED)
     messages = [_message(message) for message in base.objects(body, "messages")]
     if system := _system(body.get("system")):
         messages.insert(0, text_message("system", system))
@@ -367,7 +368,6 @@ def _document(block: JsonObject) -> FilePart:
 
 
 def _options(body: JsonObject) -> Options:
-    kept = ("thinking", "top_k", "metadata", "service_tier")
     output = base.member(body, "output_config", dict, {})
     return Options(
         temperature=base.number(body, "temperature", 0, 1),
@@ -379,7 +379,7 @@ def _options(body: JsonObject) -> Options:
         tools=tuple(_tool(tool) for tool in base.objects(body, "tools")),
         tool_choice=_choice(base.member(body, "tool_choice", dict)),
         response_format=_format(base.member(output, "format", dict)),
-        extra={name: body[name] for name in kept if body.get(name) is not None},
+        extra=base.taken(body, _EXTRA),
     )
 
 

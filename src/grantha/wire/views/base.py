@@ -10,7 +10,7 @@ import base64
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from typing_extensions import override
 
@@ -32,6 +32,9 @@ from grantha.fold import Fold
 from grantha.wire import images
 
 _IMAGE_BYTES = 20 * 1024 * 1024
+NUMBER = (int, float)
+_EXACT = 2**53  # below, a number with a point is exactly what was written
+Kinds: TypeAlias = Mapping[str, type | tuple[type, ...]]  # members, and what each may be
 SPOKEN: dict[str, Role] = {"system": "system", "user": "user", "assistant": "assistant"}
 
 
@@ -47,6 +50,7 @@ class Asked:
     stream: bool
     include_usage: bool = True
     background: bool = False
+    store: bool = True  # whether the conversation is kept once the answer has ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +159,9 @@ def member(body: JsonObject, name: str, kinds: type | tuple[type, ...], default:
     if value is None:
         return default
     allowed = kinds if isinstance(kinds, tuple) else (kinds,)
+    if float not in allowed and isinstance(value, float) and abs(value) < _EXACT:
+        # 40.0 is a whole number in JSON, and some clients write it so.
+        value = int(value) if value.is_integer() else value
     # bool is an int in Python, but true isn't a number in JSON.
     if (isinstance(value, bool) and bool not in allowed) or not isinstance(value, allowed):
         raise BadRequest(f"{name!r} must be {' or '.join(_NAMES[kind] for kind in allowed)}.")
@@ -163,7 +170,7 @@ def member(body: JsonObject, name: str, kinds: type | tuple[type, ...], default:
 
 def number(body: JsonObject, name: str, low: float, high: float) -> float | None:
     """A number within bounds."""
-    value = member(body, name, (int, float))
+    value = member(body, name, NUMBER)
     if value is not None and not low <= value <= high:
         raise BadRequest(f"{name!r} must be between {low:g} and {high:g}.")
     return None if value is None else float(value)
@@ -212,6 +219,12 @@ def required(body: JsonObject, name: str) -> str:
     return value
 
 
+def taken(body: JsonObject, kinds: Kinds) -> dict[str, Any]:
+    """Those of some members that are there, each of its type: what a dialect passes on unchanged."""
+    found = {name: member(body, name, kind) for name, kind in kinds.items()}
+    return {name: value for name, value in found.items() if value is not None}
+
+
 def refuse(body: JsonObject, why: Mapping[str, str]) -> None:
     """Raises `BadRequest` for a member that would change the answer and that we don't carry out."""
     for name, reason in why.items():
@@ -250,6 +263,12 @@ def file_from_url(name: str, url: str) -> FilePart:
     if "\0" in text:
         raise BadRequest("A file holds a NUL character.", advice="Send text files and images only.")
     return FilePart(name, media, text)
+
+
+def data_url(file: FilePart) -> str:
+    """A document as `file_from_url` takes it."""
+    data = base64.b64encode(file.text.encode()).decode()
+    return f"data:{file.media_type};base64,{data}"
 
 
 def role_of(body: JsonObject, roles: Mapping[str, Role]) -> Role:

@@ -1,8 +1,8 @@
-"""Ollama's chat API as a view: its requests, NDJSON lines, whole replies, and its list of models.
+"""Ollama's API as a view: its requests, NDJSON lines, whole replies, and what it says of models.
 
-Source: Ollama's API documentation, "Generate a chat completion" and "List local models". Times are
-nanoseconds there; unknown counts are left out. Calls may lack ids there: results are then told by the
-tool's name, in the order of its calls.
+Source: Ollama's API documentation, "Generate a completion", "Generate a chat completion", "List local
+models" and "Show model information". Times are nanoseconds there; unknown counts are left out. Calls
+may lack ids there: results are then told by the tool's name, in the order of its calls.
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from typing_extensions import override
+
 from grantha.chat import (
+    Capabilities,
     JsonObject,
     Message,
     Options,
@@ -37,13 +40,25 @@ from grantha.wire.views.openai_chat import tool_of
 
 MEDIA_TYPE = "application/x-ndjson"
 _DONE = {"stop": "stop", "length": "length"}
-_EXTRA = ("frequency_penalty", "min_p", "presence_penalty", "repeat_penalty", "top_k")
-_NOT_HERE = {"suffix": "chats have none", "raw": "send messages", "template": "models have theirs"}
+_EXTRA: base.Kinds = {
+    "frequency_penalty": base.NUMBER,
+    "min_p": base.NUMBER,
+    "presence_penalty": base.NUMBER,
+    "repeat_penalty": base.NUMBER,
+    "top_k": int,
+}
+_PROBABILITIES: base.Kinds = {"logprobs": bool, "top_logprobs": int}
+REFUSED = {
+    "suffix": "nothing is written into a gap",
+    "raw": "send messages",
+    "template": "models have theirs",
+    "context": "send the messages so far to /api/chat",
+}
 
 
 def asked(body: JsonObject) -> Asked:
     """A request's body. Raises `BadRequest` that names the member."""
-    base.refuse(body, _NOT_HERE)
+    base.refuse(body, REFUSED)
     options = base.member(body, "options", dict, {})
     calls = _Calls()
     return Asked(
@@ -59,16 +74,23 @@ def asked(body: JsonObject) -> Asked:
             reasoning_effort=_effort(base.member(body, "think", (bool, str))),
             tools=tuple(tool_of(tool) for tool in base.objects(body, "tools")),
             response_format=_format(body.get("format")),
-            extra={
-                name: held[name]
-                for held, names in ((options, _EXTRA), (body, ("logprobs", "top_logprobs")))
-                for name in names
-                if held.get(name) is not None
-            },
+            extra=base.taken(options, _EXTRA) | base.taken(body, _PROBABILITIES),
         ),
         model=base.member(body, "model", str),
         stream=base.member(body, "stream", bool, True),
     )
+
+
+def asked_once(body: JsonObject) -> Asked | None:
+    """The body of a completion, which is a chat of one question; None when it only loads a model."""
+    images = base.member(body, "images", list, [])
+    prompt = base.member(body, "prompt", str, "")
+    if not prompt and not images:
+        return None
+    messages = [{"role": "user", "content": prompt, "images": images}]
+    if system := base.member(body, "system", str, ""):
+        messages.insert(0, {"role": "system", "content": system})
+    return asked({**body, "messages": messages, "tools": None})
 
 
 class ChatLines:
@@ -110,21 +132,35 @@ class ChatLines:
         return [self._line({"content": "", "tool_calls": [call]})]
 
     def _line(self, message: dict[str, Any], logprobs: Sequence[JsonObject] = ()) -> dict[str, Any]:
-        line = {**self._head, "message": {"role": "assistant", **message}, "done": False}
+        line = {**self._head, **self.said(message), "done": False}
         return {**line, "logprobs": list(logprobs)} if logprobs else line
+
+    @staticmethod
+    def said(message: dict[str, Any]) -> dict[str, Any]:
+        """Where a line has what was said."""
+        return {"message": {"role": "assistant", **message}}
 
     def _end(self, end: GenerationEnd) -> dict[str, Any]:
         error = base.error_of(end)
         if error is not None:
             return {"error": base.told(error)}
-        message = {"role": "assistant", "content": ""}
-        return {**self._head, "message": message, "done": True, **_totals(end)}
+        return {**self._head, **self.said({"content": ""}), "done": True, **_totals(end)}
 
 
-def reply(shown: Shown, whole: Whole) -> dict[str, Any]:
-    """The whole answer, which has its end."""
+class CompletionLines(ChatLines):
+    """The same for a completion."""
+
+    @staticmethod
+    @override
+    def said(message: dict[str, Any]) -> dict[str, Any]:
+        response = {name: value for name, value in message.items() if name != "content"}
+        return {"response": message["content"], **response}
+
+
+def reply(shown: Shown, whole: Whole, lines: type[ChatLines] = ChatLines) -> dict[str, Any]:
+    """The whole answer, which has its end; in the form of these lines."""
     parts = whole.parts()
-    message: dict[str, Any] = {"role": "assistant", "content": base.text_of(parts)}
+    message: dict[str, Any] = {"content": base.text_of(parts)}
     if thoughts := base.thoughts_of(parts):
         message["thinking"] = thoughts
     if calls := base.calls_of(parts):
@@ -133,7 +169,30 @@ def reply(shown: Shown, whole: Whole) -> dict[str, Any]:
     head: dict[str, Any] = {"model": shown.model, "created_at": _moment(shown.created)}
     if whole.logprobs:
         head["logprobs"] = [lp for _, lps in sorted(whole.logprobs.items()) for lp in lps]
-    return {**head, "message": message, "done": True, **totals}
+    return {**head, **lines.said(message), "done": True, **totals}
+
+
+def loaded(model: str, made: int, body: JsonObject) -> dict[str, Any]:
+    """The reply to a completion that asks nothing: clients load models with it, and unload them."""
+    reason = "unload" if body.get("keep_alive") in (0, "0") else "load"
+    head = {"model": model, "created_at": _moment(made)}
+    return {**head, "response": "", "done": True, "done_reason": reason}
+
+
+def show(model: str, owner: str, facts: Capabilities) -> dict[str, Any]:
+    """What is known of a model."""
+    able = {"tools": facts.tools, "vision": facts.images, "thinking": facts.reasoning}
+    known: dict[str, Any] = {"general.architecture": owner, "general.basename": model}
+    if facts.context_length is not None:
+        known[f"{owner}.context_length"] = facts.context_length
+    return {
+        "modelfile": "",
+        "parameters": "",
+        "template": "",
+        "details": _details(owner),
+        "model_info": known,
+        "capabilities": ["completion", *(name for name, can in able.items() if can)],
+    }
 
 
 def tags(cards: Sequence[tuple[str, str, int]]) -> dict[str, Any]:
@@ -145,7 +204,7 @@ def tags(cards: Sequence[tuple[str, str, int]]) -> dict[str, Any]:
             "modified_at": _moment(made),
             "size": 0,
             "digest": "",
-            "details": {"family": owner, "format": "", "parameter_size": ""},
+            "details": _details(owner),
         }
         for name, owner, made in cards
     ]
@@ -158,6 +217,16 @@ def error_body(error: GranthaError) -> dict[str, Any]:
 
 
 # ---- helpers below -------------------------------------------------------------------------------
+
+
+def _details(owner: str) -> dict[str, Any]:
+    return {
+        "family": owner,
+        "families": [owner],
+        "format": "",
+        "parameter_size": "",
+        "quantization_level": "",
+    }
 
 
 def _moment(seconds: int) -> str:

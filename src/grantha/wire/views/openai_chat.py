@@ -40,13 +40,24 @@ _FINISH = {
     "content-filter": "content_filter",
     "refusal": "content_filter",
 }
-# The second line isn't OpenAI's: compatible hosts know these and clients send them.
-_EXTRA = (
-    "frequency_penalty", "presence_penalty", "logit_bias", "logprobs", "top_logprobs",
-    "parallel_tool_calls", "user", "service_tier", "verbosity", "metadata", "prompt_cache_key",
-    "top_k", "min_p", "repetition_penalty",
-)  # fmt: skip
-_NOT_HERE = {
+_EXTRA: base.Kinds = {
+    "frequency_penalty": base.NUMBER,
+    "presence_penalty": base.NUMBER,
+    "logit_bias": dict,
+    "logprobs": bool,
+    "top_logprobs": int,
+    "parallel_tool_calls": bool,
+    "user": str,
+    "service_tier": str,
+    "verbosity": str,
+    "metadata": dict,
+    "prompt_cache_key": str,
+    # These aren't OpenAI's: compatible hosts know them and clients send them.
+    "top_k": int,
+    "min_p": base.NUMBER,
+    "repetition_penalty": base.NUMBER,
+}
+REFUSED = {
     "functions": "send 'tools'",
     "function_call": "send 'tool_choice'",
     "audio": "answers are text",
@@ -59,7 +70,7 @@ def asked(body: JsonObject) -> Asked:
     """A request's body. Raises `BadRequest` that names the member."""
     if base.member(body, "n", int, 1) != 1:
         raise BadRequest("'n' must be 1: ask several times for several answers.")
-    base.refuse(body, _NOT_HERE)
+    base.refuse(body, REFUSED)
     if set(base.texts(body, "modalities")) - {"text"}:
         raise BadRequest("'modalities' must be [\"text\"]: answers are text.")
     stream_options = base.member(body, "stream_options", dict, {})
@@ -70,6 +81,7 @@ def asked(body: JsonObject) -> Asked:
         model=base.member(body, "model", str),
         stream=base.member(body, "stream", bool, False),
         include_usage=base.member(stream_options, "include_usage", bool, False),
+        store=base.member(body, "store", bool, True),
     )
 
 
@@ -352,7 +364,7 @@ def _options(body: JsonObject) -> Options:
         tools=tuple(tool_of(tool) for tool in base.objects(body, "tools")),
         tool_choice=choice_of(body),
         response_format=_format(base.member(body, "response_format", dict)),
-        extra={name: body[name] for name in _EXTRA if body.get(name) is not None},
+        extra=base.taken(body, _EXTRA),
     )
 
 

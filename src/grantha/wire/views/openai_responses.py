@@ -1,4 +1,4 @@
-"""The OpenAI Responses API as a view: requests of its clients, numbered events and whole responses.
+"""The OpenAI Responses API as a view: numbered events and whole responses.
 
 Source: OpenAI's API reference, "Responses" and "Streaming events". Each of our parts is one output item.
 `sequence_number` is made from a record's id, so that it means the same however records were merged and
@@ -13,14 +13,12 @@ from typing import Any
 
 from grantha.chat import (
     JsonObject,
-    Message,
     Options,
     Part,
     ReasoningPart,
     TextPart,
     ToolCallPart,
     Usage,
-    text_message,
 )
 from grantha.errors import BadRequest
 from grantha.events import (
@@ -36,34 +34,10 @@ from grantha.events import (
     ToolCallDelta,
 )
 from grantha.wire.views import base
-from grantha.wire.views.base import Asked, Shown, Source, Whole, sse
-from grantha.wire.views.openai_chat import ROLES, choice_of, content_of, result_of, tool_of
+from grantha.wire.views.base import Shown, Source, Whole, sse
+from grantha.wire.views.openai_responses_request import EXTRA, thought_item
 
 _SEQ_BITS, _EVENT_BITS = 30, 6
-_EXTRA = (
-    "metadata", "parallel_tool_calls", "service_tier", "top_logprobs", "user", "verbosity",
-)  # fmt: skip
-_NOT_HERE = {
-    "conversation": "send 'previous_response_id' or the whole input",
-    "prompt": "templates are stored at OpenAI",
-    "max_tool_calls": "no built-in tools run here",
-}
-
-
-def asked(body: JsonObject) -> Asked:
-    """A request's body. Raises `BadRequest` that names the member."""
-    base.refuse(body, _NOT_HERE)
-    messages = _input(body.get("input"))
-    instructions = base.member(body, "instructions", str, "")
-    if instructions:
-        messages.insert(0, text_message("system", instructions))
-    return Asked(
-        messages=base.require_question(messages),
-        options=_options(body),
-        model=base.member(body, "model", str),
-        stream=base.member(body, "stream", bool, False),
-        background=base.member(body, "background", bool, False),
-    )
 
 
 def record_before(number: int) -> tuple[RecordId, int]:
@@ -233,6 +207,19 @@ def response_json(
     }
 
 
+def output_item(shown: Shown, whole: Whole, item: str) -> dict[str, Any] | None:
+    """The output item of this id as it is sent back in an input; None when there is none."""
+    for number, part in whole.numbered():
+        if _item_id(shown, number) == item:
+            return _item(shown, _start_of(number, part), whole, "completed")
+    return None
+
+
+def generation_of_item(item: str) -> str:
+    """The generation that an output item is of."""
+    return item.removeprefix("item_").rpartition("_")[0]
+
+
 def echo_of(options: Options, body: JsonObject | None = None) -> dict[str, Any]:
     """What of a request its response repeats. Without the body, what is stored of it."""
     choice = options.tool_choice
@@ -244,9 +231,9 @@ def echo_of(options: Options, body: JsonObject | None = None) -> dict[str, Any]:
         "tool_choice": choice if isinstance(choice, str) or choice is None
         else {"type": "function", **choice},
         "reasoning": {"effort": options.reasoning_effort} if options.reasoning_effort else None,
-        **{name: options.extra.get(name) for name in _EXTRA},
+        **{name: options.extra.get(name) for name in EXTRA},
     }  # fmt: skip
-    for name in ("instructions", "background", "previous_response_id", "text"):
+    for name in ("instructions", "background", "previous_response_id", "store", "text"):
         found[name] = (body or {}).get(name)
     return {name: value for name, value in found.items() if value is not None}
 
@@ -300,13 +287,9 @@ def _item(shown: Shown, start: PartStart, whole: Whole | None, status: str) -> d
             "arguments": value.arguments if isinstance(value, ToolCallPart) else "",
             **item,
         }
-    text = value.text if isinstance(value, TextPart | ReasoningPart) else ""
     if start.part_kind == "reasoning":
-        summary = [{"type": "summary_text", "text": text}] if text else []
-        signature = value.signature if isinstance(value, ReasoningPart) else None
-        # Opaque to clients, who send it back: whatever proof the vendor gave for its thought.
-        proof = {"encrypted_content": signature} if signature else {}
-        return {"type": "reasoning", "summary": summary, **proof, **item}
+        return {**thought_item(value if isinstance(value, ReasoningPart) else None), **item}
+    text = value.text if isinstance(value, TextPart) else ""
     content = []
     if whole is not None:
         logprobs = whole.logprobs.get(start.part, ())
@@ -365,63 +348,3 @@ def _usage(usage: Usage) -> dict[str, Any]:
         "output_tokens_details": {"reasoning_tokens": usage.reasoning_tokens or 0},
         "total_tokens": given + made,
     }
-
-
-def _input(value: Any) -> list[Message]:
-    if isinstance(value, str):
-        return [text_message("user", value)] if value else []
-    if not isinstance(value, list):
-        raise BadRequest("'input' must be text or a list of items.")
-    return [_item_in(item) for item in base.objects({"input": value}, "input")]
-
-
-def _item_in(item: JsonObject) -> Message:
-    match item.get("type", "message"):
-        case "message":
-            parts = tuple(content_of(item.get("content")))
-            return Message(base.role_of(item, ROLES), parts)
-        case "function_call":
-            call = ToolCallPart(
-                base.required(item, "call_id"),
-                base.required(item, "name"),
-                base.member(item, "arguments", str, "{}"),
-            )
-            return Message("assistant", (call,))
-        case "function_call_output":
-            return result_of(base.required(item, "call_id"), item.get("output"))
-        case "reasoning":
-            summary = [base.member(s, "text", str, "") for s in base.objects(item, "summary")]
-            proof = base.member(item, "encrypted_content", str)
-            return Message("assistant", (ReasoningPart("".join(summary), proof),))
-        case other:
-            raise BadRequest(f"'input' items of type {str(other)[:40]!r} can't be sent.")
-
-
-def _options(body: JsonObject) -> Options:
-    text = base.member(body, "text", dict, {})
-    extra = {name: body[name] for name in _EXTRA if body.get(name) is not None}
-    if (verbosity := base.member(text, "verbosity", str)) is not None:
-        extra["verbosity"] = verbosity
-    return Options(
-        temperature=base.number(body, "temperature", 0, 2),
-        top_p=base.number(body, "top_p", 0, 1),
-        max_tokens=base.count(body, "max_output_tokens"),
-        reasoning_effort=base.member(base.member(body, "reasoning", dict, {}), "effort", str),
-        tools=tuple(tool_of(tool) for tool in base.objects(body, "tools")),
-        tool_choice=choice_of(body),
-        response_format=_chat_form(base.member(text, "format", dict)),
-        extra=extra,
-    )
-
-
-def _chat_form(form: JsonObject | None) -> JsonObject | None:
-    """A text format as Chat Completions writes it, which is how options hold it."""
-    if form is None or form.get("type") == "text":
-        return None
-    if form.get("type") == "json_schema":
-        base.required(form, "name")
-        inner = {k: v for k, v in form.items() if k != "type"}
-        return {"type": "json_schema", "json_schema": inner}
-    if form.get("type") == "json_object":
-        return {"type": "json_object"}
-    raise BadRequest("'text.format' must be text, json_object or json_schema.")

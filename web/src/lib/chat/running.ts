@@ -68,8 +68,6 @@ function noticeWords(answer: Answer, t: Strings, locale: string): string {
       return '';
     case 'loading':
       return t.loadingModel;
-    case 'storage-waiting':
-      return t.diskFull;
     case 'waiting': {
       const wait = notice.details['seconds'] ?? notice.details['retry_after'];
       return typeof wait === 'number' ? t.retryWait(wholeSeconds(wait * 1000, locale)) : notice.message;

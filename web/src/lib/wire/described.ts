@@ -112,7 +112,7 @@ export interface ConversationLine {
   id: string;
   title: string;
   pinned: boolean;
-  origin: 'page' | 'api';
+  origin: 'page' | 'api' | 'unkept';
   created_at: string;
   updated_at: string;
   status: 'running' | 'done' | 'stopped' | 'failed' | 'interrupted' | null;
@@ -131,7 +131,7 @@ export interface ConversationReply {
   id: string;
   title: string;
   pinned: boolean;
-  origin: 'page' | 'api';
+  origin: 'page' | 'api' | 'unkept';
   created_at: string;
   updated_at: string;
   status: 'running' | 'done' | 'stopped' | 'failed' | 'interrupted' | null;
@@ -362,7 +362,7 @@ export interface ModelReply {
   readiness: Readiness;
 }
 
-/** Something a reader should know that isn't part of the answer, such as a retry. Codes: accepted, retrying, waiting, storage-waiting, loading, prompt-progress. */
+/** Something a reader should know that isn't part of the answer, such as a retry. Codes: accepted, retrying; a reader ignores others. */
 export interface Notice {
   code: string;
   message: string;

@@ -1,0 +1,271 @@
+"""One example for each body and reply of the vendors' doors, by the name of its schema.
+
+The tests send the bodies to a server, and hold all of them against the schemas; people copy them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+Json = dict[str, Any]
+
+_MADE = 1_772_366_400
+_MODEL = "local/default"
+_HI: list[Json] = [{"role": "user", "content": "Hello"}]
+_GENERATION = "g_01m7zq4f5a8cgk3tvw7yhp"
+_TEXT = "Hello, world!"
+_MOMENT = "2026-03-01T12:00:00Z"
+_WEATHER: Json = {
+    "type": "object",
+    "properties": {"city": {"type": "string"}},
+    "required": ["city"],
+}
+_LOOK: Json = {"name": "get_weather", "description": "The weather of a city"}
+_DETAILS: Json = {
+    "family": "local",
+    "families": ["local"],
+    "format": "",
+    "parameter_size": "",
+    "quantization_level": "",
+}
+_COUNTED: Json = {
+    "done": True,
+    "done_reason": "stop",
+    "total_duration": 790_500_000,
+    "prompt_eval_count": 4,
+    "eval_count": 12,
+}
+
+SAMPLES: dict[str, Json] = {
+    "ChatRequest": {
+        "model": _MODEL,
+        "messages": [{"role": "system", "content": "Be brief."}, *_HI],
+        "temperature": 0.7,
+        "max_completion_tokens": 200,
+        "tools": [{"type": "function", "function": {**_LOOK, "parameters": _WEATHER}}],
+    },
+    "ChatReply": {
+        "id": f"chatcmpl-{_GENERATION}",
+        "object": "chat.completion",
+        "created": _MADE,
+        "model": _MODEL,
+        "choices": [
+            {
+                "index": 0,
+                "message": {
+                    "role": "assistant",
+                    "content": _TEXT,
+                    "refusal": None,
+                    "annotations": [],
+                },
+                "logprobs": None,
+                "finish_reason": "stop",
+            }
+        ],
+        "usage": {
+            "prompt_tokens": 4,
+            "completion_tokens": 12,
+            "total_tokens": 16,
+            "prompt_tokens_details": {"cached_tokens": 0},
+            "completion_tokens_details": {"reasoning_tokens": 0},
+        },
+    },
+    "ChatChunk": {
+        "id": f"chatcmpl-{_GENERATION}",
+        "object": "chat.completion.chunk",
+        "created": _MADE,
+        "model": _MODEL,
+        "choices": [
+            {"index": 0, "delta": {"content": "Hello"}, "logprobs": None, "finish_reason": None}
+        ],
+    },
+    "OpenAiError": {
+        "error": {
+            "message": "'n' must be 1: ask several times for several answers.",
+            "type": "invalid_request_error",
+            "param": None,
+            "code": "bad_request",
+        }
+    },
+    "OpenAiModels": {
+        "object": "list",
+        "data": [{"id": _MODEL, "object": "model", "created": _MADE, "owned_by": "local"}],
+    },
+    "OpenAiModel": {"id": _MODEL, "object": "model", "created": _MADE, "owned_by": "local"},
+    "ResponseRequest": {
+        "model": _MODEL,
+        "instructions": "Be brief.",
+        "input": "Hello",
+        "temperature": 0.7,
+        "background": True,
+        "tools": [{"type": "function", **_LOOK, "parameters": _WEATHER}],
+    },
+    "ResponseReply": {
+        "id": f"resp_{_GENERATION}",
+        "object": "response",
+        "created_at": _MADE,
+        "status": "completed",
+        "error": None,
+        "incomplete_details": None,
+        "instructions": "Be brief.",
+        "metadata": {},
+        "model": _MODEL,
+        "output": [
+            {
+                "type": "message",
+                "id": f"item_{_GENERATION}_0",
+                "status": "completed",
+                "role": "assistant",
+                "content": [
+                    {"type": "output_text", "text": _TEXT, "annotations": [], "logprobs": []}
+                ],
+            }
+        ],
+        "parallel_tool_calls": True,
+        "temperature": 0.7,
+        "tool_choice": "auto",
+        "tools": [],
+        "top_p": None,
+        "usage": {
+            "input_tokens": 4,
+            "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
+            "output_tokens": 12,
+            "output_tokens_details": {"reasoning_tokens": 0},
+            "total_tokens": 16,
+        },
+    },
+    "ResponseEvent": {
+        "type": "response.output_text.delta",
+        "sequence_number": 192,
+        "item_id": f"item_{_GENERATION}_0",
+        "output_index": 0,
+        "content_index": 0,
+        "delta": "Hello",
+        "logprobs": [],
+    },
+    "ResponseDeleted": {"id": f"resp_{_GENERATION}", "object": "response", "deleted": True},
+    "ResponseItems": {
+        "object": "list",
+        "data": [
+            {
+                "type": "message",
+                "id": "item_m_01m7zq4f4t2s9hxe6bq1rd_0",
+                "status": "completed",
+                "role": "user",
+                "content": [{"type": "input_text", "text": "Hello"}],
+            }
+        ],
+        "first_id": "item_m_01m7zq4f4t2s9hxe6bq1rd_0",
+        "last_id": "item_m_01m7zq4f4t2s9hxe6bq1rd_0",
+        "has_more": False,
+    },
+    "ResponseTokens": {"object": "response.input_tokens", "input_tokens": 24},
+    "MessagesRequest": {
+        "model": _MODEL,
+        "max_tokens": 200,
+        "system": "Be brief.",
+        "messages": _HI,
+        "tools": [{**_LOOK, "input_schema": _WEATHER}],
+    },
+    "MessagesReply": {
+        "id": f"msg_{_GENERATION}",
+        "type": "message",
+        "role": "assistant",
+        "model": _MODEL,
+        "content": [{"type": "text", "text": _TEXT, "citations": None}],
+        "stop_reason": "end_turn",
+        "stop_sequence": None,
+        "usage": {
+            "input_tokens": 4,
+            "output_tokens": 12,
+            "cache_read_input_tokens": None,
+            "cache_creation_input_tokens": None,
+        },
+    },
+    "MessagesEvent": {
+        "type": "content_block_delta",
+        "index": 0,
+        "delta": {"type": "text_delta", "text": "Hello"},
+    },
+    "AnthropicError": {
+        "type": "error",
+        "error": {"type": "invalid_request_error", "message": "'max_tokens' is missing."},
+    },
+    "CountRequest": {"model": _MODEL, "system": "Be brief.", "messages": _HI},
+    "CountReply": {"input_tokens": 24},
+    "AnthropicModels": {
+        "data": [
+            {
+                "type": "model",
+                "id": _MODEL,
+                "display_name": _MODEL,
+                "created_at": "2026-03-01T00:00:00+00:00",
+            }
+        ],
+        "has_more": False,
+        "first_id": _MODEL,
+        "last_id": _MODEL,
+    },
+    "AnthropicModel": {
+        "type": "model",
+        "id": _MODEL,
+        "display_name": _MODEL,
+        "created_at": "2026-03-01T00:00:00+00:00",
+    },
+    "OllamaChatRequest": {
+        "model": _MODEL,
+        "messages": _HI,
+        "options": {"temperature": 0.7, "num_predict": 200},
+        "stream": False,
+    },
+    "OllamaChatReply": {
+        "model": _MODEL,
+        "created_at": _MOMENT,
+        "message": {"role": "assistant", "content": _TEXT},
+        **_COUNTED,
+    },
+    "OllamaGenerateRequest": {"model": _MODEL, "prompt": "Hello", "stream": False},
+    "OllamaGenerateReply": {
+        "model": _MODEL,
+        "created_at": _MOMENT,
+        "response": _TEXT,
+        **_COUNTED,
+    },
+    "OllamaError": {"error": "'messages' holds nothing to answer. Send at least one user message."},
+    "OllamaModels": {
+        "models": [
+            {
+                "name": _MODEL,
+                "model": _MODEL,
+                "modified_at": "2026-03-01T00:00:00Z",
+                "size": 0,
+                "digest": "",
+                "details": _DETAILS,
+            }
+        ]
+    },
+    "OllamaShowRequest": {"model": _MODEL},
+    "OllamaShowReply": {
+        "modelfile": "",
+        "parameters": "",
+        "template": "",
+        "details": _DETAILS,
+        "model_info": {
+            "general.architecture": "local",
+            "general.basename": _MODEL,
+            "local.context_length": 2048,
+        },
+        "capabilities": ["completion"],
+    },
+    "OllamaVersion": {"version": "0.1.0"},
+    "UiRequest": {
+        "id": "a-chat",
+        "messages": [
+            {"id": "1", "role": "user", "parts": [{"type": "text", "text": "Hello"}]},
+        ],
+        "model": _MODEL,
+        "temperature": 0.7,
+    },
+    "UiChunk": {"type": "text-delta", "id": "0", "delta": "Hello"},
+    "UiError": {"error": "There is no model 'nobody'.", "code": "unknown_model"},
+}
