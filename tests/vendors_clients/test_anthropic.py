@@ -196,10 +196,23 @@ async def test_claude_s_tokens_are_counted_by_anthropic(server_factory: MakeServ
         await asyncio.to_thread(server.start)
         async with anthropic.AsyncAnthropic(base_url=server.url, api_key="any") as client:
             tool: Any = {"name": "look", "input_schema": {"type": "object"}}
+            own = "anthropic/claude-sonnet-4-5 proof=="  # as Grantha gave it out
+            thought: Any = {"type": "thinking", "thinking": "Hm.", "signature": own}
+            called: Any = {"type": "tool_use", "id": "t1", "name": "look", "input": {}}
+            result: Any = {"type": "tool_result", "tool_use_id": "t1", "content": "Seen."}
             found = await client.messages.count_tokens(
-                model="claude-sonnet-4-5", messages=HI, system="Be brief.", tools=[tool]
+                model="claude-sonnet-4-5",
+                messages=[
+                    *HI,
+                    {"role": "assistant", "content": [thought, called]},
+                    {"role": "user", "content": [result]},
+                ],
+                system="Be brief.",
+                thinking={"type": "enabled", "budget_tokens": 1024},
+                tools=[tool],
             )
         assert found.input_tokens == 14
         (seen,) = vendor.calls
     assert seen.path == "/v1/messages/count_tokens"
-    assert seen.body.keys() == {"model", "messages", "system", "tools"}
+    assert seen.body.keys() == {"model", "messages", "system", "thinking", "tools"}
+    assert seen.body["messages"][1]["content"][0]["signature"] == "proof=="

@@ -16,6 +16,7 @@ from grantha.wire.anthropic import anthropic_decoder, anthropic_reply
 from grantha.wire.anthropic_request import VERSION, encode_request, request_bytes
 from grantha.wire.faults import Faults
 from grantha.wire.loose import dumps
+from grantha.wire.proofs import maker, own
 
 _COUNTED = frozenset({"model", "messages", "system", "tools", "tool_choice", "thinking"})
 
@@ -45,7 +46,9 @@ class Anthropic(Hosted):
         faults = self._site.faults(call)
         # The vendor's own fields that steer an answer aren't taken where only the input counts.
         kept = {k: v for k, v in call.options.extra.items() if k == "thinking"}
-        asked = replace(call, options=replace(call.options, extra=kept))
+        asked = own(
+            replace(call, options=replace(call.options, extra=kept)), maker(self.name, call.model)
+        )
         body = encode_request(asked, self.capabilities(call.model))
         reply = await self._http.fetch(
             self._site.url("v1/messages/count_tokens"),

@@ -64,16 +64,15 @@ function noticeWords(answer: Answer, t: Strings, locale: string): string {
   if (!notice) return '';
   switch (notice.code) {
     case 'accepted':
-    case 'prompt-progress':
       return '';
-    case 'loading':
-      return t.loadingModel;
-    case 'waiting': {
-      const wait = notice.details['seconds'] ?? notice.details['retry_after'];
-      return typeof wait === 'number' ? t.retryWait(wholeSeconds(wait * 1000, locale)) : notice.message;
+    case 'retrying': {
+      const error = notice.details['error'] as { code?: string } | undefined;
+      const pause = notice.details['delay_ms'];
+      // A pause that the provider asked for is told; our own between two tries is short.
+      return error?.code === 'rate_limited' && typeof pause === 'number'
+        ? t.retryWait(wholeSeconds(pause, locale))
+        : t.retrying;
     }
-    case 'retrying':
-      return t.retrying;
     default:
       return notice.message;
   }

@@ -123,7 +123,6 @@ export const de: Strings = {
   back: 'Wieder da. Nichts wurde verpasst.',
   overWebSocket: 'über WebSocket',
   overPoll: 'über lange Abfragen',
-  loadingModel: 'Das Modell wird geladen',
   retrying: 'Der Anbieter wird noch einmal gefragt',
   retryWait: (time) =>
     `Der Anbieter bittet um eine Pause von ${time}. Danach beginnt die Antwort von selbst.`,

@@ -128,7 +128,6 @@ export const en = {
   back: 'Back. Nothing was missed.',
   overWebSocket: 'over WebSocket',
   overPoll: 'over long polling',
-  loadingModel: 'The model is loading',
   retrying: 'Trying the provider again',
   retryWait: (time: string) => `The provider asks for a pause of ${time}. The answer starts by itself then.`,
   diskFull:

@@ -123,7 +123,6 @@ export const es: Strings = {
   back: 'De vuelta. No se perdió nada.',
   overWebSocket: 'por WebSocket',
   overPoll: 'por sondeo largo',
-  loadingModel: 'El modelo se está cargando',
   retrying: 'Se pregunta otra vez al proveedor',
   retryWait: (time) => `El proveedor pide una pausa de ${time}. Después la respuesta empieza sola.`,
   diskFull:

@@ -123,7 +123,6 @@ export const fr: Strings = {
   back: 'De retour. Rien n’a été manqué.',
   overWebSocket: 'par WebSocket',
   overPoll: 'par longues requêtes',
-  loadingModel: 'Le modèle se charge',
   retrying: 'Le fournisseur est interrogé de nouveau',
   retryWait: (time) => `Le fournisseur demande une pause de ${time}. La réponse partira d’elle-même ensuite.`,
   diskFull:
