@@ -249,3 +249,15 @@ def test_a_draft_is_kept_for_each_conversation(page: Page, server: Server) -> No
     expect(page.get_by_role("textbox", name="Message")).to_have_value("")
     page.get_by_role("link", name="With a draft").click()
     expect(page.get_by_role("textbox", name="Message")).to_have_value("half a thought")
+
+
+def test_a_pause_that_the_provider_asks_for_is_told(page: Page, server: Server) -> None:
+    busy = {"steps": [{"error": "rate_limited", "retry_after": 30}]}
+    model = server.script("busy", busy)
+    open_page(page, server)
+    choose_model(page, model)
+    ask(page, "Anybody there?")
+    told = "The provider asks for a pause of 30 s. The answer starts by itself then."
+    expect(answer(page, "waiting")).to_contain_text(told)
+    page.get_by_role("button", name="Stop").click()
+    answer(page, "stopped")
