@@ -29,8 +29,9 @@ _PLAIN = {"string": "string", "integer": "number", "number": "number", "boolean"
 
 
 def types(schemas: Json) -> str:
-    """One exported type for every schema, by name."""
-    return "\n".join([HEAD, *(_named(name, schemas[name]) for name in sorted(schemas))])
+    """One exported type for every schema of the native API, by name: the page speaks no other."""
+    native = sorted(schemas.keys() - vendor_schemas.models().keys())
+    return "\n".join([HEAD, *(_named(name, schemas[name]) for name in native)])
 
 
 async def described() -> Json:
@@ -45,9 +46,7 @@ async def described() -> Json:
 
 def main() -> int:
     """Writes, or checks."""
-    schemas = asyncio.run(described())["components"]["schemas"]
-    # The page speaks the native API alone.
-    current = types({name: s for name, s in schemas.items() if name not in vendor_schemas.models()})
+    current = types(asyncio.run(described())["components"]["schemas"])
     if "--check" not in sys.argv:
         FILE.write_text(current, encoding="utf-8")
     elif FILE.read_text(encoding="utf-8") != current:

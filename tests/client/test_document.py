@@ -35,5 +35,7 @@ def test_an_example_runs_and_says_what_it_should(shared: Server, number: int) ->
         check=False,
     )
 
-    assert (done.returncode, done.stderr) == (0, "")
+    # In dev mode asyncio also tells which of its steps took long, which a busy machine makes of any.
+    said = [line for line in done.stderr.splitlines() if not line.startswith("Executing <")]
+    assert (done.returncode, said) == (0, [])
     assert SAID[number] in done.stdout
