@@ -10,6 +10,7 @@ import { sharedSlots } from '#lib/wire/slots.ts';
 import { sseReader } from '#lib/wire/sse.ts';
 import { Language } from '#lib/strings/Language.svelte.ts';
 import type { Reading } from './Answer.svelte.ts';
+import { Attached } from './Attached.svelte.ts';
 import { Chat } from './Chat.svelte.ts';
 import { Conversations } from './Conversations.svelte.ts';
 import { textOf } from './excerpts.ts';
@@ -28,6 +29,7 @@ export class App {
   readonly conversations: Conversations;
   readonly models: Models;
   readonly prefs: Prefs;
+  readonly attached = new Attached();
   readonly language: Language;
   /** The server wants its access token. */
   locked = $state(false);
