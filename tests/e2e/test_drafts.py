@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from playwright.sync_api import Page, expect
 
-from tests.e2e.talk import open_page
+from tests.e2e.talk import answer, ask, open_page
 from tests.e2e.test_features import GIVE_IMAGE, PIXEL_TEXT
 from tests.server import Server
+
+UNSENT = "Your message was not sent"
+FAULT = {"title": "Storage failed", "detail": "The database can't be written.", "code": "storage"}
 
 
 def test_what_is_attached_stays_with_the_draft_of_its_conversation(
@@ -25,3 +28,43 @@ def test_what_is_attached_stays_with_the_draft_of_its_conversation(
     expect(thumbnail).to_have_count(0)
     page.get_by_role("link", name="Rivers").click()
     expect(thumbnail).to_be_visible()
+
+
+def test_a_new_message_leaves_the_unsent_one_where_it_is(page: Page, server: Server) -> None:
+    _asked_in_vain(page, server, "First")
+    ask(page, "Second")
+    answer_of_second = page.locator("article[data-role=assistant][data-status=done]")
+    expect(answer_of_second).to_have_count(1)
+    expect(page.get_by_text(UNSENT)).to_have_count(1)
+    expect(page.get_by_text("First", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Try again").click()
+    expect(answer_of_second).to_have_count(2)
+    expect(page.get_by_text(UNSENT)).to_have_count(0)
+    expect(page.locator("article[data-role=user] .asked")).to_have_text(["Second", "First"])
+
+
+def test_an_unsent_message_can_be_taken_back_to_the_composer(page: Page, server: Server) -> None:
+    _asked_in_vain(page, server, "First")
+    page.get_by_role("alert").get_by_role("button", name="Edit").click()
+    expect(page.get_by_text(UNSENT)).to_have_count(0)
+    expect(page.get_by_role("textbox", name="Message")).to_have_value("First")
+
+
+def test_an_unsent_message_is_a_draft_again_after_a_reload(page: Page, server: Server) -> None:
+    _asked_in_vain(page, server, "First")
+    page.reload()
+    expect(page.get_by_role("textbox", name="Message")).to_have_value("First")
+
+
+def _asked_in_vain(page: Page, server: Server, text: str) -> None:
+    """In a conversation whose next question the server turns down, and only that one."""
+    talk = server.conversation(title="Estuaries")
+    open_page(page, server, f"/c/{talk}")
+    page.route(
+        f"**/api/conversations/{talk}/generations",
+        lambda route: route.fulfill(status=507, json=FAULT),
+        times=1,
+    )
+    ask(page, text)
+    answer(page, "failed")
+    expect(page.get_by_text(UNSENT)).to_be_visible()

@@ -206,8 +206,8 @@ export class App {
   /** Messages that wait are in this tab alone: when it goes, their text is a draft again. */
   #keepQueued(): void {
     for (const chat of this.#chats.values()) {
-      if (chat.queued.length === 0) continue;
-      const texts = [...chat.queued.map(textOf), this.prefs.draft(chat.id)];
+      if (chat.waiting.length === 0) continue;
+      const texts = [...chat.waiting.map(textOf), this.prefs.draft(chat.id)];
       this.prefs.setDraft(chat.id, texts.filter(Boolean).join('\n\n'));
     }
   }
@@ -215,7 +215,7 @@ export class App {
   #forgetOld(keep: string): void {
     for (const [id, chat] of this.#chats) {
       if (this.#chats.size <= KEPT_CHATS) return;
-      if (id === keep || chat === this.current || chat.running.length > 0) continue;
+      if (id === keep || chat === this.current || chat.running.length + chat.waiting.length > 0) continue;
       chat.close();
       this.#chats.delete(id);
     }

@@ -37,6 +37,8 @@ export class Chat {
   problem = $state.raw<Problem | null>(null);
   sending = $state(false);
   outgoing = $state.raw<Outgoing | null>(null);
+  /** Written questions that did not get through before something else was sent. */
+  unsent = $state.raw<Outgoing[]>([]);
   /** What is sent, one after the other, when the running answer ends. */
   queued = $state.raw<SentPart[][]>([]);
   /** Bumped whenever answers come or go; the map itself is no state. */
@@ -128,10 +130,10 @@ export class Chat {
     });
   }
 
-  /** Sends what did not go through with its old key; another model is another send. */
-  async retry(model?: string): Promise<void> {
-    const { outgoing } = this;
-    if (!outgoing) return;
+  /** Sends what did not go through with its old key, after the running answer; another model is another send. */
+  async retry(outgoing: Outgoing, model?: string): Promise<void> {
+    if (this.sending || this.running.length > 0) return;
+    this.drop(outgoing);
     if (outgoing.continues) await this.continue(outgoing.continues, model, model ? newKey() : outgoing.key);
     else if (model) await this.#start({ ...outgoing.body, model });
     else await this.#start(outgoing.body, outgoing.key);
@@ -139,7 +141,20 @@ export class Chat {
 
   /** The server can be reached again: what only the network held back goes out, with its old key. */
   resend(): void {
-    if (this.outgoing?.problem?.code === 'offline') void this.retry();
+    const held = [...this.unsent, this.outgoing].find((one) => one?.problem?.code === 'offline');
+    if (held) void this.retry(held);
+  }
+
+  /** Gives up what did not go through. */
+  drop(outgoing: Outgoing): void {
+    if (this.outgoing === outgoing) this.outgoing = null;
+    this.unsent = this.unsent.filter((other) => other !== outgoing);
+  }
+
+  /** What is written and not sent, oldest first: it is in this tab alone. */
+  get waiting(): SentPart[][] {
+    const failed = [...this.unsent, this.outgoing].map((one) => (one?.problem && one.body.parts) || []);
+    return [...failed.filter((parts) => parts.length > 0), ...this.queued];
   }
 
   async stop(answer?: Answer): Promise<void> {
@@ -201,6 +216,8 @@ export class Chat {
   async #sending(outgoing: Outgoing, send: (key: string) => Promise<void>): Promise<void> {
     if (this.sending) return;
     this.sending = true;
+    const { outgoing: before } = this;
+    if (before?.problem && before.body.parts) this.unsent = [...this.unsent, before];
     this.outgoing = outgoing;
     try {
       await sendOnce(send, outgoing.key);
@@ -240,8 +257,10 @@ export class Chat {
 
   #ended(): void {
     this.#version++;
+    if (this.running.length > 0) return;
+    this.resend();
     const [next, ...rest] = this.queued;
-    if (!next || this.running.length > 0) return;
+    if (!next || this.sending) return;
     this.queued = rest;
     void this.send(next);
   }
