@@ -24,6 +24,12 @@ export class Models {
     return model.readiness.state === 'ready' || model.readiness.state === 'loading';
   }
 
+  /** One that can answer instead: the default before others. */
+  insteadOf(id: string): Model | undefined {
+    const ready = this.items.filter((model) => model.readiness.state === 'ready' && model.id !== id);
+    return ready.find((model) => model.id === this.default) ?? ready[0];
+  }
+
   /** Reads both lists; asks again while something is still loading. */
   async load(): Promise<void> {
     const [models, providers] = await Promise.all([this.#api.models(), this.#api.providers()]);
