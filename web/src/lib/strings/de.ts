@@ -69,6 +69,7 @@ export const de: Strings = {
   addImage: 'Bild oder Datei hinzufügen',
   model: 'Modell',
   modelsChosen: (n) => `${n} Modelle`,
+  mostModels: (n) => `Höchstens ${n} Modelle antworten nebeneinander.`,
   options: 'Optionen',
   preset: 'Vorgabe',
   plain: 'Schlicht',

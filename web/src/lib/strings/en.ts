@@ -71,6 +71,7 @@ export const en = {
   addImage: 'Add an image or a file',
   model: 'Model',
   modelsChosen: (n: number) => `${n} models`,
+  mostModels: (n: number) => `At most ${n} models answer side by side.`,
   options: 'Options',
   preset: 'Preset',
   plain: 'Plain',

@@ -69,6 +69,7 @@ export const es: Strings = {
   addImage: 'Añadir una imagen o un archivo',
   model: 'Modelo',
   modelsChosen: (n) => `${n} modelos`,
+  mostModels: (n) => `Como máximo ${n} modelos responden a la vez.`,
   options: 'Opciones',
   preset: 'Plantilla',
   plain: 'Sencilla',

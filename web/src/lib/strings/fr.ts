@@ -69,6 +69,7 @@ export const fr: Strings = {
   addImage: 'Ajouter une image ou un fichier',
   model: 'Modèle',
   modelsChosen: (n) => `${n} modèles`,
+  mostModels: (n) => `Au plus ${n} modèles répondent côte à côte.`,
   options: 'Options',
   preset: 'Préréglage',
   plain: 'Simple',

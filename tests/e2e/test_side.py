@@ -1,0 +1,60 @@
+"""Several models on one question: their answers stand side by side and can be read so."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.talk import ask, open_page
+from tests.server import Server
+
+
+def test_a_short_answer_stays_in_view_while_a_long_one_beside_it_is_read(
+    page: Page, server: Server
+) -> None:
+    long = server.script("long", {"steps": [{"repeat": "Leaf {n} of the book.\n\n", "count": 80}]})
+    short = server.script("short", {"steps": [{"text": "The cord is cut."}]})
+    _ask_all(page, server, [long, short])
+    page.get_by_text("Leaf 40 of the book.", exact=True).scroll_into_view_if_needed()
+    expect(page.locator("article p", has_text="The cord is cut.")).to_be_in_viewport()
+    foot = page.locator("article", has_text="The cord is cut.").locator("footer")
+    expect(foot).to_be_in_viewport()
+    below = page.evaluate(
+        """() => {
+             const article = [...document.querySelectorAll('article[data-role=assistant]')].at(-1);
+             const box = (name) => article.querySelector(name).getBoundingClientRect();
+             return box('footer').top - box('.text').bottom;
+           }"""
+    )
+    assert below < 24, f"{below} px of nothing between the answer and its foot"
+
+
+@pytest.mark.parametrize("width", [390, 1024, 1440])
+def test_columns_of_eight_models_are_wide_enough_to_read(
+    page: Page, server: Server, width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    names = [f"m{n}" for n in range(8)]
+    _ask_all(page, server, [server.script(n, {"steps": [{"text": f"I am {n}."}]}) for n in names])
+    narrowest = page.locator(".pair article").evaluate_all(
+        "every => Math.min(...every.map(one => one.clientWidth))"
+    )
+    assert narrowest >= 270
+
+
+def _ask_all(page: Page, server: Server, models: list[str]) -> None:
+    """One question to all of them, waited for until the last has answered."""
+    open_page(page, server)
+    page.get_by_role("button", name="Model:").click()
+    first, *rest = models
+    for model in (
+        first,
+        "scripted/hello",
+        *rest,
+    ):  # the default was chosen; a second time lets it go
+        page.get_by_role("combobox", name="Find a model").fill(model)
+        page.get_by_role("option", name=model).first.click(modifiers=["Shift"])
+    page.keyboard.press("Escape")
+    ask(page, "What holds a book together?")
+    done = page.locator(".pair article[data-status=done]")
+    expect(done).to_have_count(len(models))
