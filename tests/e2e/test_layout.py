@@ -1,0 +1,50 @@
+"""Nothing on the page is cut off, covered or turned the wrong way."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Page, expect
+
+from tests.e2e.talk import answer, ask, choose_model, open_page
+from tests.server import Server
+
+SEEN = """(found) => {
+  const box = found.getBoundingClientRect();
+  const top = document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2);
+  return found.contains(top);
+}"""
+
+
+def test_the_margin_of_an_earlier_exchange_is_seen(page: Page, server: Server) -> None:
+    page.set_viewport_size({"width": 1440, "height": 900})
+    open_page(page, server)
+    for n, question in enumerate(("First", "Second"), 1):
+        ask(page, question)
+        expect(page.locator("article[data-status=done]")).to_have_count(n)
+    assert page.locator("article[data-role=user] time").first.evaluate(SEEN)
+    assert page.locator("article[data-role=assistant] .who span").first.evaluate(SEEN)
+
+
+def test_a_menu_at_the_lower_edge_opens_upwards(page: Page, server: Server) -> None:
+    page.set_viewport_size({"width": 1024, "height": 400})
+    open_page(page, server)
+    ask(page, "First")
+    answer(page, "done").get_by_role("button", name="More").click()
+    last = page.get_by_role("menuitem", name="Inspector")
+    expect(last).to_be_in_viewport(ratio=1)
+    expect(page.get_by_role("menuitem").first).to_be_focused()
+
+
+def test_hebrew_runs_from_the_right_on_an_english_page(page: Page, server: Server) -> None:
+    model = server.script("hebrew", {"steps": [{"text": "שלום עולם"}]})
+    open_page(page, server)
+    choose_model(page, model)
+    ask(page, "שלום")
+    paragraph = answer(page, "done").locator(".text p")
+    gap = paragraph.evaluate(
+        """(found) => {
+             const text = document.createRange();
+             text.selectNodeContents(found);
+             return found.getBoundingClientRect().right - text.getBoundingClientRect().right;
+           }"""
+    )
+    assert gap < 2
