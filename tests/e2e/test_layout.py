@@ -48,3 +48,25 @@ def test_hebrew_runs_from_the_right_on_an_english_page(page: Page, server: Serve
            }"""
     )
     assert gap < 2
+
+
+def test_notes_of_seams_that_are_close_stand_below_each_other(page: Page, server: Server) -> None:
+    page.set_viewport_size({"width": 1440, "height": 900})
+    open_page(page, server)
+    choose_model(page, "scripted/temperature")
+    ask(page, "Go")
+    answer(page, "writing")
+    page.get_by_role("button", name="Live controls").click()
+    notes = page.get_by_role("note").locator(".note")
+    for count, value in enumerate(("1.5", "0.5", "1.1"), 1):
+        page.get_by_role("slider", name="Temperature").fill(value)
+        expect(notes).to_have_count(count)
+    expect(notes.nth(2)).to_have_css("position", "absolute")
+    page.wait_for_function(
+        """() => {
+             const notes = [...document.querySelectorAll('.seam .note')];
+             const boxes = notes.map((note) => note.getBoundingClientRect());
+             const apart = boxes.every((box, n) => n === 0 || box.top >= boxes[n - 1].bottom);
+             return apart && notes.some((note) => note.style.translate !== '');
+           }"""
+    )

@@ -1,0 +1,36 @@
+// Keeps the margin notes of one answer's seams apart: a note that would stand on the one before moves down.
+// Where notes stand in the line, nothing is done. Reads only what the browser has laid out already.
+import type { Attachment } from 'svelte/attachments';
+
+/** Pixels between two notes. */
+const GAP = 6;
+const moved = new WeakMap<HTMLElement, number>();
+
+export const apart: Attachment<HTMLElement> = (note) => {
+  const answer = note.closest('article');
+  if (!answer) return;
+  const watching = new ResizeObserver(() => stack(answer));
+  watching.observe(answer);
+  return () => {
+    watching.disconnect();
+    stack(answer);
+  };
+};
+
+function stack(answer: HTMLElement): void {
+  const notes = [...answer.querySelectorAll<HTMLElement>('.seam .note')];
+  const places = notes.map((note) => {
+    const { top, height } = note.getBoundingClientRect();
+    const inMargin = getComputedStyle(note).position === 'absolute';
+    return { note, top: top - (moved.get(note) ?? 0), height, inMargin };
+  });
+  let end = -Infinity;
+  for (const { note, top, height, inMargin } of places) {
+    const down = inMargin ? Math.max(0, end + GAP - top) : 0;
+    if (down !== (moved.get(note) ?? 0)) {
+      note.style.translate = down ? `0 ${down}px` : '';
+      moved.set(note, down);
+    }
+    end = top + down + height;
+  }
+}
