@@ -1,6 +1,8 @@
 """What keeps a server from starting is one line that says what to do."""
 
 import socket
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -84,6 +86,21 @@ def test_two_servers_do_not_share_a_folder(server_factory: MakeServer) -> None:
     assert str(first.data_dir) in words
     assert "GRANTHA_DATA_DIR" in words
     assert first.call("GET", "/readyz").status == 200
+
+
+def test_a_database_of_a_newer_version_is_left_alone(server_factory: MakeServer) -> None:
+    server = server_factory()
+    server.data_dir.mkdir()
+    with closing(sqlite3.connect(server.database)) as database:
+        database.execute("PRAGMA journal_mode=WAL")
+        database.execute("CREATE TABLE alembic_version (version_num TEXT)")
+        database.execute("INSERT INTO alembic_version VALUES ('9999')")
+        database.commit()
+    before = server.database.read_bytes()
+    words = _refused(server)
+    assert "newer Grantha" in words
+    assert "backup" in words
+    assert server.database.read_bytes() == before
 
 
 @pytest.mark.parametrize(

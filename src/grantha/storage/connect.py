@@ -76,11 +76,20 @@ def reading_engine(path: Path, connections: int) -> Engine:
 
 
 def migrate(engine: Engine) -> None:
-    """Brings the schema to `NEWEST`. Costs one query when it is there already."""
+    """Brings the schema to `NEWEST`. Costs one query when it is there already.
+
+    Raises `StorageFailed` for a schema that only a later version knows.
+    """
     try:
         with engine.connect() as connection:
-            if _version(connection) == NEWEST:
+            found = _version(connection)
+            if found == NEWEST:
                 return
+            if found is not None and found > NEWEST:
+                raise StorageFailed(
+                    f"The database is of a newer Grantha (its schema is {found}, ours {NEWEST}).",
+                    advice="Install that version again, or restore a backup from before it.",
+                )
             # Alembic takes a quarter of a second to import: only when there is something to do.
             from alembic import command
             from alembic.config import Config
