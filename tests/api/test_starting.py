@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from grantha.storage.sql import copy_database
 from tests.server import MakeServer, Server, until
 
 
@@ -101,6 +102,18 @@ def test_a_database_of_a_newer_version_is_left_alone(server_factory: MakeServer)
     assert "newer Grantha" in words
     assert "backup" in words
     assert server.database.read_bytes() == before
+
+
+def test_a_folder_of_any_name_holds_the_database(
+    server_factory: MakeServer, tmp_path: Path
+) -> None:
+    server = server_factory()
+    server.data_dir = tmp_path / "what? a#b%20c"
+    server.start()
+    assert server.database.exists()
+    assert [path for path in tmp_path.iterdir() if path.is_file()] == []
+    copy_database(server.database, tmp_path / "copy?.db")
+    assert (tmp_path / "copy?.db").stat().st_size > 0
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
 from grantha.errors import StorageFailed
@@ -44,7 +44,7 @@ def prepare_folder(folder: Path) -> None:
 
 def writing_engine(path: Path, synchronous: str) -> Engine:
     """An engine for the one writing connection; transactions are begun by hand."""
-    engine = create_engine(f"sqlite:///{path}", isolation_level="AUTOCOMMIT", pool_size=1)
+    engine = create_engine(_url(path), isolation_level="AUTOCOMMIT", pool_size=1)
 
     @event.listens_for(engine, "connect")
     def set_up(connection: Any, _record: object) -> None:
@@ -62,7 +62,7 @@ def writing_engine(path: Path, synchronous: str) -> Engine:
 def reading_engine(path: Path, connections: int) -> Engine:
     """An engine whose connections can't write and never checkpoint."""
     engine = create_engine(
-        f"sqlite:///{path}",
+        _url(path),
         isolation_level="AUTOCOMMIT",
         pool_size=connections,
         connect_args={"check_same_thread": False},
@@ -100,6 +100,11 @@ def migrate(engine: Engine) -> None:
             command.upgrade(config, "head")
     except (DBAPIError, sqlite3.Error) as error:
         raise translated(error) from error
+
+
+def _url(path: Path) -> URL:
+    # As text, a question mark in the path would begin a query: another file, outside of the folder.
+    return URL.create("sqlite", database=str(path))
 
 
 def _version(connection: Any) -> str | None:

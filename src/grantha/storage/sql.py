@@ -293,7 +293,7 @@ def copy_database(source: Path, target: Path) -> None:
             f"{str(target)!r} exists already.", advice="Name a file that isn't there yet."
         )
     try:
-        reading = sqlite3.connect(f"file:{source}?mode=ro", uri=True)
+        reading = sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)
         writing = sqlite3.connect(target)
         try:
             reading.backup(writing, pages=1024)
