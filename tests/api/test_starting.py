@@ -89,6 +89,15 @@ def test_two_servers_do_not_share_a_folder(server_factory: MakeServer) -> None:
     assert first.call("GET", "/readyz").status == 200
 
 
+@pytest.mark.parametrize("name", ["serve.lock", "write.lock"])
+def test_a_lock_that_may_not_be_written_is_named(server_factory: MakeServer, name: str) -> None:
+    server = server_factory()
+    (server.data_dir / name).mkdir(parents=True)  # even root can't write a folder
+    words = _refused(server)
+    assert f"({name})" in words
+    assert "GRANTHA_DATA_DIR" in words
+
+
 def test_a_database_of_a_newer_version_is_left_alone(server_factory: MakeServer) -> None:
     server = server_factory()
     server.data_dir.mkdir()

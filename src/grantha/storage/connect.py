@@ -16,6 +16,8 @@ from grantha.errors import StorageFailed
 from grantha.storage.writer import translated
 
 NEWEST = "0002"  # the newest migration; a test compares it with the folder
+WRITE_LOCK = "write.lock"  # held around each transaction
+LOCKS = ("serve.lock", WRITE_LOCK)  # the first is held by the one server of a folder
 _BUSY_MS = 5000
 _NETWORK = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "9p", "afs", "glusterfs"}
@@ -29,9 +31,11 @@ def prepare_folder(folder: Path) -> None:
         probe = folder / ".write-probe"
         probe.write_bytes(b"")
         probe.unlink()
+        for name in LOCKS:  # left by another user, they may be theirs alone
+            (folder / name).open("a").close()
     except OSError as error:
         raise StorageFailed(
-            f"The data folder {str(folder)!r} can't be written: {error.strerror}.",
+            f"The data folder {str(folder)!r} can't be written: {error.strerror}{_at(error)}.",
             advice="Set GRANTHA_DATA_DIR to a folder that you may write.",
         ) from error
     kind = _file_system(folder)
@@ -100,6 +104,12 @@ def migrate(engine: Engine) -> None:
             command.upgrade(config, "head")
     except (DBAPIError, sqlite3.Error) as error:
         raise translated(error) from error
+
+
+def _at(error: OSError) -> str:
+    """Which file of the folder it was, where it was one."""
+    name = Path(str(error.filename)).name
+    return f" ({name})" if name in LOCKS else ""
 
 
 def _url(path: Path) -> URL:
