@@ -26,6 +26,7 @@ BODIES: list[tuple[bytes, str]] = [
     (b'{"messages":' * 70 + b"1" + b"}" * 70, "levels deep"),
     (b'{"messages":[NaN]}', "NaN"),
     (b'{"seed":' + b"9" * 5000 + b"}", "isn't JSON"),
+    (b'{"seed":1e400}', "too large"),
     (b"null", "valid"),
     (b"[]", "valid"),
     (b'"text"', "valid"),

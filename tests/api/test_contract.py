@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.api.streams import Block, Blocks
-from tests.server import Server
+from tests.server import Server, until
 
 HELLO = "Hello! This answer is read from a script, one word at a time."
 JOKE = {"messages": [{"role": "user", "content": "Tell me a joke"}]}
@@ -249,3 +249,23 @@ async def test_a_socket_that_closes_leaves_the_answer_running(
     ended = shared.ended(rows[0]["generation"])
     assert ended["status"] == "done"
     assert ended["text"] == "".join(f"w{n} " for n in range(50))
+
+
+async def test_an_answer_that_was_stored_is_written_although_its_asker_left_at_once(
+    shared: Server,
+) -> None:
+    async with aiohttp.ClientSession() as session:
+        for number in range(20):
+            async with session.ws_connect(f"{shared.ws_url}/ws/chat") as socket:
+                body = {"messages": [{"role": "user", "content": f"gone {number}"}]}
+                await socket.send_str(json.dumps({**body, "model": "scripted/hello"}))
+        async with session.ws_connect(f"{shared.ws_url}/ws/chat") as socket:
+            await socket.send_json({**JOKE, "model": "scripted/hello"})
+            await _lines(socket)  # what the ones before had stored began earlier than this
+
+    def gone() -> list[str]:
+        rows = shared.call("GET", "/api/conversations?origin=all&limit=200").expect(200)["items"]
+        return [row["status"] for row in rows if row["title"].startswith("gone ")]
+
+    assert gone()
+    assert until(lambda: set(gone()) == {"done"}, "all of them to end", deadline=10)

@@ -1,10 +1,13 @@
 """What keeps a server from starting is one line that says what to do."""
 
 import socket
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from grantha.storage.sql import copy_database
 from tests.server import MakeServer, Server, until
 
 
@@ -84,6 +87,42 @@ def test_two_servers_do_not_share_a_folder(server_factory: MakeServer) -> None:
     assert str(first.data_dir) in words
     assert "GRANTHA_DATA_DIR" in words
     assert first.call("GET", "/readyz").status == 200
+
+
+@pytest.mark.parametrize("name", ["serve.lock", "write.lock"])
+def test_a_lock_that_may_not_be_written_is_named(server_factory: MakeServer, name: str) -> None:
+    server = server_factory()
+    (server.data_dir / name).mkdir(parents=True)  # even root can't write a folder
+    words = _refused(server)
+    assert f"({name})" in words
+    assert "GRANTHA_DATA_DIR" in words
+
+
+def test_a_database_of_a_newer_version_is_left_alone(server_factory: MakeServer) -> None:
+    server = server_factory()
+    server.data_dir.mkdir()
+    with closing(sqlite3.connect(server.database)) as database:
+        database.execute("PRAGMA journal_mode=WAL")
+        database.execute("CREATE TABLE alembic_version (version_num TEXT)")
+        database.execute("INSERT INTO alembic_version VALUES ('9999')")
+        database.commit()
+    before = server.database.read_bytes()
+    words = _refused(server)
+    assert "newer Grantha" in words
+    assert "backup" in words
+    assert server.database.read_bytes() == before
+
+
+def test_a_folder_of_any_name_holds_the_database(
+    server_factory: MakeServer, tmp_path: Path
+) -> None:
+    server = server_factory()
+    server.data_dir = tmp_path / "what? a#b%20c"
+    server.start()
+    assert server.database.exists()
+    assert [path for path in tmp_path.iterdir() if path.is_file()] == []
+    copy_database(server.database, tmp_path / "copy?.db")
+    assert (tmp_path / "copy?.db").stat().st_size > 0
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,15 @@ The server stays up, `/readyz` tells, what was stored stays readable, and answer
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import resource
 import shutil
 import socket
 import sqlite3
 import subprocess
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -145,17 +146,31 @@ def test_a_disk_that_takes_no_more_writes_leaves_the_server_up(
     assert server.ended(server.ask("scripted/count-5")["id"])["status"] == "done"
 
 
+@contextmanager
+def database_locked(server: Server) -> Iterator[None]:
+    with closing(sqlite3.connect(server.database, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        yield
+        other.execute("ROLLBACK")
+
+
+@contextmanager
+def write_lock_held(server: Server) -> Iterator[None]:
+    with (server.data_dir / "write.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.mark.parametrize("locked", [database_locked, write_lock_held])
 async def test_a_database_locked_by_another_process_delays_and_loses_nothing(
-    server: Server,
+    server: Server, locked: Callable[[Server], AbstractContextManager[None]]
 ) -> None:
     page = Page(server, server.ask("scripted/count-2500-at-500")["id"])
     following = asyncio.create_task(page.follow())
-    with closing(sqlite3.connect(server.database, isolation_level=None)) as other:
-        other.execute("BEGIN EXCLUSIVE")
+    with locked(server):
         await asyncio.to_thread(until, lambda: not storage(server)["ok"], "/readyz to tell")
         assert "locked" in str(storage(server)["error"])
         assert server.call("GET", "/api/conversations").status == 200
-        other.execute("ROLLBACK")
     await following
     assert (page.text, page.end.ending, page.seams) == (counted(2500), "done", [])
     assert storage(server)["ok"]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grantha.events import Reasoning, Text, ToolCall
 from grantha.wire.base import Batch
+from grantha.wire.loose import Reader, loads
 from grantha.wire.think import ThinkSplitter
 from grantha.wire.tool_calls import ToolCalls
 from grantha.wire.turns import Joint
@@ -103,3 +106,13 @@ def test_adjacent_pieces_become_one_event_that_counts_them() -> None:
 def test_blanks_at_the_joint_are_not_doubled(prefix: str, pieces: list[str], expected: str) -> None:
     joint = Joint(prefix)
     assert "".join(joint.strip(piece) for piece in pieces) == expected
+
+
+def test_numbers_that_json_has_not_are_null() -> None:
+    # Hosts written in Python send them, as the logprob of what is impossible.
+    assert loads(b"[NaN, -Infinity, 1e999, -1e999, 1.5]") == [None, None, None, None, 1.5]
+    reader = Reader(dict[str, Any])
+    assert reader.read(b'{"logprob": -Infinity, "top": [1e999]}') == {
+        "logprob": None,
+        "top": [None],
+    }

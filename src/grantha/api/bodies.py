@@ -7,6 +7,7 @@ the limit, or holds NUL characters or halves of surrogate pairs, which no databa
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -40,7 +41,7 @@ def decode_json(body: bytes, most_depth: int = MOST_DEPTH, *, text_checked: bool
     except UnicodeDecodeError as error:
         raise BadRequest(f"The body isn't UTF-8: byte {error.start} is invalid.") from error
     try:
-        value = json.loads(text, parse_constant=_no_constant)
+        value = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
     except json.JSONDecodeError as error:
         raise BadRequest(
             f"The body isn't JSON: {error.msg} at line {error.lineno}, column {error.colno}."
@@ -133,3 +134,11 @@ def _check_depth(body: bytes, most: int) -> None:
 
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} isn't JSON")
+
+
+def _finite(number: str) -> float:
+    # JSON has no infinity: a stored one could never be sent again.
+    value = float(number)
+    if not math.isfinite(value):
+        raise ValueError("a number is too large")
+    return value

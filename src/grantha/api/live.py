@@ -16,6 +16,7 @@ from fastapi import APIRouter
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from grantha.api import forms
+from grantha.api.bodies import decode_json
 from grantha.api.doors import Pieces, pieces, subject_of
 from grantha.api.generations import stop_receipt
 from grantha.api.streams import PROTOCOL
@@ -186,10 +187,7 @@ def _is_lost(row: GenerationRow, cursor: RecordId) -> bool:
 def _word(text: str) -> dict[str, Any]:
     if len(text) > _LONGEST_MESSAGE:
         raise BadRequest("The message is too long.")
-    try:
-        word = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise BadRequest("The message isn't JSON.") from error
+    word = decode_json(text.encode("utf-8", "replace"))
     if not isinstance(word, dict) or not isinstance(word.get("type"), str):
         raise BadRequest("A message is an object with a 'type'.")
     return word

@@ -10,8 +10,9 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from grantha.chat import Continuation, JsonObject, Message, Options, TextPart, text_message
 from grantha.engine.control import Receipt, way_on
@@ -37,6 +38,7 @@ from grantha.storage.base import (
     Store,
 )
 
+T = TypeVar("T")
 _log = logging.getLogger(__name__)
 _STORE_PATIENCE = 2.0  # seconds that a stop waits for its end to be stored
 
@@ -101,7 +103,7 @@ class Supervisor:
         self._models = models
         self._tuning = tuning
         self._runs: dict[str, _Run] = {}
-        self._asides: set[asyncio.Task[None]] = set()
+        self._asides: set[asyncio.Task[Any]] = set()
         self._closing = False
         self.flusher = Flusher(
             store.append,
@@ -128,6 +130,9 @@ class Supervisor:
         Raises `UnknownModel` or `UnknownProvider` before anything is written. A provider that can't
         be used for another reason is a generation that ends `failed` and says why.
         """
+        return await self._surely(self._start(send))
+
+    async def _start(self, send: Send) -> tuple[list[GenerationRow], bool]:
         self._check_open()
         requested = time.monotonic() * 1000
         # Asked before anything is checked: what holds after the first send may refuse the second.
@@ -175,6 +180,18 @@ class Supervisor:
         fingerprint: str,
     ) -> tuple[GenerationRow, bool]:
         """Goes on with an ended answer: a new generation on the same message, after a seam."""
+        going_on = self._continue(subject, generation, changes, model, key, fingerprint)
+        return await self._surely(going_on)
+
+    async def _continue(  # noqa: PLR0917
+        self,
+        subject: str,
+        generation: str,
+        changes: JsonObject,
+        model: str | None,
+        key: str | None,
+        fingerprint: str,
+    ) -> tuple[GenerationRow, bool]:
         self._check_open()
         requested = time.monotonic() * 1000
         if known := await self._earlier(subject, key, fingerprint):
@@ -298,6 +315,16 @@ class Supervisor:
         await self.flusher.aclose()
 
     # ---- helpers below -------------------------------------------------------------------------
+
+    async def _surely(self, starting: Coroutine[Any, Any, T]) -> T:
+        """Ends what it began, even if its caller is cancelled.
+
+        A generation that was stored and then not begun would be `running` until the next restart.
+        """
+        task = asyncio.create_task(starting)
+        self._asides.add(task)
+        task.add_done_callback(self._asides.discard)
+        return await asyncio.shield(task)
 
     def _begin(
         self,

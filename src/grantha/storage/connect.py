@@ -9,13 +9,15 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
 from grantha.errors import StorageFailed
 from grantha.storage.writer import translated
 
 NEWEST = "0002"  # the newest migration; a test compares it with the folder
+WRITE_LOCK = "write.lock"  # held around each transaction
+LOCKS = ("serve.lock", WRITE_LOCK)  # the first is held by the one server of a folder
 _BUSY_MS = 5000
 _NETWORK = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "9p", "afs", "glusterfs"}
@@ -29,9 +31,11 @@ def prepare_folder(folder: Path) -> None:
         probe = folder / ".write-probe"
         probe.write_bytes(b"")
         probe.unlink()
+        for name in LOCKS:  # left by another user, they may be theirs alone
+            (folder / name).open("a").close()
     except OSError as error:
         raise StorageFailed(
-            f"The data folder {str(folder)!r} can't be written: {error.strerror}.",
+            f"The data folder {str(folder)!r} can't be written: {error.strerror}{_at(error)}.",
             advice="Set GRANTHA_DATA_DIR to a folder that you may write.",
         ) from error
     kind = _file_system(folder)
@@ -44,7 +48,7 @@ def prepare_folder(folder: Path) -> None:
 
 def writing_engine(path: Path, synchronous: str) -> Engine:
     """An engine for the one writing connection; transactions are begun by hand."""
-    engine = create_engine(f"sqlite:///{path}", isolation_level="AUTOCOMMIT", pool_size=1)
+    engine = create_engine(_url(path), isolation_level="AUTOCOMMIT", pool_size=1)
 
     @event.listens_for(engine, "connect")
     def set_up(connection: Any, _record: object) -> None:
@@ -62,7 +66,7 @@ def writing_engine(path: Path, synchronous: str) -> Engine:
 def reading_engine(path: Path, connections: int) -> Engine:
     """An engine whose connections can't write and never checkpoint."""
     engine = create_engine(
-        f"sqlite:///{path}",
+        _url(path),
         isolation_level="AUTOCOMMIT",
         pool_size=connections,
         connect_args={"check_same_thread": False},
@@ -76,11 +80,20 @@ def reading_engine(path: Path, connections: int) -> Engine:
 
 
 def migrate(engine: Engine) -> None:
-    """Brings the schema to `NEWEST`. Costs one query when it is there already."""
+    """Brings the schema to `NEWEST`. Costs one query when it is there already.
+
+    Raises `StorageFailed` for a schema that only a later version knows.
+    """
     try:
         with engine.connect() as connection:
-            if _version(connection) == NEWEST:
+            found = _version(connection)
+            if found == NEWEST:
                 return
+            if found is not None and found > NEWEST:
+                raise StorageFailed(
+                    f"The database is of a newer Grantha (its schema is {found}, ours {NEWEST}).",
+                    advice="Install that version again, or restore a backup from before it.",
+                )
             # Alembic takes a quarter of a second to import: only when there is something to do.
             from alembic import command
             from alembic.config import Config
@@ -91,6 +104,17 @@ def migrate(engine: Engine) -> None:
             command.upgrade(config, "head")
     except (DBAPIError, sqlite3.Error) as error:
         raise translated(error) from error
+
+
+def _at(error: OSError) -> str:
+    """Which file of the folder it was, where it was one."""
+    name = Path(str(error.filename)).name
+    return f" ({name})" if name in LOCKS else ""
+
+
+def _url(path: Path) -> URL:
+    # As text, a question mark in the path would begin a query: another file, outside of the folder.
+    return URL.create("sqlite", database=str(path))
 
 
 def _version(connection: Any) -> str | None:

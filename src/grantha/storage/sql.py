@@ -37,7 +37,13 @@ from grantha.storage.base import (
     Store,
     StoreHealth,
 )
-from grantha.storage.connect import migrate, prepare_folder, reading_engine, writing_engine
+from grantha.storage.connect import (
+    WRITE_LOCK,
+    migrate,
+    prepare_folder,
+    reading_engine,
+    writing_engine,
+)
 from grantha.storage.journal import Journal
 from grantha.storage.writer import Writer, translated
 
@@ -76,7 +82,7 @@ class SqlStore(Store):
         await asyncio.to_thread(migrate, self._writing)
         self._reading = reading_engine(self._path, _READERS)
         self._threads = ThreadPoolExecutor(_READERS, thread_name_prefix="grantha-reader")
-        self._writer = Writer(self._writing, self._folder / "write.lock")
+        self._writer = Writer(self._writing, self._folder / WRITE_LOCK)
         self._writer.start()
 
     @override
@@ -293,7 +299,7 @@ def copy_database(source: Path, target: Path) -> None:
             f"{str(target)!r} exists already.", advice="Name a file that isn't there yet."
         )
     try:
-        reading = sqlite3.connect(f"file:{source}?mode=ro", uri=True)
+        reading = sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)
         writing = sqlite3.connect(target)
         try:
             reading.backup(writing, pages=1024)

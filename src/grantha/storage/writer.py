@@ -31,6 +31,8 @@ from grantha.storage.rows import driver_of
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
+_LOCK_PATIENCE = 5.0  # seconds that another process may keep the lock before our writes fail
+_LOCK_PAUSE = 0.001  # seconds between two tries
 _MOST_PER_BATCH = 512  # bounds how long one transaction keeps others waiting
 _FRESH = 1.0  # seconds for which the last write tells how the next would go
 _PATIENCE = 2.0  # seconds after which a store that takes no write isn't called well
@@ -138,7 +140,7 @@ class Writer:
         self, connection: Connection | None, lock: IO[str], batch: list[_Work]
     ) -> Connection | None:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            _take(lock)
             connection = connection or self._engine.connect()
             driver = driver_of(connection)
             driver.execute("BEGIN IMMEDIATE")
@@ -169,13 +171,28 @@ class Writer:
             batch[0].done.get_loop().call_soon_threadsafe(_resolve, batch)
 
 
+def _take(lock: IO[str]) -> None:
+    """Waits for the lock as long as SQLite waits for its own. Raises `BlockingIOError`."""
+    deadline = time.monotonic() + _LOCK_PATIENCE
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(_LOCK_PAUSE)
+        else:
+            return
+
+
 def translated(error: BaseException) -> GranthaError:
     """A driver's error in our tree, without the statement or its values."""
     origin = error.orig if isinstance(error, DBAPIError) else error
     code = getattr(origin, "sqlite_errorcode", 0) & 0xFF
     if code == sqlite3.SQLITE_FULL:
         return StorageFull("The server's disk is full.")
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+    busy = code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    if busy or isinstance(origin, BlockingIOError):
         return StorageFailed(
             "The database is locked by another process.",
             advice="Find the program that has grantha.db open, and end it.",

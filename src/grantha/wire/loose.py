@@ -8,6 +8,7 @@ guess further: anything else is `NotJson`.
 from __future__ import annotations
 
 import json
+import math
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -47,10 +48,10 @@ class Reader(Generic[T]):
 
 
 def loads(payload: bytes | str) -> Any:
-    """Any JSON; half surrogates stay in the text. Raises `NotJson`."""
+    """Any JSON; half surrogates stay in the text, and NaN and infinities are null. Raises `NotJson`."""
     try:
         text = payload if isinstance(payload, str) else payload.decode("utf-8")
-        return json.loads(text)
+        return json.loads(text, parse_constant=_nothing, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise NotJson("Not valid JSON") from error
 
@@ -67,3 +68,13 @@ def dumps(value: Any) -> bytes:
 def _has_half(payload: bytes) -> bool:
     lowered = payload.lower()
     return b"\\ud" in lowered
+
+
+def _nothing(_constant: str) -> None:
+    # Python's own JSON writes -Infinity for the logprob of what is impossible. No other reader takes it.
+    return None
+
+
+def _finite(number: str) -> float | None:
+    value = float(number)
+    return value if math.isfinite(value) else None
