@@ -52,7 +52,7 @@ async def _park(port: int, generation: str) -> asyncio.Transport:
     request = client.http("GET", port, path, accept="text/event-stream")
     loop = asyncio.get_running_loop()
     transport, _ = await loop.create_connection(
-        lambda: Stream(request, Target("parked", port, "native").door, LASTING, stamped=True),
+        lambda: Stream(request, Target("parked", port, "native"), LASTING, stamped=True),
         "127.0.0.1",
         port,
     )
