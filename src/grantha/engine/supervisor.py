@@ -10,9 +10,9 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 from grantha.chat import Continuation, JsonObject, Message, Options, TextPart, text_message
 from grantha.engine.control import Receipt, way_on
@@ -38,7 +38,6 @@ from grantha.storage.base import (
     Store,
 )
 
-T = TypeVar("T")
 _log = logging.getLogger(__name__)
 _STORE_PATIENCE = 2.0  # seconds that a stop waits for its end to be stored
 
@@ -130,9 +129,6 @@ class Supervisor:
         Raises `UnknownModel` or `UnknownProvider` before anything is written. A provider that can't
         be used for another reason is a generation that ends `failed` and says why.
         """
-        return await self._surely(self._start(send))
-
-    async def _start(self, send: Send) -> tuple[list[GenerationRow], bool]:
         self._check_open()
         requested = time.monotonic() * 1000
         # Asked before anything is checked: what holds after the first send may refuse the second.
@@ -151,7 +147,14 @@ class Supervisor:
             )
             for model in send.models
         )
-        rows, created = await self.store.start(
+
+        def begin(rows: list[GenerationRow]) -> None:
+            for row, generation in zip(rows, generations, strict=True):
+                plan = Plan(history, row.model, row.options, self._fallbacks(row.model))
+                self._begin(send.subject, row, plan, requested, opening=generation.records)
+            self._tell(send.subject, send.conversation, rows[-1].id)
+
+        return await self._launch(
             send.subject,
             Start(
                 conversation=send.conversation,
@@ -162,13 +165,8 @@ class Supervisor:
                 key=send.key,
                 fingerprint=send.fingerprint,
             ),
+            begin,
         )
-        if created:
-            for row, generation in zip(rows, generations, strict=True):
-                plan = Plan(history, row.model, row.options, self._fallbacks(row.model))
-                self._begin(send.subject, row, plan, requested, opening=generation.records)
-            self._tell(send.subject, send.conversation, rows[-1].id)
-        return rows, created
 
     async def continue_answer(  # noqa: PLR0917
         self,
@@ -180,18 +178,6 @@ class Supervisor:
         fingerprint: str,
     ) -> tuple[GenerationRow, bool]:
         """Goes on with an ended answer: a new generation on the same message, after a seam."""
-        going_on = self._continue(subject, generation, changes, model, key, fingerprint)
-        return await self._surely(going_on)
-
-    async def _continue(  # noqa: PLR0917
-        self,
-        subject: str,
-        generation: str,
-        changes: JsonObject,
-        model: str | None,
-        key: str | None,
-        fingerprint: str,
-    ) -> tuple[GenerationRow, bool]:
         self._check_open()
         requested = time.monotonic() * 1000
         if known := await self._earlier(subject, key, fingerprint):
@@ -217,14 +203,15 @@ class Supervisor:
             records=(*records, Record(RecordId(1, len(records)), _wall_ms(), seam)),
             extends=True,
         )
-        rows, created = await self.store.start(
-            subject, Start(before.conversation, (started,), key=key, fingerprint=fingerprint)
-        )
-        if created:
-            history = await self._history_before(subject, message)
+        history = await self._history_before(subject, message)
+
+        def begin(rows: list[GenerationRow]) -> None:
             plan = Plan(history, wanted, options, self._fallbacks(wanted), "continued")
             self._begin(subject, rows[0], plan, requested, past=tuple(started.records))
             self._tell(subject, before.conversation, rows[0].id)
+
+        start = Start(before.conversation, (started,), key=key, fingerprint=fingerprint)
+        rows, created = await self._launch(subject, start, begin)
         return rows[0], created
 
     def take_over(
@@ -316,15 +303,29 @@ class Supervisor:
 
     # ---- helpers below -------------------------------------------------------------------------
 
-    async def _surely(self, starting: Coroutine[Any, Any, T]) -> T:
-        """Ends what it began, even if its caller is cancelled.
+    async def _launch(
+        self, subject: str, start: Start, begin: Callable[[list[GenerationRow]], None]
+    ) -> tuple[list[GenerationRow], bool]:
+        """Stores a start and begins it, also if the caller is cancelled in between.
 
         A generation that was stored and then not begun would be `running` until the next restart.
         """
-        task = asyncio.create_task(starting)
-        self._asides.add(task)
-        task.add_done_callback(self._asides.discard)
-        return await asyncio.shield(task)
+        storing = asyncio.create_task(self.store.start(subject, start))
+        try:
+            rows, created = await asyncio.shield(storing)
+        except asyncio.CancelledError:
+
+            def begin_all_the_same(stored: asyncio.Task[tuple[list[GenerationRow], bool]]) -> None:
+                self._asides.discard(stored)
+                if not stored.cancelled() and stored.exception() is None and stored.result()[1]:
+                    begin(stored.result()[0])
+
+            self._asides.add(storing)
+            storing.add_done_callback(begin_all_the_same)
+            raise
+        if created:
+            begin(rows)
+        return rows, created
 
     def _begin(
         self,
