@@ -9,6 +9,7 @@ import aiohttp
 import httpx
 import pytest
 
+from grantha.api.guard import COOKIE, cookie_value
 from tests.api.conftest import TOKEN, until_listening
 from tests.server import MakeServer, Server
 
@@ -229,6 +230,19 @@ async def test_the_page_signs_in_once_and_keeps_a_cookie_that_is_not_the_token(
             assert (await socket.receive_json(timeout=20))["type"] == "hello"
         assert (await client.post("/api/logout")).status_code == 204
         assert (await client.get("/api/conversations")).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "other", ['prefs={"a":1}', "bare", "a/b=[1]", 'half="', "=x", "caf\u00e9=1"]
+)
+def test_cookies_of_other_servers_on_this_host_do_not_sign_the_page_out(
+    guarded: Server, other: str
+) -> None:
+    """Browsers send them all: cookies know no ports."""
+    ours = f"{COOKIE}={cookie_value(TOKEN)}"
+    for sent in (f"{other}; {ours}", f"{ours}; {other}"):
+        assert guarded.call("GET", "/api/conversations", None, {"Cookie": sent}).status == 200
+    assert guarded.call("GET", "/api/conversations", None, {"Cookie": other}).status == 401
 
 
 async def test_a_socket_needs_the_token_too(guarded: Server) -> None:

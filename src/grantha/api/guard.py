@@ -15,10 +15,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from grantha.api.problems import problem, refusal
@@ -195,11 +195,9 @@ def _same(given: str, wanted: str) -> bool:
 
 
 def _cookie_of(headers: Headers) -> str:
-    try:
-        morsel = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
-    except CookieError:
-        return ""
-    return morsel.value if morsel is not None else ""
+    # Not SimpleCookie: it stops at the first cookie that it can't read, and those of every other
+    # server on this host come along.
+    return cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
 
 
 def _too_large(most: int) -> TooLarge:
