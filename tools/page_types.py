@@ -1,4 +1,4 @@
-"""Writes the page's types, web/src/lib/wire/described.ts, from the API's own description.
+"""Writes the page's types, web/src/lib/wire/schema.ts, from the API's own description.
 
 `python tools/page_types.py`; with `--check` it changes nothing and fails when the file is behind.
 Knows as much of JSON Schema as the description uses, and stops at what it doesn't know.
@@ -20,7 +20,7 @@ from grantha.config import Settings
 
 Json = dict[str, Any]
 
-FILE = Path(__file__).parents[1] / "web" / "src" / "lib" / "wire" / "described.ts"
+FILE = Path(__file__).parents[1] / "web" / "src" / "lib" / "wire" / "schema.ts"
 HEAD = """\
 // The API's bodies, replies and events as the server describes them in /openapi.json.
 // Written by tools/page_types.py (`make types`); what is changed here is lost.

@@ -5,7 +5,7 @@ import globals from 'globals';
 import ts from 'typescript-eslint';
 
 export default defineConfig(
-  { ignores: ['.svelte-kit/', 'node_modules/', 'static/', 'src/lib/wire/described.ts'] },
+  { ignores: ['.svelte-kit/', 'node_modules/', 'static/', 'src/lib/wire/schema.ts'] },
   js.configs.recommended,
   ts.configs.strict,
   svelte.configs.recommended,

@@ -1,8 +1,8 @@
 import adapter from '@sveltejs/adapter-static';
 import { sveltekit } from '@sveltejs/kit/vite';
 import { defineConfig } from 'vitest/config';
-import { externalBoot } from './external-boot.ts';
-import { packed } from './packed.ts';
+import { externalBoot } from './external-scripts.ts';
+import { packed } from './precompress.ts';
 
 const PAGES = '../src/grantha/static';
 const SERVER = 'http://127.0.0.1:8000';

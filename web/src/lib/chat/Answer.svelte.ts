@@ -1,6 +1,6 @@
 // One assistant message as it is shown: folds the frames of its log, knows its state, paints once a frame.
 // Invents nothing: every word on screen came out of the fold. The text is proven by the hash of the end record.
-import { sha256, type LinkState } from '#lib/wire/attach.ts';
+import { sha256, type LinkState } from '#lib/wire/logReader.ts';
 import { Fold, type OpenPart } from '#lib/wire/fold.ts';
 import type { Problem } from '#lib/wire/api.ts';
 import type {
@@ -14,7 +14,7 @@ import type {
   Seam,
   Snapshot
 } from '#lib/wire/types.ts';
-import { soon } from './paint.ts';
+import { soon } from './frameScheduler.ts';
 
 export type ShownStatus = 'waiting' | 'writing' | 'stalled' | 'done' | 'stopped' | 'failed' | 'interrupted';
 

@@ -2,20 +2,20 @@
 // Nothing else reaches for a global. One instance a tab, given to components through context.
 import { getContext, setContext, untrack } from 'svelte';
 import { Api, Problem } from '#lib/wire/api.ts';
-import { Attachment, rememberedIn, type Ladder } from '#lib/wire/attach.ts';
-import { START } from '#lib/wire/ids.ts';
-import { Live, liveSocket, type Change } from '#lib/wire/live.ts';
+import { Attachment, rememberedIn, type Ladder } from '#lib/wire/logReader.ts';
+import { START } from '#lib/wire/recordIds.ts';
+import { Live, liveSocket, type Change } from '#lib/wire/liveSocket.ts';
 import { pollReader } from '#lib/wire/poll.ts';
-import { sharedSlots } from '#lib/wire/slots.ts';
+import { sharedSlots } from '#lib/wire/connectionSlots.ts';
 import { sseReader } from '#lib/wire/sse.ts';
 import { Language } from '#lib/strings/Language.svelte.ts';
 import type { Reading } from './Answer.svelte.ts';
-import { Attached } from './Attached.svelte.ts';
+import { Attached } from './DraftAttachments.svelte.ts';
 import { Chat } from './Chat.svelte.ts';
 import { Conversations } from './Conversations.svelte.ts';
-import { textOf } from './excerpts.ts';
+import { textOf } from './messageText.ts';
 import { Models } from './Models.svelte.ts';
-import { Prefs } from './Prefs.svelte.ts';
+import { Prefs } from './Preferences.svelte.ts';
 
 const KEPT_CHATS = 6;
 const TICK_MS = 500;

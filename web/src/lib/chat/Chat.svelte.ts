@@ -11,8 +11,8 @@ import type {
   StartBody
 } from '#lib/wire/types.ts';
 import { Answer, type Reading } from './Answer.svelte.ts';
-import { newKey, sendOnce } from './outbox.ts';
-import { tipBelow, turnsOf, type Turn } from './tree.ts';
+import { newKey, sendOnce } from './retrySend.ts';
+import { tipBelow, turnsOf, type Turn } from './messageTree.ts';
 
 /** A send on its way, or one that did not go through. Its key is kept: trying again cannot send twice. */
 export interface Outgoing {

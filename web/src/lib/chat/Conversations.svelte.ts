@@ -1,7 +1,7 @@
 // The list in the sidebar: pages of rows from the server, kept true by the changes it sends.
 // Deleting is soft at the server, so undo is a call and not a delay.
 import type { Api } from '#lib/wire/api.ts';
-import type { Change } from '#lib/wire/live.ts';
+import type { Change } from '#lib/wire/liveSocket.ts';
 import type { ConversationRow } from '#lib/wire/types.ts';
 
 const PAGE = 100;

@@ -5,17 +5,17 @@ import { en } from '#lib/strings/en.ts';
 import { de } from '#lib/strings/de.ts';
 import { es } from '#lib/strings/es.ts';
 import { fr } from '#lib/strings/fr.ts';
-import { costOf, dollars, roundTokens, seconds, speedOf } from './facts.ts';
-import { faultWords } from './faults.ts';
-import { actionOf, printed, type Pressed } from './keys.ts';
-import { sendOnce } from './outbox.ts';
-import { found, highlighted } from './palette.ts';
-import { grouped, within } from './rows.ts';
-import { seamWords } from './seams.ts';
-import { Sentences } from './sentences.ts';
-import { everyDay, steps } from './series.ts';
+import { costOf, dollars, roundTokens, seconds, speedOf } from '#lib/format/numbers.ts';
+import { faultWords } from '#lib/format/faults.ts';
+import { actionOf, printed, type Pressed } from './shortcuts.ts';
+import { sendOnce } from './retrySend.ts';
+import { found, highlighted } from './commandSearch.ts';
+import { grouped, within } from './conversationList.ts';
+import { seamWords } from '#lib/format/seams.ts';
+import { Sentences } from '#lib/format/speechChunks.ts';
+import { everyDay, steps } from '#lib/format/chartScale.ts';
 import { lengthAt, recordsOf, silencesOf } from './trace.ts';
-import { tipBelow, turnsOf } from './tree.ts';
+import { tipBelow, turnsOf } from './messageTree.ts';
 
 const at = (second: number): string => new Date(1_700_000_000_000 + second * 1000).toISOString();
 

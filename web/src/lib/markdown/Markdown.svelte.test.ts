@@ -2,8 +2,8 @@
 import { createRawSnippet, flushSync, mount, tick, unmount } from 'svelte';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import Markdown from './Markdown.svelte';
-import type { SeamPlace } from './seams.ts';
-import { ANSWER, HOSTILE } from './testing.ts';
+import type { SeamPlace } from './seamPlacement.ts';
+import { ANSWER, HOSTILE } from './testUtils.ts';
 
 // The browser has these, jsdom does not; nothing here depends on what they would say.
 class Unseen {

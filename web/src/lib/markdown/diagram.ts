@@ -2,7 +2,7 @@
 // cleaned again by DOMPurify and goes into a shadow root, so that the styles of a drawing stay inside it.
 
 import type { Config } from 'dompurify';
-import { nextTurn } from './turns.ts';
+import { nextTurn } from './taskQueue.ts';
 
 const CLEAN: Config = {
   USE_PROFILES: { svg: true, svgFilters: true },

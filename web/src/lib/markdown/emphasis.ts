@@ -2,8 +2,8 @@
 // Rules: CommonMark 0.31, section 6.2 ("process emphasis"); `~~` by GFM. Between CJK characters punctuation does
 // not stop a run from opening or closing, as there are no spaces that could.
 
-import type { Chain, Piece } from './pieces.ts';
-import type { SpanType } from './tree.ts';
+import type { Chain, Piece } from './inlineList.ts';
+import type { SpanType } from './ast.ts';
 
 export interface Run {
   readonly piece: Piece;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { parseInline } from './inline.ts';
-import { sketch } from './testing.ts';
+import { sketch } from './testUtils.ts';
 
 test.each([
   ['$x^2$', 'math(x^2)'],

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { Grouping } from './groups.ts';
-import type { Rule } from './tree.ts';
+import type { Rule } from './ast.ts';
 
 const RULES: Rule[] = Array.from({ length: 100 }, (_, key) => ({ type: 'rule', key }));
 

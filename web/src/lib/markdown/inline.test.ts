@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { parseInline } from './inline.ts';
-import { sketch, wordsOf } from './testing.ts';
+import { sketch, wordsOf } from './testUtils.ts';
 
 function read(text: string): string {
   return sketch(parseInline(text, false));

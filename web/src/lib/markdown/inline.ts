@@ -3,14 +3,14 @@
 // With `live`, the text may go on: markup that is still open shows as what it will become, and an end that could
 // become several things is held back. Invariant: `at` of everything returned is an offset into the given text.
 
-import { linkAddress, pictureAddress } from './address.ts';
-import { destinationAt, isDestinationSoFar, labelAt } from './destination.ts';
+import { linkAddress, pictureAddress } from './urls.ts';
+import { destinationAt, isDestinationSoFar, labelAt } from './linkDestination.ts';
 import { flanks, matchRuns, type Run } from './emphasis.ts';
 import { entityAt, isEntitySoFar, unescaped } from './entities.ts';
 import { formulaAt } from './formula.ts';
-import { Chain, withBareLinks, type Piece } from './pieces.ts';
-import { labelKey } from './starts.ts';
-import type { Inline, SpanType } from './tree.ts';
+import { Chain, withBareLinks, type Piece } from './inlineList.ts';
+import { labelKey } from './blockStarts.ts';
+import type { Inline, SpanType } from './ast.ts';
 
 /** Beyond this, in UTF-16 units, a paragraph is no prose and is shown as written. */
 const LONGEST = 50_000;

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { MarkdownDocument } from './document.ts';
-import { ANSWER, sketch, wordsIn } from './testing.ts';
-import type { Block } from './tree.ts';
+import { ANSWER, sketch, wordsIn } from './testUtils.ts';
+import type { Block } from './ast.ts';
 
 function live(text: string): readonly Block[] {
   return new MarkdownDocument().update(text, true).blocks;

@@ -1,7 +1,7 @@
 // Rows of a GFM table: where cells begin and end, and what the delimiter row says. Knows nothing of blocks.
 
 import type { Line } from './lines.ts';
-import type { Align } from './tree.ts';
+import type { Align } from './ast.ts';
 
 export interface CellText {
   readonly text: string;

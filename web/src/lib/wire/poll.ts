@@ -1,7 +1,7 @@
 // Reads a log by long polls: each reply holds what is new since the cursor, one JSON a line, and closes.
 // The last rung: slow to start, but it passes through anything that passes HTTP.
 import { problemOf } from './api.ts';
-import { arrivalOf, type Arrival, type Read, type Sink } from './link.ts';
+import { arrivalOf, type Arrival, type Read, type Sink } from './transport.ts';
 
 const WAIT_SECONDS = 20;
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Arrival } from './link.ts';
+import type { Arrival } from './transport.ts';
 import { readEvents } from './sse.ts';
 
 const STREAM = [

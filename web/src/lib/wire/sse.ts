@@ -1,9 +1,9 @@
 // Reads a log as Server-Sent Events over fetch. Never EventSource: that one can neither set headers nor
-// survive a 503. At most three readers of this browser hold such a connection (see slots.ts).
+// survive a 503. At most three readers of this browser hold such a connection (see connectionSlots.ts).
 import { createParser } from 'eventsource-parser';
 import { problemOf } from './api.ts';
-import { arrivalOf, type Arrival, type Outcome, type Read, type Sink } from './link.ts';
-import type { Slots } from './slots.ts';
+import { arrivalOf, type Arrival, type Outcome, type Read, type Sink } from './transport.ts';
+import type { Slots } from './connectionSlots.ts';
 
 /** A reader over `fetcher`; answers `busy` when the browser's share of connections is taken. */
 export function sseReader(fetcher: typeof fetch, slots: Slots): Read {

@@ -1,4 +1,4 @@
-// The API's types under the page's own words. What they hold is described by the server: see described.ts.
+// The API's types under the page's own words. What they hold is described by the server: see schema.ts.
 import type {
   ConversationLine,
   ConversationReply,
@@ -15,7 +15,7 @@ import type {
   SegmentReply,
   StartedReply,
   SummaryReply
-} from './described.ts';
+} from './schema.ts';
 
 export type {
   ChangeReply,
@@ -35,7 +35,7 @@ export type {
   Seam,
   StopReply,
   Usage
-} from './described.ts';
+} from './schema.ts';
 export type { Options };
 
 export type ConversationRow = ConversationLine;

@@ -1,0 +1,83 @@
+// The state line of a running answer, in words: what is going on and, when nothing is, who is silent.
+import type { Strings } from '#lib/strings/en.ts';
+import type { Answer, ShownStatus } from '#lib/chat/Answer.svelte.ts';
+import { number, seconds } from './numbers.ts';
+
+export interface Fact {
+  key: string;
+  text: string;
+  /** Left out where there is little room. */
+  wide?: boolean;
+}
+
+export function stateWords(
+  answer: Answer,
+  status: ShownStatus,
+  now: number,
+  t: Strings,
+  locale: string
+): string {
+  if (answer.back) return t.back;
+  if (status === 'stalled') {
+    const network = answer.cutOff(now);
+    const since = network ? answer.link?.lastByte || answer.awaySince : answer.lastRecord;
+    const time = wholeSeconds(now - (since || now), locale);
+    return network ? t.noWordFromServer(time) : noticeWords(answer, t, locale) || t.modelSilent(time);
+  }
+  const notice = noticeWords(answer, t, locale);
+  if (notice) return notice;
+  if (status === 'writing') return t.writing;
+  return answer.parts.some((part) => part.kind === 'reasoning' && part.text) ? t.reasoning : t.waiting;
+}
+
+export function runningFacts(
+  answer: Answer,
+  status: ShownStatus,
+  now: number,
+  t: Strings,
+  locale: string
+): Fact[] {
+  if (status === 'stalled' && answer.cutOff(now)) {
+    return [
+      { key: 'goes-on', text: t.answerGoesOn, wide: true },
+      { key: 'trying', text: t.tryingAgain, wide: true }
+    ];
+  }
+  if (status === 'stalled') return [{ key: 'kept', text: t.allTextKept, wide: true }];
+  const facts: Fact[] = [{ key: 'elapsed', text: seconds(answer.elapsed(now), locale) }];
+  if (status === 'writing') {
+    if (answer.speed !== null)
+      facts.push({ key: 'speed', text: t.tokensPerSecond(number(answer.speed, locale)) });
+    if (answer.pieces > 0)
+      facts.push({ key: 'tokens', text: t.tokens(number(answer.pieces, locale)), wide: true });
+  }
+  if (answer.link?.left) {
+    const over = answer.link.transport === 'poll' ? t.overPoll : t.overWebSocket;
+    if (answer.link.transport !== 'sse') facts.push({ key: 'over', text: over, wide: true });
+  }
+  return facts;
+}
+
+/** What the server said last that is not part of the answer, in our words. */
+function noticeWords(answer: Answer, t: Strings, locale: string): string {
+  const notice = answer.notice;
+  if (!notice) return '';
+  switch (notice.code) {
+    case 'accepted':
+      return '';
+    case 'retrying': {
+      const error = notice.details['error'] as { code?: string } | undefined;
+      const pause = notice.details['delay_ms'];
+      // A pause that the provider asked for is told; our own between two tries is short.
+      return error?.code === 'rate_limited' && typeof pause === 'number'
+        ? t.retryWait(wholeSeconds(pause, locale))
+        : t.retrying;
+    }
+    default:
+      return notice.message;
+  }
+}
+
+function wholeSeconds(ms: number, locale: string): string {
+  return `${number(Math.max(0, Math.round(ms / 1000)), locale)} s`;
+}

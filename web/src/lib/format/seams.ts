@@ -1,0 +1,46 @@
+// A seam in words: first what happened, then how it was joined. Shared by the margin notes and the inspector.
+import type { Strings } from '#lib/strings/en.ts';
+import type { Seam } from '#lib/wire/types.ts';
+import { number, seconds } from './numbers.ts';
+
+export function seamWords(seam: Seam, t: Strings, locale: string): { what: string; how: string } {
+  const how = seam.how === 'prefix' ? t.howPrefix : seam.how === 'instruction' ? t.howInstruction : '';
+  switch (seam.reason) {
+    case 'options':
+      return {
+        what: t.seamOptions(changesIn(seam, t, locale)),
+        how: how ? sentence(`${t.seamByYou} ${how}`) : ''
+      };
+    case 'restart':
+      return { what: t.seamRestart, how: backIn(seam, t, locale) };
+    case 'provider-lost':
+      return { what: t.seamProvider, how: how ? sentence(how) : t.nothingLost };
+    case 'fallback':
+      return { what: t.seamFallback(seam.model), how: sentence(how) };
+    default:
+      return { what: t.seamContinued, how: sentence(how) };
+  }
+}
+
+function backIn(seam: Seam, t: Strings, locale: string): string {
+  const away = seam.details?.['away_ms'];
+  return typeof away === 'number' ? t.backIn(seconds(away, locale)) : t.nothingLost;
+}
+
+function changesIn(seam: Seam, t: Strings, locale: string): string {
+  return Object.entries(seam.changes ?? {})
+    .map(([name, [from, to]]) =>
+      t.seamChange(t.optionNames[name] ?? name, shown(from, t, locale), shown(to, t, locale))
+    )
+    .join(', ');
+}
+
+function shown(value: unknown, t: Strings, locale: string): string {
+  if (value === null || value === undefined) return t.modelDefault;
+  if (typeof value !== 'number') return String(value);
+  return Number.isInteger(value) ? number(value, locale) : value.toLocaleString(locale);
+}
+
+function sentence(text: string): string {
+  return text ? `${text[0]?.toUpperCase()}${text.slice(1)}.` : '';
+}

@@ -1,0 +1,24 @@
+// What every component of one text needs and none of them changes: handed down as context, so that the recursion
+// through blocks and spans passes only what differs.
+
+import { createContext, type Snippet } from 'svelte';
+import type { Definitions } from './document.ts';
+import type { SeamPlace } from './seamPlacement.ts';
+import type { MarkdownWords } from './labels.ts';
+
+export interface Drawing {
+  /** The whole text; seams in code are counted in it. */
+  readonly source: string;
+  readonly definitions: Definitions;
+  readonly words: MarkdownWords;
+  /** Seams inside the leaf or code block that begins at `start`. */
+  readonly seamsAt: (start: number) => readonly SeamPlace[];
+  readonly seam: Snippet<[id: string, where: 'line' | 'gutter']> | undefined;
+  /** Lets the browser skip an element that will not change again, while that is out of view. */
+  readonly settle: (element: Element) => void;
+  /** To be called when what was marked `data-pending` is drawn for good. */
+  readonly ready: () => void;
+  readonly oncopy: (text: string) => void | Promise<void>;
+}
+
+export const [getDrawing, setDrawing] = createContext<Drawing>();

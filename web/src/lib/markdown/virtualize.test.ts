@@ -1,0 +1,84 @@
+// @vitest-environment jsdom
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { Settling } from './virtualize.ts';
+
+// jsdom lays nothing out: the test says what was measured, and when.
+let observed: Set<Element>;
+let measure: (height: number) => void;
+
+beforeEach(() => {
+  observed = new Set();
+  vi.stubGlobal(
+    'ResizeObserver',
+    class {
+      constructor(callback: (entries: unknown[]) => void) {
+        measure = (blockSize) =>
+          callback([...observed].map((target) => ({ target, borderBoxSize: [{ blockSize }] })));
+      }
+      observe(element: Element): void {
+        observed.add(element);
+      }
+      unobserve(element: Element): void {
+        observed.delete(element);
+      }
+      disconnect(): void {
+        observed.clear();
+      }
+    }
+  );
+});
+
+afterEach(() => {
+  vi.unstubAllGlobals();
+});
+
+function element(html: string): HTMLElement {
+  const div = document.createElement('div');
+  div.innerHTML = html;
+  return div;
+}
+
+test('what has been laid out may be skipped, at the height it had', () => {
+  const group = element('<p>text</p>');
+  const settling = new Settling();
+  settling.settle(group);
+  expect(group.classList).not.toContain('settled');
+  measure(120);
+  expect(group.classList).toContain('settled');
+  expect(observed.size).toBe(0);
+});
+
+test('what has never had a height is not skipped', () => {
+  const group = element('<p>text</p>');
+  new Settling().settle(group);
+  measure(0);
+  expect(group.classList).not.toContain('settled');
+});
+
+test('a pending formula holds its group back until it is drawn', () => {
+  const group = element('<p><code data-pending>x</code></p>');
+  const settling = new Settling();
+  settling.settle(group);
+  measure(120);
+  settling.ready();
+  measure(120);
+  expect(group.classList).not.toContain('settled');
+  group.querySelector('code')?.removeAttribute('data-pending');
+  settling.ready();
+  measure(130);
+  expect(group.classList).toContain('settled');
+});
+
+test('what holds a note is never skipped, nor what gets one later', () => {
+  const early = element('<p><span role="note"></span></p>');
+  const late = element('<p></p>');
+  const settling = new Settling();
+  for (const group of [early, late]) settling.settle(group);
+  measure(120);
+  expect(early.classList).not.toContain('settled');
+  late.firstElementChild?.append(element('<span role="note"></span>'));
+  const root = element('');
+  root.append(late);
+  settling.spareNotes(root);
+  expect(late.classList).not.toContain('settled');
+});
