@@ -17,7 +17,7 @@ NODE := .venv/node/bin/node
 NPM := cd web && PATH="$(CURDIR)/.venv/node/bin:$$PATH" npm
 NODE_MODULES := web/node_modules/.package-lock.json
 # Clients that others wrote in JavaScript: only the tests need them.
-JS_CLIENTS := tests/vendors_clients/js/node_modules/.package-lock.json
+JS_CLIENTS := tests/compat_clients/js/node_modules/.package-lock.json
 PAGE := src/grantha/static/index.html
 # Asked of find, because make can't name files with brackets, as routes have them. Folders are looked at too,
 # so that a deleted or renamed file counts as a change.
@@ -88,7 +88,7 @@ clean: ## Remove the built page, wheels, caches and reports
 	find src tests tools bench -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 clean-all: clean ## Remove .venv and node_modules as well
-	rm -rf .venv web/node_modules tests/vendors_clients/js/node_modules
+	rm -rf .venv web/node_modules tests/compat_clients/js/node_modules
 
 # --- Set-up --------------------------------------------------------------------------------------------
 
@@ -114,7 +114,7 @@ $(NODE_MODULES): web/package.json web/package-lock.json web/.npmrc | $(STAMPS)/n
 	$(NPM) ci --no-audit --no-fund
 	@touch $@
 
-$(JS_CLIENTS): $(addprefix tests/vendors_clients/js/,package.json package-lock.json .npmrc) | $(STAMPS)/node
+$(JS_CLIENTS): $(addprefix tests/compat_clients/js/,package.json package-lock.json .npmrc) | $(STAMPS)/node
 	cd $(dir $<) && PATH="$(CURDIR)/.venv/node/bin:$$PATH" npm ci --no-audit --no-fund
 	@touch $@
 

@@ -14,8 +14,8 @@ from typing import get_args
 
 from bench import client, paced, table, throughput
 from bench.rig import ROOT, Rig, rig
-from grantha.api.compression import negotiated
-from grantha.api.streams import sse_frame
+from grantha.api.http.compression import negotiated
+from grantha.api.http.streams import sse_frame
 from grantha.events import Frame, RecordId, TextDelta
 
 ANSWER = ROOT / "fixtures" / "markdown" / "answer.md"

@@ -14,8 +14,8 @@ from typing import Any
 
 import httpx
 
-from grantha.api import vendor_schemas
 from grantha.api.app import create_app
+from grantha.api.openapi import compat
 from grantha.config import Settings
 
 Json = dict[str, Any]
@@ -30,7 +30,7 @@ _PLAIN = {"string": "string", "integer": "number", "number": "number", "boolean"
 
 def types(schemas: Json) -> str:
     """One exported type for every schema of the native API, by name: the page speaks no other."""
-    native = sorted(schemas.keys() - vendor_schemas.models().keys())
+    native = sorted(schemas.keys() - compat.models().keys())
     return "\n".join([HEAD, *(_named(name, schemas[name]) for name in native)])
 
 

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from grantha.providers.catalog import HOSTS, Host
-from grantha.providers.facts import capabilities_of
+from grantha.providers.model_facts import capabilities_of
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "providers.md"
 BEGIN, END = "<!-- providers: begin -->", "<!-- providers: end -->"

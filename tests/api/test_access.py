@@ -9,7 +9,7 @@ import aiohttp
 import httpx
 import pytest
 
-from grantha.api.guard import COOKIE, cookie_value
+from grantha.api.http.security import COOKIE, cookie_value
 from tests.api.conftest import TOKEN, until_listening
 from tests.server import MakeServer, Server
 

@@ -12,7 +12,7 @@ import brotli  # type: ignore[import-untyped]  # it has no types
 import httpx
 import pytest
 
-from grantha.api.compression import negotiated
+from grantha.api.http.compression import negotiated
 from tests.api.streams import attached, text_of
 from tests.server import MakeServer, Server
 

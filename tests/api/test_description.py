@@ -22,10 +22,11 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from grantha.api import login, replies, schemas
-from grantha.api import vendor_schemas as vendors
 from grantha.api.app import create_app
-from grantha.api.samples import SAMPLES
+from grantha.api.openapi import compat as vendors
+from grantha.api.openapi.examples import SAMPLES
+from grantha.api.routes import login
+from grantha.api.schemas import requests, responses
 from grantha.config import Settings
 from grantha.events import Event
 from tests.api.conftest import TOKEN
@@ -109,7 +110,7 @@ def test_whatever_is_sent_the_reply_is_documented_and_no_server_error(
 def test_every_example_fits_its_schema(described: dict[str, Any]) -> None:
     models: dict[str, type[BaseModel]] = {
         name: found
-        for module in (replies, schemas, login)
+        for module in (responses, requests, login)
         for name, found in vars(module).items()
         if isinstance(found, type) and issubclass(found, BaseModel)
     } | vendors.models()

@@ -10,7 +10,7 @@ import brotli  # type: ignore[import-untyped]  # it has no types
 import httpx
 import pytest
 
-from grantha.api.page import Page
+from grantha.api.http.page import Page
 
 SCRIPT = "/_app/immutable/start.abc.js"
 TEXT = b"export const words = 'the same words and the same words';"

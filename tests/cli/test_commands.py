@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from grantha.cli import words
+from grantha.cli import labels
 from grantha.cli.checks import all_checks
-from grantha.cli.edge import address
+from grantha.cli.runner import address
 from grantha.config import Settings
 from grantha.errors import BadRequest
 from grantha.events import GenerationEnd, Seam
@@ -236,9 +236,9 @@ def test_seams_are_told_in_the_words_of_the_page() -> None:
     fallback = Seam("fallback", "instruction", "c/d", {}, 5)
     nothing = Seam("provider-lost", None, "a/b", {}, 0)
 
-    assert words.seam(change) == "temperature 0.2 → 0.9 from here · true continuation"
-    assert words.seam(fallback) == ("continued by c/d · asked to go on from here, joint checked")
-    assert words.seam(nothing) == "continued after the provider went away"
+    assert labels.seam(change) == "temperature 0.2 → 0.9 from here · true continuation"
+    assert labels.seam(fallback) == ("continued by c/d · asked to go on from here, joint checked")
+    assert labels.seam(nothing) == "continued after the provider went away"
 
 
 def test_an_interrupted_answer_is_never_told_as_done() -> None:
@@ -246,8 +246,8 @@ def test_an_interrupted_answer_is_never_told_as_done() -> None:
         "interrupted", None, None, None, {}, 0, "", {"message": "Three tries failed"}
     )
 
-    assert words.ending(cut) == "Interrupted when the server stopped. Three tries failed."
-    assert words.numbers(cut) == ""
+    assert labels.ending(cut) == "Interrupted when the server stopped. Three tries failed."
+    assert labels.numbers(cut) == ""
 
 
 def _settings(folder: Path, port: int = 0) -> Settings:

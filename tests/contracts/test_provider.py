@@ -20,8 +20,8 @@ from grantha.errors import GranthaError
 from grantha.events import Finished, Text, UpstreamEvent, UsageSeen
 from grantha.providers.base import Provider, Upstream
 from grantha.providers.registry import Registry
-from tests.vendors import shapes
-from tests.vendors.server import (
+from tests.fake_vendors import shapes
+from tests.fake_vendors.server import (
     ANSWER,
     Vendor,
     answer,
@@ -36,8 +36,8 @@ from tests.vendors.server import (
     web_page,
     whole,
 )
-from tests.vendors.shapes import Shape
-from tests.vendors.tls import self_signed
+from tests.fake_vendors.shapes import Shape
+from tests.fake_vendors.tls import self_signed
 
 KEY = "planted-key-0123456789"
 QUESTION = "What is the planted question about, my friend?"

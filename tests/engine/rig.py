@@ -22,7 +22,7 @@ from grantha.errors import UnknownProvider
 from grantha.events import START, Event, Frame, RecordId, UpstreamEvent
 from grantha.fold import Fold, fold
 from grantha.providers.base import READY, ModelCard, Provider, Readiness
-from grantha.providers.scripted import Scripted
+from grantha.providers.scripted.provider import Scripted
 from grantha.storage.base import GenerationRow, NewConversation, Store
 from grantha.storage.sql import SqlStore
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from grantha.engine.past import whole_log
+from grantha.engine.replay import whole_log
 from grantha.events import RecordId
 from grantha.fold import fold
 from grantha.storage.sql import SqlStore

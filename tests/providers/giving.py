@@ -16,8 +16,8 @@ from aiohttp import web
 from grantha.chat import Call, text_message
 from grantha.config import Settings
 from grantha.providers.registry import Registry
-from tests.vendors.server import Vendor, serving
-from tests.vendors.shapes import Shape
+from tests.fake_vendors.server import Vendor, serving
+from tests.fake_vendors.shapes import Shape
 
 QUESTION = (text_message("user", "Hello?"),)
 

@@ -13,13 +13,13 @@ from grantha import errors
 from grantha.chat import Call, Message, Options, ReasoningPart, TextPart, text_message
 from grantha.config import ProviderSettings, Settings
 from grantha.events import Finished, Reasoning, Text, UpstreamEvent
+from grantha.providers.adapters.ollama import address
 from grantha.providers.base import Provider, Upstream
 from grantha.providers.doctor import check, check_all
-from grantha.providers.ollama import address
 from grantha.providers.prices import Prices
 from grantha.providers.registry import Registry
-from tests.vendors import shapes
-from tests.vendors.server import ANSWER, Vendor, answer, serving, silence, status, whole
+from tests.fake_vendors import shapes
+from tests.fake_vendors.server import ANSWER, Vendor, answer, serving, silence, status, whole
 
 DEADLINE = 10.0
 QUESTION = (text_message("user", "Hello?"),)

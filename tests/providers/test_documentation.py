@@ -9,9 +9,9 @@ import pytest
 
 from grantha.config import Settings
 from grantha.errors import ProviderError
+from grantha.providers.factory import hosts_of
 from grantha.providers.registry import Registry
-from grantha.providers.script import parse_script
-from grantha.providers.setup import hosts_of
+from grantha.providers.scripted.script import parse_script
 from tools.providers_table import DOCUMENT, with_table
 
 TEXT = DOCUMENT.read_text(encoding="utf-8")

@@ -6,9 +6,9 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+from tests.fake_vendors import shapes
+from tests.fake_vendors.server import ANSWER, Vendor, answer, serving, silence, status, truncated
 from tests.server import Server
-from tests.vendors import shapes
-from tests.vendors.server import ANSWER, Vendor, answer, serving, silence, status, truncated
 
 OPENAI_KEY = "planted-openai-key-0123456789"
 ANTHROPIC_KEY = "planted-anthropic-key-0123456789"

@@ -13,11 +13,11 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from grantha import errors
-from grantha.providers import cloud
+from grantha.providers import cloud_detection
 from grantha.providers.registry import Registry
+from tests.fake_vendors import shapes
+from tests.fake_vendors.server import Vendor, status
 from tests.providers.giving import ask, giving, registry
-from tests.vendors import shapes
-from tests.vendors.server import Vendor, status
 
 
 def vertex(vendor: Vendor, **variables: str) -> Registry:
@@ -189,6 +189,9 @@ def test_a_cloud_s_machine_is_known_by_its_firmware(
     tmp_path: Path, file: str, maker: str, google: bool, amazon: bool
 ) -> None:
     (tmp_path / file).write_text(maker)
-    assert (cloud.on_google({}, tmp_path), cloud.on_amazon({}, tmp_path)) == (google, amazon)
-    assert not cloud.on_google({"NO_GCE_CHECK": "true"}, tmp_path)
-    assert not cloud.on_amazon({"AWS_EC2_METADATA_DISABLED": "true"}, tmp_path)
+    assert (cloud_detection.on_google({}, tmp_path), cloud_detection.on_amazon({}, tmp_path)) == (
+        google,
+        amazon,
+    )
+    assert not cloud_detection.on_google({"NO_GCE_CHECK": "true"}, tmp_path)
+    assert not cloud_detection.on_amazon({"AWS_EC2_METADATA_DISABLED": "true"}, tmp_path)

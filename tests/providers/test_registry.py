@@ -11,17 +11,11 @@ from typing import Any
 import pytest
 
 from grantha.config import ProviderSettings, Settings
-from grantha.errors import (
-    BadRequest,
-    MissingKey,
-    UnknownModel,
-    UnknownProvider,
-    Unsupported,
-)
+from grantha.errors import BadRequest, MissingKey, UnknownModel, UnknownProvider, Unsupported
+from grantha.providers.adapters.openai_chat import OpenAIChat
 from grantha.providers.catalog import HOSTS
-from grantha.providers.openai_chat import OpenAIChat
+from grantha.providers.factory import hosts_of, site_of
 from grantha.providers.registry import Registry
-from grantha.providers.setup import hosts_of, site_of
 
 KEYED = [host for host in HOSTS if host.keys and not host.keyless and host.base_url]
 

@@ -13,7 +13,7 @@ from grantha import errors
 from grantha.chat import Call, Options, text_message
 from grantha.errors import BadRequest, GranthaError, UnknownModel
 from grantha.events import Cited, Finished, Reasoning, Text, ToolCall, UpstreamEvent, UsageSeen
-from grantha.providers.scripted import SHIPPED, Scripted, ScriptedUpstream
+from grantha.providers.scripted.provider import SHIPPED, Scripted, ScriptedUpstream
 
 DEADLINE = 10.0
 QUESTION = (text_message("user", "Say it now"),)

@@ -19,15 +19,15 @@ from grantha.chat import (
     ToolResultPart,
     text_message,
 )
-from grantha.wire import (
+from grantha.wire.upstream import (
     anthropic_request,
     bedrock_request,
     gemini_request,
-    ollama,
+    ollama_decoder,
     openai_chat_request,
     openai_responses_request,
 )
-from grantha.wire.openai_chat import PLAIN, DialectProfile
+from grantha.wire.upstream.openai_chat_decoder import PLAIN, DialectProfile
 
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"\0" * 16).decode()
 FACTS = Capabilities(images=True, tools=True, reasoning=True, output_limit=32000)
@@ -91,4 +91,4 @@ def converse(call: Call, facts: Capabilities = FACTS) -> Any:
 
 
 def local_chat(call: Call, facts: Capabilities = FACTS) -> Any:
-    return json.loads(ollama.encode_request(call, facts))
+    return json.loads(ollama_decoder.encode_request(call, facts))

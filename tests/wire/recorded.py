@@ -24,16 +24,16 @@ from grantha.events import (
     UpstreamEvent,
     UsageSeen,
 )
-from grantha.wire.anthropic import anthropic_decoder, anthropic_reply
-from grantha.wire.base import Decoder
-from grantha.wire.bedrock import bedrock_decoder, bedrock_reply
-from grantha.wire.faults import Faults, read_report
-from grantha.wire.gemini import gemini_decoder, gemini_reply
-from grantha.wire.loose import loads
-from grantha.wire.ollama import ollama_decoder, ollama_reply
-from grantha.wire.openai_chat import DialectProfile, chat_decoder, chat_reply
-from grantha.wire.openai_responses import responses_decoder, responses_reply
-from grantha.wire.proofs import maker
+from grantha.wire.lenient_json import loads
+from grantha.wire.signatures import maker
+from grantha.wire.upstream.anthropic_decoder import anthropic_decoder, anthropic_reply
+from grantha.wire.upstream.bedrock_decoder import bedrock_decoder, bedrock_reply
+from grantha.wire.upstream.decoder import Decoder
+from grantha.wire.upstream.gemini_decoder import gemini_decoder, gemini_reply
+from grantha.wire.upstream.ollama_decoder import ollama_decoder, ollama_reply
+from grantha.wire.upstream.openai_chat_decoder import DialectProfile, chat_decoder, chat_reply
+from grantha.wire.upstream.openai_responses_decoder import responses_decoder, responses_reply
+from grantha.wire.upstream.vendor_errors import Faults, read_report
 
 ROOT = Path(__file__).parents[2] / "fixtures" / "wire"
 FAULTS = Faults("vendor", "model-x")

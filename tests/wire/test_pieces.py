@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grantha.events import Reasoning, Text, ToolCall
-from grantha.wire.base import Batch
-from grantha.wire.loose import Reader, loads
-from grantha.wire.think import ThinkSplitter
+from grantha.wire.lenient_json import Reader, loads
 from grantha.wire.tool_calls import ToolCalls
-from grantha.wire.turns import Joint
+from grantha.wire.upstream.decoder import Batch
+from grantha.wire.upstream.think_tags import ThinkSplitter
+from grantha.wire.upstream.turn_normalizer import Joint
 
 cuts = st.lists(st.integers(0, 60), max_size=8)
 said = st.text(st.sampled_from("ab <>/think\n"), max_size=40)

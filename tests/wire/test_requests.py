@@ -23,8 +23,8 @@ from grantha.chat import (
 from grantha.errors import BadRequest, TooLarge
 from grantha.providers.catalog import host_named
 from grantha.wire import images
-from grantha.wire.openai_chat import DialectProfile
-from grantha.wire.proofs import maker, marked, own
+from grantha.wire.signatures import maker, marked, own
+from grantha.wire.upstream.openai_chat_decoder import DialectProfile
 from tests.wire.calls import (
     CALL,
     MESSAGES,

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 from pydantic.alias_generators import to_camel
 
 from grantha.chat import Call, Capabilities, Options
-from grantha.wire.loose import loads
+from grantha.wire.lenient_json import loads
 from grantha.wire.sse import SseDecoder
 from tests.wire import calls
 from tests.wire.calls import CALL, FACTS, OPTIONS

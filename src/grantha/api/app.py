@@ -14,29 +14,35 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from grantha import __version__
-from grantha.api import (
-    contract,
-    contract_socket,
+from grantha.api.compat import (
+    ai_sdk_chat,
+    anthropic_messages,
+    ollama_api,
+    openai_chat_completions,
+    openai_responses_api,
+)
+from grantha.api.fast_path import Shortcut
+from grantha.api.http import problems
+from grantha.api.http.page import Page
+from grantha.api.http.security import Guard
+from grantha.api.openapi import description
+from grantha.api.reader_limits import Readers
+from grantha.api.routes import (
+    analytics,
     conversations,
-    description,
-    exports,
     generations,
     health,
     live,
     login,
     models,
-    numbers,
-    problems,
+    simple_chat,
+    simple_chat_socket,
+    transfer,
 )
-from grantha.api.doors import Pieces
-from grantha.api.guard import Guard
-from grantha.api.metrics import Metrics
-from grantha.api.metrics import router as metrics_router
-from grantha.api.page import Page
-from grantha.api.readers import Readers
-from grantha.api.shortcut import Shortcut
-from grantha.api.spans import spans_for
-from grantha.api.vendors import ai_sdk, anthropic, ollama, openai, responses
+from grantha.api.routes.metrics import Metrics
+from grantha.api.routes.metrics import router as metrics_router
+from grantha.api.state import Pieces
+from grantha.api.tracing import spans_for
 from grantha.config import Settings
 from grantha.engine.feed import Feed
 from grantha.engine.ids import new_id
@@ -54,19 +60,25 @@ _log = logging.getLogger(__name__)
 _HOUR_MS = 3_600_000
 _MOST_TRIMS = 100  # batches in one go
 _CLEANING = 300.0  # seconds between two looks for what can be deleted
-_VENDORS = (openai, responses, anthropic, ai_sdk, ollama)
+_VENDORS = (
+    openai_chat_completions,
+    openai_responses_api,
+    anthropic_messages,
+    ai_sdk_chat,
+    ollama_api,
+)
 _ROUTERS = (
     *_VENDORS,
     generations,
     conversations,
-    exports,
+    transfer,
     models,
     login,
-    contract,
-    contract_socket,
+    simple_chat,
+    simple_chat_socket,
     health,
     live,
-    numbers,
+    analytics,
 )
 
 

@@ -21,8 +21,8 @@ import uvicorn
 from typing_extensions import override
 
 from grantha.api.app import assemble, check_database, prepared_folder
-from grantha.api.deadlines import protocol_for
-from grantha.api.guard import LOOPBACK
+from grantha.api.http.request_timeouts import protocol_for
+from grantha.api.http.security import LOOPBACK
 from grantha.config import Settings
 from grantha.errors import CallerError
 from grantha.providers.registry import LOCAL, ProviderCard, Registry

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from grantha.cli.edge import fail, read_settings, say
+from grantha.cli.runner import fail, read_settings, say
 from grantha.errors import GranthaError, StorageFailed
 
 DATABASE = "grantha.db"

@@ -17,8 +17,8 @@ import typer
 
 from grantha.chat import Options
 from grantha.cli.completion import model_ids
-from grantha.cli.edge import FAILED, INTERRUPTED, Url, say, with_client
 from grantha.cli.plain import JsonView, PlainView, View
+from grantha.cli.runner import FAILED, INTERRUPTED, Url, say, with_client
 from grantha.errors import BadRequest
 from grantha.events import GenerationEnd
 
@@ -76,7 +76,7 @@ def chat(
 
 
 async def _chat(client: Client, wish: Wish) -> int:
-    from grantha.cli.brake import Brake
+    from grantha.cli.interrupt import Brake
 
     end: GenerationEnd | None = None
     view = _view(client, wish)
@@ -152,12 +152,12 @@ async def _go_on(client: Client, wish: Wish) -> Generation:
 
 def _verdict(end: GenerationEnd | None, *, told: bool) -> int:
     """0 for a whole answer; what is missing is told, unless the view has done so."""
-    from grantha.cli import words
+    from grantha.cli import labels
 
     if end is None:
         say("The answer has no end.")
         return FAILED
-    if not told and (said := words.ending(end)):
+    if not told and (said := labels.ending(end)):
         say(said)
     return 0 if end.ending == "done" else FAILED
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grantha.cli.backup import DATABASE
-from grantha.cli.edge import address
-from grantha.cli.findings import Finding
+from grantha.cli.check_results import Finding
+from grantha.cli.runner import address
 from grantha.config import Settings
 from grantha.errors import GranthaError
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from grantha.cli.edge import address
+from grantha.cli.runner import address
 from grantha.config import load_settings
 from grantha.errors import GranthaError
 

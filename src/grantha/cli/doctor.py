@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
-from grantha.cli.edge import FAILED, read_settings
+from grantha.cli.runner import FAILED, read_settings
 
 
 def doctor() -> None:
     """Check the folder, the database, the port, the page, the local model and the providers."""
+    from grantha.cli.check_results import show
     from grantha.cli.checks import all_checks
-    from grantha.cli.findings import show
 
     findings = asyncio.run(all_checks(read_settings()))
     show(findings)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from grantha.cli.edge import Url, fail, read_settings, with_client
+from grantha.cli.runner import Url, fail, read_settings, with_client
 from grantha.errors import GranthaError
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from grantha.cli.chat import terminal_view
-from grantha.cli.edge import Url, with_client
 from grantha.cli.plain import PlainView, View
+from grantha.cli.runner import Url, with_client
 from grantha.errors import Conflict
 from grantha.events import Frame
 

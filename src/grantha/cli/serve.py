@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from grantha.cli.edge import fail, read_settings
+from grantha.cli.runner import fail, read_settings
 from grantha.config import Settings
 from grantha.errors import GranthaError
 

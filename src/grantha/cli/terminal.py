@@ -18,7 +18,7 @@ from rich.padding import Padding
 from rich.segment import Segment
 from rich.text import Text
 
-from grantha.cli import words
+from grantha.cli import labels
 from grantha.cli.markdown import AnswerMarkdown, clean, settled
 from grantha.client.replies import Snapshot
 from grantha.events import (
@@ -122,13 +122,13 @@ class TerminalView:
             case PartEnd():
                 self._part_ended(event)
             case Seam():
-                self._notes.append(Text(f"─○─ {clean(words.seam(event))}", "seam"))
+                self._notes.append(Text(f"─○─ {clean(labels.seam(event))}", "seam"))
             case Citation():
                 number = len(self._sources) + 1
                 named = clean(" ".join(part for part in (event.title, event.url) if part))
                 self._sources.append(Text(f"[{number}] {named}", "fact"))
             case Notice():
-                self._state = words.notice(event) or self._state
+                self._state = labels.notice(event) or self._state
             case GenerationEnd():
                 self._end = event
             case Open() | UsageReport():
@@ -226,9 +226,9 @@ class _LastLines:
 
 
 def _foot(end: GenerationEnd, model: str) -> Text:
-    said = clean(words.ending(end))
+    said = clean(labels.ending(end))
     style = "warn" if end.ending == "done" and said else _STYLES[end.ending]
-    facts = " · ".join(part for part in (words.numbers(end), model) if part)
-    head = f"{words.GLYPHS[end.ending]} {said}".rstrip()
+    facts = " · ".join(part for part in (labels.numbers(end), model) if part)
+    head = f"{labels.GLYPHS[end.ending]} {said}".rstrip()
     gap = " · " if said and end.ending in {"done", "stopped"} else "\n  " if said else " "
     return Text.assemble((head, style), (gap + facts, "fact"))

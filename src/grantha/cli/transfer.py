@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from grantha.cli.edge import Url, say, with_client
+from grantha.cli.runner import Url, say, with_client
 from grantha.errors import BadRequest, GranthaError, NotFound, StorageFailed
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
-from grantha.client.calls import Calls, Patience
-from grantha.client.ledger import Ledger
+from grantha.client.http_client import Calls, Patience
+from grantha.client.log_verifier import Ledger
 from grantha.client.problems import BrokenLog, ServerAway, TrimmedLog
 from grantha.client.replies import Snapshot
 from grantha.client.transports import ORDER, Batch, Over, Transport

@@ -10,15 +10,9 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import Any, Self
 
 from grantha.chat import Options, Part, parts_to_json
-from grantha.client.calls import FILE, Calls
 from grantha.client.generation import Generation
-from grantha.client.replies import (
-    Conversation,
-    ConversationLine,
-    Models,
-    ProviderLine,
-    Snapshot,
-)
+from grantha.client.http_client import FILE, Calls
+from grantha.client.replies import Conversation, ConversationLine, Models, ProviderLine, Snapshot
 from grantha.errors import GranthaError
 
 PATIENCE = 60.0  # seconds that a server which was there may stay away

@@ -13,8 +13,8 @@ from typing import Any
 
 from grantha.chat import Options
 from grantha.client.attach import Attachment
-from grantha.client.calls import Calls
-from grantha.client.ledger import Ledger
+from grantha.client.http_client import Calls
+from grantha.client.log_verifier import Ledger
 from grantha.client.problems import error_from
 from grantha.client.replies import Changed, Snapshot, StopReceipt
 from grantha.events import START, Event, Frame, RecordId, TextDelta

@@ -15,11 +15,11 @@ from typing import Any, TypeAlias
 import aiohttp
 
 from grantha.chat import JsonObject
-from grantha.client.calls import Calls
+from grantha.client.http_client import Calls
 from grantha.client.problems import TrimmedLog, error_from
 from grantha.errors import NotFound
 from grantha.events import RecordId
-from grantha.wire.loose import NotJson, loads
+from grantha.wire.lenient_json import NotJson, loads
 from grantha.wire.ndjson import LineDecoder
 from grantha.wire.sse import SseDecoder
 

@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from grantha.chat import Capabilities, Continuation, Message
-from grantha.engine.past import whole_log
+from grantha.engine.replay import whole_log
 from grantha.engine.runner import Models, Plan
 from grantha.engine.supervisor import Supervisor
 from grantha.errors import GranthaError, NotFound, ServerError

@@ -22,8 +22,8 @@ from grantha.engine.ids import new_id
 from grantha.engine.load import Load
 from grantha.engine.log import Log
 from grantha.engine.observer import Observer, Observers
-from grantha.engine.past import continuing_records, seam_of_continuation, whole_text
 from grantha.engine.reader import Reader
+from grantha.engine.replay import continuing_records, seam_of_continuation, whole_text
 from grantha.engine.runner import Models, Plan, Runner
 from grantha.engine.titles import title_by_model, title_from
 from grantha.errors import BadRequest, Conflict, GranthaError, MissingKey, NotFound, ShuttingDown

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from grantha.wire.openai_chat import PLAIN, DialectProfile
+from grantha.wire.upstream.openai_chat_decoder import PLAIN, DialectProfile
 
 Dialect = Literal[
     "openai-chat", "openai-responses", "anthropic", "gemini", "ollama", "bedrock", "vertex", "azure"

@@ -20,10 +20,10 @@ from grantha import errors
 from grantha.config import Timeouts
 from grantha.errors import GranthaError, ProviderError
 from grantha.events import UpstreamEvent
-from grantha.providers.way import Proxies, translated
-from grantha.wire.base import Decoder
-from grantha.wire.faults import Faults, Reported, read_report, retry_after
-from grantha.wire.loose import NotJson, loads
+from grantha.providers.proxy import Proxies, translated
+from grantha.wire.lenient_json import NotJson, loads
+from grantha.wire.upstream.decoder import Decoder
+from grantha.wire.upstream.vendor_errors import Faults, Reported, read_report, retry_after
 
 ERROR_BODY = 64 * 1024  # bytes of an error's body that we look at
 WHOLE_BODY = 64 * 1024 * 1024  # bytes of a non-streaming reply or a listing

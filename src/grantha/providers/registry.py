@@ -21,10 +21,10 @@ from grantha.config import Settings
 from grantha.errors import GranthaError, UnknownModel, UnknownProvider
 from grantha.providers.base import ModelCard, Provider, Readiness
 from grantha.providers.catalog import Host
+from grantha.providers.endpoint import raise_if_unusable
+from grantha.providers.factory import hosts_of, make, site_of
 from grantha.providers.http import Http
 from grantha.providers.prices import Prices
-from grantha.providers.setup import hosts_of, make, site_of
-from grantha.providers.site import raise_if_unusable
 
 LOCAL = "local"
 LOCAL_DEFAULT = "local/default"
@@ -248,7 +248,7 @@ def _local(settings: Settings, _http: Http) -> Provider:
 
 
 def _scripted(settings: Settings, _http: Http) -> Provider:
-    from grantha.providers.scripted import Scripted
+    from grantha.providers.scripted.provider import Scripted
 
     return Scripted(settings.script_dir)
 

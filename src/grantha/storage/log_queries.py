@@ -19,7 +19,7 @@ from grantha.storage import rows
 from grantha.storage.base import Append, GenerationRow, Orphan
 from grantha.storage.journal import Journal, Staged
 from grantha.storage.schema import generations, records
-from grantha.storage.starting import INSERT_RECORDS
+from grantha.storage.start_queries import INSERT_RECORDS
 
 _BEFORE = (
     "SELECT kind, payload FROM records "

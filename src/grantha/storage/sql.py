@@ -22,7 +22,7 @@ from grantha.errors import GranthaError, StorageFailed
 from grantha.events import Record, RecordId
 from grantha.storage import conversation_queries as talk
 from grantha.storage import log_queries as logs
-from grantha.storage import rows, starting
+from grantha.storage import rows, start_queries
 from grantha.storage.analytics_queries import numbers
 from grantha.storage.base import (
     Append,
@@ -109,7 +109,7 @@ class SqlStore(Store):
     async def start(self, subject: str, start: Start) -> tuple[list[GenerationRow], bool]:
         now = self._now()
         return await self._write(
-            lambda connection: starting.start(
+            lambda connection: start_queries.start(
                 rows.driver_of(connection), subject, self._boot, now, start
             )
         )
@@ -117,7 +117,7 @@ class SqlStore(Store):
     @override
     async def earlier(self, subject: str, key: str, fingerprint: str) -> list[GenerationRow]:
         return await self._read(
-            lambda connection: starting.earlier(
+            lambda connection: start_queries.earlier(
                 rows.driver_of(connection), subject, key, fingerprint
             )
         )

@@ -16,7 +16,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from grantha.providers.local.orders import Order, Report
+from grantha.providers.local.worker_protocol import Order, Report
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _OOM_SCORE = Path("/proc/self/oom_score_adj")

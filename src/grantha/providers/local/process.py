@@ -21,10 +21,10 @@ from typing import Any
 from grantha.errors import ProviderError, ProviderFailed
 from grantha.providers.http import Http
 from grantha.providers.local import child as child_program
-from grantha.providers.local.orders import Order, Report
 from grantha.providers.local.slots import Slots
-from grantha.wire.faults import Faults
-from grantha.wire.loose import dumps
+from grantha.providers.local.worker_protocol import Order, Report
+from grantha.wire.lenient_json import dumps
+from grantha.wire.upstream.vendor_errors import Faults
 
 PROGRAM = child_program.__name__
 TAIL = 16 * 1024  # bytes of standard error that are kept

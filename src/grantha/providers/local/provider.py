@@ -19,17 +19,17 @@ from grantha.config import Settings
 from grantha.errors import MalformedReply, ModelNotFound, ProviderError, UnknownModel, Unsupported
 from grantha.events import UpstreamEvent
 from grantha.providers.base import READY, ModelCard, Readiness
+from grantha.providers.endpoint import Site
 from grantha.providers.http import Exchange, Http, HttpUpstream
-from grantha.providers.local import bodies, builtin, machine
+from grantha.providers.local import builtin, machine, request_bodies
 from grantha.providers.local.gguf import BrokenFile, Header
-from grantha.providers.local.keeper import Keeper
-from grantha.providers.local.orders import Order
+from grantha.providers.local.model_files import ModelFile, Shelf
 from grantha.providers.local.process import Child, NotLoaded
-from grantha.providers.local.shelf import ModelFile, Shelf
 from grantha.providers.local.upstream import LocalUpstream, Seat
-from grantha.providers.site import Site
-from grantha.wire.loose import dumps
-from grantha.wire.openai_chat import chat_decoder, chat_reply
+from grantha.providers.local.worker_protocol import Order
+from grantha.providers.local.worker_supervisor import Keeper
+from grantha.wire.lenient_json import dumps
+from grantha.wire.upstream.openai_chat_decoder import chat_decoder, chat_reply
 
 DEFAULT = "default"  # the name of whatever model comes first
 ENGINE = "xllamacpp"
@@ -88,11 +88,11 @@ class Local:
         child = await keeper.borrow()
         try:
             named = replace(call, model=file.name)
-            body = bodies.counted_body(named, self.capabilities(file.name))
+            body = request_bodies.counted_body(named, self.capabilities(file.name))
             prompt = await self._render(child, body)
             # As the child itself reads a prompt: marks of the template are tokens, not text.
             asked = {"content": prompt, "add_special": True, "parse_special": True}
-            found = await child.ask(bodies.TOKENS_PATH, asked)
+            found = await child.ask(request_bodies.TOKENS_PATH, asked)
         finally:
             keeper.give_back()
         return len(found["tokens"])
@@ -153,33 +153,33 @@ class Local:
     async def _send(self, child: Child, slot: int, file: ModelFile, call: Call) -> HttpUpstream:
         call = replace(call, model=file.name)
         facts = self.capabilities(file.name)
-        site = Site(self.name, file.name, child.url(""), child.key, profile=bodies.PROFILE)
+        site = Site(self.name, file.name, child.url(""), child.key, profile=request_bodies.PROFILE)
         faults = site.faults(call)
         continued = bool(call.prefix)
-        body = bodies.chat_body(call, facts, slot)
-        path = bodies.CHAT_PATH
+        body = request_bodies.chat_body(call, facts, slot)
+        path = request_bodies.CHAT_PATH
         if continued:
-            body = bodies.text_body(body, await self._prompt(child, body, call.prefix))
-            path = bodies.TEXT_PATH
+            body = request_bodies.text_body(body, await self._prompt(child, body, call.prefix))
+            path = request_bodies.TEXT_PATH
 
         def whole(reply: bytes) -> list[UpstreamEvent]:
-            return chat_reply(reply, bodies.PROFILE, faults, continued=continued)
+            return chat_reply(reply, request_bodies.PROFILE, faults, continued=continued)
 
-        decoder = chat_decoder(bodies.PROFILE, faults, continued=continued)
+        decoder = chat_decoder(request_bodies.PROFILE, faults, continued=continued)
         return await self._http.open(
             Exchange(child.url(path), dumps(body), faults, decoder, whole, child.headers())
         )
 
     async def _prompt(self, child: Child, body: dict[str, Any], prefix: str) -> str:
-        rendered = await self._render(child, bodies.template_body(body, continued=True))
-        exact = bodies.ending_in(rendered, prefix)
+        rendered = await self._render(child, request_bodies.template_body(body, continued=True))
+        exact = request_bodies.ending_in(rendered, prefix)
         if exact is None:  # the template rewrites answers; the question's own rendering stands
-            question = bodies.template_body(body, continued=False)
+            question = request_bodies.template_body(body, continued=False)
             exact = await self._render(child, question) + prefix
         return exact
 
     async def _render(self, child: Child, body: dict[str, Any]) -> str:
-        reply = await child.ask(bodies.TEMPLATE_PATH, body)
+        reply = await child.ask(request_bodies.TEMPLATE_PATH, body)
         prompt = reply.get("prompt") if isinstance(reply, dict) else None
         if not isinstance(prompt, str):
             raise MalformedReply("The model's template gave no text", provider=self.name)

@@ -1,0 +1,109 @@
+"""`/ai-sdk/chat`, for the AI SDK's chat transport, with its resume endpoint.
+
+A chat of theirs is one conversation of ours, found by an id derived from theirs. Their transport sends
+the whole chat each time: what the conversation has already isn't stored again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from fastapi import APIRouter, Request
+from starlette.responses import JSONResponse, Response
+
+from grantha.api.compat import base
+from grantha.api.http.streams import EventStream
+from grantha.api.openapi.description import told
+from grantha.api.routes.generations import stop_receipt
+from grantha.api.schemas.responses import StopReply
+from grantha.api.state import pieces, subject_of
+from grantha.chat import Message
+from grantha.errors import NotFound
+from grantha.events import START
+from grantha.storage.base import MessageRow
+from grantha.wire.compat import ai_sdk_view
+from grantha.wire.compat.ai_sdk_view import UiStream
+
+router = APIRouter(prefix="/ai-sdk", tags=["AI SDK"])
+
+
+@router.post(
+    "/chat",
+    response_class=Response,
+    openapi_extra=base.described("UiRequest", events=["UiChunk"], last=base.DONE),
+)
+async def chat(request: Request) -> Response:
+    """The transport's send and regenerate."""
+    body = await base.body_of(request)
+    own = _conversation_of(ai_sdk_view.chat_of(body))
+    asked = ai_sdk_view.asked(body)
+    door, subject = pieces(request), subject_of(request)
+    try:
+        known = await door.store.conversation(subject, own)
+    except NotFound:
+        row = await base.begin(request, asked, body, new_id_of_conversation=own)
+    else:
+        path = await door.store.path(subject, known.leaf) if known.leaf else []
+        parent, messages = _new_part(path, asked.messages)
+        row = await base.begin(
+            request, asked, body, conversation=own, parent=parent, messages=messages
+        )
+    view = UiStream(base.shown(row), ai_sdk_view.message_to_extend(body))
+    return await base.stream(request, row, view, headers=ai_sdk_view.HEADERS)
+
+
+@router.get(
+    "/chat/{chat:path}/stream",
+    response_class=Response,
+    responses={204: {"description": "Nothing runs."}},
+    openapi_extra=base.described(None, events=["UiChunk"], last=base.DONE),
+)
+async def resume(chat: str, request: Request) -> Response:
+    """The running answer of a chat from its beginning; 204 when nothing runs."""
+    door, subject = pieces(request), subject_of(request)
+    try:
+        known = await door.store.conversation(subject, _conversation_of(chat))
+    except NotFound:
+        return Response(status_code=204)
+    if known.status != "running" or known.generation is None:
+        return Response(status_code=204)
+    row = await door.store.generation(subject, known.generation)
+    return EventStream(
+        door.supervisor.reader(subject, row.id, START),
+        UiStream(base.shown(row)),
+        heartbeat=door.settings.heartbeat,
+        headers={**base.location(row), **ai_sdk_view.HEADERS},
+    )
+
+
+@router.post("/chat/{chat:path}/stop", responses=told(200, StopReply, "The receipt of the stop."))
+async def stop(chat: str, request: Request) -> Response:
+    """Stops the running answer: the transport's own `stop` only leaves the stream."""
+    door, subject = pieces(request), subject_of(request)
+    known = await door.store.conversation(subject, _conversation_of(chat))
+    if known.generation is None:
+        raise NotFound(f"Nothing was asked in the chat {chat[:80]!r}.")
+    row, receipt = await door.supervisor.stop(subject, known.generation)
+    return JSONResponse(stop_receipt(row, receipt.to_json() if receipt else None))
+
+
+def _conversation_of(chat: str) -> str:
+    return "c_ui" + hashlib.sha256(chat.encode()).hexdigest()[:22]
+
+
+def _new_part(
+    path: Sequence[MessageRow], messages: Sequence[Message]
+) -> tuple[str | None, tuple[Message, ...]]:
+    """Where the new messages hang, and which of those sent are new."""
+    shared = 0
+    for row, message in zip(path, messages, strict=False):
+        if row.role != message.role or _text(row) != message.text:
+            break
+        shared += 1
+    parent = path[shared - 1].id if shared else None
+    return parent, tuple(messages[shared:])
+
+
+def _text(row: MessageRow) -> str:
+    return Message(row.role, row.parts).text

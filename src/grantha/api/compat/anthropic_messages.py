@@ -1,0 +1,32 @@
+"""`/v1/messages`, for Anthropic's clients."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from starlette.responses import JSONResponse, Response
+
+from grantha.api.compat import base
+from grantha.wire.compat import anthropic_view
+
+router = APIRouter(prefix="/v1", tags=["Anthropic"])
+
+
+@router.post(
+    "/messages",
+    openapi_extra=base.described("MessagesRequest", "MessagesReply", events=["MessagesEvent"]),
+)
+async def messages(request: Request) -> Response:
+    """Anthropic Messages, streaming and not."""
+    body = await base.body_of(request)
+    asked = anthropic_view.asked(body)
+    row = await base.begin(request, asked, body)
+    if asked.stream:
+        return await base.stream(request, row, anthropic_view.MessagesStream(base.shown(row)))
+    return await base.reply(request, row, anthropic_view.reply)
+
+
+@router.post("/messages/count_tokens", openapi_extra=base.described("CountRequest", "CountReply"))
+async def count_tokens(request: Request) -> Response:
+    """How long a message is, where its provider can tell: the local models, and Anthropic."""
+    asked = anthropic_view.asked({**await base.body_of(request), "max_tokens": 1})
+    return JSONResponse({"input_tokens": await base.count_tokens(request, asked)})

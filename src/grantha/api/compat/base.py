@@ -1,0 +1,259 @@
+"""What the vendors' doors share: starting a generation, and answering from its log in their form.
+
+Each door reads its body with a function of `wire.views` and answers with a view from there. An error
+before the first byte has the vendor's own shape and status (`api.shapes`); later ones are events.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from fastapi import Request, Response
+from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse
+
+from grantha.api.http.bodies import decode_json
+from grantha.api.http.problems import refusal
+from grantha.api.http.streams import HEARTBEAT, EventStream
+from grantha.api.openapi.description import IDEMPOTENCY, LOCATION, named
+from grantha.api.state import idempotency, pieces, subject_of
+from grantha.chat import Call, Message
+from grantha.engine.ids import new_id
+from grantha.engine.reader import Reader
+from grantha.engine.supervisor import Send
+from grantha.engine.titles import title_from
+from grantha.errors import (
+    BadRequest,
+    GranthaError,
+    Trimmed,
+    UnknownModel,
+    Unsupported,
+    error_from_json,
+)
+from grantha.events import START, Frame, GenerationEnd, Notice, Open, RecordId, events_of
+from grantha.providers.base import CountsTokens
+from grantha.storage.base import UNKEPT, GenerationRow, NewConversation
+from grantha.wire.compat.view import Asked, Shown, VendorStream, Whole, error_of
+from grantha.wire.sse import HEADERS
+
+DONE = "[DONE]"  # what two vendors end a stream with, in place of JSON
+_PATIENCE = 10.0  # seconds for which a stream's status waits for the first word
+_LOOK_AGAIN = 3600.0  # seconds
+
+
+async def body_of(request: Request) -> dict[str, Any]:
+    """The body as a JSON object, whatever its content type says. Raises `BadRequest`."""
+    try:
+        raw = await request.body()
+    except ClientDisconnect as error:
+        raise BadRequest("The body broke off.") from error  # nobody is there to read it
+    body = decode_json(raw, pieces(request).settings.max_json_depth)
+    if not isinstance(body, dict):
+        raise BadRequest("The body must be a JSON object.")
+    return body
+
+
+async def begin(
+    request: Request,
+    asked: Asked,
+    body: Mapping[str, Any],
+    *,
+    conversation: str | None = None,
+    parent: str | None = None,
+    messages: Sequence[Message] | None = None,
+    new_id_of_conversation: str | None = None,
+) -> GenerationRow:
+    """Starts the generation that a request asks for; in a conversation of its own, unless one is
+    named."""
+    door, subject = pieces(request), subject_of(request)
+    key, fingerprint = idempotency(request, body)
+    own = new_id_of_conversation or new_id("c")
+    question = next((m.text for m in reversed(asked.messages) if m.role == "user"), "")
+    rows, _ = await door.supervisor.start(
+        Send(
+            subject=subject,
+            models=(await model_of(request, asked.model),),
+            options=asked.options,
+            conversation=conversation or own,
+            parent=parent,
+            messages=tuple(asked.messages if messages is None else messages),
+            new_conversation=None
+            if conversation
+            else NewConversation(own, title_from(question), "api" if asked.store else UNKEPT),
+            key=key,
+            fingerprint=fingerprint,
+        )
+    )
+    return rows[0]
+
+
+async def model_of(request: Request, named: str | None) -> str:
+    """The model that a client names: as `provider/model`, or bare where only one is called so.
+
+    Many of these clients can't write a slash, or have their models' names built in.
+    """
+    registry = pieces(request).registry
+    try:
+        return registry.model_id(named)
+    except UnknownModel:
+        bare = (named or "").removesuffix(":latest")
+        found = [card for card, _, _ in await cards(request) if card.partition("/")[2] == bare]
+        if len(found) != 1:
+            raise
+        return found[0]
+
+
+def shown(row: GenerationRow) -> Shown:
+    """What a reply says of a generation."""
+    return Shown(row.id, row.model, row.created_at // 1000)
+
+
+def location(row: GenerationRow) -> dict[str, str]:
+    """The header that names the generation on every door."""
+    return {"Location": f"/api/generations/{row.id}/events"}
+
+
+async def stream(
+    request: Request,
+    row: GenerationRow,
+    view: VendorStream,
+    *,
+    headers: Mapping[str, str] | None = None,
+    media: Mapping[str, str] = HEADERS,
+    beat: bytes = HEARTBEAT,
+) -> Response:
+    """The log as a vendor's stream. A failure before the first word is a status, as theirs is."""
+    door = pieces(request)
+    reader = door.supervisor.reader(subject_of(request), row.id, START)
+    frames = await (_remembered(request, row) if row.trimmed else _first_words(reader))
+    failure = _failure_without_words(frames)
+    if failure is not None:
+        return _failed(request, row, failure)
+    return EventStream(
+        reader,
+        view,
+        first=view.frames(frames),
+        heartbeat=door.settings.heartbeat,
+        headers={**location(row), **(headers or {})},
+        media=media,
+        beat=beat,
+    )
+
+
+async def reply(
+    request: Request, row: GenerationRow, form: Callable[[Shown, Whole], dict[str, Any]]
+) -> Response:
+    """The whole answer as one JSON reply, once it has ended; its failure as an error."""
+    reader = pieces(request).supervisor.reader(subject_of(request), row.id, START)
+    whole = Whole()
+    frames = await _remembered(request, row) if row.trimmed else []
+    while True:
+        for frame in frames:
+            whole.apply(frame.event)
+        if whole.end is not None or reader.ended:
+            break
+        frames = await reader.read(_LOOK_AGAIN)
+    if whole.end is None:  # deleted between the two questions
+        raise Trimmed("The records of this answer have been deleted.")
+    error = error_of(whole.end)
+    if error is not None:
+        return _failed(request, row, error_from_json(error))
+    return JSONResponse(form(shown(row), whole), headers=location(row))
+
+
+async def count_tokens(request: Request, asked: Asked) -> int:
+    """How long what is asked is. Raises `Unsupported` where its provider can't tell: never a guess."""
+    model = await model_of(request, asked.model)
+    provider, name = pieces(request).registry.resolve(model)
+    if not isinstance(provider, CountsTokens):
+        raise Unsupported(
+            f"{model} can't count tokens without answering.",
+            advice="Ask, and read the usage of the answer.",
+        )
+    return await provider.count_tokens(Call(name, asked.messages, asked.options))
+
+
+async def cards(request: Request) -> list[tuple[str, str, int]]:
+    """Models that can be used, as (id, provider, made): the time is that of this call's day."""
+    found = await pieces(request).registry.models()
+    today = int(time.time()) // 86400 * 86400
+    return [(c.id, c.provider, today) for c in found if c.readiness.state in {"ready", "loading"}]
+
+
+def described(
+    body: str | None,
+    *replies: str,
+    events: Sequence[str] = (),
+    last: str | None = None,
+    lines: Sequence[str] = (),
+) -> dict[str, Any]:
+    """What OpenAPI says of a call, in the schemas of these names (`api.vendor_schemas`).
+
+    A call that has a body and `events` (SSE, each `data` JSON but the one that is `last`) or `lines`
+    (NDJSON) starts an answer.
+    """
+    content = {}
+    if replies:
+        content["application/json"] = {"schema": named(*replies)}
+    if events:
+        inside = {"contentMediaType": "application/json", "contentSchema": named(*events)}
+        told: dict[str, Any] = {"type": "string", **inside}
+        if last is not None:
+            told = {"anyOf": [{"const": last}, told]}
+        event = {"id": {"type": "string"}, "data": told}
+        content["text/event-stream"] = {"schema": {"type": "object", "properties": event}}
+    if lines:
+        content["application/x-ndjson"] = {"schema": named(*lines)}
+    reply: dict[str, Any] = {"content": content}
+    found: dict[str, Any] = {"responses": {"200": reply}}
+    if body:
+        holder = {"application/json": {"schema": named(body)}}
+        found["requestBody"] = {"required": True, "content": holder}
+    if body and (events or lines):
+        found["parameters"] = [IDEMPOTENCY]
+        reply |= {"description": "The answer.", "headers": {"Location": LOCATION}}
+    return found
+
+
+# ---- helpers below -------------------------------------------------------------------------------
+
+
+def _failed(request: Request, row: GenerationRow, error: GranthaError) -> Response:
+    failed = refusal(request.scope, error)
+    failed.headers.update(location(row))
+    return failed
+
+
+async def _remembered(request: Request, row: GenerationRow) -> list[Frame]:
+    """The frames of an answer that was asked for with the same key so long ago that its records
+    are gone; all at once, from its message."""
+    message = await pieces(request).store.message(subject_of(request), row.message)
+    events = [Open(None, row.model), *events_of(message.parts, row.end)]
+    return [Frame(RecordId(1, seq), row.created_at, event) for seq, event in enumerate(events)]
+
+
+async def _first_words(reader: Reader) -> list[Frame]:
+    frames: list[Frame] = []
+    clock = asyncio.get_running_loop().time
+    deadline = clock() + _PATIENCE
+    while not any(_tells(frame) for frame in frames):
+        found = await reader.read(max(0.0, deadline - clock()))
+        if not found:
+            break
+        frames.extend(found)
+    return frames
+
+
+def _tells(frame: Frame) -> bool:
+    return not isinstance(frame.event, Open | Notice)
+
+
+def _failure_without_words(frames: Sequence[Frame]) -> GranthaError | None:
+    telling = [frame.event for frame in frames if _tells(frame)]
+    if len(telling) == 1 and isinstance(telling[0], GenerationEnd):
+        error = error_of(telling[0])
+        return error_from_json(error) if error is not None else None
+    return None

@@ -1,0 +1,94 @@
+"""`/ollama/api/…`, for Ollama's clients: set their host to `http://…/ollama`."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+
+from fastapi import APIRouter, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from grantha import __version__
+from grantha.api.compat import base
+from grantha.api.state import pieces
+from grantha.chat import JsonObject
+from grantha.wire.compat import ollama_view
+from grantha.wire.compat.view import Asked, member
+
+router = APIRouter(prefix="/ollama", tags=["Ollama"])
+_MEDIA = {
+    "content-type": ollama_view.MEDIA_TYPE,
+    "cache-control": "no-cache, no-transform",
+    "x-accel-buffering": "no",
+}
+
+
+@router.post(
+    "/api/chat",
+    openapi_extra=base.described(
+        "OllamaChatRequest", "OllamaChatReply", lines=["OllamaChatReply", "OllamaError"]
+    ),
+)
+async def chat(request: Request) -> Response:
+    """Ollama's chat, streaming (its default) and not."""
+    body = await base.body_of(request)
+    return await _answer(request, ollama_view.asked(body), body, ollama_view.ChatLines)
+
+
+@router.post(
+    "/api/generate",
+    openapi_extra=base.described(
+        "OllamaGenerateRequest", "OllamaGenerateReply", lines=["OllamaGenerateReply", "OllamaError"]
+    ),
+)
+async def generate(request: Request) -> Response:
+    """Ollama's completion of one prompt. Without a prompt it only says that the model is there."""
+    body = await base.body_of(request)
+    asked = ollama_view.asked_once(body)
+    if asked is None:
+        model = await base.model_of(request, member(body, "model", str))
+        return JSONResponse(ollama_view.loaded(model, int(time.time()), body))
+    return await _answer(request, asked, body, ollama_view.CompletionLines)
+
+
+@router.get("/api/tags", openapi_extra=base.described(None, "OllamaModels"))
+async def tags(request: Request) -> Response:
+    """The models that can be used."""
+    return JSONResponse(ollama_view.tags(await base.cards(request)))
+
+
+@router.post("/api/show", openapi_extra=base.described("OllamaShowRequest", "OllamaShowReply"))
+async def show(request: Request) -> Response:
+    """What is known of a model; its file's own details only Ollama has."""
+    body = await base.body_of(request)
+    named = member(body, "model", str) or member(body, "name", str)
+    model = await base.model_of(request, named)
+    provider, name = pieces(request).registry.resolve(model)
+    owner = model.partition("/")[0]
+    return JSONResponse(ollama_view.show(model, owner, provider.capabilities(name)))
+
+
+@router.get("/api/version", openapi_extra=base.described(None, "OllamaVersion"))
+async def version() -> Response:
+    """Our version, for clients that ask before they speak."""
+    return JSONResponse({"version": __version__})
+
+
+@router.get("/", response_class=PlainTextResponse)
+@router.head("/", include_in_schema=False)
+async def alive() -> Response:
+    """For clients that look whether anybody is there before they ask."""
+    return PlainTextResponse("Grantha speaks Ollama's API here.")
+
+
+# ---- helpers below -------------------------------------------------------------------------------
+
+
+async def _answer(
+    request: Request, asked: Asked, body: JsonObject, lines: type[ollama_view.ChatLines]
+) -> Response:
+    row = await base.begin(request, asked, body)
+    if asked.stream:
+        # NDJSON has no comments: a silent provider is a silent stream here, as it is at Ollama.
+        return await base.stream(request, row, lines(base.shown(row)), media=_MEDIA, beat=b"")
+    return await base.reply(request, row, partial(ollama_view.reply, lines=lines))

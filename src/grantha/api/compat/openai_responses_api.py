@@ -1,0 +1,222 @@
+"""`/v1/responses`, for OpenAI's clients: its `background` is what a log is."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import JSONResponse, Response
+
+from grantha.api.compat import base
+from grantha.api.http.streams import EventStream
+from grantha.api.state import pieces, subject_of
+from grantha.chat import JsonObject, Message
+from grantha.engine.replay import whole_log
+from grantha.errors import NotFound, Trimmed
+from grantha.events import START, merge
+from grantha.storage.base import UNKEPT, GenerationRow
+from grantha.wire.compat import openai_responses_input, openai_responses_view
+from grantha.wire.compat.openai_responses_view import ResponseStream, response_json
+from grantha.wire.compat.view import Asked, Whole, member, required
+
+router = APIRouter(prefix="/v1/responses", tags=["OpenAI"])
+
+
+@router.post(
+    "",
+    openapi_extra=base.described("ResponseRequest", "ResponseReply", events=["ResponseEvent"]),
+)
+async def create_response(request: Request) -> Response:
+    """OpenAI Responses: in the foreground, in the background, streaming or not."""
+    body = await _with_items(request, await base.body_of(request))
+    asked = openai_responses_input.asked(body)
+    row = await _begin(request, asked, body)
+    echo = openai_responses_view.echo_of(row.options, body)
+    if asked.stream:
+        return await base.stream(request, row, ResponseStream(base.shown(row), echo))
+    if asked.background:
+        return _response(row, await _whole(request, row), echo)
+    return await base.reply(
+        request, row, lambda shown, whole: response_json(shown, whole, None, echo)
+    )
+
+
+@router.get(
+    "/{response}",
+    openapi_extra=base.described(None, "ResponseReply", events=["ResponseEvent"]),
+)
+async def retrieve_response(
+    response: str,
+    request: Request,
+    stream: Annotated[bool, Query(description="Tail its events.")] = False,
+    starting_after: Annotated[int, Query(ge=-1, le=2**53)] = -1,
+) -> Response:
+    """The response as it is now, or its events after a sequence number."""
+    row = await _generation(request, response)
+    if stream:
+        return await _tail(request, row, starting_after)
+    return _response(row, await _whole(request, row))
+
+
+@router.post("/{response}/cancel", openapi_extra=base.described(None, "ResponseReply"))
+async def cancel_response(response: str, request: Request) -> Response:
+    """Stops it."""
+    row = await _generation(request, response)
+    row, _ = await pieces(request).supervisor.stop(subject_of(request), row.id)
+    return _response(row, await _whole(request, row))
+
+
+@router.delete("/{response}", openapi_extra=base.described(None, "ResponseDeleted"))
+async def delete_response(response: str, request: Request) -> Response:
+    """Deletes it, with the conversation it stands in."""
+    door, subject = pieces(request), subject_of(request)
+    row = await _generation(request, response)
+    await door.store.delete_conversation(subject, row.conversation)
+    await door.supervisor.stop_all_of(subject, row.conversation)
+    return JSONResponse({"id": response, "object": "response", "deleted": True})
+
+
+@router.get("/{response}/input_items", openapi_extra=base.described(None, "ResponseItems"))
+async def input_items(
+    response: str,
+    request: Request,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    order: Literal["asc", "desc"] = "desc",
+    after: Annotated[str, Query(description="The id of the last item seen.")] = "",
+) -> Response:
+    """What it was asked with: the whole conversation before it, the newest first."""
+    door, subject = pieces(request), subject_of(request)
+    row = await _generation(request, response)
+    path = await door.store.path(subject, row.message)
+    found = [
+        item
+        for message in path[:-1]
+        for item in openai_responses_input.input_items(
+            message.id, Message(message.role, message.parts)
+        )
+    ]
+    if order == "desc":
+        found.reverse()
+    ids = [item["id"] for item in found]
+    if after:
+        if after not in ids:
+            raise NotFound(f"There is no item {after[:80]!r}.")
+        found = found[ids.index(after) + 1 :]
+    page = found[:limit]
+    return JSONResponse(
+        {
+            "object": "list",
+            "data": page,
+            "first_id": page[0]["id"] if page else None,
+            "last_id": page[-1]["id"] if page else None,
+            "has_more": len(found) > limit,
+        }
+    )
+
+
+@router.post("/input_tokens", openapi_extra=base.described("ResponseRequest", "ResponseTokens"))
+async def input_tokens(request: Request) -> Response:
+    """How long an input is, where its provider can tell."""
+    body = await _with_items(request, await base.body_of(request))
+    asked = openai_responses_input.asked(body)
+    count = await base.count_tokens(request, asked)
+    return JSONResponse({"object": "response.input_tokens", "input_tokens": count})
+
+
+# ---- helpers below -------------------------------------------------------------------------------
+
+
+async def _begin(request: Request, asked: Asked, body: JsonObject) -> GenerationRow:
+    previous = member(body, "previous_response_id", str)
+    if not previous:
+        return await base.begin(request, asked, body)
+    before = await _generation(request, previous)
+    if asked.store:
+        return await base.begin(
+            request, asked, body, conversation=before.conversation, parent=before.message
+        )
+    # What is kept mustn't grow by what isn't: the past is copied.
+    door, subject = pieces(request), subject_of(request)
+    path = await door.store.path(subject, before.message)
+    past = [Message(row.role, row.parts) for row in path]
+    return await base.begin(request, asked, body, messages=[*past, *asked.messages])
+
+
+async def _with_items(request: Request, body: dict[str, Any]) -> dict[str, Any]:
+    """The body with the items themselves where its input only refers to them."""
+    items = body.get("input")
+    if not isinstance(items, list):
+        return body
+    return {**body, "input": [await _item(request, item) for item in items]}
+
+
+async def _item(request: Request, item: Any) -> Any:
+    if not isinstance(item, dict) or item.get("type") != "item_reference":
+        return item
+    name = required(item, "id")
+    try:
+        row = await _generation(request, openai_responses_view.generation_of_item(name))
+        whole = await _whole(request, row)
+    except NotFound:
+        found = None
+    else:
+        found = openai_responses_view.output_item(base.shown(row), whole, name)
+    if found is None:
+        raise NotFound(f"There is no item {name[:80]!r}.")
+    return found
+
+
+async def _generation(request: Request, response: str) -> GenerationRow:
+    door, subject = pieces(request), subject_of(request)
+    generation = openai_responses_view.generation_of(response)
+    unknown = NotFound(f"There is no response {response[:80]!r}.")
+    try:
+        row = await door.store.generation(subject, generation)
+        conversation = await door.store.conversation(subject, row.conversation)
+    except NotFound as error:
+        raise unknown from error
+    if conversation.origin == UNKEPT:
+        raise unknown
+    return row
+
+
+def _response(row: GenerationRow, whole: Whole, echo: JsonObject | None = None) -> Response:
+    told = openai_responses_view.echo_of(row.options) if echo is None else echo
+    body = response_json(base.shown(row), whole, None, told)
+    return JSONResponse(body, headers=base.location(row))
+
+
+async def _whole(request: Request, row: GenerationRow) -> Whole:
+    """What there is of an answer now; from its message, once its records are gone."""
+    door, subject = pieces(request), subject_of(request)
+    if row.trimmed:
+        message = await door.store.message(subject, row.message)
+        return Whole.of(message.parts, row.end)
+    whole = Whole()
+    for record in await whole_log(door.store, subject, row.id):
+        whole.apply(record.event)
+    return whole
+
+
+async def _tail(request: Request, row: GenerationRow, after: int) -> Response:
+    if row.trimmed:
+        raise Trimmed(
+            "The events of this response have been deleted.", advice="Retrieve it without 'stream'."
+        )
+    door, subject = pieces(request), subject_of(request)
+    view = ResponseStream(base.shown(row), openai_responses_view.echo_of(row.options), after)
+    cursor, first = START, b""
+    if after >= 0:
+        # What was seen is read again, as the last events repeat the text, and by itself: merged with
+        # what follows it would be sent once more.
+        wanted, _ = openai_responses_view.record_before(after)
+        seen = [r for r in await whole_log(door.store, subject, row.id) if r.id <= wanted]
+        first = view.frames(merge(seen))
+        cursor = seen[-1].id if seen else START
+    return EventStream(
+        door.supervisor.reader(subject, row.id, cursor),
+        view,
+        first=first,
+        heartbeat=door.settings.heartbeat,
+        headers=base.location(row),
+    )

@@ -1,0 +1,1 @@
+"""What HTTP needs around the routes: security, time limits, bodies, streams, compression, the page."""

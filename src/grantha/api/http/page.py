@@ -1,0 +1,100 @@
+"""The built page: its files, cached for ever where their name holds a hash, and its entry for the rest.
+
+Text goes out as it was packed when the page was built, in the coding that the browser likes best.
+
+Answers every path that no route has. Every reply carries a Content-Security-Policy without inline
+scripts: model output that slipped through everything else still couldn't run.
+"""
+
+from __future__ import annotations
+
+import mimetypes
+from pathlib import Path
+
+from starlette.datastructures import Headers
+from starlette.responses import FileResponse, Response
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocketClose
+
+from grantha.api.http.compression import chosen
+from grantha.api.http.problems import of_status, problem, refusal
+from grantha.api.http.security import is_api
+from grantha.errors import NotFound
+
+CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; manifest-src 'self'; "
+    "worker-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+_PACKED = {"br": ".br", "gzip": ".gz"}  # written by web/packed.ts, the smaller one first
+_IMMUTABLE = "public, max-age=31536000, immutable"
+
+
+class Page:
+    """Serves a folder. Only names that are in it when it is asked; never outside of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.resolve()
+        mimetypes.add_type("application/manifest+json", ".webmanifest")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The end of the router."""
+        if scope["type"] == "websocket":
+            await WebSocketClose()(scope, receive, send)
+            return
+        if is_api(scope["path"]):
+            missing = NotFound(
+                f"There is nothing at {scope['path'][:80]!r}.",
+                advice="See /docs for what there is.",
+            )
+            await refusal(scope, missing)(scope, receive, send)
+            return
+        accept = Headers(scope=scope).get("accept-encoding", "")
+        await self.reply(scope["method"], scope["path"], accept)(scope, receive, send)
+
+    def reply(self, method: str, path: str, accept: str) -> Response:
+        """The file of a path, else the entry of the page, which shows what it makes of the path."""
+        if method not in {"GET", "HEAD"}:
+            reply = problem(of_status(405))
+            reply.headers["allow"] = "GET, HEAD"
+            return reply
+        found = self._find(path)
+        if found is not None:
+            cache = _IMMUTABLE if "/immutable/" in path else "no-cache"
+            return self._file(found, cache, accept)
+        entry = self._folder / "index.html"
+        if path.startswith("/_app/") or Path(path).suffix:
+            return problem(of_status(404))
+        if entry.is_file():
+            return self._file(entry, "no-cache", accept)
+        return problem(
+            NotFound(
+                "The page isn't built.", advice="Run `make build-page`; the API works without it."
+            )
+        )
+
+    def _find(self, path: str) -> Path | None:
+        try:
+            wanted = (self._folder / path.lstrip("/")).resolve()
+            inside = wanted.is_relative_to(self._folder) and wanted.is_file()
+        except (OSError, ValueError, RuntimeError):
+            return None  # no name that a file can have
+        return wanted if inside else None
+
+    def _file(self, file: Path, cache: str, accept: str) -> Response:
+        headers = {
+            "Cache-Control": cache,
+            "Content-Security-Policy": CSP,
+            "Vary": "Accept-Encoding",
+        }
+        media = mimetypes.guess_type(file.name)[0]
+        packed = {
+            coding: beside
+            for coding, ending in _PACKED.items()
+            if (beside := file.with_name(file.name + ending)).is_file()
+        }
+        coding = chosen(accept, packed)
+        if coding is not None:
+            headers["Content-Encoding"] = coding
+            file = packed[coding]
+        return FileResponse(file, headers=headers, media_type=media)

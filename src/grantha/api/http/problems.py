@@ -1,0 +1,129 @@
+"""Errors as problem+json (RFC 9457), for everything that fails before the first record.
+
+At an address that a vendor's client calls they have that vendor's shape instead.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from http import HTTPStatus
+from math import ceil
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+from starlette.types import Scope
+
+from grantha.api.error_formats import shape_of
+from grantha.errors import BadRequest, CallerError, GranthaError, Internal
+from grantha.wire.compat.view import status_for_clients
+
+MEDIA_TYPE = "application/problem+json"
+_log = logging.getLogger(__name__)
+
+
+def problem(error: GranthaError, **more: Any) -> Response:
+    """The reply for an error; `more` are further members."""
+    body = problem_json(error) | more
+    content = json.dumps(body, ensure_ascii=False).encode()
+    return Response(content, error.http_status, _headers(error), MEDIA_TYPE)
+
+
+def refusal(scope: Scope, error: GranthaError) -> Response:
+    """The reply for an error, in the shape that whoever calls this address reads."""
+    shape = shape_of(scope)
+    if shape is None:
+        return problem(error)
+    # Without it these clients try again after every 429 and 5xx, an exhausted account's as well.
+    headers = {**_headers(error), "x-should-retry": "true" if error.retryable else "false"}
+    return JSONResponse(shape(error), status_for_clients(error), headers)
+
+
+def problem_json(error: GranthaError) -> dict[str, Any]:
+    """The members of a problem."""
+    body = error.to_json()
+    detail = body.pop("message")
+    return {
+        "type": "about:blank",
+        "title": HTTPStatus(error.http_status).phrase,
+        "status": error.http_status,
+        "detail": detail,
+        **body,
+    }
+
+
+def install(app: FastAPI) -> None:
+    """Makes every error of the app a problem; a defect is logged and told without its trace."""
+
+    async def ours(request: Request, error: Exception) -> Response:
+        told = error if isinstance(error, GranthaError) else Internal("Grantha failed.")
+        return refusal(request.scope, told)
+
+    async def invalid(request: Request, error: Exception) -> Response:
+        return refusal(request.scope, first_invalid(error))
+
+    async def http(request: Request, error: Exception) -> Response:
+        told = error if isinstance(error, HTTPException) else HTTPException(500)
+        reply = refusal(request.scope, of_status(told.status_code))
+        reply.headers.update(told.headers or {})  # such as Allow
+        return reply
+
+    async def defect(request: Request, error: Exception) -> Response:
+        _log.error("%s %s failed by a defect", request.method, request.url.path, exc_info=error)
+        return refusal(request.scope, Internal("Grantha met an error of its own."))
+
+    app.add_exception_handler(GranthaError, ours)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, http)
+    app.add_exception_handler(Exception, defect)
+
+
+def _headers(error: GranthaError) -> dict[str, str]:
+    headers = {}
+    if error.retry_after is not None:
+        headers["retry-after"] = str(ceil(error.retry_after))
+    if error.http_status == 408:
+        headers["connection"] = "close"
+    if error.http_status == 401:
+        headers["www-authenticate"] = 'Bearer realm="Grantha"'
+    return headers
+
+
+def first_invalid(error: Exception) -> BadRequest:
+    """The first thing wrong with a body, by place and rule: the input itself isn't repeated."""
+    errors: Sequence[Any] = []
+    if isinstance(error, RequestValidationError):
+        errors = error.errors()
+    elif isinstance(error, ValidationError):
+        errors = error.errors(include_input=False, include_url=False, include_context=False)
+    if not errors:
+        return BadRequest("The request isn't valid.")
+    first = errors[0]
+    place = ".".join(str(item) for item in first["loc"] if item != "body")
+    more = f" ({len(errors) - 1} more)" if len(errors) > 1 else ""
+    where = f"{place!r}: " if place else ""
+    return BadRequest(
+        f"The request isn't valid: {where}{first['msg']}{more}.", advice="See /docs for its form."
+    )
+
+
+def of_status(status: int) -> GranthaError:
+    """An error of the framework as one of ours."""
+    phrases = {
+        404: "There is nothing at this address.",
+        405: "This address doesn't take this method.",
+        400: "The body can't be read.",
+    }
+
+    class Http(CallerError):
+        """An error of the framework."""
+
+        code = HTTPStatus(status).phrase.lower().replace(" ", "_")
+        http_status = status
+
+    return Http(phrases.get(status, HTTPStatus(status).phrase + "."))

@@ -1,0 +1,238 @@
+"""Who may call: host, origin, token, size and time, checked on every call before anything else.
+
+Pure ASGI, so that it costs the token path one function call. Rules (`docs/protocol.md`):
+
+- `Host` must be one of ours: a page that rebinds its name to 127.0.0.1 sends its own.
+- A browser's `Origin` must be ours or allowed; without one, `Sec-Fetch-Site` mustn't be cross-site,
+  save for a navigation to the page.
+- With a token set, everything but `/healthz` and the page's own files needs it, as a bearer token or
+  as the page's cookie, which holds a value derived from it.
+- A body has a largest size and a deadline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from grantha.api.http.problems import problem, refusal
+from grantha.config import Settings
+from grantha.errors import Forbidden, GranthaError, TooLarge, TooSlow, Unauthorized
+
+COOKIE = "grantha_token"
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "[::1]"})
+_API = (
+    "/api/",
+    "/chat/completion",
+    "/ws/",
+    "/v1/",
+    "/ai-sdk/",
+    "/ollama/",
+    "/metrics",
+    "/readyz",
+    "/docs",
+    "/openapi.json",
+)
+_OPEN = frozenset({"/healthz", "/api/login"})
+DIRECT = "grantha.send"  # key in the scope
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def cookie_value(token: str) -> str:
+    """What the page's cookie holds instead of the token itself."""
+    return hmac.new(token.encode(), b"grantha page cookie", hashlib.sha256).hexdigest()
+
+
+class Guard:
+    """Wraps the app."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app = app
+        self._token = settings.token
+        self._cookie = cookie_value(settings.token) if settings.token else None
+        self._origins = frozenset(origin.rstrip("/") for origin in settings.cors_origins)
+        self._hosts = _hosts(settings)
+        self._max_body = settings.max_body
+        self._max_import = settings.max_import
+        self._body_timeout = settings.body_timeout
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuses with a problem (or a closed WebSocket), or hands on."""
+        if scope["type"] not in {"http", "websocket"}:
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        try:
+            self._check(scope, headers)
+        except GranthaError as error:
+            await _refuse(scope, receive, send, error)
+            return
+        if scope["type"] == "http" and scope["method"] not in _SAFE:
+            receive = _Bounded(receive, self._most(scope), self._body_timeout)
+        # Only a reply's start needs what the layers above add; a stream's bytes go past them.
+        scope[DIRECT] = send
+        await self._app(scope, receive, _hardened(send))
+
+    def _check(self, scope: Scope, headers: Headers) -> None:
+        host = headers.get("host", "")
+        self._check_host(host)
+        self._check_origin(scope, headers, host)
+        self._check_token(scope, headers)
+        length = headers.get("content-length")
+        most = self._most(scope)
+        if length is not None and length.isdigit() and int(length) > most:
+            raise _too_large(most)
+
+    def _most(self, scope: Scope) -> int:
+        return self._max_import if scope["path"] == "/api/import" else self._max_body
+
+    def _check_host(self, host: str) -> None:
+        if self._hosts is not None and _name_of(host) not in self._hosts:
+            raise Forbidden(
+                f"This server isn't {host[:80]!r}.",
+                advice="Call it by its own name, or add that name to GRANTHA_ALLOWED_HOSTS.",
+            )
+
+    def _check_origin(self, scope: Scope, headers: Headers, host: str) -> None:
+        origin = headers.get("origin")
+        if origin is not None:
+            if origin in self._origins or "*" in self._origins or _is_at(origin, host):
+                return
+            raise Forbidden(
+                f"Pages of {origin[:80]!r} may not call this server.",
+                advice="Add that origin to GRANTHA_CORS_ORIGINS if you trust it.",
+            )
+        site = headers.get("sec-fetch-site", "none")
+        if site in {"none", "same-origin"}:
+            return
+        navigates = headers.get("sec-fetch-mode") == "navigate"
+        if navigates and scope.get("method") == "GET" and not is_api(scope["path"]):
+            return
+        raise Forbidden("Pages of another site may not call this server.")
+
+    def _check_token(self, scope: Scope, headers: Headers) -> None:
+        if self._token is None or self._cookie is None:
+            return
+        path = scope["path"]
+        if path in _OPEN or not is_api(path):
+            return
+        scheme, _, given = headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and _same(given.strip(), self._token):
+            return
+        # Anthropic's clients send their key in a header of its own.
+        if _same(headers.get("x-api-key", ""), self._token):
+            return
+        if _same(_cookie_of(headers), self._cookie):
+            return
+        raise Unauthorized(
+            "This server wants its access token.",
+            advice="Send it as 'Authorization: Bearer …'; the page asks for it once.",
+        )
+
+
+class _Bounded:
+    """A `receive` that counts the body and gives it a deadline, until it is complete."""
+
+    def __init__(self, receive: Receive, most: int, timeout: float) -> None:
+        self._receive = receive
+        self._left = self._most = most
+        self._deadline = asyncio.get_running_loop().time() + timeout
+        self._complete = False
+
+    async def __call__(self) -> Message:
+        if self._complete:
+            return await self._receive()
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                message = await self._receive()
+        except TimeoutError as error:
+            raise TooSlow(
+                "The body took too long to arrive.", advice="Send it again, without pauses."
+            ) from error
+        self._left -= len(message.get("body", b""))
+        if self._left < 0:
+            raise _too_large(self._most)
+        self._complete = not message.get("more_body", False)
+        return message
+
+
+def _hosts(settings: Settings) -> frozenset[str] | None:
+    """Host names that are ours, lower case; None (any) for a public server with a token."""
+    if settings.allowed_hosts:
+        return frozenset({*map(str.lower, settings.allowed_hosts), *LOOPBACK})
+    if settings.host in LOOPBACK:
+        return LOOPBACK
+    # Behind a token a rebinding page gains nothing: it has neither the token nor the cookie.
+    return None
+
+
+def _name_of(host: str) -> str:
+    if host.startswith("["):
+        return host.partition("]")[0].lower() + "]"
+    return host.rpartition(":")[0].lower() if ":" in host else host.lower()
+
+
+def is_api(path: str) -> bool:
+    """Whether a path belongs to the API, so that the page's entry must not answer it."""
+    return path.startswith(_API)
+
+
+def _is_at(origin: str, host: str) -> bool:
+    try:
+        return bool(host) and urlsplit(origin).netloc == host
+    except ValueError:
+        return False  # not an origin at all
+
+
+def _same(given: str, wanted: str) -> bool:
+    return hmac.compare_digest(given.encode(), wanted.encode())
+
+
+def _cookie_of(headers: Headers) -> str:
+    # Not SimpleCookie: it stops at the first cookie that it can't read, and those of every other
+    # server on this host come along.
+    return cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
+
+
+def _too_large(most: int) -> TooLarge:
+    return TooLarge(
+        f"The body is larger than {most} bytes.", advice="Send less, or raise GRANTHA_MAX_BODY."
+    )
+
+
+def _hardened(send: Send) -> Send:
+    async def hardened(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message.get("headers", ()), *_HEADERS]
+        await send(message)
+
+    return hardened
+
+
+_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send, error: GranthaError) -> None:
+    if scope["type"] == "http":
+        await refusal(scope, error)(scope, receive, _hardened(send))
+        return
+    await receive()
+    # Instead of accepting, the upgrade is answered with the problem, where the server can do that.
+    if "websocket.http.response" in scope.get("extensions", {}):
+        reply = problem(error)
+        start = {"status": reply.status_code, "headers": reply.raw_headers}
+        await send({"type": "websocket.http.response.start", **start})
+        await send({"type": "websocket.http.response.body", "body": reply.body})
+        return
+    await send({"type": "websocket.close", "code": 4403, "reason": error.message[:120]})

@@ -1,0 +1,189 @@
+"""Attaching over HTTP: a log as a stream of bytes, and the response that sends it.
+
+The token path: raw ASGI, no task per event, one `receive` task per connection to notice that the
+client went away. A view turns frames into bytes; awaiting `send` is the back-pressure, here and never
+in the run. A stream that ends without its end record means "come back with your last id".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, Protocol
+
+from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+from typing_extensions import override
+
+from grantha.api.http.compression import negotiated
+from grantha.api.http.problems import refusal
+from grantha.api.http.stream_writer import Channel, Compressed, Padded
+from grantha.api.state import pieces
+from grantha.config import Settings
+from grantha.engine.reader import Reader
+from grantha.errors import Busy
+from grantha.events import Frame, RecordId, frame_json
+from grantha.wire.sse import HEADERS
+
+PROTOCOL = 1
+HEARTBEAT = b": hb\n\n"
+
+
+class View(Protocol):
+    """A wire format computed from a log. Stateful: one for each stream."""
+
+    def frames(self, frames: Sequence[Frame]) -> bytes:
+        """The bytes of frames; may be empty."""
+        ...
+
+
+class NativeView:
+    """Our own format: `id` and `data` lines."""
+
+    def frames(self, frames: Sequence[Frame]) -> bytes:
+        """One block a frame."""
+        return b"".join([sse_frame(frame) for frame in frames])
+
+
+def sse_frame(frame: Frame) -> bytes:
+    """A frame as one SSE block."""
+    return f"id: {frame.id}\ndata: {frame_json(frame)}\n\n".encode()
+
+
+def hello_of(generation: str, after: RecordId, status: str, heartbeat: float) -> dict[str, Any]:
+    """What every native transport says first."""
+    return {
+        "kind": "hello",
+        "protocol": PROTOCOL,
+        "heartbeat": heartbeat,
+        "epoch": after.epoch,
+        "status": status,
+        "generation": generation,
+    }
+
+
+def opening(generation: str, after: RecordId, status: str, heartbeat: float) -> bytes:
+    """The first block of every native stream: an id to come back with, a pause, and a hello."""
+    retry = 500 + random.randrange(1000)  # noqa: S311  jitter, so that a crowd spreads out
+    hello = json.dumps(hello_of(generation, after, status, heartbeat))
+    return f"id: {after}\nretry: {retry}\n\ndata: {hello}\n\n".encode()
+
+
+def snapshot_block(snapshot: Mapping[str, Any]) -> bytes:
+    """The snapshot as one SSE block; its id is where the tail goes on."""
+    last_id = snapshot["last_id"]
+    body = {**snapshot, "kind": "snapshot", "generation": snapshot["id"], "id": last_id}
+    return f"id: {last_id}\ndata: {json.dumps(body, ensure_ascii=False)}\n\n".encode()
+
+
+class EventStream(Response):
+    """Sends `first`, then the log behind the reader's cursor, until the end or the client's."""
+
+    def __init__(
+        self,
+        reader: Reader,
+        view: View,
+        *,
+        first: bytes = b"",
+        last: bytes = b"",
+        status: int = 200,
+        heartbeat: float,
+        headers: Mapping[str, str] | None = None,
+        media: Mapping[str, str] = HEADERS,
+        beat: bytes = HEARTBEAT,
+        resumed: bool = False,
+    ) -> None:
+        self.status_code = status
+        self.background = None
+        self.body = b""
+        self.init_headers({**media, **(headers or {})})
+        del self.headers["content-length"]
+        self._reader = reader
+        self._view = view
+        self._first = first
+        self._last = last
+        self._heartbeat = heartbeat
+        self._beat = beat
+        self._resumed = resumed
+        self._defect: Exception | None = None
+
+    @override
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        door = pieces(HTTPConnection(scope))
+        try:
+            with door.readers.reading("sse", resumed=self._resumed):
+                await self._reply(receive, self._channel(scope, send, door.settings))
+        except Busy as error:
+            reply = refusal(scope, error)
+            # The answer is being written all the same: this is where it can be read later.
+            if location := self.headers.get("location"):
+                reply.headers["location"] = location
+            await reply(scope, receive, send)
+
+    def _channel(self, scope: Scope, send: Send, settings: Settings) -> Channel:
+        if settings.pad_frames:
+            return Padded(send, scope, settings.pad_frames, self._beat)
+        accept = Headers(scope=scope).get("accept-encoding")
+        if accept and settings.compression and (found := negotiated(accept)):
+            name, make = found
+            self.headers["content-encoding"] = name
+            self.headers["vary"] = "accept-encoding"
+            return Compressed(send, scope, make())
+        return Channel(send, scope)
+
+    async def _reply(self, receive: Receive, channel: Channel) -> None:
+        await channel.start(self.status_code, self.raw_headers)
+        gone = asyncio.create_task(self._watch(receive))
+        try:
+            await self._send_all(channel)
+        except OSError:
+            pass  # the client went away in the middle of a write: nothing is owed to it
+        finally:
+            gone.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await gone
+
+    async def _send_all(self, channel: Channel) -> None:
+        if self._first:
+            await channel.send(self._first)
+        reader, view = self._reader, self._view
+        push = partial(self._push, channel)
+        while not reader.closed:
+            frames = await reader.read(self._heartbeat, push)
+            if self._defect is not None:
+                raise self._defect
+            if frames:
+                if body := view.frames(frames):
+                    await channel.send(body)
+            elif not reader.ended and not reader.closed:
+                await channel.send(self._beat)
+            if reader.ended:
+                break
+        await channel.end(self._last)
+
+    def _push(self, channel: Channel, frames: list[Frame]) -> bool:
+        if not channel.free:
+            return False
+        try:
+            if body := self._view.frames(frames):
+                channel.offer(body)
+        except Exception as error:  # noqa: BLE001  raised in this stream's own task, not the log's
+            self._defect = error
+            return False
+        return True
+
+    async def _watch(self, receive: Receive) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self._reader.close()
+
+
+def ndjson(frames: Iterable[Frame]) -> bytes:
+    """Frames, one a line."""
+    return "".join([frame_json(frame) + "\n" for frame in frames]).encode()

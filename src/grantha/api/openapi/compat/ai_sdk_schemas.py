@@ -1,0 +1,108 @@
+"""What the AI SDK's chat transport sends, and the chunks of its UI message stream.
+
+Members are named as they are there.
+"""
+
+# ruff: noqa: N815
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from grantha.api.openapi.compat.schema import COUNT, MODEL, ONE, TWO, WHOLE, Json, Schema
+
+
+class UiPart(Schema):
+    """Text, reasoning, a file, a tool's call and result; others are an application's own."""
+
+    type: str = Field(min_length=1)
+    text: str | None = None
+    mediaType: str | None = None
+    url: str | None = None
+    filename: str | None = None
+
+
+class UiMessage(Schema):
+    """A message as the SDK keeps it."""
+
+    id: str | None = None
+    role: Literal["system", "user", "assistant"]
+    parts: list[UiPart]
+
+
+class UiTool(Schema):
+    """A tool that the model may call; the client runs it."""
+
+    description: str | None = None
+    inputSchema: Json | None = None
+
+
+class UiChosen(Schema):
+    """The tool that must be called."""
+
+    type: Literal["tool"] = "tool"
+    toolName: str = Field(min_length=1)
+
+
+class UiRequest(Schema):
+    """The whole chat. All but `id` and `messages` comes from the transport's own `body`."""
+
+    id: str = Field(min_length=1, max_length=200)
+    messages: list[UiMessage] = Field(min_length=1)
+    model: MODEL
+    system: str | None = None
+    temperature: TWO
+    topP: ONE
+    maxOutputTokens: COUNT
+    stopSequences: list[str] | str | None = None
+    seed: WHOLE
+    reasoning: str | None = None
+    tools: dict[str, UiTool] | None = None
+    toolChoice: Literal["auto", "none", "required"] | UiChosen | None = None
+
+
+class UiChunk(Schema):
+    """One `data:` line; the last is `[DONE]`. The other members depend on its type."""
+
+    type: Literal[
+        "start",
+        "start-step",
+        "text-start",
+        "text-delta",
+        "text-end",
+        "reasoning-start",
+        "reasoning-delta",
+        "reasoning-end",
+        "tool-input-start",
+        "tool-input-delta",
+        "tool-input-available",
+        "tool-input-error",
+        "source-url",
+        "finish-step",
+        "finish",
+        "abort",
+        "error",
+    ]
+    id: str | None = None
+    delta: str | None = None
+    messageId: str | None = None
+    messageMetadata: Json | None = None
+    toolCallId: str | None = None
+    toolName: str | None = None
+    inputTextDelta: str | None = None
+    input: Any = None
+    providerMetadata: Json | None = None
+    sourceId: str | None = None
+    url: str | None = None
+    title: str | None = None
+    finishReason: str | None = None
+    errorText: str | None = None
+
+
+class UiError(Schema):
+    """An error before the first chunk."""
+
+    error: str
+    code: str

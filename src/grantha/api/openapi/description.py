@@ -1,0 +1,195 @@
+"""The API described: `/openapi.json`, and `/docs` as a page that needs no script and no network.
+
+Routes say what they answer when all goes well; what can go wrong is the same for all of them and is
+added here, so that no reply is undocumented.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+
+from grantha.api.http.page import CSP
+from grantha.api.http.problems import MEDIA_TYPE
+from grantha.api.openapi import docs_page
+from grantha.api.openapi.examples import SAMPLES
+from grantha.api.schemas.values import add_values
+
+Json = dict[str, Any]
+_VENDORS = ("/v1/", "/ai-sdk/", "/ollama/")
+_ERRORS = {  # whose shape an error has, by how the address begins; the first that fits
+    "/v1/messages": ("AnthropicError",),
+    "/v1/models": ("OpenAiError", "AnthropicError"),
+    "/v1/": ("OpenAiError",),
+    "/ollama/": ("OllamaError",),
+    "/ai-sdk/": ("UiError",),
+}
+_OPEN = {"/healthz", "/api/login"}
+_MEANINGS = {
+    "400": "The request can't be read: what is wrong, and where.",
+    "401": "This server wants its access token.",
+    "403": "The host name isn't ours, or a page of another site calls.",
+    "404": "There is no such thing, or it isn't yours.",
+    "408": "The body took too long to arrive.",
+    "409": "It contradicts the present state, or the key was used for another body.",
+    "410": "The records are gone; the body holds the snapshot.",
+    "413": "The body, or an image in it, is too large.",
+    "415": "The body isn't said to be JSON.",
+    "422": "The model can't do this; nothing was changed.",
+    "429": "The provider limits how often it may be asked.",
+    "500": "A defect of the server; its log has the trace.",
+    "502": "The provider failed.",
+    "503": "Not now: a key isn't set, a limit is reached, or the store doesn't take records.",
+    "504": "The provider took too long.",
+    "507": "The server's disk is full.",
+}
+_ALWAYS = ("401", "403", "500", "503")
+_WITH_INPUT = ("400",)
+_WITH_PATH = ("404",)
+_WITH_BODY = ("408", "409", "413", "415", "404", "507")
+_UPSTREAM = ("429", "502", "504")
+
+IDEMPOTENCY: Json = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"},
+    "description": "The same key with the same body joins the first send. Use a new one for each.",
+}
+ACCEPT_STREAM: Json = {
+    "name": "Accept",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "enum": ["application/json", "text/event-stream"]},
+    "description": "`text/event-stream` lets the same reply tail the answer.",
+}
+EVENT_STREAM: Json = {
+    "schema": {
+        "type": "object",
+        "description": "Server-Sent Events; what `data` holds is told in the protocol.",
+        "properties": {
+            "id": {"type": "string"},
+            "data": {"type": "string"},
+            "event": {"type": "string"},
+            "retry": {"type": "integer"},
+        },
+    }
+}
+LOCATION: Json = {
+    "schema": {"type": "string"},
+    "description": "Where the answer's log is read, from anywhere.",
+}
+LINES: Json = {"schema": {"type": "object", "description": "One frame a line."}}
+
+
+def named(*names: str) -> Json:
+    """The schema of this name; of several, any of them."""
+    found = [{"$ref": f"#/components/schemas/{name}"} for name in names]
+    return found[0] if len(found) == 1 else {"anyOf": found}
+
+
+def told(
+    status: int, model: type[BaseModel] | None, description: str, **content: Json
+) -> dict[int | str, Json]:
+    """The `responses` of a route that goes well. `content` names further media types."""
+    body: Json = {"description": description}
+    if model is not None:
+        body["model"] = model
+    if content:
+        body["content"] = {_media(name): value for name, value in content.items()}
+    return {status: body}
+
+
+def install(app: FastAPI) -> None:
+    """Adds `/openapi.json` and `/docs`. Both are made when first asked for."""
+
+    def described() -> Json:
+        if app.openapi_schema is None:
+            app.openapi_schema = _described(app)
+        return app.openapi_schema
+
+    app.openapi = described  # type: ignore[method-assign]  # FastAPI's own way to extend it
+
+    async def openapi(_request: Request) -> Response:
+        return JSONResponse(described())
+
+    async def docs(_request: Request) -> Response:
+        page = docs_page.page(described())
+        return HTMLResponse(page, headers={"Content-Security-Policy": CSP})
+
+    app.add_route("/openapi.json", openapi, include_in_schema=False)
+    app.add_route("/docs", docs, include_in_schema=False)
+
+
+# ---- helpers below -------------------------------------------------------------------------------
+
+
+def _media(name: str) -> str:
+    """`text_event_stream` as `text/event-stream`."""
+    return name.replace("_", "/", 1).replace("_", "-")
+
+
+def _described(app: FastAPI) -> Json:
+    whole = get_openapi(
+        title=app.title, version=app.version, summary=app.summary, routes=app.routes
+    )
+    schemas = whole["components"]["schemas"]
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    add_values(schemas)
+    from grantha.api.openapi.compat import components  # slow, and only wanted here
+
+    schemas |= components()
+    for name, sample in SAMPLES.items():
+        if name in schemas:
+            schemas[name]["examples"] = [sample]
+    whole["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+    for path, methods in whole["paths"].items():
+        for operation in methods.values():
+            _complete(path, operation)
+    return whole
+
+
+def _complete(path: str, operation: Json) -> None:
+    replies: Json = operation["responses"]
+    if _is_validation(replies.get("422")):
+        del replies["422"]
+    if path not in _OPEN:
+        operation["security"] = [{"token": []}, {}]
+    for status in _statuses(path, operation):
+        replies.setdefault(status, {"description": _MEANINGS[status], "content": _content(path)})
+    for status, reply in replies.items():
+        if status in _MEANINGS and not reply.get("content"):
+            reply["content"] = _content(path)
+    operation["responses"] = dict(sorted(replies.items()))
+
+
+def _statuses(path: str, operation: Json) -> set[str]:
+    wanted = set(_ALWAYS)
+    if operation.get("parameters") or "requestBody" in operation:
+        wanted.update(_WITH_INPUT)
+    if "{" in path:
+        wanted.update(_WITH_PATH)
+    if "requestBody" in operation or IDEMPOTENCY in operation.get("parameters", []):
+        wanted.update(_WITH_BODY)
+    if path.startswith((*_VENDORS, "/chat/")):
+        wanted.update((*_UPSTREAM, "404", "409", "410", "422"))
+    if path.startswith("/api/generations/"):
+        wanted.add("409")
+    return wanted
+
+
+def _is_validation(reply: Json | None) -> bool:
+    return reply is not None and "HTTPValidationError" in str(reply)
+
+
+def _content(path: str) -> Json:
+    for start, names in _ERRORS.items():
+        if path.startswith(start):
+            return {"application/json": {"schema": named(*names)}}
+    return {MEDIA_TYPE: {"schema": named("Problem")}}

@@ -1,0 +1,1 @@
+"""The native API and the simple chat endpoint: one module for each resource."""

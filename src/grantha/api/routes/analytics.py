@@ -1,0 +1,73 @@
+"""Numbers as JSON: one generation for the inspector, all of them for the numbers page."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import JSONResponse, Response
+
+from grantha.analytics.traces import rows_since_before, rows_since_start, segments, stored_bytes
+from grantha.api.http.bodies import StrictRoute
+from grantha.api.openapi.description import told
+from grantha.api.routes import serializers
+from grantha.api.schemas.responses import InspectionReply, SummaryReply
+from grantha.api.state import pieces, subject_of
+from grantha.engine.replay import whole_log
+from grantha.storage.base import NumbersRow
+
+router = APIRouter(prefix="/api/analytics", route_class=StrictRoute, tags=["numbers"])
+_DAY_MS = 24 * 3600 * 1000
+
+
+@router.get("/summary", responses=told(200, SummaryReply, "The numbers."))
+async def summary(
+    request: Request, days: Annotated[int, Query(ge=1, le=3660, description="Up to now.")] = 30
+) -> Response:
+    """Counts, sums and percentiles: in all, by model, by day (UTC)."""
+    door, subject = pieces(request), subject_of(request)
+    found = await door.store.numbers(subject, time.time_ns() // 1_000_000 - days * _DAY_MS)
+    return JSONResponse(
+        {
+            "totals": _row(found.totals),
+            "by_model": [_row(row, "model") for row in found.by_model],
+            "by_day": [_row(row, "day") for row in found.by_day],
+        }
+    )
+
+
+@router.get(
+    "/generations/{generation}", responses=told(200, InspectionReply, "The answer from the inside.")
+)
+async def inspect(generation: str, request: Request) -> Response:
+    """One answer from the inside: its timings, segments, and when each record was written."""
+    door, subject = pieces(request), subject_of(request)
+    row = await door.store.generation(subject, generation)
+    shown = await serializers.generation(door.supervisor, subject, row)
+    stored: int | None
+    if row.trimmed:
+        kept = row.trace or {}
+        rows, stored = kept.get("records", []), kept.get("stored")
+    else:
+        records = await whole_log(door.store, subject, generation)
+        rows, stored = rows_since_start(records), stored_bytes(records)
+    timings = shown["timings"] or {}
+    parts = segments(rows, shown["seams"], row.model, row.options.to_json(), len(shown["text"]))
+    return JSONResponse(
+        {
+            "generation": shown,
+            "timings": timings,
+            "segments": parts,
+            "trace": rows_since_before(rows),
+            "bytes": {"text": len(shown["text"].encode()), "stored": stored},
+            "attempts": timings.get("segments", len(parts)) + timings.get("retries", 0),
+        }
+    )
+
+
+def _row(row: NumbersRow, key: str | None = None) -> dict[str, Any]:
+    values = dataclasses.asdict(row)
+    name = values.pop("key")
+    return values if key is None else {key: name, **values}

@@ -1,0 +1,318 @@
+"""Native routes of generations: start, snapshot, attach, change, stop, continue."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Request
+from starlette.responses import JSONResponse, Response
+
+from grantha.api.http import problems
+from grantha.api.http.bodies import StrictRoute
+from grantha.api.http.streams import (
+    EventStream,
+    NativeView,
+    hello_of,
+    ndjson,
+    opening,
+    snapshot_block,
+)
+from grantha.api.openapi.description import ACCEPT_STREAM, EVENT_STREAM, IDEMPOTENCY, LINES, told
+from grantha.api.routes import serializers
+from grantha.api.schemas.requests import ChangeBody, ContinueBody, GenerationBody
+from grantha.api.schemas.responses import (
+    ChangeReply,
+    FramesReply,
+    GenerationReply,
+    StartedReply,
+    StopReply,
+)
+from grantha.api.state import Pieces, idempotency, pieces, subject_of
+from grantha.chat import Options
+from grantha.engine.supervisor import Send
+from grantha.errors import BadRequest, Trimmed, Unsupported
+from grantha.events import START, Frame, RecordId, frame_json, merge
+from grantha.storage.base import GenerationRow
+
+router = APIRouter(prefix="/api", route_class=StrictRoute, tags=["generations"])
+_MOST_WAIT = 60.0  # seconds of a long-poll
+_CATCH_UP = 2000  # records of one JSON catch-up
+
+
+_STARTED = {
+    **told(201, StartedReply, "Started.", text_event_stream=EVENT_STREAM),
+    **told(200, StartedReply, "The key had started it before.", text_event_stream=EVENT_STREAM),
+}
+_FORMS = {
+    "name": "Accept",
+    "in": "header",
+    "required": False,
+    "schema": {
+        "type": "string",
+        "enum": ["text/event-stream", "application/x-ndjson", "application/json"],
+    },
+    "description": "A stream (the default), a long-poll, or a catch-up.",
+}
+_SENDING = {"parameters": [IDEMPOTENCY, ACCEPT_STREAM]}
+
+
+@router.post(
+    "/conversations/{conversation}/generations",
+    status_code=201,
+    responses=_STARTED,
+    openapi_extra=_SENDING,
+)
+async def start(conversation: str, body: GenerationBody, request: Request) -> Response:
+    """Appends the user's message, or names an existing one, and starts to answer it.
+
+    With `Accept: text/event-stream` the same reply tails the log.
+    """
+    door, subject = pieces(request), subject_of(request)
+    key, fingerprint = idempotency(request, body)
+    if body.models and len(body.models) > 1 and _wants_stream(request):
+        raise BadRequest("Several answers can't be tailed by one reply.")
+    row = await door.store.conversation(subject, conversation)
+    message = body.message()
+    parent = body.parent
+    if "parent" not in body.model_fields_set:
+        parent = row.leaf if message is not None else await _question(door, subject, row.leaf)
+    wanted = body.models or [body.model or row.model or door.registry.default_model()]
+    own = body.options.changes() if body.options else {}
+    send = Send(
+        subject=subject,
+        models=tuple(dict.fromkeys(door.registry.model_id(model) for model in wanted)),
+        options=Options.from_json(dict(row.options)).changed(own),
+        conversation=conversation,
+        parent=parent,
+        messages=(message,) if message is not None else (),
+        key=key,
+        fingerprint=fingerprint,
+    )
+    rows, created = await door.supervisor.start(send)
+    return await _started(request, rows, created)
+
+
+@router.get("/generations/{generation}", responses=told(200, GenerationReply, "As it is now."))
+async def snapshot(generation: str, request: Request) -> Response:
+    """The answer as it is now, with the id that its tail goes on from."""
+    door, subject = pieces(request), subject_of(request)
+    row = await door.store.generation(subject, generation)
+    return JSONResponse(await serializers.generation(door.supervisor, subject, row))
+
+
+@router.get(
+    "/generations/{generation}/events",
+    responses={
+        **told(
+            200,
+            FramesReply,
+            "Frames after the cursor.",
+            text_event_stream=EVENT_STREAM,
+            application_x_ndjson=LINES,
+        ),
+        204: {"description": "It has ended, and there is nothing newer."},
+        410: {"description": "The records are gone; the body holds the snapshot."},
+    },
+    openapi_extra={"parameters": [_FORMS]},
+)
+async def events(
+    generation: str,
+    request: Request,
+    *,
+    after: Annotated[str | None, Query(description="Read on after this id.")] = None,
+    wait: Annotated[float, Query(ge=0, le=_MOST_WAIT, description="Seconds of a long-poll.")] = 25,
+    merged: Annotated[bool, Query(description="JSON only: false keeps every record apart.")] = True,
+    last_event_id: Annotated[str | None, Header()] = None,
+) -> Response:
+    """Attaches to a log: SSE, NDJSON long-poll or JSON catch-up, by `Accept`.
+
+    Without a cursor a snapshot comes first, then the tail. 204: ended and nothing newer.
+    410: the records are trimmed; the body holds the snapshot.
+    """
+    door, subject = pieces(request), subject_of(request)
+    row = await door.store.generation(subject, generation)
+    cursor = _cursor(after if after is not None else last_event_id)
+    accept = request.headers.get("accept", "")
+    if cursor is not None and row.status != "running" and cursor >= row.last_id:
+        return Response(status_code=204)
+    # An id later than every record was never given out: its owner has another log in mind.
+    if cursor is not None and (row.trimmed or cursor > row.last_id):
+        return await _trimmed(door, subject, row)
+    if "application/x-ndjson" in accept:
+        return await _long_poll(door, subject, row, cursor, wait)
+    if "text/event-stream" in accept or "application/json" not in accept:
+        return await _stream(door, subject, row, cursor)
+    if row.trimmed:
+        return await _trimmed(door, subject, row)
+    return await _catch_up(door, subject, row, cursor, merged)
+
+
+@router.patch(
+    "/generations/{generation}",
+    responses={
+        **told(200, ChangeReply, "It acts from the next token."),
+        422: {"description": "The model can't do this; nothing was changed."},
+    },
+)
+async def change(generation: str, body: ChangeBody, request: Request) -> Response:
+    """Live controls: acts from the next token, with a seam."""
+    door, subject = pieces(request), subject_of(request)
+    await door.store.generation(subject, generation)
+    changes = {name: value for name, value in body.changes().items() if name != "model"}
+    model = door.registry.model_id(body.model) if body.model else None
+    if not changes and model is None:
+        raise BadRequest("Nothing to change was named.", advice="Name temperature, for example.")
+    try:
+        how, wanted, options = door.supervisor.change(subject, generation, changes, model)
+    except Unsupported as error:
+        return problems.problem(error, applied=False, reason=error.message)
+    return JSONResponse(
+        {"applied": True, "how": how, "model": wanted, "options": options.to_json()}
+    )
+
+
+@router.post("/generations/{generation}/stop", responses=told(200, StopReply, "The receipt."))
+async def stop(generation: str, request: Request) -> Response:
+    """Closes the upstream, keeps the text; the reply is the receipt. Idempotent."""
+    door, subject = pieces(request), subject_of(request)
+    row, receipt = await door.supervisor.stop(subject, generation)
+    return JSONResponse(stop_receipt(row, receipt.to_json() if receipt else None))
+
+
+@router.post(
+    "/generations/{generation}/continue",
+    status_code=201,
+    responses={
+        **_STARTED,
+        422: {"description": "An answer that calls tools can't be continued."},
+    },
+    openapi_extra=_SENDING,
+)
+async def continue_answer(generation: str, request: Request, body: ContinueBody) -> Response:
+    """Goes on with an ended answer: a new generation on the same message, after a seam."""
+    door, subject = pieces(request), subject_of(request)
+    key, fingerprint = idempotency(request, body)
+    row, created = await door.supervisor.continue_answer(
+        subject,
+        generation,
+        body.options.changes() if body.options else {},
+        door.registry.model_id(body.model) if body.model else None,
+        key,
+        fingerprint,
+    )
+    return await _started(request, [row], created)
+
+
+def stop_receipt(row: GenerationRow, receipt: dict[str, Any] | None) -> dict[str, Any]:
+    """The JSON of a stop, over HTTP and WebSocket alike."""
+    told = receipt or {"closed_ms": None, "confirmed": None, "pieces": None}
+    return {"generation": row.id, "status": row.status, "stopped": receipt is not None, **told}
+
+
+# ---- helpers below -------------------------------------------------------------------------------
+
+
+async def _question(door: Pieces, subject: str, leaf: str | None) -> str | None:
+    """The user's message that a leaf is, or answers."""
+    if leaf is None:
+        return None
+    found = await door.store.message(subject, leaf)
+    return found.parent if found.role == "assistant" else found.id
+
+
+async def _started(request: Request, rows: list[GenerationRow], created: bool) -> Response:
+    door, subject = pieces(request), subject_of(request)
+    headers = {"Location": f"/api/generations/{rows[0].id}/events"}
+    status = 201 if created else 200
+    if _wants_stream(request):
+        row = rows[0]
+        return EventStream(
+            door.supervisor.reader(subject, row.id, START),
+            NativeView(),
+            first=opening(row.id, START, row.status, door.settings.heartbeat),
+            status=status,
+            heartbeat=door.settings.heartbeat,
+            headers=headers,
+        )
+    found = [await serializers.generation(door.supervisor, subject, row) for row in rows]
+    body = found[0] if len(found) == 1 else {**found[0], "generations": found}
+    return JSONResponse(body, status, headers)
+
+
+async def _stream(
+    door: Pieces, subject: str, row: GenerationRow, cursor: RecordId | None
+) -> Response:
+    heartbeat = door.settings.heartbeat
+    if cursor is None:
+        shown = await serializers.generation(door.supervisor, subject, row)
+        at = RecordId.parse(shown["last_id"])
+        first = opening(row.id, at, shown["status"], heartbeat) + snapshot_block(shown)
+    else:
+        at = cursor
+        first = opening(row.id, at, row.status, heartbeat)
+    reader = door.supervisor.reader(subject, row.id, at)
+    resumed = cursor is not None
+    return EventStream(reader, NativeView(), first=first, heartbeat=heartbeat, resumed=resumed)
+
+
+async def _long_poll(
+    door: Pieces, subject: str, row: GenerationRow, cursor: RecordId | None, wait: float
+) -> Response:
+    first, at, resumed = "", cursor, cursor is not None
+    if at is None:
+        shown = await serializers.generation(door.supervisor, subject, row)
+        at = RecordId.parse(shown["last_id"])
+        hello = hello_of(row.id, at, shown["status"], door.settings.heartbeat)
+        body = {**shown, "kind": "snapshot", "generation": row.id, "id": shown["last_id"]}
+        lines = (json.dumps(line, ensure_ascii=False) + "\n" for line in (hello, body))
+        first, wait = "".join(lines), 0.0
+    reader = door.supervisor.reader(subject, row.id, at)
+    with door.readers.reading("ndjson", resumed=resumed):
+        frames = await reader.read(wait)
+    return Response(
+        first.encode() + ndjson(frames),
+        media_type="application/x-ndjson",
+        headers={"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"},
+    )
+
+
+async def _catch_up(
+    door: Pieces, subject: str, row: GenerationRow, cursor: RecordId | None, merged: bool
+) -> Response:
+    records = await door.store.records(subject, row.id, cursor or START, _CATCH_UP)
+    # A replay needs the time of every record; a merged frame has only its last one's.
+    shown = merge(records) if merged else [Frame(r.id, r.at, r.event) for r in records]
+    frames = [json.loads(frame_json(frame)) for frame in shown]
+    now = await door.store.generation(subject, row.id)
+    last = str(records[-1].id) if records else str(cursor or START)
+    return JSONResponse(
+        {"frames": frames, "last_id": last, "status": now.status, "at": time.time_ns() // 10**6}
+    )
+
+
+async def _trimmed(door: Pieces, subject: str, row: GenerationRow) -> Response:
+    shown = await serializers.generation(door.supervisor, subject, row)
+    error = Trimmed(
+        f"Generation {row.id!r} has no records after this id any more."
+        if row.trimmed
+        else f"Generation {row.id!r} has not come to this id.",
+        advice="Take the snapshot: it holds the whole answer.",
+    )
+    return problems.problem(error, snapshot=shown)
+
+
+def _wants_stream(request: Request) -> bool:
+    return "text/event-stream" in request.headers.get("accept", "")
+
+
+def _cursor(text: str | None) -> RecordId | None:
+    if text is None or text == "":
+        return None
+    try:
+        return RecordId.parse(text)
+    except ValueError as error:
+        raise BadRequest(
+            f"{text[:60]!r} isn't a record id.", advice="Use an id as it came, such as 1-42."
+        ) from error

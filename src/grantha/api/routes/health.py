@@ -1,0 +1,47 @@
+"""Liveness and readiness. `/healthz` alone is open to everybody; it says nothing but that we live."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from starlette.responses import JSONResponse, Response
+
+from grantha import __version__
+from grantha.api.openapi.description import told
+from grantha.api.schemas.responses import HealthReply, ReadyReply
+from grantha.api.state import pieces
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/healthz", responses=told(200, HealthReply, "It lives."))
+async def healthz() -> dict[str, str]:
+    """The process answers."""
+    return {"status": "ok"}
+
+
+@router.get(
+    "/readyz",
+    responses={
+        **told(200, ReadyReply, "Ready."),
+        **told(503, ReadyReply, "Answers can't be stored now."),
+    },
+)
+async def readyz(request: Request) -> Response:
+    """Whether answers can be written now, with the durability in force; 503 if not.
+
+    Found out by a small write, at most once a second.
+    """
+    door = pieces(request)
+    health = await door.store.check()
+    failing = door.supervisor.flusher.failing
+    error = health.error or (failing.message if failing else None)
+    body = {
+        "status": "degraded" if error else "ready",
+        "durability": health.durability,
+        "storage": {"ok": error is None, "version": health.version, "error": error},
+        "sqlite": health.version.rpartition(" ")[2],
+        "running": door.supervisor.running,
+        "flush_window_ms": round(door.supervisor.flusher.window * 1000, 1),
+        "version": __version__,
+    }
+    return JSONResponse(body, 503 if error else 200)

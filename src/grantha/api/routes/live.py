@@ -1,0 +1,193 @@
+"""`WS /api/live`: many generations and all news on one socket.
+
+One task reads what the client says, one tells news, one a subscribed generation reads its log. All
+write through one lock-free queue-less path: a send waits for the socket, so a slow client is given
+fewer, larger frames. The ids are the same as on every other transport.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import suppress
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+
+from grantha.api.http.bodies import decode_json
+from grantha.api.http.streams import PROTOCOL
+from grantha.api.routes import serializers
+from grantha.api.routes.generations import stop_receipt
+from grantha.api.state import Pieces, pieces, subject_of
+from grantha.engine.feed import Change
+from grantha.errors import BadRequest, GranthaError, NotFound, Trimmed
+from grantha.events import RecordId, frame_json
+from grantha.storage.base import GenerationRow
+
+router = APIRouter()
+_MOST_SUBSCRIBED = 256
+_LONGEST_MESSAGE = 16 * 1024
+
+
+@router.websocket("/api/live")
+async def live(socket: WebSocket) -> None:
+    """See `docs/protocol.md`."""
+    await socket.accept()
+    await Live(socket, pieces(socket), subject_of(socket)).run()
+
+
+class Live:
+    """One connection. Ends when the client goes away; generations don't notice."""
+
+    def __init__(self, socket: WebSocket, door: Pieces, subject: str) -> None:
+        self._socket = socket
+        self._door = door
+        self._subject = subject
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._lock = asyncio.Lock()  # one message at a time: uvicorn doesn't order concurrent sends
+
+    async def run(self) -> None:
+        """Serves the socket until it closes."""
+        await self._send(
+            {
+                "type": "hello",
+                "protocol": PROTOCOL,
+                "heartbeat": self._door.settings.heartbeat,
+                "boot": self._door.supervisor.boot,
+            }
+        )
+        news = asyncio.create_task(self._news())
+        beat = asyncio.create_task(self._beat())
+        try:
+            while True:
+                await self._take(await self._socket.receive_text())
+        except (WebSocketDisconnect, RuntimeError, KeyError):
+            pass  # closed, or a binary message, which this socket doesn't speak
+        finally:
+            tasks = [news, beat, *self._tasks.values()]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            if self._socket.application_state is WebSocketState.CONNECTED:
+                await asyncio.wait({asyncio.ensure_future(self._close())}, timeout=1.0)
+
+    async def _take(self, text: str) -> None:
+        try:
+            word = _word(text)
+            match word["type"]:
+                case "subscribe":
+                    await self._subscribe(word)
+                case "unsubscribe":
+                    task = self._tasks.pop(str(word.get("generation")), None)
+                    if task is not None:
+                        task.cancel()
+                case "stop":
+                    generation = str(word.get("generation"))
+                    row, receipt = await self._door.supervisor.stop(self._subject, generation)
+                    told = stop_receipt(row, receipt.to_json() if receipt else None)
+                    await self._send({"type": "stopped", **told})
+                case "ping":
+                    await self._send({"type": "pong"})
+                case other:
+                    raise BadRequest(f"There is no message of type {str(other)[:40]!r}.")
+        except GranthaError as error:
+            await self._send({"type": "error", "error": error.to_json()})
+
+    async def _subscribe(self, word: dict[str, Any]) -> None:
+        generation = str(word.get("generation"))
+        if len(self._tasks) >= _MOST_SUBSCRIBED and generation not in self._tasks:
+            raise BadRequest(f"One socket reads at most {_MOST_SUBSCRIBED} generations.")
+        after = word.get("after")
+        try:
+            cursor = RecordId.parse(after) if isinstance(after, str) else None
+        except ValueError as error:
+            raise BadRequest(f"{after!r:.60} isn't a record id.") from error
+        before = self._tasks.pop(generation, None)
+        if before is not None:
+            before.cancel()
+        task = asyncio.create_task(self._follow(generation, cursor))
+        self._tasks[generation] = task
+        task.add_done_callback(lambda done: self._forget(generation, done))
+
+    def _forget(self, generation: str, done: asyncio.Task[None]) -> None:
+        if self._tasks.get(generation) is done:
+            del self._tasks[generation]
+
+    async def _follow(self, generation: str, cursor: RecordId | None) -> None:
+        door, subject, resumed = self._door, self._subject, cursor is not None
+        try:
+            row = await door.store.generation(subject, generation)
+            if cursor is not None and _is_lost(row, cursor):
+                raise Trimmed("There is nothing after this id.")
+            if cursor is None:
+                shown = await serializers.generation(door.supervisor, subject, row)
+                cursor = RecordId.parse(shown["last_id"])
+                whole = {**shown, "kind": "snapshot", "generation": row.id, "id": shown["last_id"]}
+                await self._send({"type": "frame", "generation": generation, "frame": whole})
+            await self._send({"type": "subscribed", "generation": generation, "status": row.status})
+            with door.readers.reading("websocket", resumed=resumed):
+                await self._tail(generation, cursor)
+        except (NotFound, Trimmed) as error:
+            await self._send({"type": "gone", "generation": generation, "code": error.code})
+        except GranthaError as error:
+            await self._send({"type": "error", "generation": generation, "error": error.to_json()})
+
+    async def _tail(self, generation: str, cursor: RecordId) -> None:
+        reader = self._door.supervisor.reader(self._subject, generation, cursor)
+        start = f'{{"type":"frame","generation":{json.dumps(generation)},"frame":'
+        while not reader.ended:
+            for frame in await reader.read(60.0):
+                await self._send_text(f"{start}{frame_json(frame)}}}")
+
+    async def _news(self) -> None:
+        listener = self._door.feed.listen(self._subject)
+        while True:
+            for change in await listener.changes():
+                await self._send(await self._told(change))
+
+    async def _told(self, change: Change) -> dict[str, Any]:
+        body: dict[str, Any] = {"type": "change", "change": change.change}
+        if change.generation is not None:
+            body["generation"] = change.generation
+        if change.conversation is not None:
+            body["conversation"] = change.conversation
+            try:
+                row = await self._door.store.conversation(self._subject, change.conversation)
+                body["row"] = serializers.conversation_row(row)
+            except GranthaError:
+                pass  # deleted meanwhile: its own change follows
+        return body
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(self._door.settings.heartbeat)
+            await self._send({"type": "heartbeat"})
+
+    async def _send(self, body: dict[str, Any]) -> None:
+        await self._send_text(json.dumps(body, ensure_ascii=False))
+
+    async def _send_text(self, text: str) -> None:
+        if size := self._door.settings.pad_frames:
+            text += " " * (-len(text.encode()) % size)
+        async with self._lock:
+            await self._socket.send_text(text)
+
+    async def _close(self) -> None:
+        # The client may be gone already: then there is nobody to say good-bye to.
+        with suppress(WebSocketDisconnect, RuntimeError):
+            await self._socket.close(1000)
+
+
+def _is_lost(row: GenerationRow, cursor: RecordId) -> bool:
+    """Whether what follows a cursor is trimmed, or the cursor was never given out."""
+    return (row.trimmed and cursor < row.last_id) or cursor > row.last_id
+
+
+def _word(text: str) -> dict[str, Any]:
+    if len(text) > _LONGEST_MESSAGE:
+        raise BadRequest("The message is too long.")
+    word = decode_json(text.encode("utf-8", "replace"))
+    if not isinstance(word, dict) or not isinstance(word.get("type"), str):
+        raise BadRequest("A message is an object with a 'type'.")
+    return word

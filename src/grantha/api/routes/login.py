@@ -1,0 +1,54 @@
+"""The page's sign-in: the access token, once, against an http-only cookie."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+
+from fastapi import APIRouter, Request
+from pydantic import Field
+from starlette.responses import Response
+
+from grantha.api.http.bodies import StrictRoute
+from grantha.api.http.security import COOKIE, cookie_value
+from grantha.api.schemas.requests import Body
+from grantha.api.state import pieces
+from grantha.errors import Unauthorized
+
+router = APIRouter(prefix="/api", route_class=StrictRoute, tags=["access"])
+_YEAR = 365 * 24 * 3600
+
+
+class LoginBody(Body):
+    """The access token of this server."""
+
+    token: str = Field(min_length=1, max_length=1000)
+
+
+@router.post("/login", status_code=204)
+async def login(body: LoginBody, request: Request) -> Response:
+    """Sets the cookie; 401 for a wrong token."""
+    token = pieces(request).settings.token
+    reply = Response(status_code=204)
+    if token is None:
+        return reply
+    if not hmac.compare_digest(body.token.encode(), token.encode()):
+        await asyncio.sleep(0.5)  # slows guessing down; the token should be long anyway
+        raise Unauthorized("That isn't this server's access token.")
+    reply.set_cookie(
+        COOKIE,
+        cookie_value(token),
+        max_age=_YEAR,
+        httponly=True,
+        samesite="strict",
+        secure=request.url.scheme == "https",
+    )
+    return reply
+
+
+@router.post("/logout", status_code=204)
+async def logout() -> Response:
+    """Forgets the cookie."""
+    reply = Response(status_code=204)
+    reply.delete_cookie(COOKIE)
+    return reply

@@ -1,0 +1,173 @@
+"""JSON of rows, generations and models as the native API gives them (`docs/protocol.md`)."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from grantha.chat import ImagePart, Part, TextPart, part_to_json
+from grantha.engine.replay import whole_log
+from grantha.engine.supervisor import Supervisor
+from grantha.events import payload_of
+from grantha.fold import Fold, fold
+from grantha.providers.base import ModelCard
+from grantha.storage.base import ConversationRow, GenerationRow, MessageRow
+
+Json = dict[str, Any]
+
+
+def moment(ms: int) -> str:
+    """Milliseconds since 1970 as ISO 8601 in UTC, with milliseconds."""
+    at = datetime.fromtimestamp(ms / 1000, tz=UTC)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def conversation_row(row: ConversationRow) -> Json:
+    """One line of the list."""
+    return {
+        "id": row.id,
+        "title": row.title,
+        "pinned": row.pinned,
+        "origin": row.origin,
+        "created_at": moment(row.created_at),
+        "updated_at": moment(row.updated_at),
+        "status": row.status,
+        "generation": row.generation,
+        "snippet": row.snippet,
+    }
+
+
+def conversation(row: ConversationRow, messages: list[MessageRow]) -> Json:
+    """A conversation with its tree."""
+    return {
+        **conversation_row(row),
+        "system_prompt": row.system_prompt,
+        "options": dict(row.options),
+        "model": row.model,
+        "leaf": row.leaf,
+        "messages": [message(m) for m in messages],
+    }
+
+
+def message(row: MessageRow) -> Json:
+    """A message; images are given by address."""
+    return {
+        "id": row.id,
+        "parent": row.parent,
+        "role": row.role,
+        "parts": [part(row.id, number, p) for number, p in enumerate(row.parts)],
+        "created_at": moment(row.created_at),
+        "model": row.model,
+        "generation": row.generation,
+        "status": row.status,
+        "end": dict(row.end) if row.end else None,
+        "seams": [dict(seam) for seam in row.seams],
+        "citations": [dict(citation) for citation in row.citations],
+    }
+
+
+def part(message_id: str, number: int, value: Part) -> Json:
+    """A part; the bytes of an image stay behind."""
+    if isinstance(value, ImagePart):
+        return {
+            "type": "image",
+            "media_type": value.media_type,
+            "url": f"/api/messages/{message_id}/parts/{number}",
+        }
+    return part_to_json(value)
+
+
+async def generation(supervisor: Supervisor, subject: str, row: GenerationRow) -> Json:
+    """A snapshot: the parts as they are folded so far, and the id that the tail goes on from."""
+    if row.trimmed:
+        ended = await supervisor.store.message(subject, row.message)
+        # A later continuation only added to the message: what was this one's stands at its beginning.
+        length = None if ended.generation == row.id else (row.end or {}).get("text_length")
+        return _snapshot(supervisor, row, _Ended(ended, length))
+    records = await whole_log(supervisor.store, subject, row.id)
+    folded = fold(record.event for record in records)
+    if records:
+        row = dataclasses.replace(row, last_id=records[-1].id)
+    if folded.end is not None:
+        row = dataclasses.replace(row, status=folded.end.ending)
+    return _snapshot(supervisor, row, folded)
+
+
+def model_card(card: ModelCard) -> Json:
+    """A model as it is offered."""
+    return {
+        "id": card.id,
+        "name": card.name,
+        "provider": card.provider,
+        "capabilities": dataclasses.asdict(card.capabilities),
+        "readiness": card.readiness.to_json(),
+    }
+
+
+class _Ended:
+    """An ended message in the shape of a fold."""
+
+    def __init__(self, row: MessageRow, length: int | None = None) -> None:
+        self._parts = row.parts if length is None else _first(row.parts, length)
+        self.seams = [s for s in row.seams if length is None or s["text_length"] <= length]
+        self.citations = row.citations
+
+    def parts(self) -> tuple[Part, ...]:
+        return self._parts
+
+
+def _first(parts: Sequence[Part], length: int) -> tuple[Part, ...]:
+    """Parts up to a length of text, in code points."""
+    kept: list[Part] = []
+    for part_ in parts:
+        if length <= 0:
+            break
+        if isinstance(part_, TextPart):
+            kept.append(TextPart(part_.text[:length]))
+            length -= len(part_.text)
+        else:
+            kept.append(part_)
+    return tuple(kept)
+
+
+def _snapshot(supervisor: Supervisor, row: GenerationRow, folded: Fold | _Ended) -> Json:
+    parts = folded.parts()
+    current = supervisor.current(row.id)
+    model, options = current or (row.model, row.options)
+    end = row.end
+    usage = None
+    if isinstance(folded, Fold):
+        if folded.end is not None:
+            end = json.loads(payload_of(folded.end))
+        usage = folded.usage.to_json() if folded.usage else None
+        if current is None and folded.seams:
+            model = folded.seams[-1].model
+    return {
+        "id": row.id,
+        "conversation": row.conversation,
+        "message": row.message,
+        "parent": row.parent,
+        "status": row.status,
+        "model": model,
+        "options": options.to_json(),
+        "last_id": str(row.last_id),
+        "text": "".join(p.text for p in parts if p.type == "text"),
+        "parts": [part(row.message, number, p) for number, p in enumerate(parts)],
+        "seams": [_plain(seam) for seam in folded.seams],
+        "citations": [_plain(citation) for citation in folded.citations],
+        "usage": end.get("usage") if end else usage,
+        "timings": end.get("timings") if end else None,
+        "error": end.get("error") if end else None,
+        "created_at": moment(row.created_at),
+        "end": dict(end) if end else None,
+    }
+
+
+def _plain(value: Any) -> Json:
+    if isinstance(value, Mapping):
+        return dict(value)
+    body: Json = json.loads(payload_of(value))
+    return body

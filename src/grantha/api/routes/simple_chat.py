@@ -1,0 +1,216 @@
+"""The starting contract: `POST /chat/completions/stream` and its non-streaming form.
+
+Each line is JSON with `content`, `done`, `model`, `provider`; the last has `done: true`. A well-formed
+request gets its errors inside the stream; a malformed one gets a 4xx. The answers are generations like
+any other: the `Location` header and the `id` lines let a better client attach again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from json.encoder import encode_basestring
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from grantha.api.http import problems
+from grantha.api.http.bodies import StrictRoute
+from grantha.api.http.streams import EventStream
+from grantha.api.openapi.description import EVENT_STREAM, IDEMPOTENCY, told
+from grantha.api.schemas.requests import ContractBody
+from grantha.api.schemas.responses import ContractReply
+from grantha.api.state import Pieces, idempotency, pieces, subject_of
+from grantha.chat import split_model_id
+from grantha.engine.ids import new_id
+from grantha.engine.reader import Reader
+from grantha.engine.supervisor import Send
+from grantha.engine.titles import title_from
+from grantha.errors import BadRequest, GranthaError, Internal, NotFound
+from grantha.events import START, Frame, GenerationEnd, Seam, TextDelta
+from grantha.storage.base import GenerationRow, NewConversation
+from grantha.wire.sse import HEADERS
+
+router = APIRouter(route_class=StrictRoute, tags=["starting contract"])
+_PATIENCE = 3600.0  # seconds of silence after which a waiting reply looks again
+
+
+class ContractView:
+    """Frames as lines of the contract. Envelope bytes are built once for a model."""
+
+    def __init__(self, row: GenerationRow) -> None:
+        self._generation = row.id
+        self._use(row.model)
+
+    def frames(self, frames: Sequence[Frame]) -> bytes:
+        """SSE blocks: an id and one line of data for each frame that says something."""
+        blocks = [
+            f"id: {frame.id}\ndata: {line}\n\n" for frame in frames if (line := self.line(frame))
+        ]
+        return "".join(blocks).encode()
+
+    def line(self, frame: Frame) -> str | None:
+        """The JSON of one frame, None for what the contract doesn't speak of."""
+        event = frame.event
+        if isinstance(event, TextDelta):
+            return f'{{"content":{encode_basestring(event.text)},{self._rest}'
+        if isinstance(event, Seam):
+            self._use(event.model)
+        if isinstance(event, GenerationEnd):
+            return json.dumps(self._last(event), ensure_ascii=False)
+        return None
+
+    def _use(self, model_id: str) -> None:
+        self._provider, self._model = split_model_id(model_id)
+        rest = {"done": False, "model": self._model, "provider": self._provider}
+        self._rest = json.dumps(rest, ensure_ascii=False)[1:]
+
+    def _last(self, end: GenerationEnd) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "content": "",
+            "done": True,
+            "model": self._model,
+            "provider": self._provider,
+            "generation": self._generation,
+            "ending": end.ending,
+            "finish_reason": end.finish_reason,
+            "usage": end.usage.to_json() if end.usage else None,
+        }
+        if end.error is not None:
+            body["error"] = dict(end.error)
+        return body
+
+
+@router.post(
+    "/chat/completions/stream",
+    response_class=Response,
+    responses={200: {"description": "Lines.", "content": {"text/event-stream": EVENT_STREAM}}},
+    openapi_extra={"parameters": [IDEMPOTENCY]},
+)
+async def stream(body: ContractBody, request: Request) -> Response:
+    """Server-Sent Events, one line of the contract each."""
+    door = pieces(request)
+    try:
+        row = await _start(request, body)
+    except (NotFound, GranthaError) as error:
+        if isinstance(error, BadRequest):
+            raise
+        line = error_line(error, body)
+        return StreamingResponse(iter([f"data: {line}\n\n".encode()]), headers=HEADERS)
+    reader = door.supervisor.reader(subject_of(request), row.id, START)
+    return EventStream(
+        reader,
+        ContractView(row),
+        heartbeat=door.settings.heartbeat,
+        headers={"Location": f"/api/generations/{row.id}/events"},
+    )
+
+
+@router.post(
+    "/chat/completions",
+    responses=told(200, ContractReply, "The answer.", text_event_stream=EVENT_STREAM),
+    openapi_extra={"parameters": [IDEMPOTENCY]},
+)
+@router.post("/chat/completion", include_in_schema=False)
+async def whole(body: ContractBody, request: Request) -> Response:
+    """The same answer as one JSON reply; with `stream: true`, the same as `/stream`."""
+    if body.stream:
+        return await stream(body, request)
+    door, subject = pieces(request), subject_of(request)
+    row = await _start(request, body)
+    headers = {"Location": f"/api/generations/{row.id}/events"}
+    reader = door.supervisor.reader(subject, row.id, START)
+    text, model_id, end = await _read_whole(reader, row.model)
+    if end.ending == "failed" and end.error is not None:
+        return problems.problem(_failure(end), generation=row.id, content=text)
+    provider, model = split_model_id(model_id)
+    reply = {
+        "content": text,
+        "role": "assistant",
+        "model": model,
+        "provider": provider,
+        "usage": end.usage.to_json() if end.usage else None,
+        "finish_reason": end.finish_reason,
+        "ending": end.ending,
+        "generation": row.id,
+    }
+    return JSONResponse(reply, headers=headers)
+
+
+async def begin(
+    door: Pieces, subject: str, body: ContractBody, key: str | None, fingerprint: str
+) -> GenerationRow:
+    """Starts the answer to a body, in a conversation of its own."""
+    messages = body.values()
+    model = door.registry.model_id(body.model, body.provider)
+    conversation = new_id("c")
+    send = Send(
+        subject=subject,
+        models=(model,),
+        options=body.options(),
+        conversation=conversation,
+        messages=messages,
+        new_conversation=NewConversation(conversation, title_from(messages[-1].text), "api"),
+        key=key,
+        fingerprint=fingerprint,
+    )
+    rows, _ = await door.supervisor.start(send)
+    return rows[0]
+
+
+def error_line(error: GranthaError, body: ContractBody | None = None) -> str:
+    """The only line of a reply that couldn't begin."""
+    line = {
+        "content": "",
+        "done": True,
+        "model": body.model if body else None,
+        "provider": body.provider if body else None,
+        "error": error.to_json(),
+    }
+    return json.dumps(line, ensure_ascii=False)
+
+
+# ---- helpers below -------------------------------------------------------------------------------
+
+
+async def _start(request: Request, body: ContractBody) -> GenerationRow:
+    key, fingerprint = idempotency(request, body)
+    return await begin(pieces(request), subject_of(request), body, key, fingerprint)
+
+
+async def _read_whole(reader: Reader, model_id: str) -> tuple[str, str, GenerationEnd]:
+    pieces_of_text: list[str] = []
+    while True:
+        for frame in await reader.read(_PATIENCE):
+            event = frame.event
+            if isinstance(event, TextDelta):
+                pieces_of_text.append(event.text)
+            elif isinstance(event, Seam):
+                model_id = event.model
+            elif isinstance(event, GenerationEnd):
+                return "".join(pieces_of_text), model_id, event
+        if reader.ended:
+            raise Internal("The answer ended without an end record.")
+
+
+def _failure(end: GenerationEnd) -> GranthaError:
+    """The error of an end record as an exception again, with the status of its class."""
+    told = dict(end.error or {})
+    for cls in _all_errors(GranthaError):
+        if cls.code == told.get("code"):
+            return cls(
+                str(told.get("message", "")),
+                advice=str(told.get("advice", "")),
+                provider=told.get("provider"),
+                retry_after=told.get("retry_after"),
+                native=told.get("native"),
+            )
+    return Internal(str(told.get("message", "The answer failed.")))
+
+
+def _all_errors(cls: type[GranthaError]) -> list[type[GranthaError]]:
+    found = [cls]
+    for sub in cls.__subclasses__():
+        found.extend(_all_errors(sub))
+    return found

@@ -1,0 +1,106 @@
+"""`WS /ws/chat`: each message is a body of the starting contract, each reply its lines.
+
+One task listens, one answers, in order; `{"type": "stop"}` stops the answer that is being written.
+A client that goes away only ends the reading: the answer goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from fastapi import APIRouter
+from pydantic import ValidationError
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from grantha.api.http.bodies import decode_json
+from grantha.api.http.problems import first_invalid
+from grantha.api.routes.simple_chat import ContractView, begin, error_line
+from grantha.api.schemas.requests import ContractBody
+from grantha.api.state import pieces, subject_of
+from grantha.engine.reader import Reader
+from grantha.errors import Busy, GranthaError
+from grantha.events import START
+from grantha.storage.base import GenerationRow
+
+router = APIRouter()
+_MOST_WAITING = 16  # bodies that may wait for the answer before theirs
+_PATIENCE = 60.0  # seconds of silence after which the log is looked at again
+
+
+@router.websocket("/ws/chat")
+async def chat(socket: WebSocket) -> None:
+    """Lines with `content`, `done`, `model`, `provider`, and the record's `id`."""
+    await socket.accept()
+    await ChatSocket(socket).run()
+
+
+class ChatSocket:
+    """One connection."""
+
+    def __init__(self, socket: WebSocket) -> None:
+        self._socket = socket
+        self._door = pieces(socket)
+        self._subject = subject_of(socket)
+        self._waiting: asyncio.Queue[str] = asyncio.Queue(_MOST_WAITING)
+        self._reader: Reader | None = None
+
+    async def run(self) -> None:
+        """Until the client goes away."""
+        answering = asyncio.create_task(self._answer_all())
+        try:
+            while True:
+                await self._take(await self._socket.receive_text())
+        except (WebSocketDisconnect, RuntimeError, KeyError):
+            pass  # closed, or a binary message, which this socket doesn't speak
+        finally:
+            if self._reader is not None:
+                self._reader.close()
+            answering.cancel()
+            with contextlib.suppress(asyncio.CancelledError, WebSocketDisconnect, RuntimeError):
+                await answering
+
+    async def _take(self, text: str) -> None:
+        if self._reader is not None and _is_stop(text):
+            with contextlib.suppress(GranthaError):  # told by the answer's own last line
+                await self._door.supervisor.stop(self._subject, self._reader.generation)
+            return
+        try:
+            self._waiting.put_nowait(text)
+        except asyncio.QueueFull:
+            await self._socket.send_text(error_line(Busy("Too many messages wait on this socket.")))
+
+    async def _answer_all(self) -> None:
+        while True:
+            await self._answer(await self._waiting.get())
+
+    async def _answer(self, text: str) -> None:
+        body: ContractBody | None = None
+        try:
+            most = self._door.settings.max_json_depth
+            body = ContractBody.model_validate(decode_json(text.encode("utf-8", "replace"), most))
+            row = await begin(self._door, self._subject, body, None, "")
+            await self._tail(row)
+        except ValidationError as error:
+            await self._socket.send_text(error_line(first_invalid(error)))
+        except GranthaError as error:
+            await self._socket.send_text(error_line(error, body))
+
+    async def _tail(self, row: GenerationRow) -> None:
+        view = ContractView(row)
+        reader = self._reader = self._door.supervisor.reader(self._subject, row.id, START)
+        try:
+            while not (reader.ended or reader.closed):
+                for frame in await reader.read(_PATIENCE):
+                    if line := view.line(frame):
+                        await self._socket.send_text(f'{line[:-1]},"id":"{frame.id}"}}')
+        finally:
+            self._reader = None
+
+
+def _is_stop(text: str) -> bool:
+    if len(text) > 100:
+        return False
+    with contextlib.suppress(GranthaError):
+        return bool(decode_json(text.encode("utf-8", "replace")) == {"type": "stop"})
+    return False

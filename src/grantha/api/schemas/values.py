@@ -1,0 +1,102 @@
+"""Schemas of values and events for the API's description, made from the classes of `chat` and `events`.
+
+So that what is described can't fall behind what is written. Fields at their default are left out by
+these classes: none of them is null where it may be absent.
+"""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+from pydantic import TypeAdapter
+
+from grantha.api.schemas.responses import Fault, Hello, Problem, Receipt, Timings
+from grantha.chat import (
+    FilePart,
+    Options,
+    ReasoningPart,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+    Usage,
+)
+from grantha.events import Event, GenerationEnd, Open, Seam
+from grantha.providers.base import Readiness
+
+Json = dict[str, Any]
+
+REF = "#/components/schemas/{model}"
+_EVENTS: tuple[type[Event], ...] = get_args(Event)
+_SPARSE = (
+    TextPart, ReasoningPart, ToolCallPart, ToolResultPart, FilePart,
+    Usage, Options, Readiness, *_EVENTS,
+)  # fmt: skip
+
+
+def add_values(schemas: Json) -> None:
+    """Adds `Event`, `Frame` and all that they are made of; completes the values among `schemas`."""
+    for model in (Problem, Fault, Timings, Receipt, Hello, *_EVENTS):
+        described = TypeAdapter(model).json_schema(ref_template=REF)
+        schemas.update(described.pop("$defs", {}))
+        schemas[model.__name__] = described
+    for cls in _SPARSE:
+        _without_nulls(schemas[cls.__name__])
+    schemas["Event"] = {
+        "oneOf": [_event(schemas, cls.__name__) for cls in _EVENTS],
+        "description": "One record of an answer.",
+    }
+    schemas["Frame"] = {
+        "allOf": [_ref("Event"), _FRAME],
+        "description": "One or more consecutive records as they are sent.",
+    }
+    for cls, fields in _INSIDE.items():
+        named = {name: _ref(schema) for name, schema in fields.items()}
+        schemas[cls.__name__]["properties"] |= named
+    schemas["FramesReply"]["properties"]["frames"]["items"] = _ref("Frame")
+
+
+# ---- helpers below -------------------------------------------------------------------------------
+
+
+# What these classes hold as plain JSON, because they are below those who know its shape.
+_INSIDE: dict[type[Event], dict[str, str]] = {
+    GenerationEnd: {"timings": "Timings", "error": "Fault", "receipt": "Receipt"},
+    Seam: {"options": "Options"},
+    Open: {"options": "Options"},
+}
+_FRAME: Json = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string", "description": "The last record's."},
+        "at": {"type": "integer", "description": "Milliseconds since 1970."},
+        "records": {"type": "integer", "description": "How many records; absent is one."},
+    },
+    "required": ["id", "at"],
+}
+
+
+def _ref(name: str) -> Json:
+    return {"$ref": REF.format(model=name)}
+
+
+def _event(schemas: Json, name: str) -> Json:
+    """An event is its fields and its kind; in lists of seams or citations it has no kind."""
+    kind = schemas[name]["properties"].pop("kind")
+    mark = {"type": "object", "properties": {"kind": kind}, "required": ["kind"]}
+    return {"allOf": [_ref(name), mark]}
+
+
+def _without_nulls(schema: Json) -> None:
+    required: list[str] = schema.setdefault("required", [])
+    for name, value in schema["properties"].items():
+        if name == "type":
+            required.append(name)  # it has a default, and is always written
+        if name in required:
+            continue
+        value.pop("default", None)
+        kept = [one for one in value.get("anyOf", []) if one.get("type") != "null"]
+        if len(kept) == 1:
+            del value["anyOf"]
+            value.update(kept[0])
+        elif kept:
+            value["anyOf"] = kept

@@ -1,0 +1,57 @@
+"""What every route needs: the pieces that `create_app` made, and who is calling."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+from fastapi import Request
+from pydantic import BaseModel
+from starlette.requests import HTTPConnection
+
+from grantha.api.reader_limits import Readers
+from grantha.chat import JsonObject
+from grantha.config import Settings
+from grantha.engine.feed import Feed
+from grantha.engine.supervisor import Supervisor
+from grantha.errors import BadRequest
+from grantha.providers.registry import Registry
+from grantha.storage.base import LOCAL_SUBJECT, Store
+
+_LONGEST_KEY = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """Made once, in `create_app`, and given to the routes through the app's state."""
+
+    settings: Settings
+    store: Store
+    registry: Registry
+    supervisor: Supervisor
+    feed: Feed
+    readers: Readers
+
+
+def pieces(connection: HTTPConnection) -> Pieces:
+    """The pieces of the app that serves a request."""
+    found: Pieces = connection.app.state.pieces
+    return found
+
+
+def subject_of(_connection: HTTPConnection) -> str:
+    """Who calls: the one local owner, until accounts come."""
+    return LOCAL_SUBJECT
+
+
+def idempotency(request: Request, body: BaseModel | JsonObject) -> tuple[str | None, str]:
+    """The `Idempotency-Key` and a fingerprint of what it is used for. Raises `BadRequest`."""
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        return None, ""
+    if not 1 <= len(key) <= _LONGEST_KEY or not key.isprintable():
+        raise BadRequest(f"An Idempotency-Key has 1 to {_LONGEST_KEY} printable characters.")
+    plain = body.model_dump(mode="json") if isinstance(body, BaseModel) else body
+    whole = json.dumps([request.url.path, plain], sort_keys=True, ensure_ascii=False)
+    return key, hashlib.sha256(whole.encode()).hexdigest()

@@ -1,0 +1,69 @@
+"""A conversation as Markdown for people: the branch that is shown, from the first message on."""
+
+from __future__ import annotations
+
+from grantha.chat import FilePart, ImagePart, Part, ReasoningPart, TextPart
+from grantha.import_export.portable_conversation import Talk, TalkMessage
+
+_NOTES = {
+    "stopped": "*Stopped here.*",
+    "failed": "*The answer failed here.*",
+    "interrupted": "*Interrupted here.*",
+}
+
+
+def to_markdown(talk: Talk) -> str:
+    """Title, system prompt, and every message of the branch under a heading."""
+    blocks = [f"# {talk.title or 'New chat'}"]
+    if talk.system_prompt.strip():
+        blocks.append(_quoted(talk.system_prompt))
+    for message in _branch(talk):
+        blocks.append(f"## {_heading(message)}")
+        blocks.extend(_block(part) for part in message.parts)
+        if message.ending in _NOTES:
+            blocks.append(_NOTES[message.ending])
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def _branch(talk: Talk) -> list[TalkMessage]:
+    by_id = {message.id: message for message in talk.messages}
+    branch: list[TalkMessage] = []
+    current = talk.leaf or (talk.messages[-1].id if talk.messages else None)
+    while current is not None and current in by_id:
+        branch.append(by_id[current])
+        current = by_id[current].parent
+    return branch[::-1]
+
+
+def _heading(message: TalkMessage) -> str:
+    if message.role == "assistant":
+        return message.model or "Answer"
+    return {"user": "Question", "system": "Instruction", "tool": "Tool"}[message.role]
+
+
+def _block(part: Part) -> str:
+    match part:
+        case TextPart():
+            return part.text
+        case ReasoningPart():
+            return _quoted(part.text)
+        case ImagePart():
+            return f"*An image ({part.media_type}).*"
+        case FilePart():
+            fence = "`" * (_longest_run(part.text) + 3)
+            return f"**{part.name}**\n\n{fence}\n{part.text}\n{fence}"
+        case _:
+            return ""
+
+
+def _quoted(text: str) -> str:
+    return "\n".join(f"> {line}".rstrip() for line in text.splitlines())
+
+
+def _longest_run(text: str) -> int:
+    """The longest run of backticks, so that a fence around the text is longer."""
+    longest = run = 0
+    for character in text:
+        run = run + 1 if character == "`" else 0
+        longest = max(longest, run)
+    return longest

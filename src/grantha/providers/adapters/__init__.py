@@ -1,0 +1,1 @@
+"""One adapter for each dialect: how a provider is called over HTTP."""

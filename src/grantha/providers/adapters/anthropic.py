@@ -1,0 +1,72 @@
+"""Anthropic's Messages API."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from typing_extensions import override
+
+from grantha.chat import Call
+from grantha.events import UpstreamEvent
+from grantha.providers.adapters.hosted import JSON, Hosted
+from grantha.providers.endpoint import raise_if_unusable
+from grantha.providers.http import Exchange, WholeDecoder
+from grantha.wire.lenient_json import dumps
+from grantha.wire.signatures import maker, own
+from grantha.wire.upstream.anthropic_decoder import anthropic_decoder, anthropic_reply
+from grantha.wire.upstream.anthropic_request import VERSION, encode_request, request_bytes
+from grantha.wire.upstream.vendor_errors import Faults
+
+_COUNTED = frozenset({"model", "messages", "system", "tools", "tool_choice", "thinking"})
+
+
+class Anthropic(Hosted):
+    """One message a call. The base URL is the one its SDK takes: without `/v1`."""
+
+    @override
+    async def exchange(self, call: Call, faults: Faults, *, stream: bool) -> Exchange:
+        """A message."""
+
+        def whole(body: bytes) -> list[UpstreamEvent]:
+            return anthropic_reply(body, faults, call.prefix)
+
+        return Exchange(
+            self._site.url("v1/messages"),
+            request_bytes(call, self.capabilities(call.model), stream=stream),
+            faults,
+            anthropic_decoder(faults, call.prefix) if stream else WholeDecoder(whole, faults),
+            whole,
+            await self.headers(),
+        )
+
+    async def count_tokens(self, call: Call) -> int:
+        """As Anthropic counts, which costs nothing. Raises like `open`."""
+        raise_if_unusable(self.name, self.readiness())
+        faults = self._site.faults(call)
+        # The vendor's own fields that steer an answer aren't taken where only the input counts.
+        kept = {k: v for k, v in call.options.extra.items() if k == "thinking"}
+        asked = own(
+            replace(call, options=replace(call.options, extra=kept)), maker(self.name, call.model)
+        )
+        body = encode_request(asked, self.capabilities(call.model))
+        reply = await self._http.fetch(
+            self._site.url("v1/messages/count_tokens"),
+            await self.headers(),
+            faults,
+            body=dumps({name: value for name, value in body.items() if name in _COUNTED}),
+        )
+        count = reply.get("input_tokens") if isinstance(reply, Mapping) else None
+        if not isinstance(count, int):
+            raise faults.malformed("it holds no count")
+        return count
+
+    @override
+    async def headers(self) -> Mapping[str, str]:
+        """The key in Anthropic's own header."""
+        return {
+            **JSON,
+            "anthropic-version": VERSION,
+            "x-api-key": self._site.key or "",
+            **self._site.headers,
+        }

@@ -1,0 +1,110 @@
+"""Amazon Bedrock's Converse API, with a bearer key or signed with AWS credentials."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+from urllib.parse import quote
+
+from typing_extensions import override
+
+from grantha.chat import Call
+from grantha.events import UpstreamEvent
+from grantha.providers.adapters.hosted import JSON, Facts, Hosted
+from grantha.providers.base import READY, Readiness
+from grantha.providers.credentials.aws import KeyChain
+from grantha.providers.endpoint import Site
+from grantha.providers.http import Exchange, Http, WholeDecoder
+from grantha.wire.upstream.bedrock_decoder import bedrock_decoder, bedrock_reply
+from grantha.wire.upstream.bedrock_request import encode_request
+from grantha.wire.upstream.vendor_errors import Faults
+
+REGION = "us-east-1"
+MODELS = "foundation-models?byOutputModality=TEXT"
+PROFILES = "inference-profiles?maxResults=1000"
+
+
+class Bedrock(Hosted):
+    """One region of Bedrock: the one set for AWS's own tools, else the one of the profile."""
+
+    def __init__(self, site: Site, http: Http, facts: Facts) -> None:
+        self._region = region_of(site.variables)
+        self._chain = KeyChain(site)
+        super().__init__(site, http, facts, list_path=MODELS)
+
+    @override
+    def readiness(self) -> Readiness:
+        """A bearer key, or credentials to sign with."""
+        return READY if self._site.key else self._chain.readiness()
+
+    @override
+    async def exchange(self, call: Call, faults: Faults, *, stream: bool) -> Exchange:
+        """A conversation, signed."""
+
+        def whole(body: bytes) -> list[UpstreamEvent]:
+            return bedrock_reply(body, faults)
+
+        method = "converse-stream" if stream else "converse"
+        # A model's id can be an ARN, with slashes and colons that belong to it.
+        path = f"model/{quote(call.model, safe='')}/{method}"
+        body = encode_request(call, self.capabilities(call.model))
+        url, headers = await self._addressed("bedrock-runtime", "POST", path, body)
+        return Exchange(
+            url,
+            body,
+            faults,
+            bedrock_decoder(faults, call.prefix) if stream else WholeDecoder(whole, faults),
+            whole,
+            headers,
+        )
+
+    @override
+    def forget(self) -> bool:
+        """Whatever was lent or read from a file."""
+        return self._chain.forget()
+
+    @override
+    def model_names(self, listed: Any) -> Iterable[str]:
+        """Models that can be called as they are, then the profiles that others are called by."""
+        models, profiles = listed
+        streamed = {
+            model["modelId"]: model["inferenceTypesSupported"]
+            for model in models["modelSummaries"]
+            if model.get("responseStreamingSupported")
+        }
+        yield from (name for name, ways in streamed.items() if "ON_DEMAND" in ways)
+        for profile in profiles["inferenceProfileSummaries"]:
+            # The ARNs name other regions; the model's id is what follows the slash.
+            called = {model["modelArn"].rpartition("/")[2] for model in profile["models"]}
+            if called & streamed.keys():
+                yield profile["inferenceProfileId"]
+
+    @override
+    async def _listed(self) -> Any:
+        return await asyncio.gather(self._got(MODELS), self._got(PROFILES))
+
+    async def _got(self, path: str) -> Any:
+        url, headers = await self._addressed("bedrock", "GET", path, b"")
+        return await self._http.fetch(url, headers, self._site.faults())
+
+    async def _addressed(
+        self, service: str, method: str, path: str, body: bytes
+    ) -> tuple[str, Mapping[str, str]]:
+        """Where a request goes and its headers: a profile can name the region of both."""
+        site = self._site
+        headers = {**JSON, **site.headers}
+        keys = None if site.key else await self._chain.get()
+        region = self._region or (keys and keys.region) or REGION
+        if not site.base_url:
+            site = replace(site, base_url=f"https://{service}.{region}.amazonaws.com")
+        url = site.url(path)
+        if keys is None:
+            return url, {"Authorization": f"Bearer {site.key}", **headers}
+        return url, keys.sign(method, url, body, headers, region)
+
+
+def region_of(variables: Mapping[str, str]) -> str | None:
+    """The region set for AWS's own tools."""
+    return variables.get("AWS_REGION") or variables.get("AWS_DEFAULT_REGION")

@@ -1,0 +1,124 @@
+"""What every provider over HTTP has in common: a site, the pool, facts, and a cached list of
+models.
+
+An adapter adds how a call becomes an `Exchange` and how the vendor's list is read. It never
+retries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from grantha.chat import Call, Capabilities
+from grantha.errors import KeyRejected
+from grantha.providers.base import READY, ModelCard, Readiness, Upstream
+from grantha.providers.endpoint import Site, raise_if_unusable
+from grantha.providers.http import Exchange, Http
+from grantha.providers.model_listing import Listing
+from grantha.wire.signatures import maker, own
+from grantha.wire.upstream.vendor_errors import Faults
+
+Facts = Callable[[str], Capabilities]
+
+
+class Hosted:
+    """See `grantha.providers.base.Provider`. `facts` tells what is known of a model by its own id.
+
+    `list_path` is below the site's base URL; None: the host lists no models.
+    """
+
+    def __init__(
+        self, site: Site, http: Http, facts: Facts, *, list_path: str | None = "models"
+    ) -> None:
+        self.name = site.name
+        self._site = site
+        self._http = http
+        self._facts = facts
+        self._list_path = list_path
+        known = [*site.overrides]
+        if list_path is None and site.default_model:
+            known.append(site.default_model)
+        self._listing = Listing(self._fetch_models, [self._card(m) for m in dict.fromkeys(known)])
+
+    async def open(self, call: Call, resume: str | None = None) -> Upstream:
+        """Sends the call and returns once the reply has begun; raises `ProviderError`.
+
+        Where nothing can be resumed, `resume` is ignored and the call is made anew.
+        """
+        raise_if_unusable(self.name, self.readiness())
+        return await self._send(own(call, maker(self.name, call.model)), resume)
+
+    def readiness(self) -> Readiness:
+        """Whether address and key are there."""
+        return self._site.readiness()
+
+    async def models(self) -> Sequence[ModelCard]:
+        """From the vendor's own listing, cached; else the default one and those of the settings."""
+        if self._list_path is None or self.readiness() != READY:
+            return self._listing.cards
+        return await self._listing.get()
+
+    def capabilities(self, model: str) -> Capabilities:
+        """What is known of a model, by its own id."""
+        return self._facts(model)
+
+    async def aclose(self) -> None:
+        """Nothing of its own: the pool belongs to the registry."""
+
+    async def exchange(self, call: Call, faults: Faults, *, stream: bool) -> Exchange:
+        """The request of a call, and what reads its reply."""
+        raise NotImplementedError
+
+    async def headers(self) -> Mapping[str, str]:
+        """The headers of every request, the key among them."""
+        headers = dict(self._site.headers)
+        if self._site.key and not any(name.lower() == "authorization" for name in headers):
+            headers["Authorization"] = f"Bearer {self._site.key}"
+        return headers
+
+    def forget(self) -> bool:
+        """Drops credentials that may have ended early and can be had anew; False: there are none."""
+        return False
+
+    def model_names(self, listed: Any) -> Iterable[str]:
+        """The models' own ids in the vendor's list.
+
+        What is of another shape may raise `LookupError`, `TypeError`, `AttributeError`.
+        """
+        rows = listed.get("data") or listed.get("models") if isinstance(listed, Mapping) else listed
+        for row in rows if isinstance(rows, list) else ():
+            name = row.get("id") if isinstance(row, Mapping) else None
+            if isinstance(name, str) and name:
+                yield name
+
+    async def _send(self, call: Call, resume: str | None) -> Upstream:  # noqa: ARG002 - see `open`
+        try:
+            return await self._sent(call)
+        except KeyRejected:
+            if not self.forget():
+                raise
+        return await self._sent(call)
+
+    async def _sent(self, call: Call) -> Upstream:
+        facts = self.capabilities(call.model)
+        exchange = await self.exchange(call, self._site.faults(call), stream=facts.stream)
+        return await self._http.open(exchange)
+
+    async def _fetch_models(self) -> Sequence[ModelCard]:
+        listed = await self._listed()
+        try:
+            names = dict.fromkeys([*self._site.overrides, *self.model_names(listed)])
+        except (LookupError, TypeError, AttributeError) as error:
+            raise self._site.faults().malformed("its list of models has another shape") from error
+        return [self._card(name) for name in names]
+
+    async def _listed(self) -> Any:
+        url = self._site.url(self._list_path or "")
+        return await self._http.fetch(url, await self.headers(), self._site.faults())
+
+    def _card(self, model: str) -> ModelCard:
+        return ModelCard(f"{self.name}/{model}", model, self.name, self._facts(model))
+
+
+JSON = {"Content-Type": "application/json"}

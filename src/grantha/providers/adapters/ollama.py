@@ -1,0 +1,116 @@
+"""Ollama, found by itself on its usual port.
+
+Whether it runs is asked in passing, when models are listed; a call tells by itself. So a machine
+without it pays nothing, and one where it is started later needs no restart. Which models can think
+is learnt from those that refuse to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from typing_extensions import override
+
+from grantha.chat import Call
+from grantha.errors import RequestRefused
+from grantha.events import UpstreamEvent
+from grantha.providers.adapters.hosted import JSON, Facts, Hosted
+from grantha.providers.base import ModelCard, Readiness, Upstream
+from grantha.providers.endpoint import Site
+from grantha.providers.http import Exchange, Http, HttpRefusal, WholeDecoder
+from grantha.wire.upstream.ollama_decoder import encode_request, ollama_decoder, ollama_reply
+from grantha.wire.upstream.vendor_errors import Faults
+
+NO_THOUGHT = "does not support thinking"
+
+
+class Ollama(Hosted):
+    """A local or remote Ollama."""
+
+    def __init__(self, site: Site, http: Http, facts: Facts) -> None:
+        super().__init__(site, http, facts, list_path="api/tags")
+        self._thoughtless: set[str] = set()
+
+    @override
+    def readiness(self) -> Readiness:
+        """Being looked for until it was asked once; then whether it answered the last time."""
+        if not self._listing.asked:
+            return Readiness("loading", f"Looking for Ollama at {self._site.base_url}")
+        if self._listing.failure is not None:
+            return Readiness(
+                "unreachable",
+                f"Nothing answers at {self._site.base_url}",
+                "Start Ollama, or set OLLAMA_HOST to where it runs.",
+            )
+        return super().readiness()
+
+    @override
+    async def models(self) -> Sequence[ModelCard]:
+        """The models that were pulled; asked for again though it was missing before."""
+        return await self._listing.get()
+
+    @override
+    async def exchange(self, call: Call, faults: Faults, *, stream: bool) -> Exchange:
+        """A chat."""
+        continued = bool(call.prefix)
+
+        def whole(body: bytes) -> list[UpstreamEvent]:
+            return ollama_reply(body, faults, continued=continued)
+
+        return Exchange(
+            self._site.url("api/chat"),
+            encode_request(call, self.capabilities(call.model), stream=stream),
+            faults,
+            ollama_decoder(faults, continued=continued) if stream else WholeDecoder(whole, faults),
+            whole,
+            await self.headers(),
+        )
+
+    @override
+    async def _send(self, call: Call, resume: str | None) -> Upstream:
+        if call.model in self._thoughtless:
+            return await super()._send(_unthinking(call), resume)
+        try:
+            return await super()._send(call, resume)
+        except RequestRefused as error:
+            cause = error.__cause__
+            if not (isinstance(cause, HttpRefusal) and NO_THOUGHT in cause.report.words):
+                raise
+        self._thoughtless.add(call.model)
+        return await super()._send(_unthinking(call), resume)
+
+    @override
+    async def headers(self) -> Mapping[str, str]:
+        """A key only where one is set."""
+        return {**JSON, **await super().headers()}
+
+    @override
+    def model_names(self, listed: Any) -> Iterable[str]:
+        """The names with their tags."""
+        rows = listed.get("models") if isinstance(listed, Mapping) else None
+        for row in rows if isinstance(rows, list) else ():
+            name = row.get("model") or row.get("name")
+            if isinstance(name, str):
+                yield name
+
+
+def _unthinking(call: Call) -> Call:
+    return replace(call, options=replace(call.options, reasoning_effort=None))
+
+
+def address(host: str) -> str:
+    """A base URL from what people write into OLLAMA_HOST: a host, a port, or a URL."""
+    host = host.strip().rstrip("/")
+    if host.startswith(":"):
+        host = f"127.0.0.1{host}"
+    if "://" not in host:
+        host = f"http://{host}"
+    scheme, _, rest = host.partition("://")
+    name, slash, path = rest.partition("/")
+    # 0.0.0.0 is where a server listens; a client can't call that everywhere.
+    name = name.replace("0.0.0.0", "127.0.0.1")
+    if ":" not in name.rpartition("]")[2] and scheme == "http":
+        name = f"{name}:11434"
+    return f"{scheme}://{name}{slash}{path}"

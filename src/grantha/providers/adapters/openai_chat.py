@@ -1,0 +1,151 @@
+"""Every host that speaks OpenAI Chat Completions. What differs between them is in `Site.profile`.
+
+Some refusals teach it something for the rest of its life, per model, and the call is sent once
+more: an account that may not stream gets whole replies, a model that takes no temperature gets
+none, and one that names its output limit the other way gets that name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
+
+from typing_extensions import override
+
+from grantha.chat import Call, Capabilities
+from grantha.errors import ProviderError, ProviderFailed, RequestRefused
+from grantha.events import Text, UpstreamEvent
+from grantha.providers.adapters.hosted import JSON, Facts, Hosted
+from grantha.providers.base import Upstream
+from grantha.providers.endpoint import Site
+from grantha.providers.http import Exchange, Http, HttpRefusal, WholeDecoder
+from grantha.wire.upstream.openai_chat_decoder import DialectProfile, chat_decoder, chat_reply
+from grantha.wire.upstream.openai_chat_request import encode_request
+from grantha.wire.upstream.vendor_errors import Faults
+
+UNSUPPORTED = {"unsupported_parameter", "unsupported_value"}
+
+
+class OpenAIChat(Hosted):
+    """Paths are below the site's base URL and may hold `{model}`; calls that go on from a prefix
+    may have a path of their own.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        http: Http,
+        facts: Facts,
+        *,
+        path: str = "chat/completions",
+        prefix_path: str | None = None,
+        list_path: str | None = "models",
+    ) -> None:
+        self._path = path
+        self._prefix_path = prefix_path or path
+        self._lessons: dict[str, dict[str, bool]] = {}  # capabilities that turned out to be missing
+        self._profiles: dict[str, DialectProfile] = {}
+        super().__init__(site, http, facts, list_path=list_path)
+
+    @override
+    def capabilities(self, model: str) -> Capabilities:
+        """Facts, with what this host's refusals have taught."""
+        facts = super().capabilities(model)
+        lessons = self._lessons.get(model)
+        return facts if lessons is None else replace(facts, **lessons)
+
+    @override
+    async def exchange(self, call: Call, faults: Faults, *, stream: bool) -> Exchange:
+        """A chat completion."""
+        profile = self._profiles.get(call.model, self._site.profile)
+        continued = bool(call.prefix)
+
+        def whole(body: bytes) -> list[UpstreamEvent]:
+            return chat_reply(body, profile, faults, continued=continued)
+
+        return Exchange(
+            self._site.url(
+                (self._prefix_path if continued else self._path).format(model=call.model)
+            ),
+            encode_request(call, profile, self.capabilities(call.model), stream=stream),
+            faults,
+            chat_decoder(profile, faults, continued=continued)
+            if stream
+            else WholeDecoder(whole, faults),
+            whole,
+            await self.headers(),
+        )
+
+    @override
+    async def headers(self) -> Mapping[str, str]:
+        """The key as a bearer token."""
+        return {**JSON, **await super().headers()}
+
+    @override
+    async def _send(self, call: Call, resume: str | None) -> Upstream:
+        while True:  # a lesson is learnt once
+            try:
+                return await super()._send(call, resume)
+            except RequestRefused as error:
+                if not self._learned(call.model, error):
+                    raise
+            except ProviderFailed as error:
+                cause = error.__cause__
+                if isinstance(cause, HttpRefusal) and cause.report.failed_text:
+                    return _Spoilt(cause.report.failed_text, error)
+                raise
+
+    def _learned(self, model: str, error: ProviderError) -> bool:
+        cause = error.__cause__
+        if not isinstance(cause, HttpRefusal):
+            return False
+        report = cause.report
+        if "verified to stream" in report.words:
+            return self._lacks(model, "stream")
+        if report.param == "stream" or (
+            report.param in {"temperature", "top_p"} and report.code in UNSUPPORTED
+        ):
+            return self._lacks(model, report.param)
+        profile = self._profiles.get(model, self._site.profile)
+        if report.param == profile.max_tokens and report.code in UNSUPPORTED:
+            known = model in self._profiles
+            self._profiles[model] = (
+                replace(profile, max_tokens="max_completion_tokens")
+                if report.param == "max_tokens"
+                else replace(profile, max_tokens="max_tokens")
+            )
+            return not known
+        return False
+
+    def _lacks(self, model: str, capability: str) -> bool:
+        lessons = self._lessons.setdefault(model, {})
+        known = capability in lessons
+        lessons[capability] = False
+        return not known
+
+
+class _Spoilt:
+    """What a model wrote before its host refused it, then the refusal."""
+
+    resume_token: str | None = None
+
+    def __init__(self, text: str, error: ProviderError) -> None:
+        self._text = text
+        self._error = error
+
+    async def __aiter__(self) -> AsyncIterator[Sequence[UpstreamEvent]]:
+        yield [Text(self._text)]
+        raise self._error
+
+    async def aclose(self) -> bool:
+        """The reply is over."""
+        return False
+
+
+class AzureOpenAI(OpenAIChat):
+    """Azure takes the key in a header of its own; the deployment's name is the model."""
+
+    @override
+    async def headers(self) -> Mapping[str, str]:
+        """The key as `api-key`."""
+        return {**JSON, "api-key": self._site.key or "", **self._site.headers}

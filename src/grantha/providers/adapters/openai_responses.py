@@ -1,0 +1,119 @@
+"""OpenAI's Responses API: reasoning summaries and, in the background, replies that can be resumed.
+
+With `background` among a call's extra options the vendor keeps the reply: a cut one is taken up
+again after its last event, and closing it cancels it there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+from typing_extensions import override
+
+from grantha.chat import Call
+from grantha.errors import ProviderError
+from grantha.events import UpstreamEvent
+from grantha.providers.adapters.hosted import JSON, Hosted
+from grantha.providers.base import Upstream
+from grantha.providers.http import Exchange, HttpUpstream, WholeDecoder
+from grantha.wire.upstream.openai_responses_decoder import responses_decoder, responses_reply
+from grantha.wire.upstream.openai_responses_request import encode_request
+from grantha.wire.upstream.vendor_errors import Faults
+
+CANCEL = 2.0  # seconds that the vendor has to confirm a stop
+
+
+class OpenAIResponses(Hosted):
+    """One response a call."""
+
+    @override
+    async def exchange(self, call: Call, faults: Faults, *, stream: bool) -> Exchange:
+        """A new response."""
+
+        def whole(body: bytes) -> list[UpstreamEvent]:
+            return responses_reply(body, faults)
+
+        background = bool(call.options.extra.get("background"))
+        return Exchange(
+            self._site.url("responses"),
+            encode_request(call, self.capabilities(call.model), stream=stream),
+            faults,
+            responses_decoder(faults, background=background)
+            if stream
+            else WholeDecoder(whole, faults),
+            whole,
+            await self.headers(),
+        )
+
+    @override
+    async def headers(self) -> Mapping[str, str]:
+        """The key as a bearer token."""
+        return {**JSON, **await super().headers()}
+
+    @override
+    async def _send(self, call: Call, resume: str | None) -> Upstream:
+        if resume is None:
+            upstream = await super()._send(call, resume)
+        else:
+            upstream = await self._resume(call, resume)
+        if call.options.extra.get("background") and isinstance(upstream, HttpUpstream):
+            return _Background(self, upstream)
+        return upstream
+
+    async def _resume(self, call: Call, token: str) -> Upstream:
+        response, _, sequence = token.rpartition(":")
+        faults = self._site.faults(call)
+        url = self._site.url(f"responses/{response}")
+        return await self._http.open(
+            Exchange(
+                f"{url}?stream=true&starting_after={sequence}",
+                b"",
+                faults,
+                responses_decoder(faults, background=True, resumed=response),
+                lambda body: responses_reply(body, faults),
+                await self.headers(),
+                "GET",
+            )
+        )
+
+    async def cancel(self, token: str) -> bool:
+        """Cancels a background response; True if the vendor says that it stopped."""
+        response = token.rpartition(":")[0]
+        try:
+            async with asyncio.timeout(CANCEL):
+                body = await self._http.fetch(
+                    self._site.url(f"responses/{response}/cancel"),
+                    await self.headers(),
+                    self._site.faults(),
+                    body=b"{}",
+                )
+        except (ProviderError, TimeoutError):
+            return False
+        return isinstance(body, Mapping) and body.get("status") in {"cancelled", "completed"}
+
+
+class _Background:
+    """A reply that goes on at the vendor until it is cancelled there."""
+
+    def __init__(self, provider: OpenAIResponses, upstream: HttpUpstream) -> None:
+        self._provider = provider
+        self._upstream = upstream
+        self._confirmed: bool | None = None
+
+    def __aiter__(self) -> AsyncIterator[Sequence[UpstreamEvent]]:
+        return self._upstream.__aiter__()
+
+    @property
+    def resume_token(self) -> str | None:
+        """Response id and last sequence number."""
+        return self._upstream.resume_token
+
+    async def aclose(self) -> bool:
+        """Closes the socket and, unless the reply is complete, cancels it at the vendor."""
+        await self._upstream.aclose()
+        token = self.resume_token
+        if self._confirmed is None:
+            over = self._upstream.over or token is None
+            self._confirmed = False if over else await self._provider.cancel(token or "")
+        return self._confirmed

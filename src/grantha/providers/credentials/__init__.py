@@ -1,0 +1,1 @@
+"""Where cloud credentials come from: AWS and Google."""

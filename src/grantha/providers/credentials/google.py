@@ -1,0 +1,197 @@
+"""Access tokens for Google Cloud, kept until shortly before they end.
+
+| looked for, in this order | what becomes of it |
+|---|---|
+| `GOOGLE_CLOUD_ACCESS_TOKEN` | is the token |
+| the file that `GOOGLE_APPLICATION_CREDENTIALS` names, else gcloud's own | exchanged for tokens |
+| Google's machines | their metadata server gives tokens |
+
+The files are a service account's (signed with the package pyjwt) or a person's own
+(`gcloud auth application-default login`, which needs no signing). Source: Google's "How Application
+Default Credentials works" and "Access and use metadata".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from grantha.errors import KeyRejected, MissingKey, ProviderError, Unsupported
+from grantha.providers.base import READY, Readiness
+from grantha.providers.cloud_detection import METADATA_HOST, home_file, on_google
+from grantha.providers.endpoint import Site
+from grantha.providers.http import Http
+from grantha.wire.lenient_json import NotJson, loads
+
+TOKEN_URL = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
+SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+LIFETIME = 3600  # seconds a signed claim asks for
+EARLY = 120.0  # seconds before its end that a token is replaced
+READY_TOKEN = "GOOGLE_CLOUD_ACCESS_TOKEN"  # noqa: S105 - a variable's name
+FILE = "GOOGLE_APPLICATION_CREDENTIALS"
+GCLOUD_FILE = "application_default_credentials.json"
+METADATA = {"Metadata-Flavor": "Google"}  # without it, the metadata server refuses
+
+
+class Tokens:
+    """The token of one site."""
+
+    def __init__(self, site: Site, http: Http) -> None:
+        self._site = site
+        self._http = http
+        self._on_google = on_google(site.variables)
+        self._headers: Mapping[str, str] = {}
+        self._until = 0.0
+        self._lock = asyncio.Lock()
+
+    def readiness(self) -> Readiness:
+        """Whether a token can be asked for. Asks nobody: what is found may still be refused."""
+        if self._site.key or self._file() is not None or self._on_google:
+            return READY
+        return Readiness(
+            "missing-key",
+            f"{self._site.title} needs Google credentials, and this server has none",
+            f"Set {FILE} or {READY_TOKEN}, or run `gcloud auth application-default login` (keys are"
+            f" made at {self._site.key_page}), then start Grantha again.",
+            FILE,
+        )
+
+    async def headers(self) -> Mapping[str, str]:
+        """Headers with a token that is good for a while.
+
+        Raises `MissingKey`, `Unsupported` or another `ProviderError`.
+        """
+        if self._site.key:
+            return _bearer(self._site.key)
+        async with self._lock:
+            loop = asyncio.get_running_loop()
+            if loop.time() >= self._until:
+                path = self._file()
+                if path is None:
+                    granted = await self._from_metadata()
+                    project = None
+                else:
+                    credentials = await asyncio.to_thread(self._credentials, path)
+                    granted = await self._exchanged(credentials)
+                    project = credentials.get("quota_project_id")
+                self._headers = _bearer(str(granted["access_token"]), project)
+                self._until = loop.time() + float(granted.get("expires_in", LIFETIME)) - EARLY
+            return self._headers
+
+    def forget(self) -> bool:
+        """Drops the token, to be asked for again; False where none was kept."""
+        kept = self._until > 0.0
+        self._until = 0.0
+        return kept
+
+    def _file(self) -> Path | None:
+        """The credentials' file; not looked for where a variable names it, so that it is missed."""
+        variables = self._site.variables
+        named = variables.get(FILE)
+        if named:
+            return Path(named)
+        folder = variables.get("CLOUDSDK_CONFIG")
+        if folder:
+            path = Path(folder, GCLOUD_FILE)
+            return path if path.is_file() else None
+        return home_file(variables, FILE, ".config", "gcloud", GCLOUD_FILE)
+
+    async def _from_metadata(self) -> Mapping[str, Any]:
+        host = self._site.variables.get(METADATA_HOST) or "metadata.google.internal"
+        url = f"http://{host}/computeMetadata/v1/instance/service-accounts/default/token"
+        try:
+            granted = await self._http.fetch(url, METADATA, self._site.faults())
+        except ProviderError as error:
+            if error.retryable:
+                raise
+            raise KeyRejected(
+                "This machine's service account gives no token",
+                advice=f"Give the machine a service account, or set {FILE}.",
+                provider=self._site.name,
+            ) from error
+        return self._checked(granted)
+
+    async def _exchanged(self, credentials: Mapping[str, Any]) -> Mapping[str, Any]:
+        url = str(credentials.get("token_uri") or TOKEN_URL)
+        kind = credentials.get("type")
+        if kind == "authorized_user":
+            names = ("client_id", "client_secret", "refresh_token")
+            form = {name: credentials.get(name, "") for name in names}
+            form["grant_type"] = "refresh_token"
+        elif kind == "service_account":
+            form = {"grant_type": GRANT, "assertion": self._assertion(credentials, url)}
+        else:
+            raise Unsupported(
+                f"Google credentials of the type {str(kind)!r} can't be used",
+                advice="Use a service account's file, or a person's own.",
+                provider=self._site.name,
+            )
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        body = urlencode(form).encode()
+        try:
+            granted = await self._http.fetch(url, headers, self._site.faults(), body=body)
+        except ProviderError as error:
+            if error.retryable:
+                raise
+            raise KeyRejected(
+                "Google doesn't accept the credentials",
+                advice=f"Check the file that {FILE} names, or log in with gcloud again.",
+                provider=self._site.name,
+            ) from error
+        return self._checked(granted)
+
+    def _checked(self, granted: Any) -> Mapping[str, Any]:
+        if not isinstance(granted, Mapping) or "access_token" not in granted:
+            raise self._site.faults().malformed("it holds no access token")
+        return granted
+
+    def _credentials(self, path: Path) -> Mapping[str, Any]:
+        try:
+            credentials = loads(path.read_bytes())
+        except (OSError, NotJson) as error:
+            raise MissingKey(
+                f"The file that {FILE} names can't be read",
+                advice="Point it to a service account's JSON file.",
+                provider=self._site.name,
+            ) from error
+        if not isinstance(credentials, Mapping):
+            raise MissingKey(f"The file that {FILE} names holds no credentials")
+        return credentials
+
+    def _assertion(self, credentials: Mapping[str, Any], audience: str) -> str:
+        try:
+            import jwt
+        except ImportError as error:
+            raise Unsupported(
+                "A service account's file needs the package pyjwt, which isn't installed",
+                advice=f"Install grantha[vertex], or set {READY_TOKEN}.",
+                provider=self._site.name,
+            ) from error
+        now = int(time.time())
+        claim = {
+            "iss": credentials.get("client_email"),
+            "scope": SCOPE,
+            "aud": audience,
+            "iat": now,
+            "exp": now + LIFETIME,
+        }
+        key, key_id = credentials.get("private_key"), credentials.get("private_key_id")
+        try:
+            return jwt.encode(claim, str(key), "RS256", headers={"kid": str(key_id)})
+        except (jwt.PyJWTError, ValueError) as error:
+            raise MissingKey(
+                f"The file that {FILE} names holds no usable private key",
+                advice="Point it to a service account's JSON file.",
+                provider=self._site.name,
+            ) from error
+
+
+def _bearer(token: str, project: object = None) -> Mapping[str, str]:
+    headers = {"Authorization": f"Bearer {token}"}
+    # A person's own credentials belong to no project; this one is asked for quota.
+    return {**headers, "x-goog-user-project": str(project)} if project else headers

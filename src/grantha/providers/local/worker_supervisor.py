@@ -1,0 +1,279 @@
+"""Keeps one model's child process running for as long as somebody needs it.
+
+    unloaded ──borrowed──▶ loading ──reports──▶ ready ──unused for a while──▶ unloaded
+                  ▲            │                   │
+                  │            │ can't be loaded   │ dies
+                  │            ▼                   ▼
+                  │         refused            waiting (back-off) ──▶ loading
+                  └── file changed ┘               │ dies again and again
+                                                   ▼
+                                                refused, for a while
+
+A death is nobody's business but that of the calls in flight: they fail as retryable, the next ones wait
+for the new process. One task owns the process; nothing else starts or ends one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from grantha.errors import ModelNotFound, ProviderError, ProviderFailed, TimedOut
+from grantha.providers.base import READY, Readiness
+from grantha.providers.http import Http
+from grantha.providers.local import machine
+from grantha.providers.local.model_files import ModelFile
+from grantha.providers.local.process import Child, NotLoaded
+from grantha.providers.local.worker_protocol import Order
+
+FIRST_PAUSE = 0.1  # seconds before a dead child is started again; doubled at each quick death
+LONGEST_PAUSE = 10.0
+STABLE = 30.0  # seconds after which a death counts as the first one again
+MOST_DEATHS = 6
+REFUSAL = 30.0  # seconds without a new try after so many deaths
+
+State = Literal["unloaded", "loading", "ready", "waiting"]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why there is no child. `until` (monotonic) is None while only another file can help."""
+
+    reason: str
+    file_state: tuple[int, int] | None
+    until: float | None
+
+
+class Keeper:
+    """`order` makes a new order for the file, blocking, and raises `NotLoaded`. `idle` in seconds."""
+
+    def __init__(
+        self,
+        file: ModelFile,
+        order: Callable[[], Order],
+        variables: Mapping[str, str],
+        http: Http,
+        *,
+        idle: float,
+        deadline: float,
+    ) -> None:
+        self.file = file
+        self._order = order
+        self._variables = variables
+        self._http = http
+        self._idle = idle
+        self._deadline = deadline
+        self._state: State = "unloaded"
+        self._child: Child | None = None
+        self._next: asyncio.Future[Child] | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._borrowed = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._unneeded = asyncio.Event()
+        self._refusal: Refusal | None = None
+        self._loading: int | None = None  # the id of a process that isn't ready yet
+
+    @property
+    def child(self) -> Child | None:
+        """The process that is ready now, if one is."""
+        return self._child
+
+    def readiness(self) -> Readiness:
+        """Ready while unloaded too: the first call loads the model."""
+        refusal = self._standing_refusal()
+        if refusal is not None and refusal.until is None:
+            return Readiness("off", f"It can't be loaded: {refusal.reason}", "Replace the file.")
+        if refusal is not None:
+            return Readiness(
+                "unreachable",
+                f"It ended again and again: {refusal.reason}",
+                "Try again in a while.",
+            )
+        if self._state == "loading":
+            return Readiness("loading", "It is being loaded", progress=self._progress())
+        if self._state == "waiting":
+            return Readiness("loading", "It ended unexpectedly and is started again")
+        return READY
+
+    async def borrow(self) -> Child:
+        """The running child, started if need be; `give_back` must follow. Raises `ProviderError`."""
+        self._borrowed += 1
+        self._stop_timer()
+        try:
+            self._refuse()
+            # The process may be gone a moment before our task has seen it.
+            if self._child is not None and not self._child.gone:
+                return self._child
+            async with asyncio.timeout(self._deadline):
+                return await asyncio.shield(self._coming())
+        except NotLoaded as error:
+            self.give_back()
+            raise self._error(error) from error
+        except TimeoutError as error:
+            self.give_back()
+            raise TimedOut(
+                f"The local model {self.file.name} wasn't ready within {self._deadline:g} s",
+                provider="local",
+            ) from error
+        except BaseException:
+            self.give_back()
+            raise
+
+    def give_back(self) -> None:
+        """One who borrowed is done; the last one starts the time after which the model is unloaded."""
+        self._borrowed -= 1
+        self._start_timer()
+
+    async def warm(self) -> None:
+        """Loads the model ahead of its use. Raises `ProviderError`."""
+        child = await self.borrow()
+        try:
+            await child.prepare()
+        finally:
+            self.give_back()
+
+    async def aclose(self) -> None:
+        """Ends the process."""
+        self._stop_timer()
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        if self._next is not None:
+            self._next.cancel()
+
+    def _coming(self) -> asyncio.Future[Child]:
+        """The next child; begins the work for it when nobody has."""
+        if self._next is None or self._next.done():
+            self._next = asyncio.get_running_loop().create_future()
+            # Whoever waited may have gone; a failure that nobody reads is no defect.
+            self._next.add_done_callback(lambda done: done.cancelled() or done.exception())
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._live(), name=f"keeper of {self.file.name}")
+        return self._next
+
+    async def _live(self) -> None:
+        deaths = 0
+        while True:
+            self._state = "loading"
+            try:
+                child = await self._start()
+            except NotLoaded as error:
+                self._fail(error)
+                return
+            born = time.monotonic()
+            self._present(child)
+            try:
+                died = await self._until_over(child)
+            finally:
+                self._child = None
+                await child.stop()
+            if not died and not self._borrowed:
+                self._state = "unloaded"
+                return
+            if not died:
+                continue
+            deaths = 1 if time.monotonic() - born > STABLE else deaths + 1
+            _log.warning("The local model %s ended: %s", self.file.name, child.farewell)
+            if deaths >= MOST_DEATHS:
+                self._fail(NotLoaded(child.farewell, final=False))
+                return
+            self._state = "waiting"
+            await asyncio.sleep(min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** (deaths - 1)))
+
+    async def _start(self) -> Child:
+        started = time.monotonic()
+        order = await asyncio.to_thread(self._order)
+        try:
+            child = await Child.start(
+                order, self._variables, self._http, self._deadline, self._spawned
+            )
+        finally:
+            self._loading = None
+        took = time.monotonic() - started
+        _log.info("The local model %s was loaded in %d ms", self.file.name, took * 1000)
+        return child
+
+    def _spawned(self, pid: int) -> None:
+        self._loading = pid
+
+    def _progress(self) -> float | None:
+        """llama.cpp tells nothing while it loads: what it holds of the file in memory stands for it."""
+        state = self.file.state
+        held = machine.resident(self._loading) if self._loading is not None else None
+        if held is None or state is None or not state[0]:
+            return None
+        return round(min(0.99, held / state[0]), 2)
+
+    def _present(self, child: Child) -> None:
+        self._state, self._child, self._refusal = "ready", child, None
+        self._unneeded.clear()
+        if self._next is not None and not self._next.done():
+            self._next.set_result(child)
+        self._start_timer()
+
+    async def _until_over(self, child: Child) -> bool:
+        """True when it died, False when nobody needs it any more."""
+        unneeded = asyncio.create_task(self._unneeded.wait())
+        over = asyncio.create_task(child.over())
+        try:
+            await asyncio.wait({unneeded, over}, return_when=asyncio.FIRST_COMPLETED)
+            return not self._unneeded.is_set()
+        finally:
+            unneeded.cancel()
+            over.cancel()
+            await asyncio.gather(unneeded, over, return_exceptions=True)
+
+    def _fail(self, error: NotLoaded) -> None:
+        _log.warning("The local model %s can't be loaded: %s", self.file.name, error.reason)
+        until = None if error.final else time.monotonic() + REFUSAL
+        self._refusal = Refusal(error.reason, self.file.state, until)
+        self._state = "unloaded"
+        if self._next is not None and not self._next.done():
+            self._next.set_exception(error)
+
+    def _standing_refusal(self) -> Refusal | None:
+        refusal = self._refusal
+        if refusal is None or refusal.file_state != self.file.state:
+            return None
+        if refusal.until is not None and refusal.until <= time.monotonic():
+            return None
+        return refusal
+
+    def _refuse(self) -> None:
+        refusal = self._standing_refusal()
+        if refusal is not None:
+            raise self._error(NotLoaded(refusal.reason, final=refusal.until is None), refusal.until)
+
+    def _error(self, error: NotLoaded, until: float | None = None) -> ProviderError:
+        said = f"The local model {self.file.name} can't be loaded: {error.reason}"
+        if error.final:
+            return ModelNotFound(
+                said, advice="Replace its file, or choose another model.", provider="local"
+            )
+        left = None if until is None else max(0.0, until - time.monotonic())
+        return ProviderFailed(said, provider="local", retry_after=left)
+
+    def _start_timer(self) -> None:
+        self._stop_timer()
+        if self._borrowed == 0 and self._child is not None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(self._idle, self._unload)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _unload(self) -> None:
+        # At once, so that whoever comes in the next moment waits for a new process.
+        self._child = None
+        self._unneeded.set()

@@ -1,0 +1,82 @@
+"""The way to a vendor: through which proxy, and what it means when it ends before a reply begins.
+
+Proxies are those that the environment names. Nothing of them but that there is one gets into an
+error: their addresses may hold passwords.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from grantha import errors
+from grantha.errors import ProviderError
+from grantha.wire.upstream.vendor_errors import Faults
+
+METADATA_HOSTS = frozenset({"metadata.google.internal", "169.254.169.254"})
+
+
+class Proxies:
+    """By the variables that most programs read, in capitals or not."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._by_scheme: dict[str, str] = {}
+        for scheme in ("http", "https"):
+            # Uppercase HTTP_PROXY is read too: this is no CGI program that a request could set it for.
+            found = variables.get(f"{scheme}_proxy") or variables.get(f"{scheme.upper()}_PROXY")
+            if found:
+                self._by_scheme[scheme] = found
+        names = variables.get("no_proxy") or variables.get("NO_PROXY") or ""
+        self._without = [name.strip().lstrip(".") for name in names.split(",") if name.strip()]
+
+    def of(self, url: str) -> str | None:
+        """The proxy for an address; None: it is reached straight."""
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        if host in METADATA_HOSTS:
+            return None  # it tells who this machine is; the proxy's would tell who the proxy is
+        for name in self._without:
+            if name == "*" or host == name or host.endswith(f".{name}"):
+                return None
+        return self._by_scheme.get(parts.scheme)
+
+
+def translated(error: Exception, faults: Faults, url: str) -> ProviderError:
+    """A socket's error before the reply began, in our tree. Names the host, never the path or the
+    key.
+    """
+    who, host = faults.provider, urlsplit(url).netloc.rpartition("@")[2]
+    if isinstance(error, TimeoutError):
+        stage = "to connect" if isinstance(error, aiohttp.ServerTimeoutError) else "to answer"
+        return errors.TimedOut(f"{who} ({host}) took too long {stage}", provider=who)
+    if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
+        return errors.Unreachable(
+            f"The base URL of {who} isn't a usable URL",
+            advice="Look at the settings.",
+            provider=who,
+        )
+    if isinstance(error, aiohttp.ClientSSLError):
+        return errors.Unreachable(
+            f"No trusted TLS connection to {who} ({host})",
+            advice="Check the host's certificate and this machine's clock and certificates.",
+            provider=who,
+            native="tls",
+        )
+    if isinstance(error, aiohttp.ClientHttpProxyError | aiohttp.ClientProxyConnectionError):
+        status = getattr(error, "status", None)
+        told = f"refused to connect (HTTP {status})" if status else "can't be reached"
+        return errors.Unreachable(
+            f"The proxy on the way to {who} ({host}) {told}",
+            advice="Check HTTPS_PROXY and HTTP_PROXY; NO_PROXY names hosts to reach without it.",
+            provider=who,
+            native="proxy",
+        )
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        what, advice = "has a name that can't be found", "Check the base URL and the network."
+    elif isinstance(error, aiohttp.ClientConnectorError):
+        what, advice = "can't be reached", "Check that it runs, its base URL, and the network."
+    else:
+        what, advice = "closed the connection without an answer", "Try again."
+    return errors.Unreachable(f"{who} ({host}) {what}", advice=advice, provider=who)

@@ -1,0 +1,1 @@
+"""The scripted provider: replays a script with delays and faults."""

@@ -1,0 +1,284 @@
+"""The AI SDK's UI message stream, version 1, as a view, and the body its chat transport sends.
+
+Source: AI SDK documentation, "Stream protocols: data stream protocol". Parts are named by our numbers.
+Signatures travel as provider metadata, which the SDK keeps with a part and sends back. What its
+`streamText` is told on other servers may stand in the body here, by the same names.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from grantha.chat import (
+    JsonObject,
+    Message,
+    Options,
+    Part,
+    ReasoningPart,
+    Role,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+    text_message,
+)
+from grantha.errors import BadRequest, GranthaError
+from grantha.events import (
+    Citation,
+    Frame,
+    GenerationEnd,
+    PartEnd,
+    PartStart,
+    ReasoningDelta,
+    TextDelta,
+    ToolCallDelta,
+)
+from grantha.wire.compat import view
+from grantha.wire.compat.view import Asked, Shown, sse
+
+HEADERS = {"x-vercel-ai-ui-message-stream": "v1"}
+_LONGEST_ID = 200
+_OURS = "grantha"  # the name our metadata has among the providers'
+_DONE = "data: [DONE]\n\n"
+_FINISH = {
+    "stop": "stop",
+    "length": "length",
+    "tool-calls": "tool-calls",
+    "content-filter": "content-filter",
+    "refusal": "content-filter",
+}
+
+
+def asked(body: JsonObject) -> Asked:
+    """A request's body. Raises `BadRequest` that names the member."""
+    messages = [m for ui in view.objects(body, "messages") for m in _messages(ui)]
+    if system := view.member(body, "system", str):
+        messages.insert(0, text_message("system", system))
+    wanted = view.require_question(messages)
+    return Asked(wanted, _options(body), view.member(body, "model", str), True)
+
+
+def chat_of(body: JsonObject) -> str:
+    """The id of the chat that a request belongs to. Raises `BadRequest`."""
+    chat = view.required(body, "id")
+    if len(chat) > _LONGEST_ID:
+        raise BadRequest(f"'id' is longer than {_LONGEST_ID} characters.")
+    return chat
+
+
+def message_to_extend(body: JsonObject) -> str | None:
+    """The id of the client's message that the answer goes on with: its last, after tool results."""
+    last = view.objects(body, "messages")[-1:]
+    ours = [message for message in last if message.get("role") == "assistant"]
+    return view.member(ours[0], "id", str) if ours else None
+
+
+class UiStream:
+    """UI message chunks, then `[DONE]`. `message` names the message, if it isn't a new one."""
+
+    def __init__(self, shown: Shown, message: str | None = None) -> None:
+        self._shown = shown
+        self._message = message or shown.id
+        self._begun = False
+        self._open: dict[int, PartStart] = {}
+        self._arguments: dict[int, list[str]] = {}
+        self._signatures: dict[int, str] = {}
+
+    def frames(self, frames: Sequence[Frame]) -> bytes:
+        """The chunks of frames."""
+        return "".join([text for frame in frames for text in self._frame(frame)]).encode()
+
+    def _frame(self, frame: Frame) -> list[str]:
+        at = str(frame.id)
+        chunks = [] if self._begun else self._begin()
+        chunks += self._chunks(frame)
+        ended = isinstance(frame.event, GenerationEnd)
+        return [sse(chunk, id=at) for chunk in chunks] + ([_DONE] if ended else [])
+
+    def _begin(self) -> list[dict[str, Any]]:
+        self._begun = True
+        metadata = {"generation": self._shown.id, "model": self._shown.model}
+        start = {"type": "start", "messageId": self._message, "messageMetadata": metadata}
+        return [start, {"type": "start-step"}]
+
+    def _chunks(self, frame: Frame) -> list[dict[str, Any]]:
+        event = frame.event
+        match event:
+            case PartStart():
+                return self._start(event)
+            case TextDelta():
+                return [{"type": "text-delta", "id": str(event.part), "delta": event.text}]
+            case ReasoningDelta():
+                self._sign(event.part, event.signature)
+                delta = {"type": "reasoning-delta", "id": str(event.part), "delta": event.text}
+                return [delta] if event.text else []
+            case ToolCallDelta():
+                self._sign(event.part, event.signature)
+                self._arguments.setdefault(event.part, []).append(event.arguments)
+                call, piece = self._call_id(event.part), event.arguments
+                return [{"type": "tool-input-delta", "toolCallId": call, "inputTextDelta": piece}]
+            case PartEnd():
+                return self._close(event.part)
+            case Citation(url=str(url)):
+                source = {"type": "source-url", "sourceId": str(frame.id), "url": url}
+                return [source | ({"title": event.title} if event.title else {})]
+            case GenerationEnd():
+                return self._end(event)
+            case _:
+                return []
+
+    def _start(self, start: PartStart) -> list[dict[str, Any]]:
+        self._open[start.part] = start
+        if start.part_kind == "tool-call":
+            call = self._call_id(start.part)
+            return [{"type": "tool-input-start", "toolCallId": call, "toolName": start.name or ""}]
+        return [{"type": f"{start.part_kind}-start", "id": str(start.part)}]
+
+    def _close(self, part: int) -> list[dict[str, Any]]:
+        call_id = self._call_id(part)
+        start = self._open.pop(part, None)
+        if start is None:
+            return []
+        signature = self._signatures.pop(part, None)
+        proof: dict[str, Any] = (
+            {"providerMetadata": {_OURS: {"signature": signature}}} if signature else {}
+        )
+        if start.part_kind != "tool-call":
+            return [{"type": f"{start.part_kind}-end", "id": str(part), **proof}]
+        chunk = {"toolCallId": call_id, "toolName": start.name or "", **proof}
+        text = "".join(self._arguments.pop(part, [])) or "{}"
+        try:
+            return [{"type": "tool-input-available", **chunk, "input": json.loads(text)}]
+        except ValueError:
+            wrong = {"input": text, "errorText": "The arguments aren't JSON."}
+            return [{"type": "tool-input-error", **chunk, **wrong}]
+
+    def _end(self, end: GenerationEnd) -> list[dict[str, Any]]:
+        chunks = [chunk for part in sorted(self._open) for chunk in self._close(part)]
+        error = view.error_of(end)
+        if error is not None:
+            return [*chunks, {"type": "error", "errorText": view.told(error)}]
+        if end.ending == "stopped":
+            return [*chunks, {"type": "abort"}]
+        finish = {"type": "finish", "finishReason": _FINISH.get(end.finish_reason or "", "other")}
+        metadata: dict[str, Any] = {"sha256": end.sha256}
+        if end.usage is not None:
+            metadata["usage"] = end.usage.to_json()
+        return [*chunks, {"type": "finish-step"}, finish | {"messageMetadata": metadata}]
+
+    def _sign(self, part: int, signature: str | None) -> None:
+        if signature:
+            self._signatures[part] = signature
+
+    def _call_id(self, part: int) -> str:
+        start = self._open.get(part)
+        return (start.call_id if start else None) or f"call_{part}"
+
+
+def error_body(error: GranthaError) -> dict[str, Any]:
+    """An error before the first chunk: the transport shows the body's text."""
+    return {"error": view.told(error.to_json()), "code": error.code}
+
+
+# ---- helpers below -------------------------------------------------------------------------------
+
+
+def _options(body: JsonObject) -> Options:
+    return Options(
+        temperature=view.number(body, "temperature", 0, 2),
+        top_p=view.number(body, "topP", 0, 1),
+        max_tokens=view.count(body, "maxOutputTokens"),
+        stop=view.texts(body, "stopSequences"),
+        seed=view.whole_number(body, "seed"),
+        reasoning_effort=view.member(body, "reasoning", str),
+        tools=_tools(view.member(body, "tools", dict, {})),
+        tool_choice=_choice(view.member(body, "toolChoice", (str, dict))),
+    )
+
+
+def _tools(tools: JsonObject) -> tuple[JsonObject, ...]:
+    found = []
+    for name, tool in tools.items():
+        if not name or not isinstance(tool, dict):
+            raise BadRequest("'tools' must be an object of named tools.")
+        described = {"name": name, "parameters": view.member(tool, "inputSchema", dict, {})}
+        if description := view.member(tool, "description", str):
+            described["description"] = description
+        found.append(described)
+    return tuple(found)
+
+
+def _choice(choice: str | JsonObject | None) -> str | JsonObject | None:
+    if choice is None or isinstance(choice, str):
+        if choice not in {None, "auto", "none", "required"}:
+            raise BadRequest("'toolChoice' must be auto, none, required, or name a tool.")
+        return choice
+    return {"name": view.required(choice, "toolName")}
+
+
+def _messages(ui: JsonObject) -> list[Message]:
+    """A UI message as ours. One of an assistant holds several steps, each with its tools' results."""
+    step = _Step(view.role_of(ui, view.SPOKEN))
+    for part in view.objects(ui, "parts"):
+        if part.get("type") == "step-start":
+            step.close()
+        else:
+            step.take(part)
+    step.close()
+    return step.messages
+
+
+class _Step:
+    def __init__(self, role: Role) -> None:
+        self.messages: list[Message] = []
+        self._role = role
+        self._parts: list[Part] = []
+        self._results: list[Part] = []
+
+    def take(self, part: JsonObject) -> None:
+        kind = view.required(part, "type")
+        if kind == "text":
+            self._parts.append(TextPart(view.member(part, "text", str, "")))
+        elif kind == "reasoning":
+            text = view.member(part, "text", str, "")
+            self._parts.append(ReasoningPart(text, _signature(part, "providerMetadata")))
+        elif kind == "file":
+            self._parts.append(_file(part))
+        elif kind.startswith("tool-") or kind == "dynamic-tool":
+            self._tool(part, view.member(part, "toolName", str) or kind.removeprefix("tool-"))
+        # Sources, and data parts that an application shows, are no part of what was said.
+
+    def close(self) -> None:
+        if self._parts:
+            self.messages.append(Message(self._role, tuple(self._parts)))
+        if self._results:
+            self.messages.append(Message("tool", tuple(self._results)))
+        self._parts, self._results = [], []
+
+    def _tool(self, part: JsonObject, name: str) -> None:
+        call = view.required(part, "toolCallId")
+        arguments = view.compact(part["input"] if part.get("input") is not None else {})
+        signature = _signature(part, "callProviderMetadata")
+        self._parts.append(ToolCallPart(call, name, arguments, signature))
+        state = part.get("state")
+        if state == "output-available":
+            output = part.get("output")
+            text = output if isinstance(output, str) else view.compact(output)
+            self._results.append(ToolResultPart(call, text))
+        elif state == "output-error":
+            text = view.member(part, "errorText", str, "")
+            self._results.append(ToolResultPart(call, text, is_error=True))
+
+
+def _file(part: JsonObject) -> Part:
+    media, url = view.member(part, "mediaType", str, ""), view.member(part, "url", str, "")
+    if media.startswith("image/"):
+        return view.image_from_url(url)
+    return view.file_from_url(view.member(part, "filename", str, "file"), url)
+
+
+def _signature(part: JsonObject, name: str) -> str | None:
+    ours = view.member(view.member(part, name, dict, {}), _OURS, dict, {})
+    signature: str | None = view.member(ours, "signature", str)
+    return signature

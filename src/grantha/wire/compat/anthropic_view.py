@@ -1,0 +1,429 @@
+"""The Anthropic Messages API as a view: requests of its clients, events and replies for them.
+
+Source: Anthropic's API reference, "Messages" and "Streaming messages". A part becomes a content block
+with its first content, so that blocks are numbered alike in streams and in replies. A reasoning part is
+a thinking block; its signature goes out and comes back unchanged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from grantha.chat import (
+    FilePart,
+    JsonObject,
+    Message,
+    Options,
+    Part,
+    ReasoningPart,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+    Usage,
+    text_message,
+)
+from grantha.errors import BadRequest, GranthaError
+from grantha.events import (
+    Citation,
+    Frame,
+    GenerationEnd,
+    PartEnd,
+    PartStart,
+    ReasoningDelta,
+    TextDelta,
+    ToolCallDelta,
+)
+from grantha.wire.compat import view
+from grantha.wire.compat.view import Asked, Shown, Whole, sse
+from grantha.wire.signatures import REDACTED
+
+_STOP = {
+    "stop": "end_turn",
+    "length": "max_tokens",
+    "tool-calls": "tool_use",
+    "content-filter": "refusal",
+    "refusal": "refusal",
+}
+# The vendor's own words that say more than ours do, when the model is Anthropic's too.
+_NATIVE = {"stop_sequence", "pause_turn", "model_context_window_exceeded"}
+_EFFORTS = ((2048, "low"), (8192, "medium"))  # tokens of thought up to which an effort goes
+_EXTRA: view.Kinds = {"thinking": dict, "top_k": int, "metadata": dict, "service_tier": str}
+REFUSED = {
+    "mcp_servers": "no server-side tools run here",
+    "container": "no code runs here",
+}
+
+
+def asked(body: JsonObject) -> Asked:
+    """A request's body. Raises `BadRequest` that names the member."""
+    if view.count(body, "max_tokens") is None:
+        raise BadRequest("'max_tokens' is missing.")
+    view.refuse(body, REFUSED)
+    messages = [_message(message) for message in view.objects(body, "messages")]
+    if system := _system(body.get("system")):
+        messages.insert(0, text_message("system", system))
+    return Asked(
+        messages=view.require_question(messages),
+        options=_options(body),
+        model=view.member(body, "model", str),
+        stream=view.member(body, "stream", bool, False),
+    )
+
+
+class MessagesStream:
+    """`message_start`, content blocks, `message_delta`, `message_stop`."""
+
+    def __init__(self, shown: Shown) -> None:
+        self._shown = shown
+        self._begun = False
+        self._starts: dict[int, PartStart] = {}  # begun, and nothing of it shown yet
+        self._blocks: dict[int, int] = {}  # our part -> the index of its open block
+        self._shown_blocks = 0
+
+    def frames(self, frames: Sequence[Frame]) -> bytes:
+        """The events of frames."""
+        return "".join([text for frame in frames for text in self._frame(frame)]).encode()
+
+    def _frame(self, frame: Frame) -> list[str]:
+        event, at = frame.event, str(frame.id)
+        blocks = [] if self._begun else self._begin(at)
+        match event:
+            case PartStart():
+                self._starts[event.part] = event
+                if event.part_kind == "tool-call":
+                    blocks += self._open(event.part, at)
+            case TextDelta():
+                delta = {"type": "text_delta", "text": event.text}
+                blocks += self._delta(event.part, delta, at)
+            case ReasoningDelta():
+                blocks += self._thought(event, at)
+            case ToolCallDelta() if event.arguments:
+                piece = {"type": "input_json_delta", "partial_json": event.arguments}
+                blocks += self._delta(event.part, piece, at)
+            case Citation(url=str()) if event.part in self._blocks:
+                cited = {"type": "citations_delta", "citation": _cited(event)}
+                blocks += self._delta(event.part, cited, at)
+            case PartEnd():
+                blocks += self._close(event.part, at)
+            case GenerationEnd():
+                blocks += self._end(event, at)
+            case _:
+                pass
+        return blocks
+
+    def _begin(self, at: str) -> list[str]:
+        self._begun = True
+        message: dict[str, Any] = {
+            "id": f"msg_{self._shown.id}",
+            "type": "message",
+            "role": "assistant",
+            "model": self._shown.model,
+            "content": [],
+            "stop_reason": None,
+            "stop_sequence": None,
+            "usage": _usage(None),
+        }
+        return [_event("message_start", {"message": message}, at), _event("ping", {}, at)]
+
+    def _thought(self, event: ReasoningDelta, at: str) -> list[str]:
+        signature = event.signature or ""
+        if signature.startswith(REDACTED) and event.part not in self._blocks and not event.text:
+            hidden = {"type": "redacted_thinking", "data": signature.removeprefix(REDACTED)}
+            return self._open(event.part, at, hidden)
+        blocks = []
+        if event.text:
+            thought = {"type": "thinking_delta", "thinking": event.text}
+            blocks += self._delta(event.part, thought, at)
+        if signature:
+            signed = {"type": "signature_delta", "signature": signature}
+            blocks += self._delta(event.part, signed, at)
+        return blocks
+
+    def _delta(self, part: int, delta: dict[str, Any], at: str) -> list[str]:
+        blocks = [] if part in self._blocks else self._open(part, at)
+        body = {"index": self._blocks[part], "delta": delta}
+        return [*blocks, _event("content_block_delta", body, at)]
+
+    def _open(self, part: int, at: str, block: dict[str, Any] | None = None) -> list[str]:
+        opened = block or _opened(self._starts.get(part) or PartStart(part, "text"))
+        index = self._blocks[part] = self._shown_blocks
+        self._shown_blocks += 1
+        body = {"index": index, "content_block": opened}
+        return [_event("content_block_start", body, at)]
+
+    def _close(self, part: int, at: str) -> list[str]:
+        index = self._blocks.pop(part, None)
+        return [] if index is None else [_event("content_block_stop", {"index": index}, at)]
+
+    def _end(self, end: GenerationEnd, at: str) -> list[str]:
+        blocks = [block for part in sorted(self._blocks) for block in self._close(part, at)]
+        error = view.error_of(end)
+        if error is not None:
+            return [*blocks, _event("error", {"error": _error(error)}, at)]
+        delta = {
+            "delta": {"stop_reason": _stop_reason(end), "stop_sequence": None},
+            "usage": _usage(end.usage),
+        }
+        return [*blocks, _event("message_delta", delta, at), _event("message_stop", {}, at)]
+
+
+def reply(shown: Shown, whole: Whole) -> dict[str, Any]:
+    """The whole answer, which has its end."""
+    end = whole.end
+    return {
+        "id": f"msg_{shown.id}",
+        "type": "message",
+        "role": "assistant",
+        "model": shown.model,
+        "content": [_block(part, _sources(whole, number)) for number, part in whole.numbered()],
+        "stop_reason": _stop_reason(end) if end else None,
+        "stop_sequence": None,
+        "usage": _usage(end.usage if end else None),
+    }
+
+
+def models(cards: Sequence[tuple[str, str, int]]) -> dict[str, Any]:
+    """The list of models, from (id, owner, made in seconds)."""
+    rows = [
+        {
+            "type": "model",
+            "id": name,
+            "display_name": name,
+            "created_at": datetime.fromtimestamp(made, tz=UTC).isoformat(),
+        }
+        for name, _, made in cards
+    ]
+    ids = [name for name, _, _ in cards]
+    return {
+        "data": rows,
+        "has_more": False,
+        "first_id": ids[0] if ids else None,
+        "last_id": ids[-1] if ids else None,
+    }
+
+
+def error_body(error: GranthaError) -> dict[str, Any]:
+    """An error before the first event, in Anthropic's form."""
+    return {"type": "error", "error": _error(error.to_json())}
+
+
+# ---- helpers below -------------------------------------------------------------------------------
+
+
+def _event(name: str, body: dict[str, Any], at: str) -> str:
+    return sse({"type": name, **body}, event=name, id=at)
+
+
+def _opened(start: PartStart) -> dict[str, Any]:
+    if start.part_kind == "tool-call":
+        call_id = start.call_id or f"toolu_{start.part}"
+        return {"type": "tool_use", "id": call_id, "name": start.name or "", "input": {}}
+    if start.part_kind == "reasoning":
+        return {"type": "thinking", "thinking": "", "signature": ""}
+    return {"type": "text", "text": ""}
+
+
+def _block(part: Part, sources: list[dict[str, Any]]) -> dict[str, Any]:
+    match part:
+        case ReasoningPart(text="", signature=str(signature)) if signature.startswith(REDACTED):
+            return {"type": "redacted_thinking", "data": signature.removeprefix(REDACTED)}
+        case ReasoningPart():
+            return {
+                "type": "thinking",
+                "thinking": part.text,
+                "signature": part.signature or "",
+            }
+        case ToolCallPart():
+            return {
+                "type": "tool_use",
+                "id": part.call_id,
+                "name": part.name,
+                "input": view.arguments_of(part.arguments),
+            }
+        case TextPart():
+            return {"type": "text", "text": part.text, "citations": sources or None}
+        case _:
+            raise TypeError(f"an answer holds no {part.type} part")
+
+
+def _sources(whole: Whole, part: int) -> list[dict[str, Any]]:
+    cited = [source.citation for source in whole.sources if source.citation.part == part]
+    return [_cited(citation) for citation in cited if citation.url is not None]
+
+
+def _cited(citation: Citation) -> dict[str, Any]:
+    return {
+        "type": "web_search_result_location",
+        "url": citation.url,
+        "title": citation.title,
+        "cited_text": citation.quoted or "",
+        "encrypted_index": "",
+    }
+
+
+def _stop_reason(end: GenerationEnd) -> str:
+    if end.native_finish_reason in _NATIVE:
+        return str(end.native_finish_reason)
+    return _STOP.get(end.finish_reason or "stop", "end_turn")
+
+
+def _usage(usage: Usage | None) -> dict[str, Any]:
+    # Anthropic's clients take these two as numbers; the rest may be null.
+    return {
+        "input_tokens": (usage.input_tokens if usage else None) or 0,
+        "output_tokens": (usage.output_tokens if usage else None) or 0,
+        "cache_read_input_tokens": usage.cached_input_tokens if usage else None,
+        "cache_creation_input_tokens": usage.cache_write_tokens if usage else None,
+    }
+
+
+def _error(error: JsonObject) -> dict[str, Any]:
+    kinds = {
+        "unauthorized": "authentication_error",
+        "missing_key": "authentication_error",
+        "key_rejected": "authentication_error",
+        "forbidden": "permission_error",
+        "access_denied": "permission_error",
+        "too_large": "request_too_large",
+        "rate_limited": "rate_limit_error",
+        "overloaded": "overloaded_error",
+    }
+    code = str(error.get("code"))
+    kind = kinds.get(code)
+    if kind is None and (code.startswith("unknown_") or code in {"not_found", "model_not_found"}):
+        kind = "not_found_error"
+    if kind is None:
+        kind = "invalid_request_error" if error.get("fault") == "caller" else "api_error"
+    return {"type": kind, "message": view.told(error)}
+
+
+def _system(system: Any) -> str:
+    parts = [] if system is None else _content(system, "system")
+    if not all(isinstance(part, TextPart) for part in parts):
+        raise BadRequest("'system' must be text or a list of text blocks.")
+    return "\n\n".join(part.text for part in parts if isinstance(part, TextPart))
+
+
+def _message(body: JsonObject) -> Message:
+    role = view.role_of(body, view.SPOKEN)
+    return Message(role, tuple(_content(body.get("content"))))
+
+
+def _content(content: Any, name: str = "content") -> list[Part]:
+    if isinstance(content, str):
+        return [TextPart(content)] if content else []
+    if not isinstance(content, list):
+        raise BadRequest(f"{name!r} must be text or a list of blocks.")
+    return [part for block in view.objects({name: content}, name) for part in _parts(block)]
+
+
+def _parts(block: JsonObject) -> list[Part]:
+    if block.get("type") != "tool_result":
+        return [_part(block)]
+    content = block.get("content")
+    parts = [] if content is None else _content(content)
+    result = ToolResultPart(
+        view.required(block, "tool_use_id"),
+        view.text_of(parts),
+        view.member(block, "is_error", bool, False),
+    )
+    # A result of ours is text alone: what else a tool gave stands right behind it.
+    return [result, *[part for part in parts if not isinstance(part, TextPart)]]
+
+
+def _part(block: JsonObject) -> Part:
+    match block.get("type"):
+        case "text":
+            return TextPart(view.member(block, "text", str, ""))
+        case "thinking":
+            return ReasoningPart(
+                view.member(block, "thinking", str, ""), view.member(block, "signature", str)
+            )
+        case "redacted_thinking":
+            return ReasoningPart("", REDACTED + view.required(block, "data"))
+        case "tool_use":
+            arguments = view.compact(view.member(block, "input", dict, {}))
+            return ToolCallPart(view.required(block, "id"), view.required(block, "name"), arguments)
+        case "image":
+            source = view.member(block, "source", dict, {})
+            if source.get("type") != "base64":
+                raise BadRequest("An image's 'source' must be base64: none is fetched.")
+            return view.image(
+                view.member(source, "media_type", str, ""), view.required(source, "data")
+            )
+        case "document":
+            return _document(block)
+        case other:
+            raise BadRequest(f"'content' of type {str(other)[:40]!r} can't be sent.")
+
+
+def _document(block: JsonObject) -> FilePart:
+    source = view.member(block, "source", dict, {})
+    if source.get("type") != "text":
+        raise BadRequest("A document's 'source' must be text.")
+    title = view.member(block, "title", str, "document")
+    return FilePart(title, "text/plain", view.member(source, "data", str, ""))
+
+
+def _options(body: JsonObject) -> Options:
+    output = view.member(body, "output_config", dict, {})
+    return Options(
+        temperature=view.number(body, "temperature", 0, 1),
+        top_p=view.number(body, "top_p", 0, 1),
+        max_tokens=view.count(body, "max_tokens"),
+        stop=view.texts(body, "stop_sequences"),
+        reasoning_effort=view.member(output, "effort", str)
+        or _effort(view.member(body, "thinking", dict, {})),
+        tools=tuple(_tool(tool) for tool in view.objects(body, "tools")),
+        tool_choice=_choice(view.member(body, "tool_choice", dict)),
+        response_format=_format(view.member(output, "format", dict)),
+        extra=view.taken(body, _EXTRA),
+    )
+
+
+def _effort(thinking: JsonObject) -> str | None:
+    """How hard to think, for models of other vendors: theirs takes `thinking` as it is."""
+    match thinking.get("type"):
+        case "disabled":
+            return "none"
+        case "enabled":
+            budget = view.count(thinking, "budget_tokens") or 0
+            return next((effort for most, effort in _EFFORTS if budget <= most), "high")
+        case _:
+            return None
+
+
+def _format(form: JsonObject | None) -> JsonObject | None:
+    if form is None:
+        return None
+    if form.get("type") != "json_schema":
+        raise BadRequest("'output_config.format' must be a json_schema.")
+    schema = {"name": "answer", "schema": view.member(form, "schema", dict, {})}
+    return {"type": "json_schema", "json_schema": schema}
+
+
+def _tool(tool: JsonObject) -> JsonObject:
+    kind = view.member(tool, "type", str, "custom")
+    if kind != "custom":
+        raise BadRequest(f"'tools' of type {kind[:40]!r} can't be used, only custom ones.")
+    found: dict[str, Any] = {
+        "name": view.required(tool, "name"),
+        "parameters": view.member(tool, "input_schema", dict, {}),
+    }
+    if description := view.member(tool, "description", str):
+        found["description"] = description
+    return found
+
+
+def _choice(choice: JsonObject | None) -> str | JsonObject | None:
+    if choice is None:
+        return None
+    kinds = {"auto": "auto", "any": "required", "none": "none"}
+    kind = view.member(choice, "type", str)
+    if kind == "tool":
+        return {"name": view.required(choice, "name")}
+    if kind not in kinds:
+        raise BadRequest("'tool_choice' must be of type auto, any, none or tool.")
+    return kinds[kind]

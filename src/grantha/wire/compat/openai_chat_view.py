@@ -1,0 +1,379 @@
+"""The OpenAI Chat Completions API as a view: requests of its clients, chunks and replies for them.
+
+Source: OpenAI's API reference, "Chat Completions". Only one choice (`n` = 1). Beyond the reference,
+`reasoning_content` carries reasoning, as most compatible hosts have it, and SSE ids are ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from grantha.chat import (
+    JsonObject,
+    Message,
+    Options,
+    Part,
+    ReasoningPart,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+    Usage,
+)
+from grantha.errors import BadRequest, GranthaError
+from grantha.events import (
+    Citation,
+    Frame,
+    GenerationEnd,
+    PartStart,
+    ReasoningDelta,
+    TextDelta,
+    ToolCallDelta,
+)
+from grantha.wire.compat import view
+from grantha.wire.compat.view import Asked, Places, Shown, Source, Whole, sse
+
+_FINISH = {
+    "stop": "stop",
+    "length": "length",
+    "tool-calls": "tool_calls",
+    "content-filter": "content_filter",
+    "refusal": "content_filter",
+}
+_EXTRA: view.Kinds = {
+    "frequency_penalty": view.NUMBER,
+    "presence_penalty": view.NUMBER,
+    "logit_bias": dict,
+    "logprobs": bool,
+    "top_logprobs": int,
+    "parallel_tool_calls": bool,
+    "user": str,
+    "service_tier": str,
+    "verbosity": str,
+    "metadata": dict,
+    "prompt_cache_key": str,
+    # These aren't OpenAI's: compatible hosts know them and clients send them.
+    "top_k": int,
+    "min_p": view.NUMBER,
+    "repetition_penalty": view.NUMBER,
+}
+REFUSED = {
+    "functions": "send 'tools'",
+    "function_call": "send 'tool_choice'",
+    "audio": "answers are text",
+    "web_search_options": "no search runs here",
+}
+ROLES = {**view.SPOKEN, "developer": view.SPOKEN["system"]}
+
+
+def asked(body: JsonObject) -> Asked:
+    """A request's body. Raises `BadRequest` that names the member."""
+    if view.member(body, "n", int, 1) != 1:
+        raise BadRequest("'n' must be 1: ask several times for several answers.")
+    view.refuse(body, REFUSED)
+    if set(view.texts(body, "modalities")) - {"text"}:
+        raise BadRequest("'modalities' must be [\"text\"]: answers are text.")
+    stream_options = view.member(body, "stream_options", dict, {})
+    messages = [_message(m) for m in view.objects(body, "messages")]
+    return Asked(
+        messages=view.require_question(messages),
+        options=_options(body),
+        model=view.member(body, "model", str),
+        stream=view.member(body, "stream", bool, False),
+        include_usage=view.member(stream_options, "include_usage", bool, False),
+        store=view.member(body, "store", bool, True),
+    )
+
+
+class ChatStream:
+    """Chunks, then `[DONE]`."""
+
+    def __init__(self, shown: Shown, include_usage: bool = False) -> None:
+        self._head = {
+            "id": f"chatcmpl-{shown.id}",
+            "object": "chat.completion.chunk",
+            "created": shown.created,
+            "model": shown.model,
+        }
+        self._include_usage = include_usage
+        self._begun = False
+        self._tools: dict[int, int] = {}  # our part -> the index of the call
+        self._places = Places()
+
+    def frames(self, frames: Sequence[Frame]) -> bytes:
+        """The chunks of frames."""
+        return "".join([text for frame in frames for text in self._frame(frame)]).encode()
+
+    def _frame(self, frame: Frame) -> list[str]:
+        event, at = frame.event, str(frame.id)
+        match event:
+            case TextDelta():
+                self._places.pass_by(event)
+                return self._chunk(at, {"content": event.text}, logprobs=event.logprobs)
+            case ReasoningDelta(text=text) if text:
+                return self._chunk(at, {"reasoning_content": text})
+            case PartStart(part_kind="tool-call"):
+                index = self._tools[event.part] = len(self._tools)
+                call = {
+                    "index": index,
+                    "id": event.call_id or f"call_{event.part}",
+                    "type": "function",
+                    "function": {"name": event.name or "", "arguments": ""},
+                }
+                return self._chunk(at, {"tool_calls": [call]})
+            case ToolCallDelta() if event.arguments and event.part in self._tools:
+                function = {"arguments": event.arguments}
+                call = {"index": self._tools[event.part], "function": function}
+                return self._chunk(at, {"tool_calls": [call]})
+            case Citation(url=str()):
+                return self._chunk(at, {"annotations": [_annotation(self._places.of(event))]})
+            case GenerationEnd():
+                return self._end(at, event)
+            case _:
+                return []
+
+    def _chunk(
+        self,
+        at: str,
+        delta: dict[str, Any],
+        finish: str | None = None,
+        logprobs: Sequence[JsonObject] = (),
+    ) -> list[str]:
+        if not self._begun:
+            self._begun = True
+            delta = {"role": "assistant", "content": "", **delta}
+        choice = {
+            "index": 0,
+            "delta": delta,
+            "logprobs": _logprobs(logprobs),
+            "finish_reason": finish,
+        }
+        body: dict[str, Any] = {**self._head, "choices": [choice]}
+        if self._include_usage:
+            body["usage"] = None
+        return [sse(body, id=at)]
+
+    def _end(self, at: str, end: GenerationEnd) -> list[str]:
+        error = view.error_of(end)
+        if error is not None:
+            return [sse({"error": _error(error)}, id=at), "data: [DONE]\n\n"]
+        blocks = self._chunk(at, {}, _finish(end))
+        if self._include_usage:
+            usage = usage_json(end.usage) if end.usage else None
+            blocks.append(sse({**self._head, "choices": [], "usage": usage}, id=at))
+        return [*blocks, "data: [DONE]\n\n"]
+
+
+def reply(shown: Shown, whole: Whole) -> dict[str, Any]:
+    """The whole answer, which has its end."""
+    parts = whole.parts()
+    calls = view.calls_of(parts)
+    text = view.text_of(parts)
+    message: dict[str, Any] = {
+        "role": "assistant",
+        "content": text if text or not calls else None,
+        "refusal": None,
+        "annotations": [_annotation(s) for s in whole.sources if s.citation.url is not None],
+    }
+    if thoughts := view.thoughts_of(parts):
+        message["reasoning_content"] = thoughts
+    if calls:
+        message["tool_calls"] = [
+            {
+                "id": call.call_id,
+                "type": "function",
+                "function": {"name": call.name, "arguments": call.arguments},
+            }
+            for call in calls
+        ]
+    end = whole.end
+    choice = {
+        "index": 0,
+        "message": message,
+        "logprobs": _logprobs([lp for _, lps in sorted(whole.logprobs.items()) for lp in lps]),
+        "finish_reason": _finish(end),
+    }
+    return {
+        "id": f"chatcmpl-{shown.id}",
+        "object": "chat.completion",
+        "created": shown.created,
+        "model": shown.model,
+        "choices": [choice],
+        "usage": usage_json(end.usage) if end and end.usage else None,
+    }
+
+
+def models(cards: Sequence[tuple[str, str, int]]) -> dict[str, Any]:
+    """The list of models, from (id, owner, created)."""
+    rows = [
+        {"id": name, "object": "model", "created": created, "owned_by": owner}
+        for name, owner, created in cards
+    ]
+    return {"object": "list", "data": rows}
+
+
+def error_body(error: GranthaError) -> dict[str, Any]:
+    """An error before the first chunk, in OpenAI's form."""
+    return {"error": _error(error.to_json())}
+
+
+def usage_json(usage: Usage) -> dict[str, Any]:
+    """Usage in OpenAI's form; only called when there is one."""
+    prompt, completion = usage.input_tokens or 0, usage.output_tokens or 0
+    return {
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": prompt + completion,
+        "prompt_tokens_details": {"cached_tokens": usage.cached_input_tokens or 0},
+        "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens or 0},
+    }
+
+
+# ---- shared with the Responses API ---------------------------------------------------------------
+
+
+def content_of(content: Any) -> list[Part]:
+    """Content as text or as a list of parts, of either OpenAI API."""
+    if content is None:
+        return []
+    if isinstance(content, str):
+        return [TextPart(content)] if content else []
+    if not isinstance(content, list):
+        raise BadRequest("'content' must be text or a list of parts.")
+    return [_part(part) for part in view.objects({"content": content}, "content")]
+
+
+def result_of(call_id: str, content: Any) -> Message:
+    """What a tool gave back. Images follow its text: a result of ours is text alone."""
+    parts = content_of(content)
+    images = [part for part in parts if not isinstance(part, TextPart)]
+    return Message("tool", (ToolResultPart(call_id, view.text_of(parts)), *images))
+
+
+def tool_of(tool: JsonObject) -> JsonObject:
+    """A function tool in our form; the Responses API has the same without the nesting."""
+    kind = view.member(tool, "type", str, "function")
+    if kind != "function":
+        raise BadRequest(f"'tools' of type {kind[:40]!r} can't be used, only functions.")
+    function = view.member(tool, "function", dict, tool)
+    found: dict[str, Any] = {"name": view.required(function, "name")}
+    if description := view.member(function, "description", str):
+        found["description"] = description
+    if (parameters := view.member(function, "parameters", dict)) is not None:
+        found["parameters"] = parameters
+    if (strict := view.member(function, "strict", bool)) is not None:
+        found["strict"] = strict
+    return found
+
+
+def choice_of(body: JsonObject) -> str | JsonObject | None:
+    """A request's tool choice in our form."""
+    choice = view.member(body, "tool_choice", (str, dict))
+    if isinstance(choice, dict):
+        name = view.member(choice, "function", dict, choice).get("name")
+        if not isinstance(name, str) or not name:
+            raise BadRequest("'tool_choice' names no function.")
+        return {"name": name}
+    if choice not in {None, "auto", "none", "required"}:
+        raise BadRequest("'tool_choice' must be auto, none, required, or name a function.")
+    return None if choice is None else str(choice)
+
+
+# ---- helpers below -------------------------------------------------------------------------------
+
+
+def _finish(end: GenerationEnd | None) -> str:
+    # A stopped answer has no reason of its own: to its client it simply came to an end.
+    return _FINISH.get((end.finish_reason if end else None) or "stop", "stop")
+
+
+def _logprobs(found: Sequence[JsonObject]) -> dict[str, Any] | None:
+    return {"content": list(found), "refusal": None} if found else None
+
+
+def _annotation(source: Source) -> dict[str, Any]:
+    place = {"start_index": source.in_text, "end_index": source.in_text}
+    cited = {"url": source.citation.url, "title": source.citation.title or ""}
+    return {"type": "url_citation", "url_citation": {**place, **cited}}
+
+
+def _error(error: JsonObject) -> dict[str, Any]:
+    caller = error.get("fault") == "caller"
+    return {
+        "message": view.told(error),
+        "type": "invalid_request_error" if caller else "api_error",
+        "param": None,
+        "code": error.get("code"),
+    }
+
+
+def _message(body: JsonObject) -> Message:
+    if body.get("role") == "tool":
+        return result_of(view.required(body, "tool_call_id"), body.get("content"))
+    role = view.role_of(body, ROLES)
+    parts = content_of(body.get("content"))
+    thoughts = view.member(body, "reasoning_content", str, "")
+    if thoughts:
+        parts.insert(0, ReasoningPart(thoughts))
+    parts.extend(_call(call) for call in view.objects(body, "tool_calls"))
+    return Message(role, tuple(parts))
+
+
+def _part(part: JsonObject) -> Part:
+    match part.get("type"):
+        case "text" | "input_text" | "output_text":
+            return TextPart(view.member(part, "text", str, ""))
+        case "refusal":
+            return TextPart(view.member(part, "refusal", str, ""))
+        case "image_url" | "input_image":
+            url = view.member(part, "image_url", (dict, str), "")
+            return view.image_from_url(
+                url if isinstance(url, str) else view.member(url, "url", str, "")
+            )
+        case "file":
+            return _file(view.member(part, "file", dict, {}))
+        case "input_file":
+            return _file(part)
+        case other:
+            raise BadRequest(f"'content' of type {str(other)[:40]!r} can't be sent.")
+
+
+def _file(body: JsonObject) -> Part:
+    name = view.member(body, "filename", str, "file")
+    return view.file_from_url(name, view.member(body, "file_data", str, ""))
+
+
+def _call(call: JsonObject) -> ToolCallPart:
+    function = view.member(call, "function", dict, {})
+    arguments = view.member(function, "arguments", (str, dict), "{}")
+    return ToolCallPart(
+        view.member(call, "id", str, ""),
+        view.required(function, "name"),
+        arguments if isinstance(arguments, str) else view.compact(arguments),
+    )
+
+
+def _options(body: JsonObject) -> Options:
+    return Options(
+        temperature=view.number(body, "temperature", 0, 2),
+        top_p=view.number(body, "top_p", 0, 1),
+        max_tokens=view.count(body, "max_completion_tokens") or view.count(body, "max_tokens"),
+        stop=view.texts(body, "stop"),
+        seed=view.whole_number(body, "seed"),
+        reasoning_effort=view.member(body, "reasoning_effort", str),
+        tools=tuple(tool_of(tool) for tool in view.objects(body, "tools")),
+        tool_choice=choice_of(body),
+        response_format=_format(view.member(body, "response_format", dict)),
+        extra=view.taken(body, _EXTRA),
+    )
+
+
+def _format(form: JsonObject | None) -> JsonObject | None:
+    if form is None:
+        return None
+    kind = view.required(form, "type")
+    if kind not in {"text", "json_object", "json_schema"}:
+        raise BadRequest("'response_format' must be text, json_object or json_schema.")
+    if kind == "json_schema":
+        view.required(view.member(form, "json_schema", dict, {}), "name")
+    return form

@@ -1,0 +1,168 @@
+"""The OpenAI Responses API as a view, the half that reads: requests, and the items of their input.
+
+Source: OpenAI's API reference, "Responses". An input item is one message of ours, or a part of one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from grantha.chat import (
+    FilePart,
+    ImagePart,
+    JsonObject,
+    Message,
+    Options,
+    ReasoningPart,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+    text_message,
+)
+from grantha.errors import BadRequest
+from grantha.wire.compat import view
+from grantha.wire.compat.openai_chat_view import ROLES, choice_of, content_of, result_of, tool_of
+from grantha.wire.compat.view import Asked
+
+EXTRA: view.Kinds = {
+    "metadata": dict,
+    "parallel_tool_calls": bool,
+    "service_tier": str,
+    "top_logprobs": int,
+    "user": str,
+    "verbosity": str,
+}
+REFUSED = {
+    "conversation": "send 'previous_response_id' or the whole input",
+    "prompt": "templates are stored at OpenAI",
+    "max_tool_calls": "no built-in tools run here",
+}
+
+
+def asked(body: JsonObject) -> Asked:
+    """A request's body. Raises `BadRequest` that names the member."""
+    view.refuse(body, REFUSED)
+    messages = _input(body.get("input"))
+    instructions = view.member(body, "instructions", str, "")
+    if instructions:
+        messages.insert(0, text_message("system", instructions))
+    store = view.member(body, "store", bool, True)
+    background = view.member(body, "background", bool, False)
+    if background and not store:
+        raise BadRequest("'background' needs 'store': what isn't kept can't be read later.")
+    return Asked(
+        messages=view.require_question(messages),
+        options=_options(body),
+        model=view.member(body, "model", str),
+        stream=view.member(body, "stream", bool, False),
+        background=background,
+        store=store,
+    )
+
+
+def input_items(name: str, message: Message) -> list[dict[str, Any]]:
+    """A message of the past as input items: thoughts or results, what was said and shown, calls."""
+    said = [part for part in message.parts if isinstance(part, TextPart | ImagePart | FilePart)]
+    role = "user" if message.role == "tool" else message.role  # what a tool gave beside its text
+    content = [_input_content(part, role) for part in said]
+    thoughts = [thought_item(part) for part in message.parts if isinstance(part, ReasoningPart)]
+    results = [_result_item(part) for part in message.parts if isinstance(part, ToolResultPart)]
+    messages = [{"type": "message", "role": role, "content": content}] if content else []
+    calls = [_call_item(part) for part in message.parts if isinstance(part, ToolCallPart)]
+    return [
+        {"id": f"item_{name}_{number}", "status": "completed", **item}
+        for number, item in enumerate([*thoughts, *results, *messages, *calls])
+    ]
+
+
+def thought_item(part: ReasoningPart | None) -> dict[str, Any]:
+    """A thought; without one it has only begun."""
+    summary = [{"type": "summary_text", "text": part.text}] if part and part.text else []
+    # Opaque to clients, who send it back: whatever proof the vendor gave for its thought.
+    proof = {"encrypted_content": part.signature} if part and part.signature else {}
+    return {"type": "reasoning", "summary": summary, **proof}
+
+
+# ---- helpers below -------------------------------------------------------------------------------
+
+
+def _input_content(part: TextPart | ImagePart | FilePart, role: str) -> dict[str, Any]:
+    match part:
+        case TextPart() if role == "assistant":
+            return {"type": "output_text", "text": part.text, "annotations": []}
+        case TextPart():
+            return {"type": "input_text", "text": part.text}
+        case ImagePart():
+            url = f"data:{part.media_type};base64,{part.data}"
+            return {"type": "input_image", "detail": "auto", "image_url": url}
+        case FilePart():
+            return {"type": "input_file", "filename": part.name, "file_data": view.data_url(part)}
+
+
+def _result_item(part: ToolResultPart) -> dict[str, Any]:
+    return {"type": "function_call_output", "call_id": part.call_id, "output": part.text}
+
+
+def _call_item(part: ToolCallPart) -> dict[str, Any]:
+    called = {"name": part.name, "arguments": part.arguments}
+    return {"type": "function_call", "call_id": part.call_id, **called}
+
+
+def _input(value: Any) -> list[Message]:
+    if isinstance(value, str):
+        return [text_message("user", value)] if value else []
+    if not isinstance(value, list):
+        raise BadRequest("'input' must be text or a list of items.")
+    return [_item_in(item) for item in view.objects({"input": value}, "input")]
+
+
+def _item_in(item: JsonObject) -> Message:
+    match item.get("type", "message"):
+        case "message":
+            parts = tuple(content_of(item.get("content")))
+            return Message(view.role_of(item, ROLES), parts)
+        case "function_call":
+            call = ToolCallPart(
+                view.required(item, "call_id"),
+                view.required(item, "name"),
+                view.member(item, "arguments", str, "{}"),
+            )
+            return Message("assistant", (call,))
+        case "function_call_output":
+            return result_of(view.required(item, "call_id"), item.get("output"))
+        case "reasoning":
+            summary = [view.member(s, "text", str, "") for s in view.objects(item, "summary")]
+            proof = view.member(item, "encrypted_content", str)
+            return Message("assistant", (ReasoningPart("".join(summary), proof),))
+        case other:
+            raise BadRequest(f"'input' items of type {str(other)[:40]!r} can't be sent.")
+
+
+def _options(body: JsonObject) -> Options:
+    text = view.member(body, "text", dict, {})
+    extra = view.taken(body, EXTRA)
+    if (verbosity := view.member(text, "verbosity", str)) is not None:
+        extra["verbosity"] = verbosity
+    return Options(
+        temperature=view.number(body, "temperature", 0, 2),
+        top_p=view.number(body, "top_p", 0, 1),
+        max_tokens=view.count(body, "max_output_tokens"),
+        reasoning_effort=view.member(view.member(body, "reasoning", dict, {}), "effort", str),
+        tools=tuple(tool_of(tool) for tool in view.objects(body, "tools")),
+        tool_choice=choice_of(body),
+        response_format=_chat_form(view.member(text, "format", dict)),
+        extra=extra,
+    )
+
+
+def _chat_form(form: JsonObject | None) -> JsonObject | None:
+    """A text format as Chat Completions writes it, which is how options hold it."""
+    if form is None or form.get("type") == "text":
+        return None
+    if form.get("type") == "json_schema":
+        view.required(form, "name")
+        inner = {k: v for k, v in form.items() if k != "type"}
+        return {"type": "json_schema", "json_schema": inner}
+    if form.get("type") == "json_object":
+        return {"type": "json_object"}
+    raise BadRequest("'text.format' must be text, json_object or json_schema.")

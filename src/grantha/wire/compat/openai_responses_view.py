@@ -1,0 +1,342 @@
+"""The OpenAI Responses API as a view: numbered events and whole responses.
+
+Source: OpenAI's API reference, "Responses" and "Streaming events". Each of our parts is one output item.
+`sequence_number` is made from a record's id, so that it means the same however records were merged and
+whoever reads: `(epoch - 1) << 36 | seq << 6 | n`, n counting the events of one record. It grows but has
+gaps; `starting_after` takes any of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from grantha.chat import JsonObject, Options, Part, ReasoningPart, TextPart, ToolCallPart, Usage
+from grantha.errors import BadRequest
+from grantha.events import (
+    Citation,
+    Frame,
+    GenerationEnd,
+    Open,
+    PartEnd,
+    PartStart,
+    ReasoningDelta,
+    RecordId,
+    TextDelta,
+    ToolCallDelta,
+)
+from grantha.wire.compat import view
+from grantha.wire.compat.openai_responses_input import EXTRA, thought_item
+from grantha.wire.compat.view import Shown, Source, Whole, sse
+
+_SEQ_BITS, _EVENT_BITS = 30, 6
+
+
+def record_before(number: int) -> tuple[RecordId, int]:
+    """The record that an event of this number came from, and the event's place in it."""
+    if number < 0:
+        raise BadRequest("'starting_after' can't be negative.")
+    place = number & ((1 << _EVENT_BITS) - 1)
+    seq = (number >> _EVENT_BITS) & ((1 << _SEQ_BITS) - 1)
+    return RecordId((number >> (_SEQ_BITS + _EVENT_BITS)) + 1, seq), place
+
+
+class ResponseStream:
+    """Numbered events, those after the number `after`; it must be fed from the log's first record.
+
+    The record that `after` names must not be merged with later ones.
+
+    `echo` are members of the request that a response repeats. It holds the text, as its last events
+    repeat that.
+    """
+
+    def __init__(self, shown: Shown, echo: JsonObject, after: int = -1) -> None:
+        self._shown = shown
+        self._echo = echo
+        self._after = after
+        self._whole = Whole()
+        self._starts: dict[int, PartStart] = {}
+
+    def frames(self, frames: Sequence[Frame]) -> bytes:
+        """The events of frames."""
+        events = [pair for frame in frames for pair in self._numbered(frame)]
+        return "".join(
+            [
+                sse({**body, "sequence_number": number}, event=body["type"])
+                for number, body in events
+                if number > self._after
+            ]
+        ).encode()
+
+    def _numbered(self, frame: Frame) -> list[tuple[int, dict[str, Any]]]:
+        first = ((frame.id.epoch - 1) << _SEQ_BITS | frame.id.seq) << _EVENT_BITS
+        self._whole.apply(frame.event)
+        return [(first + place, body) for place, body in enumerate(self._events(frame))]
+
+    def _events(self, frame: Frame) -> list[dict[str, Any]]:
+        event = frame.event
+        match event:
+            case Open(previous=None):
+                response = self._response("in_progress")
+                return [
+                    {"type": "response.created", "response": response},
+                    {"type": "response.in_progress", "response": response},
+                ]
+            case PartStart():
+                self._starts[event.part] = event
+                return self._start(event)
+            case TextDelta():
+                delta = {"delta": event.text, "logprobs": list(event.logprobs)}
+                return [self._of_text("response.output_text.delta", event.part, delta)]
+            case ReasoningDelta(text=text) if text:
+                kind = "response.reasoning_summary_text.delta"
+                return [self._of_summary(kind, event.part, {"delta": text})]
+            case ToolCallDelta() if event.arguments:
+                kind = "response.function_call_arguments.delta"
+                return [self._of_item(kind, event.part, {"delta": event.arguments})]
+            case Citation(url=str()):
+                return [self._cited(event.part)]
+            case PartEnd():
+                return self._close(event.part, "completed")
+            case GenerationEnd():
+                return self._end(event)
+            case _:
+                return []
+
+    def _start(self, start: PartStart) -> list[dict[str, Any]]:
+        item = _item(self._shown, start, None, "in_progress")
+        added = {"type": "response.output_item.added", "output_index": start.part, "item": item}
+        if start.part_kind == "text":
+            part = _text_content("", (), ())
+            kind = "response.content_part.added"
+            return [added, self._of_text(kind, start.part, {"part": part})]
+        if start.part_kind == "reasoning":
+            part = {"type": "summary_text", "text": ""}
+            kind = "response.reasoning_summary_part.added"
+            return [added, self._of_summary(kind, start.part, {"part": part})]
+        return [added]
+
+    def _cited(self, part: int) -> dict[str, Any]:
+        sources = _sources(self._whole, part)
+        place = {"annotation_index": len(sources) - 1, "annotation": _annotation(sources[-1])}
+        return self._of_text("response.output_text.annotation.added", part, place)
+
+    def _close(self, part: int, status: str) -> list[dict[str, Any]]:
+        start = self._starts.pop(part, None)
+        if start is None:
+            return []
+        item = _item(self._shown, start, self._whole, status)
+        done = {"type": "response.output_item.done", "output_index": part, "item": item}
+        if start.part_kind == "tool-call":
+            kind = "response.function_call_arguments.done"
+            told = {"arguments": item["arguments"], "name": item["name"]}
+            return [self._of_item(kind, part, told), done]
+        if start.part_kind == "reasoning":
+            value = self._whole.part(part)
+            text = value.text if isinstance(value, ReasoningPart) else ""
+            whole = {"type": "summary_text", "text": text}
+            kind = "response.reasoning_summary_"
+            return [
+                self._of_summary(f"{kind}text.done", part, {"text": text}),
+                self._of_summary(f"{kind}part.done", part, {"part": whole}),
+                done,
+            ]
+        content = item["content"][0]
+        told = {"text": content["text"], "logprobs": content["logprobs"]}
+        return [
+            self._of_text("response.output_text.done", part, told),
+            self._of_text("response.content_part.done", part, {"part": content}),
+            done,
+        ]
+
+    def _end(self, end: GenerationEnd) -> list[dict[str, Any]]:
+        status = _status(end)
+        left = "completed" if status == "completed" else "incomplete"
+        closed = [event for part in sorted(self._starts) for event in self._close(part, left)]
+        # There is no event for a cancelled one: it isn't complete.
+        kind = status if status in {"completed", "failed"} else "incomplete"
+        return [*closed, {"type": f"response.{kind}", "response": self._response(status)}]
+
+    def _response(self, status: str) -> dict[str, Any]:
+        return response_json(self._shown, self._whole, status, self._echo)
+
+    def _of_item(self, kind: str, part: int, more: dict[str, Any]) -> dict[str, Any]:
+        item = _item_id(self._shown, part)
+        return {"type": kind, "item_id": item, "output_index": part, **more}
+
+    def _of_text(self, kind: str, part: int, more: dict[str, Any]) -> dict[str, Any]:
+        return self._of_item(kind, part, {"content_index": 0, **more})
+
+    def _of_summary(self, kind: str, part: int, more: dict[str, Any]) -> dict[str, Any]:
+        return self._of_item(kind, part, {"summary_index": 0, **more})
+
+
+def response_json(
+    shown: Shown, whole: Whole, status: str | None, echo: JsonObject
+) -> dict[str, Any]:
+    """A whole response; `status` None takes it from the end."""
+    end = whole.end
+    found = status or (_status(end) if end else "in_progress")
+    error = view.error_of(end) if end else None
+    return {
+        "id": response_id(shown.id),
+        "object": "response",
+        "created_at": shown.created,
+        "status": found,
+        "error": {"code": "server_error", "message": view.told(error)} if error else None,
+        "incomplete_details": _why(end) if end else None,
+        "instructions": None,
+        "metadata": {},
+        "model": shown.model,
+        "output": _output(shown, whole, found),
+        "parallel_tool_calls": True,
+        "temperature": None,
+        "tool_choice": "auto",
+        "tools": [],
+        "top_p": None,
+        "usage": _usage(end.usage) if end and end.usage else None,
+        **echo,
+    }
+
+
+def output_item(shown: Shown, whole: Whole, item: str) -> dict[str, Any] | None:
+    """The output item of this id as it is sent back in an input; None when there is none."""
+    for number, part in whole.numbered():
+        if _item_id(shown, number) == item:
+            return _item(shown, _start_of(number, part), whole, "completed")
+    return None
+
+
+def generation_of_item(item: str) -> str:
+    """The generation that an output item is of."""
+    return item.removeprefix("item_").rpartition("_")[0]
+
+
+def echo_of(options: Options, body: JsonObject | None = None) -> dict[str, Any]:
+    """What of a request its response repeats. Without the body, what is stored of it."""
+    choice = options.tool_choice
+    found: dict[str, Any] = {
+        "temperature": options.temperature,
+        "top_p": options.top_p,
+        "max_output_tokens": options.max_tokens,
+        "tools": [{"type": "function", **tool} for tool in options.tools] or None,
+        "tool_choice": choice if isinstance(choice, str) or choice is None
+        else {"type": "function", **choice},
+        "reasoning": {"effort": options.reasoning_effort} if options.reasoning_effort else None,
+        **{name: options.extra.get(name) for name in EXTRA},
+    }  # fmt: skip
+    for name in ("instructions", "background", "previous_response_id", "store", "text"):
+        found[name] = (body or {}).get(name)
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def response_id(generation: str) -> str:
+    """The id that clients know a generation by."""
+    return f"resp_{generation}"
+
+
+def generation_of(response: str) -> str:
+    """The generation that a response is."""
+    return response.removeprefix("resp_")
+
+
+# ---- helpers below -------------------------------------------------------------------------------
+
+
+def _status(end: GenerationEnd) -> str:
+    if end.ending == "stopped":
+        return "cancelled"
+    if end.ending != "done":
+        return "failed"
+    return "incomplete" if _why(end) else "completed"
+
+
+def _why(end: GenerationEnd) -> dict[str, str] | None:
+    if end.ending != "done":
+        return None
+    reasons = {
+        "length": "max_output_tokens",
+        "content-filter": "content_filter",
+        "refusal": "content_filter",
+    }
+    reason = reasons.get(end.finish_reason or "")
+    return {"reason": reason} if reason else None
+
+
+def _item_id(shown: Shown, part: int) -> str:
+    return f"item_{shown.id}_{part}"
+
+
+def _item(shown: Shown, start: PartStart, whole: Whole | None, status: str) -> dict[str, Any]:
+    """An output item; without a `whole` it has only begun."""
+    item: dict[str, Any] = {"id": _item_id(shown, start.part), "status": status}
+    value = whole.part(start.part) if whole is not None else None
+    if start.part_kind == "tool-call":
+        return {
+            "type": "function_call",
+            "call_id": start.call_id or f"call_{start.part}",
+            "name": start.name or "",
+            "arguments": value.arguments if isinstance(value, ToolCallPart) else "",
+            **item,
+        }
+    if start.part_kind == "reasoning":
+        return {**thought_item(value if isinstance(value, ReasoningPart) else None), **item}
+    text = value.text if isinstance(value, TextPart) else ""
+    content = []
+    if whole is not None:
+        logprobs = whole.logprobs.get(start.part, ())
+        content = [_text_content(text, logprobs, _sources(whole, start.part))]
+    return {"type": "message", "role": "assistant", "content": content, **item}
+
+
+def _text_content(
+    text: str, logprobs: Sequence[JsonObject], sources: Sequence[Source]
+) -> dict[str, Any]:
+    return {
+        "type": "output_text",
+        "text": text,
+        "annotations": [_annotation(source) for source in sources],
+        "logprobs": list(logprobs),
+    }
+
+
+def _sources(whole: Whole, part: int) -> list[Source]:
+    return [s for s in whole.sources if s.citation.part == part and s.citation.url is not None]
+
+
+def _annotation(source: Source) -> dict[str, Any]:
+    place = {"start_index": source.in_part, "end_index": source.in_part}
+    cited = {"url": source.citation.url, "title": source.citation.title or ""}
+    return {"type": "url_citation", **place, **cited}
+
+
+def _output(shown: Shown, whole: Whole, status: str) -> list[dict[str, Any]]:
+    left = status if status in {"completed", "in_progress"} else "incomplete"
+    starts = [_start_of(number, part) for number, part in whole.numbered()]
+    return [
+        _item(shown, start, whole, left if start is starts[-1] else "completed") for start in starts
+    ]
+
+
+def _start_of(number: int, part: Part) -> PartStart:
+    match part:
+        case ToolCallPart():
+            return PartStart(number, "tool-call", part.call_id or None, part.name)
+        case ReasoningPart():
+            return PartStart(number, "reasoning")
+        case _:
+            return PartStart(number, "text")
+
+
+def _usage(usage: Usage) -> dict[str, Any]:
+    given, made = usage.input_tokens or 0, usage.output_tokens or 0
+    return {
+        "input_tokens": given,
+        "input_tokens_details": {
+            "cached_tokens": usage.cached_input_tokens or 0,
+            "cache_write_tokens": usage.cache_write_tokens or 0,
+        },
+        "output_tokens": made,
+        "output_tokens_details": {"reasoning_tokens": usage.reasoning_tokens or 0},
+        "total_tokens": given + made,
+    }

@@ -1,0 +1,1 @@
+"""The dialects that upstreams speak: decoders for their replies, encoders for our requests."""

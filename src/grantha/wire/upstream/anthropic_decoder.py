@@ -1,0 +1,266 @@
+"""The Anthropic Messages dialect, reply side: its events, or one message object, to ours.
+
+| seen in a reply | what becomes of it |
+|---|---|
+| `ping`, unknown events and blocks | nothing |
+| a second `message_start` | only its usage is read |
+| `error` after 200 | the failure, after the text before it |
+| usage in `message_start` and, restated, in `message_delta` | the latest of each count |
+| `signature_delta`, `redacted_thinking` | the signature of the thought, for `anthropic_request` |
+| tool input that is empty / no JSON | `{}` / the failure |
+| the end without `message_stop` | `Truncated` |
+
+Source: the vendor's streaming documentation and SDK types.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from grantha.chat import FinishReason, Usage
+from grantha.events import Accepted, Cited, ToolCall, UpstreamEvent, UsageSeen
+from grantha.wire.lenient_json import NotJson, Reader, dumps, loads
+from grantha.wire.signatures import REDACTED
+from grantha.wire.sse import SseDecoder
+from grantha.wire.upstream.decoder import Reply, StreamDecoder, whole_reply
+from grantha.wire.upstream.turn_normalizer import Joint
+from grantha.wire.upstream.vendor_errors import Faults, Reported, read_report
+
+FINISH_REASONS: dict[str, FinishReason] = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "tool_use": "tool-calls",
+    "refusal": "refusal",
+    # A server-side tool paused: the answer is not complete, so it must not count as "stop".
+    "pause_turn": "unknown",
+}
+
+
+class _Usage(msgspec.Struct):
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_creation_input_tokens: int | None = None
+    cache_read_input_tokens: int | None = None
+
+
+class _Block(msgspec.Struct):
+    type: str = ""
+    text: str | None = None
+    thinking: str | None = None
+    signature: str | None = None
+    data: str | None = None
+    id: str | None = None
+    name: str | None = None
+    input: Any = None
+    citations: list[Any] | None = None
+
+
+class _Delta(msgspec.Struct):
+    type: str = ""
+    text: str | None = None
+    thinking: str | None = None
+    signature: str | None = None
+    partial_json: str | None = None
+    citation: Any = None
+    stop_reason: str | None = None
+
+
+class _Message(msgspec.Struct):
+    id: str | None = None
+    model: str | None = None
+    content: list[_Block] | None = None
+    stop_reason: str | None = None
+    usage: _Usage | None = None
+
+
+class _Event(msgspec.Struct):
+    type: str = ""
+    index: int | None = None
+    message: Any = None
+    content_block: _Block | None = None
+    delta: _Delta | None = None
+    usage: _Usage | None = None
+    error: Any = None
+
+
+class _Tool:
+    __slots__ = ("number", "pieces")
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.pieces: list[str] = []
+
+
+class AnthropicReply(Reply):
+    """Events of one message. `prefix` is the partial answer that it goes on from."""
+
+    def __init__(self, faults: Faults, prefix: str = "") -> None:
+        super().__init__(faults)
+        self._reader = Reader(_Event)
+        self._counts: dict[str, int] = {}
+        self._tools: dict[int, _Tool] = {}
+        self._tool_count = 0
+        self._joint = Joint(prefix) if prefix else None
+
+    def read(self, payload: bytes) -> None:
+        """One event."""
+        try:
+            event = self._reader.read(payload)
+        except NotJson as error:
+            self.unreadable(payload, error)
+            return
+        self.batch.torn = self._reader.torn
+        if event.type == "content_block_delta" and event.delta is not None:
+            self._delta(event.index or 0, event.delta)
+        else:
+            self._other(event)
+
+    def complete(self) -> bool:
+        """Only `message_stop` ends a message."""
+        return self.done
+
+    def message(self, message: _Message) -> None:
+        """A whole message, with all its blocks."""
+        self.batch.add(Accepted(message.model, message.id))
+        for index, block in enumerate(message.content or ()):
+            self._start(index, block)
+            self._stop(index)
+        self._usage(message.usage)
+        self._finished(message.stop_reason or "")
+        self.done = True
+
+    def _delta(self, index: int, delta: _Delta) -> None:
+        kind = delta.type
+        if kind == "text_delta":
+            self._text(delta.text or "")
+        elif kind == "thinking_delta":
+            self.batch.reasoning(delta.thinking or "")
+        elif kind == "input_json_delta":
+            self._arguments(index, delta.partial_json or "")
+        elif kind == "signature_delta" and delta.signature:
+            self.batch.signature(delta.signature)
+        elif kind == "citations_delta":
+            self._cite(delta.citation)
+
+    def _other(self, event: _Event) -> None:
+        match event.type:
+            case "content_block_start" if event.content_block is not None:
+                self._start(event.index or 0, event.content_block)
+            case "content_block_stop":
+                self._stop(event.index or 0)
+            case "message_start":
+                self._begin(event.message)
+            case "message_delta":
+                self._usage(event.usage)
+                if event.delta is not None and event.delta.stop_reason:
+                    self._finished(event.delta.stop_reason)
+            case "message_stop":
+                self.done = True
+            case "error":
+                self.fail(read_report({"error": event.error}) or Reported())
+            case _:
+                pass
+
+    def _begin(self, body: Any) -> None:
+        try:
+            message = msgspec.convert(body, _Message, strict=False)
+        except ValueError:
+            return
+        if not self._counts:  # a duplicated start tells nothing new
+            self.batch.add(Accepted(message.model, message.id))
+        self._usage(message.usage)
+
+    def _start(self, index: int, block: _Block) -> None:
+        match block.type:
+            case "text":
+                self._text(block.text or "")
+                for citation in block.citations or ():
+                    self._cite(citation)
+            case "thinking":
+                self.batch.reasoning(block.thinking or "")
+                if block.signature:
+                    self.batch.signature(block.signature)
+            case "redacted_thinking" if block.data:
+                self.batch.signature(REDACTED + block.data)
+            case "tool_use":
+                tool = self._tools[index] = _Tool(self._tool_count)
+                self._tool_count += 1
+                self.batch.add(ToolCall(tool.number, block.id, block.name))
+                if block.input:
+                    self._arguments(index, dumps(block.input).decode())
+            case _:
+                pass
+
+    def _stop(self, index: int) -> None:
+        tool = self._tools.pop(index, None)
+        if tool is None:
+            return
+        arguments = "".join(tool.pieces)
+        if not arguments:
+            self.batch.add(ToolCall(tool.number, arguments="{}"))
+            return
+        try:
+            loads(arguments)
+        except NotJson as error:
+            self.failure = self.failure or self.faults.malformed("a tool call's input is no JSON")
+            self.failure.__cause__ = error
+
+    def _text(self, text: str) -> None:
+        self.batch.text(self._joint.strip(text) if self._joint is not None else text)
+
+    def _arguments(self, index: int, piece: str) -> None:
+        tool = self._tools.get(index)
+        if tool is not None and piece:
+            tool.pieces.append(piece)
+            self.batch.add(ToolCall(tool.number, arguments=piece))
+
+    def _cite(self, citation: Any) -> None:
+        if not isinstance(citation, dict):
+            return
+        url, quoted = citation.get("url"), citation.get("cited_text")
+        title = citation.get("title") or citation.get("document_title")
+        self.batch.add(Cited(*(v if isinstance(v, str) else None for v in (url, title, quoted))))
+
+    def _usage(self, seen: _Usage | None) -> None:
+        if seen is None:
+            return
+        for name in seen.__struct_fields__:
+            count = getattr(seen, name)
+            if count is not None:
+                self._counts[name] = count
+        counts = self._counts
+        read, written = (counts.get(f"cache_{kind}_input_tokens") for kind in ("read", "creation"))
+        fresh = counts.get("input_tokens")
+        # Anthropic counts cached input apart; ours includes it.
+        total = None if fresh is None else fresh + (read or 0) + (written or 0)
+        self.batch.add(UsageSeen(Usage(total, counts.get("output_tokens"), read, written or None)))
+
+    def _finished(self, reason: str) -> None:
+        self.finish = (FINISH_REASONS.get(reason, "unknown"), reason or None)
+
+
+def anthropic_decoder(faults: Faults, prefix: str = "") -> StreamDecoder:
+    """Reads a streamed message."""
+    return StreamDecoder(SseDecoder(), AnthropicReply(faults, prefix))
+
+
+class _WholeReply(AnthropicReply):
+    def read(self, payload: bytes) -> None:
+        try:
+            body = loads(payload)
+            if isinstance(body, dict) and body.get("type") == "message":
+                self.message(msgspec.convert(body, _Message, strict=False))
+            else:
+                raise NotJson("It is no message")
+        except ValueError as error:
+            problem = error if isinstance(error, NotJson) else NotJson("It is no message")
+            self.unreadable(payload, problem)
+
+
+def anthropic_reply(body: bytes, faults: Faults, prefix: str = "") -> list[UpstreamEvent]:
+    """A non-streaming message as events, `Finished` last. Raises a `ProviderError`."""
+    return whole_reply(_WholeReply(faults, prefix), body)

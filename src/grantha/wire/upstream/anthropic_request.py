@@ -1,0 +1,202 @@
+"""The Anthropic Messages dialect, request side: a Call to the JSON body the vendor wants."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from grantha.chat import (
+    Call,
+    Capabilities,
+    ImagePart,
+    JsonObject,
+    Options,
+    Part,
+    ReasoningPart,
+    ToolCallPart,
+    ToolResultPart,
+)
+from grantha.wire import images
+from grantha.wire.lenient_json import NotJson, dumps, loads
+from grantha.wire.signatures import REDACTED
+from grantha.wire.upstream.turn_normalizer import BLANK, Turn, spoken, system_text, turns
+
+VERSION = "2023-06-01"
+IMAGE_BYTES = 5 * 1024 * 1024
+OUTPUT_LIMIT = 8192  # the field is required; used where a model's limit isn't known
+# Claude up to 4.5 counts its thought in tokens; later models measure it by an effort.
+COUNTED = re.compile(r"claude-(3|(opus|sonnet|haiku)-4([-.][015])?($|[@:]|-v|-20))")
+BUDGETS = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 24576}  # tokens of thought
+_KNOWN = frozenset({"top_k", "metadata", "service_tier", "thinking", "output_config", "container"})
+
+
+def encode_request(call: Call, facts: Capabilities, *, stream: bool = True) -> dict[str, Any]:
+    """The request body, as an object that Bedrock and Vertex variants still change.
+
+    Raises `BadRequest` or `TooLarge` for images that can't be sent.
+    """
+    options = call.options
+    body: dict[str, Any] = {k: v for k, v in options.extra.items() if k in _KNOWN}
+    body["model"] = call.model
+    body["max_tokens"] = options.max_tokens or facts.output_limit or OUTPUT_LIMIT
+    body["messages"] = _messages(call)
+    body["stream"] = stream
+    system = system_text(call.messages)
+    if system:
+        body["system"] = system
+    _thinking(body, options, facts)
+    _sampling(body, options, facts)
+    if options.tools:
+        body["tools"] = [_tool(tool) for tool in options.tools]
+        choice = _choice(options.tool_choice)
+        if choice is not None:
+            body["tool_choice"] = choice
+    _format(body, options.response_format)
+    return body
+
+
+def request_bytes(call: Call, facts: Capabilities, *, stream: bool = True) -> bytes:
+    """The request body as it is sent to Anthropic itself."""
+    return dumps(encode_request(call, facts, stream=stream))
+
+
+def _messages(call: Call) -> list[dict[str, Any]]:
+    messages = [
+        {"role": turn.role, "content": content}
+        for turn in turns(call.messages)
+        if (content := _content(turn))
+    ]
+    if call.prefix:
+        # Blanks at its end are refused; `Joint` on the reply side makes up for it.
+        text = call.prefix.rstrip(BLANK)
+        if text:
+            messages.append({"role": "assistant", "content": [{"type": "text", "text": text}]})
+    return messages
+
+
+def _content(turn: Turn) -> list[dict[str, Any]]:
+    return [block for part in turn.parts for block in _block(part, turn)]
+
+
+def _block(part: Part, turn: Turn) -> list[dict[str, Any]]:
+    match part:
+        case ReasoningPart():
+            return _thought(part) if turn.current else []
+        case ToolCallPart():
+            return [_tool_use(part)]
+        case ToolResultPart():
+            return [
+                {
+                    "type": "tool_result",
+                    "tool_use_id": part.call_id,
+                    "content": part.text,
+                    **({"is_error": True} if part.is_error else {}),
+                }
+            ]
+        case ImagePart():
+            image = images.check(part, IMAGE_BYTES)
+            source = {"type": "base64", "media_type": image.media_type, "data": image.data}
+            return [{"type": "image", "source": source}]
+        case _:
+            text = spoken(part)
+            return [{"type": "text", "text": text}] if text.strip(BLANK) else []
+
+
+def _thought(part: ReasoningPart) -> list[dict[str, Any]]:
+    signature = part.signature
+    if not signature:
+        return []  # without its proof a thought is refused
+    if signature.startswith(REDACTED):
+        return [{"type": "redacted_thinking", "data": signature.removeprefix(REDACTED)}]
+    return [{"type": "thinking", "thinking": part.text, "signature": signature}]
+
+
+def _tool_use(part: ToolCallPart) -> dict[str, Any]:
+    try:
+        arguments = loads(part.arguments or "{}")
+    except NotJson:
+        arguments = {}
+    return {
+        "type": "tool_use",
+        "id": part.call_id,
+        "name": part.name,
+        "input": arguments if isinstance(arguments, dict) else {},
+    }
+
+
+def _thinking(body: dict[str, Any], options: Options, facts: Capabilities) -> None:
+    counted = facts.prefix or COUNTED.search(body["model"]) is not None
+    if facts.reasoning and not counted:
+        _effort(body, options.reasoning_effort)
+    elif facts.reasoning or "thinking" in body:
+        _budget(body, options.reasoning_effort, facts)
+
+
+def _effort(body: dict[str, Any], effort: str | None) -> None:
+    """They refuse budgets, and the newest of them that thought is switched off."""
+    if body.get("thinking", {}).get("type") != "adaptive":
+        body.pop("thinking", None)
+    if effort is None:
+        return
+    if effort != "none":
+        body.setdefault("thinking", {"type": "adaptive", "display": "summarized"})
+    level = "low" if effort in {"none", "minimal"} else effort
+    body["output_config"] = {**body.get("output_config", {}), "effort": level}
+
+
+def _budget(body: dict[str, Any], effort: str | None, facts: Capabilities) -> None:
+    if effort is not None and effort != "none" and "thinking" not in body:
+        budget = min(BUDGETS.get(effort, BUDGETS["high"]), (facts.output_limit or 32768) - 1024)
+        body["thinking"] = {"type": "enabled", "budget_tokens": budget}
+        if body["max_tokens"] <= budget:
+            body["max_tokens"] += budget
+    thinks = body.get("thinking", {}).get("type") == "enabled"
+    if effort == "none" or (thinks and _goes_on_unproven(body["messages"])):
+        body["thinking"] = {"type": "disabled"}
+
+
+def _goes_on_unproven(messages: list[dict[str, Any]]) -> bool:
+    """Whether the answer goes on from a prefix, or from a tool call without the thought before it:
+    to think is refused then.
+    """
+    last = next((m for m in reversed(messages) if m["role"] == "assistant"), None)
+    if last is None:
+        return False
+    results = messages[-1]["content"]
+    if last is not messages[-1] and any(block["type"] != "tool_result" for block in results):
+        return False
+    return last["content"][0]["type"] not in {"thinking", "redacted_thinking"}
+
+
+def _sampling(body: dict[str, Any], options: Options, facts: Capabilities) -> None:
+    thinking = body.get("thinking", {}).get("type") in {"enabled", "adaptive"}
+    if options.temperature is not None and facts.temperature and not thinking:
+        body["temperature"] = min(options.temperature, 1.0)
+    elif options.top_p is not None and facts.top_p and not thinking:
+        body["top_p"] = options.top_p  # newer models refuse both together
+    if options.stop:
+        body["stop_sequences"] = [text for text in options.stop if text.strip(BLANK)]
+
+
+def _tool(tool: JsonObject) -> dict[str, Any]:
+    schema = tool.get("parameters") or {"type": "object", "properties": {}}
+    described = {"name": tool["name"], "input_schema": schema}
+    if tool.get("description"):
+        described["description"] = tool["description"]
+    return described
+
+
+def _choice(choice: str | JsonObject | None) -> dict[str, Any] | None:
+    if choice is None:
+        return None
+    if not isinstance(choice, str):
+        return {"type": "tool", "name": choice["name"]}
+    return {"type": {"required": "any"}.get(choice, choice)}
+
+
+def _format(body: dict[str, Any], wanted: JsonObject | None) -> None:
+    if wanted is not None and wanted.get("type") == "json_schema":
+        schema = wanted.get("json_schema", {}).get("schema")
+        if schema:
+            shape = {"type": "json_schema", "schema": schema}
+            body["output_config"] = {**body.get("output_config", {}), "format": shape}

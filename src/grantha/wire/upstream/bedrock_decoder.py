@@ -1,0 +1,221 @@
+"""The Bedrock Converse dialect, reply side: binary frames of JSON, or one JSON body, to events.
+
+| seen in a reply | what becomes of it |
+|---|---|
+| an exception frame after 200 | the failure, after the text before it |
+| `messageStop` | `Finished`, which waits for `metadata` with the usage |
+| `reasoningContent` with text, signature, redacted bytes | reasoning and its signature |
+| a checksum that doesn't fit | `MalformedReply` |
+| the end without `messageStop` | `Truncated` |
+
+Source: the API reference of `ConverseStream`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from grantha.chat import FinishReason, Usage
+from grantha.events import Accepted, Cited, ToolCall, UpstreamEvent, UsageSeen
+from grantha.wire.eventstream import EventStreamDecoder, Frame
+from grantha.wire.lenient_json import NotJson, Reader, dumps, loads
+from grantha.wire.signatures import REDACTED
+from grantha.wire.upstream.decoder import Reply, StreamDecoder, whole_reply
+from grantha.wire.upstream.turn_normalizer import Joint
+from grantha.wire.upstream.vendor_errors import Faults, Reported, read_report
+
+FINISH_REASONS: dict[str, FinishReason] = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "tool_use": "tool-calls",
+    "guardrail_intervened": "content-filter",
+    "content_filtered": "content-filter",
+}
+
+
+class _ToolUse(msgspec.Struct):
+    toolUseId: str | None = None  # noqa: N815 - the vendor's name
+    name: str | None = None
+    input: Any = None
+
+
+class _Start(msgspec.Struct):
+    toolUse: _ToolUse | None = None  # noqa: N815
+
+
+class _Thought(msgspec.Struct):
+    text: str | None = None
+    signature: str | None = None
+    redactedContent: str | None = None  # noqa: N815
+
+
+class _Delta(msgspec.Struct):
+    text: str | None = None
+    toolUse: _ToolUse | None = None  # noqa: N815
+    reasoningContent: _Thought | None = None  # noqa: N815
+    citation: Any = None
+
+
+class _Usage(msgspec.Struct):
+    inputTokens: int | None = None  # noqa: N815
+    outputTokens: int | None = None  # noqa: N815
+    cacheReadInputTokens: int | None = None  # noqa: N815
+    cacheWriteInputTokens: int | None = None  # noqa: N815
+
+
+class _Event(msgspec.Struct):
+    event: str = ""
+    contentBlockIndex: int = 0  # noqa: N815
+    start: _Start | None = None
+    delta: _Delta | None = None
+    stopReason: str | None = None  # noqa: N815
+    usage: _Usage | None = None
+
+
+class BedrockReply(Reply):
+    """Events of one message; each payload has its event's name put into it by `_Frames`."""
+
+    def __init__(self, faults: Faults, prefix: str = "") -> None:
+        super().__init__(faults)
+        self._reader = Reader(_Event)
+        self._tools: dict[int, int] = {}
+        self._joint = Joint(prefix) if prefix else None
+
+    def read(self, payload: bytes) -> None:
+        """One event."""
+        try:
+            event = self._reader.read(payload)
+        except NotJson as error:
+            self.unreadable(payload, error)
+            return
+        self.batch.torn = self._reader.torn
+        match event.event:
+            case "contentBlockDelta" if event.delta is not None:
+                self._delta(event.contentBlockIndex, event.delta)
+            case "contentBlockStart" if event.start is not None and event.start.toolUse:
+                self._tool(event.contentBlockIndex, event.start.toolUse)
+            case "messageStart":
+                self.batch.add(Accepted())
+            case "messageStop":
+                self.finish = _finish(event.stopReason)
+            case "metadata":
+                self._usage(event.usage)
+                self.done = self.finish is not None
+            case name if name.lower().endswith(("exception", "error")):
+                self._exception(name, payload)
+            case _:
+                pass
+
+    def _delta(self, index: int, delta: _Delta) -> None:
+        if delta.text:
+            text = delta.text
+            self.batch.text(self._joint.strip(text) if self._joint is not None else text)
+        if delta.toolUse is not None and isinstance(delta.toolUse.input, str):
+            number = self._tools.get(index)
+            if number is not None:
+                self.batch.add(ToolCall(number, arguments=delta.toolUse.input))
+        if delta.reasoningContent is not None:
+            self._thought(delta.reasoningContent)
+        if isinstance(delta.citation, dict):
+            title = delta.citation.get("title")
+            self.batch.add(Cited(None, title if isinstance(title, str) else None))
+
+    def _thought(self, thought: _Thought) -> None:
+        self.batch.reasoning(thought.text or "")
+        if thought.signature:
+            self.batch.signature(thought.signature)
+        if thought.redactedContent:
+            self.batch.signature(REDACTED + thought.redactedContent)
+
+    def _tool(self, index: int, tool: _ToolUse) -> None:
+        number = self._tools[index] = len(self._tools)
+        self.batch.add(ToolCall(number, tool.toolUseId, tool.name))
+
+    def _usage(self, seen: _Usage | None) -> None:
+        if seen is None:
+            return
+        read, written = seen.cacheReadInputTokens, seen.cacheWriteInputTokens
+        fresh = seen.inputTokens
+        total = None if fresh is None else fresh + (read or 0) + (written or 0)
+        self.batch.add(UsageSeen(Usage(total, seen.outputTokens, read, written)))
+
+    def _exception(self, name: str, payload: bytes) -> None:
+        try:
+            report = read_report(loads(payload)) or Reported()
+        except NotJson:
+            report = Reported()
+        self.fail(Reported(name, report.words))
+
+
+class _Frames:
+    """Binary frames to JSON payloads that carry their event's name, so that one decode does."""
+
+    def __init__(self) -> None:
+        self._frames = EventStreamDecoder()
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        return [_named(frame) for frame in self._frames.feed(chunk)]
+
+    def finish(self) -> list[bytes]:
+        return [_named(frame) for frame in self._frames.finish()]
+
+
+def _named(frame: Frame) -> bytes:
+    headers = frame.headers
+    name = (
+        headers.get(":event-type")
+        or headers.get(":exception-type")
+        or headers.get(":error-code")
+        or ""
+    )
+    if headers.get(":message-type") == "error" and not name.lower().endswith("error"):
+        name += "Error"
+    body = frame.payload.strip()
+    rest = body[1:] if body[:1] == b"{" else b"}"
+    comma = b"" if rest.lstrip()[:1] == b"}" else b","
+    return b'{"event":' + dumps(name) + comma + rest
+
+
+def bedrock_decoder(faults: Faults, prefix: str = "") -> StreamDecoder:
+    """Reads a streamed message."""
+    return StreamDecoder(_Frames(), BedrockReply(faults, prefix))
+
+
+class _WholeReply(BedrockReply):
+    def read(self, payload: bytes) -> None:
+        try:
+            body = loads(payload)
+            message = body["output"]["message"]
+            self.batch.torn = True
+            self.batch.add(Accepted())
+            for index, block in enumerate(message["content"]):
+                self._block(index, block)
+            self._usage(msgspec.convert(body.get("usage"), _Usage | None))
+            self.finish = _finish(body.get("stopReason"))
+        except (ValueError, LookupError, TypeError, AttributeError):
+            self.unreadable(payload, NotJson("It is no message"))
+
+    def _block(self, index: int, block: dict[str, Any]) -> None:
+        self.batch.text(block.get("text") or "")
+        tool = block.get("toolUse")
+        if tool is not None:
+            self._tool(index, _ToolUse(tool.get("toolUseId"), tool.get("name")))
+            arguments = dumps(tool.get("input") or {}).decode()
+            self.batch.add(ToolCall(self._tools[index], arguments=arguments))
+        thought = block.get("reasoningContent", {})
+        inner = thought.get("reasoningText") or {}
+        redacted = thought.get("redactedContent")
+        self._thought(_Thought(inner.get("text"), inner.get("signature"), redacted))
+
+
+def bedrock_reply(body: bytes, faults: Faults) -> list[UpstreamEvent]:
+    """The reply of `Converse` as events. Raises a `ProviderError`."""
+    return whole_reply(_WholeReply(faults), body)
+
+
+def _finish(reason: str | None) -> tuple[FinishReason, str | None]:
+    return FINISH_REASONS.get(reason or "", "unknown"), reason

@@ -1,0 +1,148 @@
+"""The Bedrock Converse dialect, request side: a Call to the JSON body AWS wants."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from grantha.chat import (
+    Call,
+    Capabilities,
+    ImagePart,
+    JsonObject,
+    Options,
+    Part,
+    ReasoningPart,
+    ToolCallPart,
+    ToolResultPart,
+)
+from grantha.wire import images
+from grantha.wire.lenient_json import NotJson, dumps, loads
+from grantha.wire.signatures import REDACTED
+from grantha.wire.upstream import anthropic_request
+from grantha.wire.upstream.turn_normalizer import BLANK, Turn, spoken, system_text, turns
+
+IMAGE_BYTES = 3_932_160  # 3.75 MB
+
+
+def encode_request(call: Call, facts: Capabilities) -> bytes:
+    """The body of `Converse` and `ConverseStream`; the model stands in the URL.
+
+    Raises `BadRequest` or `TooLarge` for images that can't be sent.
+    """
+    options = call.options
+    body: dict[str, Any] = {"messages": _messages(call)}
+    system = system_text(call.messages)
+    if system:
+        body["system"] = [{"text": system}]
+    inference = _inference(options, facts)
+    fields: dict[str, Any] = dict(options.extra.get("additionalModelRequestFields") or {})
+    if options.reasoning_effort is not None and "anthropic.claude" in call.model:
+        _claude_s_thought(call, facts, inference, fields)
+    if inference:
+        body["inferenceConfig"] = inference
+    if options.tools and options.tool_choice != "none":
+        body["toolConfig"] = _tools(call)
+    if fields:
+        body["additionalModelRequestFields"] = fields
+    return dumps(body)
+
+
+def _inference(options: Options, facts: Capabilities) -> dict[str, Any]:
+    inference: dict[str, Any] = {}
+    if options.max_tokens is not None:
+        inference["maxTokens"] = options.max_tokens
+    if options.temperature is not None and facts.temperature:
+        inference["temperature"] = min(options.temperature, 1.0)
+    if options.top_p is not None and facts.top_p:
+        inference["topP"] = options.top_p
+    if options.stop:
+        inference["stopSequences"] = list(options.stop)
+    return inference
+
+
+def _claude_s_thought(
+    call: Call, facts: Capabilities, inference: dict[str, Any], fields: dict[str, Any]
+) -> None:
+    """What Anthropic itself would be sent for the effort, in the fields that pass through."""
+    theirs = anthropic_request.encode_request(call, facts)
+    for name in ("thinking", "output_config"):
+        if name in theirs:
+            fields.setdefault(name, theirs[name])
+    kind = theirs.get("thinking", {}).get("type")
+    if kind == "enabled":
+        inference["maxTokens"] = theirs["max_tokens"]  # the budget is part of it
+    if kind in {"enabled", "adaptive"}:
+        inference.pop("temperature", None)
+        inference.pop("topP", None)
+
+
+def _messages(call: Call) -> list[dict[str, Any]]:
+    messages = []
+    for turn in turns(call.messages):
+        content = [block for part in turn.parts if (block := _block(part, turn)) is not None]
+        if content:
+            messages.append({"role": turn.role, "content": content})
+    text = call.prefix.rstrip(BLANK)
+    if text:
+        messages.append({"role": "assistant", "content": [{"text": text}]})
+    return messages
+
+
+def _block(part: Part, turn: Turn) -> dict[str, Any] | None:
+    match part:
+        case ReasoningPart():
+            return _proof(part) if turn.current else None
+        case ToolCallPart():
+            use = {"toolUseId": part.call_id, "name": part.name, "input": _arguments(part)}
+            return {"toolUse": use}
+        case ToolResultPart():
+            result = {
+                "toolUseId": part.call_id,
+                "content": [{"text": part.text or " "}],
+                "status": "error" if part.is_error else "success",
+            }
+            return {"toolResult": result}
+        case ImagePart():
+            image = images.check(part, IMAGE_BYTES)
+            kind = image.media_type.removeprefix("image/")
+            return {"image": {"format": kind, "source": {"bytes": image.data}}}
+        case _:
+            text = spoken(part)
+            return {"text": text} if text.strip(BLANK) else None
+
+
+def _proof(part: ReasoningPart) -> dict[str, Any] | None:
+    if not part.signature:
+        return None
+    if part.signature.startswith(REDACTED):
+        redacted = part.signature.removeprefix(REDACTED)
+        return {"reasoningContent": {"redactedContent": redacted}}
+    text = {"text": part.text, "signature": part.signature}
+    return {"reasoningContent": {"reasoningText": text}}
+
+
+def _arguments(part: ToolCallPart) -> dict[str, Any]:
+    try:
+        arguments = loads(part.arguments or "{}")
+    except NotJson:
+        return {}
+    return arguments if isinstance(arguments, dict) else {}
+
+
+def _tools(call: Call) -> dict[str, Any]:
+    config: dict[str, Any] = {"tools": [{"toolSpec": _spec(t)} for t in call.options.tools]}
+    choice = call.options.tool_choice
+    if choice is not None:
+        if isinstance(choice, str):
+            config["toolChoice"] = {"any" if choice == "required" else choice: {}}
+        else:
+            config["toolChoice"] = {"tool": {"name": choice["name"]}}
+    return config
+
+
+def _spec(tool: JsonObject) -> dict[str, Any]:
+    schema = tool.get("parameters") or {"type": "object", "properties": {}}
+    spec: dict[str, Any] = {"name": tool["name"], "inputSchema": {"json": schema}}
+    if tool.get("description"):
+        spec["description"] = tool["description"]
+    return spec

@@ -1,0 +1,246 @@
+"""The Gemini `streamGenerateContent` dialect, reply side: Google AI Studio and Vertex.
+
+| seen in a reply | what becomes of it |
+|---|---|
+| `promptFeedback.blockReason` and no candidate | `ContentBlocked` |
+| a STOP chunk with or without parts | its parts first; `Finished` waits for the end |
+| `thought: true` parts | reasoning |
+| `thoughtSignature`, on any part | kept in place: on the tool call, or as a signature alone |
+| cumulative `usageMetadata` on every chunk | the latest; thoughts counted as output |
+| tool calls without ids | ids are made |
+| a JSON array, when `alt=sse` got lost on the way | the same events, at the end |
+| the end without a finish reason | `Truncated` |
+
+Source: the API reference of `GenerateContentResponse`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from grantha.chat import FinishReason, Usage
+from grantha.events import Accepted, Cited, ToolCall, UpstreamEvent, UsageSeen
+from grantha.wire.lenient_json import NotJson, Reader, dumps, loads
+from grantha.wire.sse import LIMIT, EventTooLarge, SseDecoder
+from grantha.wire.tool_calls import new_call_id
+from grantha.wire.upstream.decoder import Reply, StreamDecoder, whole_reply
+from grantha.wire.upstream.vendor_errors import Faults, Reported, read_report
+
+FINISH_REASONS: dict[str, FinishReason] = {
+    "STOP": "stop",
+    "MAX_TOKENS": "length",
+    "SAFETY": "content-filter",
+    "RECITATION": "content-filter",
+    "BLOCKLIST": "content-filter",
+    "PROHIBITED_CONTENT": "content-filter",
+    "SPII": "content-filter",
+    "IMAGE_SAFETY": "content-filter",
+    "MODEL_ARMOR": "content-filter",
+}
+
+
+class _Call(msgspec.Struct):
+    id: str | None = None
+    name: str | None = None
+    args: Any = None
+
+
+class _Part(msgspec.Struct):
+    text: str | None = None
+    thought: bool = False
+    thoughtSignature: str | None = None  # noqa: N815 - the vendor's name
+    functionCall: _Call | None = None  # noqa: N815
+
+
+class _Content(msgspec.Struct):
+    parts: list[_Part] | None = None
+
+
+class _Candidate(msgspec.Struct):
+    index: int | None = None
+    content: _Content | None = None
+    finishReason: str | None = None  # noqa: N815
+    groundingMetadata: Any = None  # noqa: N815
+    citationMetadata: Any = None  # noqa: N815
+
+
+class _Usage(msgspec.Struct):
+    promptTokenCount: int | None = None  # noqa: N815
+    candidatesTokenCount: int | None = None  # noqa: N815
+    thoughtsTokenCount: int | None = None  # noqa: N815
+    cachedContentTokenCount: int | None = None  # noqa: N815
+    toolUsePromptTokenCount: int | None = None  # noqa: N815
+
+
+class _Feedback(msgspec.Struct):
+    blockReason: str | None = None  # noqa: N815
+
+
+class _Chunk(msgspec.Struct):
+    candidates: list[_Candidate] | None = None
+    promptFeedback: _Feedback | None = None  # noqa: N815
+    usageMetadata: _Usage | None = None  # noqa: N815
+    modelVersion: str | None = None  # noqa: N815
+    responseId: str | None = None  # noqa: N815
+    error: Any = None
+
+
+class GeminiReply(Reply):
+    """Chunks of one answer."""
+
+    def __init__(self, faults: Faults) -> None:
+        super().__init__(faults)
+        self._reader = Reader(_Chunk)
+        self._accepted = False
+        self._calls = 0
+        self._cited: set[str] = set()
+
+    def read(self, payload: bytes) -> None:
+        """One chunk, or an array of them."""
+        if payload[:1] == b"[":
+            self._array(payload)
+            return
+        try:
+            chunk = self._reader.read(payload)
+        except NotJson as error:
+            self.unreadable(payload, error)
+            return
+        self.batch.torn = self.batch.torn or self._reader.torn
+        self._chunk(chunk)
+
+    def _chunk(self, chunk: _Chunk) -> None:
+        if not self._accepted and (chunk.modelVersion or chunk.responseId):
+            self._accepted = True
+            self.batch.add(Accepted(chunk.modelVersion, chunk.responseId))
+        if chunk.candidates:
+            if not chunk.candidates[0].index:
+                self._candidate(chunk.candidates[0])
+        elif chunk.promptFeedback is not None and chunk.promptFeedback.blockReason:
+            self._blocked(chunk.promptFeedback.blockReason)
+        if chunk.usageMetadata is not None:
+            self.batch.add(UsageSeen(_usage(chunk.usageMetadata)))
+        if chunk.error is not None:
+            self.fail(read_report({"error": chunk.error}) or Reported())
+
+    def _candidate(self, candidate: _Candidate) -> None:
+        if candidate.content is not None:
+            for part in candidate.content.parts or ():
+                self._part(part)
+        if candidate.groundingMetadata is not None or candidate.citationMetadata is not None:
+            self._sources(candidate)
+        reason = candidate.finishReason
+        if reason and reason != "FINISH_REASON_UNSPECIFIED":
+            mapped = FINISH_REASONS.get(reason, "unknown")
+            if mapped == "stop" and self._calls:
+                mapped = "tool-calls"
+            self.finish = (mapped, reason)
+
+    def _part(self, part: _Part) -> None:
+        if part.functionCall is not None:
+            call = part.functionCall
+            arguments = "{}" if not call.args else dumps(call.args).decode()
+            self.batch.add(
+                ToolCall(
+                    self._calls,
+                    call.id or new_call_id(),
+                    call.name,
+                    arguments,
+                    part.thoughtSignature,
+                )
+            )
+            self._calls += 1
+            return
+        if part.text:
+            (self.batch.reasoning if part.thought else self.batch.text)(part.text)
+        if part.thoughtSignature:
+            self.batch.signature(part.thoughtSignature)
+
+    def _sources(self, candidate: _Candidate) -> None:
+        found: list[Any] = []
+        if isinstance(candidate.groundingMetadata, dict):
+            chunks = candidate.groundingMetadata.get("groundingChunks") or ()
+            found += [
+                c.get("web") or c.get("retrievedContext") for c in chunks if isinstance(c, dict)
+            ]
+        if isinstance(candidate.citationMetadata, dict):
+            # The one name at AI Studio, the other at Vertex.
+            for name in ("citationSources", "citations"):
+                found += candidate.citationMetadata.get(name) or ()
+        for source in found:
+            if not isinstance(source, dict):
+                continue
+            url, title = source.get("uri"), source.get("title")
+            if isinstance(url, str) and url not in self._cited:
+                self._cited.add(url)
+                self.batch.add(Cited(url, title if isinstance(title, str) else None))
+
+    def _blocked(self, reason: str) -> None:
+        self.fail(Reported("content_filter", reason))
+        if self.failure is not None:
+            self.failure.native = self.faults.quotable(reason)
+
+    def _array(self, payload: bytes) -> None:
+        try:
+            items = loads(payload)
+            self.batch.torn = True  # such a body may hold halves, and it is rare
+            for item in items:
+                if self.failure is None:
+                    self._chunk(msgspec.convert(item, _Chunk, strict=False))
+        except ValueError as error:
+            self.unreadable(payload, NotJson(str(error)))
+
+
+class _Frames:
+    """Server-sent events; or, when the first byte says so, one JSON body until the end."""
+
+    def __init__(self) -> None:
+        self._sse: SseDecoder | None = None
+        self._body: list[bytes] | None = None
+        self._size = 0
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        if self._sse is None and self._body is None:
+            start = chunk.lstrip()[:1]
+            if not start:
+                return []
+            if start in {b"[", b"{"}:
+                self._body = []
+            else:
+                self._sse = SseDecoder()
+        if self._sse is not None:
+            return self._sse.feed(chunk)
+        if self._body is not None:
+            self._body.append(chunk)
+            self._size += len(chunk)
+            if self._size > 4 * LIMIT:
+                raise EventTooLarge(f"A body is larger than {4 * LIMIT} bytes")
+        return []
+
+    def finish(self) -> list[bytes]:
+        if self._sse is not None:
+            return self._sse.finish()
+        return [b"".join(self._body).strip()] if self._body else []
+
+
+def gemini_decoder(faults: Faults) -> StreamDecoder:
+    """Reads a streamed answer."""
+    return StreamDecoder(_Frames(), GeminiReply(faults))
+
+
+def gemini_reply(body: bytes, faults: Faults) -> list[UpstreamEvent]:
+    """A non-streaming answer, or an array of chunks, as events. Raises a `ProviderError`."""
+    return whole_reply(GeminiReply(faults), body.strip())
+
+
+def _usage(seen: _Usage) -> Usage:
+    outputs = [c for c in (seen.candidatesTokenCount, seen.thoughtsTokenCount) if c is not None]
+    inputs = [c for c in (seen.promptTokenCount, seen.toolUsePromptTokenCount) if c is not None]
+    return Usage(
+        sum(inputs) if inputs else None,
+        sum(outputs) if outputs else None,
+        seen.cachedContentTokenCount,
+        None,
+        seen.thoughtsTokenCount,
+    )

@@ -1,0 +1,175 @@
+"""The OpenAI Chat Completions dialect, request side: a Call to the JSON body a host wants."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from grantha.chat import (
+    Call,
+    Capabilities,
+    ImagePart,
+    JsonObject,
+    Message,
+    Options,
+    Part,
+    ReasoningPart,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+)
+from grantha.wire import images
+from grantha.wire.lenient_json import NotJson, dumps, loads
+from grantha.wire.upstream.openai_chat_decoder import DialectProfile
+from grantha.wire.upstream.turn_normalizer import spoken
+
+# Fields that we set ourselves, and Anthropic's `thinking`, which strict hosts refuse and which comes along
+# as an effort of reasoning: `extra` must not reach past them.
+_OURS = frozenset({"model", "messages", "stream", "stream_options", "n", "thinking"})
+
+# What models that take no temperature refuse as well.
+_SAMPLING = frozenset(
+    {"frequency_penalty", "presence_penalty", "logit_bias", "logprobs", "top_logprobs"}
+)
+
+
+def encode_request(
+    call: Call,
+    profile: DialectProfile,
+    capabilities: Capabilities | None = None,
+    *,
+    stream: bool = True,
+) -> bytes:
+    """The request body. Options the model refuses, by its capabilities, are left out.
+
+    Raises `BadRequest` or `TooLarge` for images that can't be sent.
+    """
+    facts = capabilities or Capabilities()
+    body = _extra(call.options, profile, facts)
+    body["model"] = call.model
+    body["messages"] = messages_of(call, profile)
+    body["stream"] = stream
+    if stream and profile.stream_options:
+        body["stream_options"] = {"include_usage": True}
+    if call.prefix and profile.prefix == "continue_final_message":
+        body["continue_final_message"] = True
+        body["add_generation_prompt"] = False
+    _options(body, call.options, profile, facts)
+    return dumps(body)
+
+
+def messages_of(call: Call, profile: DialectProfile) -> list[dict[str, Any]]:
+    """The conversation in this dialect's form, the partial answer last."""
+    messages = [item for message in call.messages for item in _message(message, profile)]
+    if call.prefix:
+        partial: dict[str, Any] = {"role": "assistant", "content": call.prefix}
+        if profile.prefix in {"prefix", "partial"}:
+            partial[profile.prefix] = True
+        messages.append(partial)
+    return messages
+
+
+def tools_of(tools: tuple[JsonObject, ...]) -> list[dict[str, Any]]:
+    """Our tools in OpenAI's form."""
+    return [{"type": "function", "function": dict(tool)} for tool in tools]
+
+
+def _extra(options: Options, profile: DialectProfile, facts: Capabilities) -> dict[str, Any]:
+    refused = _OURS if facts.temperature else _OURS | _SAMPLING
+    known = profile.extra
+    return {
+        name: value
+        for name, value in options.extra.items()
+        if name not in refused and (known is None or name in known)
+    }
+
+
+def _options(
+    body: dict[str, Any], options: Options, profile: DialectProfile, facts: Capabilities
+) -> None:
+    if options.temperature is not None and facts.temperature:
+        body["temperature"] = options.temperature
+    if options.top_p is not None and facts.top_p:
+        body["top_p"] = options.top_p
+    if options.max_tokens is not None:
+        body[profile.max_tokens] = options.max_tokens
+    if options.stop:
+        body["stop"] = list(options.stop)
+    if options.seed is not None:
+        body[profile.seed] = options.seed
+    # Strict hosts refuse an effort for models that don't reason.
+    if options.reasoning_effort is not None and (facts.reasoning or profile.extra is None):
+        effort = options.reasoning_effort
+        nested = profile.reasoning_effort == "reasoning"
+        body[profile.reasoning_effort] = {"effort": effort} if nested else effort
+    if options.tools:
+        body["tools"] = tools_of(options.tools)
+        if options.tool_choice is not None:
+            body["tool_choice"] = _choice(options.tool_choice, profile)
+    if options.response_format is not None:
+        body["response_format"] = dict(options.response_format)
+
+
+def _choice(choice: str | JsonObject, profile: DialectProfile) -> Any:
+    if not isinstance(choice, str):
+        return {"type": "function", "function": {"name": choice["name"]}}
+    return profile.any_tool if choice == "required" else choice
+
+
+def _message(message: Message, profile: DialectProfile) -> list[dict[str, Any]]:
+    results = [
+        {"role": "tool", "tool_call_id": part.call_id, "content": part.text}
+        for part in message.parts
+        if isinstance(part, ToolResultPart)
+    ]
+    others = tuple(part for part in message.parts if not isinstance(part, ToolResultPart))
+    if not others:
+        return results
+    if message.role == "assistant":
+        return [*results, _assistant(others, profile)]
+    role = "user" if message.role == "tool" else message.role
+    return [*results, {"role": role, "content": _content(others, profile)}]
+
+
+def _assistant(parts: tuple[Part, ...], profile: DialectProfile) -> dict[str, Any]:
+    text = "".join(part.text for part in parts if isinstance(part, TextPart))
+    calls = [part for part in parts if isinstance(part, ToolCallPart)]
+    body: dict[str, Any] = {"role": "assistant", "content": text if text or not calls else None}
+    if calls:
+        body["tool_calls"] = [
+            {
+                "id": call.call_id,
+                "type": "function",
+                "function": {"name": call.name, "arguments": call.arguments or "{}"},
+            }
+            for call in calls
+        ]
+    thoughts = [part for part in parts if isinstance(part, ReasoningPart)]
+    if thoughts and profile.echo_reasoning == "reasoning_content":
+        body["reasoning_content"] = "".join(part.text for part in thoughts)
+    elif thoughts and profile.echo_reasoning == "reasoning_details":
+        details = [detail for part in thoughts for detail in _details(part)]
+        if details:
+            body["reasoning_details"] = details
+    return body
+
+
+def _details(part: ReasoningPart) -> list[Any]:
+    try:
+        details = loads(part.signature or "null")
+    except NotJson:
+        return []  # another vendor's signature, from before the model was changed
+    return details if isinstance(details, list) else []
+
+
+def _content(parts: tuple[Part, ...], profile: DialectProfile) -> str | list[dict[str, Any]]:
+    if not any(isinstance(part, ImagePart) for part in parts):
+        return "\n\n".join(text for part in parts if (text := spoken(part)))
+    content: list[dict[str, Any]] = []
+    for part in parts:
+        if isinstance(part, ImagePart):
+            image = images.check(part, profile.image_bytes)
+            url = f"data:{image.media_type};base64,{image.data}"
+            content.append({"type": "image_url", "image_url": {"url": url}})
+        elif text := spoken(part):
+            content.append({"type": "text", "text": text})
+    return content

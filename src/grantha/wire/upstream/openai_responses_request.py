@@ -1,0 +1,141 @@
+"""The OpenAI Responses dialect, request side: a Call to the JSON body the vendor wants."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from grantha.chat import (
+    Call,
+    Capabilities,
+    ImagePart,
+    JsonObject,
+    Message,
+    Options,
+    Part,
+    ReasoningPart,
+    ToolCallPart,
+    ToolResultPart,
+)
+from grantha.wire import images
+from grantha.wire.lenient_json import NotJson, dumps, loads
+from grantha.wire.upstream.turn_normalizer import spoken, turns
+
+IMAGE_BYTES = 20 * 1024 * 1024
+_KNOWN = frozenset(
+    {
+        "background", "metadata", "parallel_tool_calls", "prompt_cache_key", "service_tier",
+        "store", "top_logprobs", "truncation", "user", "verbosity", "safety_identifier",
+    }
+)  # fmt: skip
+
+
+def encode_request(call: Call, facts: Capabilities, *, stream: bool = True) -> bytes:
+    """The request body. Nothing is stored at the vendor, unless `background` asks for it.
+
+    Raises `BadRequest` or `TooLarge` for images that can't be sent.
+    """
+    options = call.options
+    body: dict[str, Any] = {k: v for k, v in options.extra.items() if k in _KNOWN}
+    body["model"] = call.model
+    body["input"] = _items(call)
+    body["stream"] = stream
+    body.setdefault("store", bool(body.get("background")))
+    if options.max_tokens is not None:
+        body["max_output_tokens"] = options.max_tokens
+    if options.temperature is not None and facts.temperature:
+        body["temperature"] = options.temperature
+    if options.top_p is not None and facts.top_p:
+        body["top_p"] = options.top_p
+    if facts.reasoning:
+        body["include"] = ["reasoning.encrypted_content"]
+        body["reasoning"] = {"summary": "auto"}
+        if options.reasoning_effort is not None:
+            body["reasoning"]["effort"] = options.reasoning_effort
+    _tools(body, options)
+    if options.response_format is not None:
+        body["text"] = {"format": _format(options.response_format)}
+    return dumps(body)
+
+
+def _items(call: Call) -> list[dict[str, Any]]:
+    current = {id(part) for turn in turns(call.messages) if turn.current for part in turn.parts}
+    items = [item for message in call.messages for item in _message(message, current)]
+    if call.prefix:
+        items.append({"type": "message", "role": "assistant", "content": call.prefix})
+    return items
+
+
+def _message(message: Message, current: set[int]) -> list[dict[str, Any]]:
+    role = "user" if message.role == "tool" else message.role
+    items: list[dict[str, Any]] = []
+    content: list[dict[str, Any]] = []
+    for part in message.parts:
+        item = _item(part, current)
+        if item is not None:
+            items.append(item)
+        elif not isinstance(part, ReasoningPart):
+            content += _content(part)
+    # Thoughts come before what was said, calls and results after it.
+    at = sum(1 for item in items if item["type"] == "reasoning")
+    if content:
+        # What the model said goes back as plain text: as typed pieces it would need the vendor's
+        # ids.
+        said = "".join(item["text"] for item in content) if role == "assistant" else content
+        items.insert(at, {"type": "message", "role": role, "content": said})
+    return items
+
+
+def _item(part: Part, current: set[int]) -> dict[str, Any] | None:
+    match part:
+        case ReasoningPart():
+            return _thought(part) if id(part) in current else None
+        case ToolCallPart():
+            return {
+                "type": "function_call",
+                "call_id": part.call_id,
+                "name": part.name,
+                "arguments": part.arguments or "{}",
+            }
+        case ToolResultPart():
+            return {"type": "function_call_output", "call_id": part.call_id, "output": part.text}
+        case _:
+            return None
+
+
+def _thought(part: ReasoningPart) -> dict[str, Any] | None:
+    try:
+        item = loads(part.signature or "null")
+    except NotJson:
+        return None  # another vendor's signature
+    if isinstance(item, dict) and item.get("type") == "reasoning":
+        return {"summary": [], **item}
+    return None
+
+
+def _content(part: Part) -> list[dict[str, Any]]:
+    if isinstance(part, ImagePart):
+        image = images.check(part, IMAGE_BYTES)
+        url = f"data:{image.media_type};base64,{image.data}"
+        return [{"type": "input_image", "image_url": url, "detail": "auto"}]
+    text = spoken(part)
+    return [{"type": "input_text", "text": text}] if text else []
+
+
+def _tools(body: dict[str, Any], options: Options) -> None:
+    if not options.tools:
+        return
+    body["tools"] = [
+        {"type": "function", "strict": False, "parameters": {"type": "object"}, **tool}
+        for tool in options.tools
+    ]
+    choice = options.tool_choice
+    if choice is not None:
+        if not isinstance(choice, str):
+            choice = {"type": "function", "name": choice["name"]}
+        body["tool_choice"] = choice
+
+
+def _format(wanted: JsonObject) -> dict[str, Any]:
+    if wanted.get("type") == "json_schema":
+        return {"type": "json_schema", **wanted.get("json_schema", {})}
+    return dict(wanted)

@@ -1,0 +1,186 @@
+"""The schemas of the vendors' doors name what the doors read and write, all of it and nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from pydantic import BaseModel, TypeAdapter
+
+from grantha.api.openapi.compat import (
+    SAMPLES,
+    ai_sdk_schemas,
+    anthropic_schemas,
+    models,
+    ollama_schemas,
+    openai_chat_schemas,
+    openai_responses_schemas,
+)
+from grantha.events import GenerationEnd, Record
+from grantha.wire.compat import ai_sdk_view as ui_view
+from grantha.wire.compat import anthropic_view as messages_view
+from grantha.wire.compat import ollama_view, openai_responses_input
+from grantha.wire.compat import openai_chat_view as chat_view
+from grantha.wire.compat import openai_responses_view as responses_view
+from grantha.wire.compat.view import Shown, VendorStream
+from tests.server import Server
+from tests.wire.compat.logs import frames_of, logs
+from tests.wire.compat.test_merging import whole_of
+
+SHOWN = Shown("g_1", "scripted/any", 1_700_000_000)
+MODELS = models()
+
+STREAMS: dict[str, tuple[Callable[[], VendorStream], Any]] = {
+    "chat": (
+        lambda: chat_view.ChatStream(SHOWN, include_usage=True),
+        openai_chat_schemas.ChatChunk | openai_chat_schemas.OpenAiError,
+    ),
+    "responses": (
+        lambda: responses_view.ResponseStream(SHOWN, {}),
+        openai_responses_schemas.ResponseEvent,
+    ),
+    "messages": (lambda: messages_view.MessagesStream(SHOWN), anthropic_schemas.MessagesEvent),
+    "ui": (lambda: ui_view.UiStream(SHOWN), ai_sdk_schemas.UiChunk),
+    "chat lines": (
+        lambda: ollama_view.ChatLines(SHOWN),
+        ollama_schemas.OllamaChatReply | ollama_schemas.OllamaError,
+    ),
+    "completion lines": (
+        lambda: ollama_view.CompletionLines(SHOWN),
+        ollama_schemas.OllamaGenerateReply | ollama_schemas.OllamaError,
+    ),
+}
+
+
+def fits(schema: Any, value: Any) -> None:
+    """The value is of the schema, and has no member that the schema doesn't name."""
+    unnamed = list(_unnamed(TypeAdapter(schema).validate_python(value)))
+    assert unnamed == [], value
+
+
+def _unnamed(value: Any) -> Iterator[str]:
+    if isinstance(value, BaseModel):
+        yield from value.model_extra or ()
+        for name in type(value).model_fields:
+            yield from _unnamed(getattr(value, name))
+    elif isinstance(value, list):
+        for item in value:
+            yield from _unnamed(item)
+
+
+def bodies(raw: bytes) -> list[Any]:
+    """The JSON of SSE blocks or of lines."""
+    lines = [line.removeprefix("data: ") for line in raw.decode().split("\n")]
+    return [json.loads(line) for line in lines if line.startswith("{")]
+
+
+@pytest.mark.parametrize("door", STREAMS)
+@settings(deadline=None, max_examples=60)
+@given(records=logs())
+def test_whatever_is_streamed_fits_its_schema(door: str, records: list[Record]) -> None:
+    make, schema = STREAMS[door]
+    view = make()
+    for frames in frames_of(records):
+        for body in bodies(view.frames(frames)):
+            fits(schema, body)
+
+
+@settings(deadline=None)
+@given(records=logs())
+def test_whatever_is_replied_at_once_fits_its_schema(records: list[Record]) -> None:
+    whole, end = whole_of(records), records[-1].event
+    fits(
+        openai_responses_schemas.ResponseReply, responses_view.response_json(SHOWN, whole, None, {})
+    )
+    if isinstance(end, GenerationEnd) and end.ending in {"done", "stopped"}:
+        fits(openai_chat_schemas.ChatReply, chat_view.reply(SHOWN, whole))
+        fits(anthropic_schemas.MessagesReply, messages_view.reply(SHOWN, whole))
+        fits(ollama_schemas.OllamaChatReply, ollama_view.reply(SHOWN, whole))
+        lines = ollama_view.CompletionLines
+        fits(ollama_schemas.OllamaGenerateReply, ollama_view.reply(SHOWN, whole, lines))
+
+
+class Watched(dict[str, Any]):
+    """A body that remembers which of its members were looked at."""
+
+    def __init__(self, body: dict[str, Any]) -> None:
+        super().__init__(body)
+        self.asked: set[str] = set()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.asked.add(name)
+        return super().get(name, default)
+
+
+READ: dict[str, tuple[Callable[[Any], Any], set[str]]] = {
+    # what reads the body; members that the route looks at, or that are read where others are missing
+    "ChatRequest": (chat_view.asked, {"max_tokens"}),
+    "ResponseRequest": (openai_responses_input.asked, {"previous_response_id"}),
+    "MessagesRequest": (messages_view.asked, set()),
+    "OllamaChatRequest": (ollama_view.asked, set()),
+    "UiRequest": (ui_view.asked, {"id"}),
+}
+REFUSED = {
+    "ChatRequest": chat_view.REFUSED,
+    "ResponseRequest": openai_responses_input.REFUSED,
+    "MessagesRequest": messages_view.REFUSED,
+    "OllamaChatRequest": ollama_view.REFUSED,
+}
+
+
+@pytest.mark.parametrize("name", READ)
+def test_the_members_of_a_request_are_those_that_are_read(name: str) -> None:
+    read, elsewhere = READ[name]
+    body = Watched(SAMPLES[name])
+    read(body)
+    assert (body.asked | elsewhere) - set(REFUSED.get(name, ())) == set(MODELS[name].model_fields)
+
+
+REQUESTS = {
+    "ChatRequest": ("/v1/chat/completions", "ChatReply"),
+    "ResponseRequest": ("/v1/responses", "ResponseReply"),
+    "MessagesRequest": ("/v1/messages", "MessagesReply"),
+    "OllamaChatRequest": ("/ollama/api/chat", "OllamaChatReply"),
+    "OllamaGenerateRequest": ("/ollama/api/generate", "OllamaGenerateReply"),
+    "OllamaShowRequest": ("/ollama/api/show", "OllamaShowReply"),
+}
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_every_example_is_taken_and_answered_in_form(shared: Server, name: str) -> None:
+    path, reply = REQUESTS[name]
+    body = {**SAMPLES[name], "model": "scripted/hello"}
+    fits(MODELS[reply], shared.call("POST", path, body).expect(200))
+    wrong = shared.call("POST", path, {**body, "model": 5})
+    error = {"/v1/messages": "AnthropicError", "/ollama": "OllamaError"}
+    shape = next((found for start, found in error.items() if path.startswith(start)), "OpenAiError")
+    fits(MODELS[shape], wrong.expect(400))
+
+
+def test_the_example_of_a_chat_is_streamed_in_form(shared: Server) -> None:
+    body = {**SAMPLES["UiRequest"], "model": "scripted/hello"}
+    reply = shared.call("POST", "/ai-sdk/chat", body)
+    assert reply.headers["location"].startswith("/api/generations/g_")
+    for chunk in bodies(reply.body):
+        fits(ai_sdk_schemas.UiChunk, chunk)
+    fits(ai_sdk_schemas.UiError, shared.call("POST", "/ai-sdk/chat", {}).expect(400))
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "schema"),
+    [
+        ("/v1/models", {}, "OpenAiModels"),
+        ("/v1/models/scripted/hello", {}, "OpenAiModel"),
+        ("/v1/models", {"anthropic-version": "2023-06-01"}, "AnthropicModels"),
+        ("/v1/models/scripted/hello", {"anthropic-version": "2023-06-01"}, "AnthropicModel"),
+        ("/ollama/api/tags", {}, "OllamaModels"),
+        ("/ollama/api/version", {}, "OllamaVersion"),
+    ],
+)
+def test_every_list_is_in_form(
+    shared: Server, path: str, headers: dict[str, str], schema: str
+) -> None:
+    fits(MODELS[schema], shared.call("GET", path, headers=headers).expect(200))

@@ -1,0 +1,218 @@
+"""Anthropic's Python client at `/v1/messages` and `/v1/models`."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import anthropic
+import pytest
+from aiohttp import web
+
+from tests.compat_clients.conftest import PNG, TEXT, THOUGHT, Doors
+from tests.fake_vendors import shapes
+from tests.fake_vendors.server import Vendor, serving
+from tests.server import MakeServer
+
+HI: list[Any] = [{"role": "user", "content": "Hi"}]
+WEATHER: Any = {
+    "name": "get_weather",
+    "description": "The weather",
+    "input_schema": {"type": "object", "properties": {"city": {"type": "string"}}},
+}
+
+
+def test_a_stream_has_every_event_thought_and_proof(
+    anthropic_client: anthropic.Anthropic, doors: Doors
+) -> None:
+    with anthropic_client.messages.stream(
+        model="scripted/everything", max_tokens=2000, messages=HI
+    ) as stream:
+        kinds = [event.type for event in stream]
+        final = stream.get_final_message()
+        location = stream.response.headers["location"]
+    thought, said = final.content
+    assert thought.type == "thinking"
+    assert (thought.thinking, thought.signature) == (THOUGHT, "proof==")
+    assert said.type == "text"
+    assert said.text == TEXT
+    doors.assert_said(location, TEXT)
+    assert [c.url for c in said.citations or [] if c.type == "web_search_result_location"] == [
+        "https://example.org/"
+    ]
+    assert final.stop_reason == "end_turn"
+    assert final.usage.output_tokens > len(TEXT)
+    assert kinds[0] == "message_start"
+    assert kinds[-1] == "message_stop"
+    assert {"content_block_start", "content_block_delta", "content_block_stop"} <= set(kinds)
+
+
+def test_a_whole_message_equals_the_stream(
+    anthropic_client: anthropic.Anthropic, doors: Doors
+) -> None:
+    raw = anthropic_client.messages.with_raw_response.create(
+        model="scripted/everything", max_tokens=2000, messages=HI, system="Be brief"
+    )
+    message = raw.parse()
+    assert [block.type for block in message.content] == ["thinking", "text"]
+    text = "".join(block.text for block in message.content if block.type == "text")
+    doors.assert_said(raw.headers["location"], text)
+    assert text == TEXT
+
+
+def test_tools_thoughts_and_results_with_images_make_the_round(
+    anthropic_client: anthropic.Anthropic, doors: Doors
+) -> None:
+    first = anthropic_client.messages.create(
+        model="scripted/think-and-call", max_tokens=99, messages=HI, tools=[WEATHER]
+    )
+    assert first.stop_reason == "tool_use"
+    thought, _, use = first.content
+    assert use.type == "tool_use"
+    assert (use.id, use.name, use.input) == ("call_1", "get_weather", {"city": "Paris"})
+    source = {"type": "base64", "media_type": "image/png", "data": PNG}
+    result: Any = {
+        "type": "tool_result",
+        "tool_use_id": use.id,
+        "content": [{"type": "text", "text": "12"}, {"type": "image", "source": source}],
+    }
+    turns: list[Any] = [
+        *HI, {"role": "assistant", "content": first.content}, {"role": "user", "content": [result]}
+    ]  # fmt: skip
+
+    raw = anthropic_client.messages.with_raw_response.create(
+        model="scripted/hello", max_tokens=99, messages=turns, tools=[WEATHER]
+    )
+
+    found = doors.ended(doors.located(raw.headers["location"]))
+    talk = doors.call("GET", f"/api/conversations/{found['conversation']}").expect(200)
+    kept = [part for message in talk["messages"][:-1] for part in message["parts"]]
+    assert [part["type"] for part in kept] == [
+        "text", "reasoning", "text", "tool-call", "tool-result", "image"
+    ]  # fmt: skip
+    assert kept[1]["signature"] == getattr(thought, "signature", None) == "proof=="
+
+
+@pytest.mark.parametrize(
+    ("model", "kind", "told"),
+    [
+        ("scripted/limited", anthropic.RateLimitError, "rate_limit_error"),
+        ("scripted/refuses", anthropic.BadRequestError, "api_error"),
+        ("scripted/nobody", anthropic.NotFoundError, "not_found_error"),
+        ("anthropic/claude-x", anthropic.AuthenticationError, "authentication_error"),
+        ("claude-x", anthropic.AuthenticationError, "authentication_error"),
+    ],
+)
+@pytest.mark.parametrize("stream", [False, True])
+def test_errors_are_the_clients_own_exceptions(
+    anthropic_client: anthropic.Anthropic,
+    model: str,
+    kind: type[anthropic.APIStatusError],
+    told: str,
+    stream: bool,
+) -> None:  # fmt: skip
+    with pytest.raises(kind) as caught:
+        anthropic_client.messages.create(model=model, max_tokens=9, messages=HI, stream=stream)
+    body: Any = caught.value.body
+    assert (body["type"], body["error"]["type"]) == ("error", told)
+
+
+def test_a_failure_after_the_first_word_is_an_error_of_the_stream(
+    anthropic_client: anthropic.Anthropic,
+) -> None:
+    with (
+        pytest.raises(anthropic.APIStatusError, match="The filter cut it"),
+        anthropic_client.messages.stream(
+            model="scripted/blocked", max_tokens=9, messages=HI
+        ) as stream,
+    ):
+        stream.until_done()
+
+
+def test_a_stream_is_stopped_through_the_native_door(
+    anthropic_client: anthropic.Anthropic, doors: Doors
+) -> None:
+    model, allow = doors.gated()
+    allow(5)
+    with anthropic_client.messages.stream(model=model, max_tokens=999, messages=HI) as stream:
+        location = stream.response.headers["location"]
+        doors.wait_for_text(location, 5)
+        doors.stop(location)
+        final = stream.get_final_message()
+    assert final.content[0].type == "text"
+    assert final.content[0].text == TEXT[:5]
+    assert final.stop_reason == "end_turn"
+
+
+def test_a_missing_limit_is_named(doors: Doors) -> None:
+    reply = doors.call(
+        "POST", "/v1/messages", {"messages": HI}, {"anthropic-version": "2023-06-01"}
+    )
+    error = reply.expect(400)["error"]
+    assert (error["type"], error["message"]) == (
+        "invalid_request_error", "'max_tokens' is missing."
+    )  # fmt: skip
+
+
+def test_models_are_listed_in_anthropics_form(anthropic_client: anthropic.Anthropic) -> None:
+    listed = [model.id for model in anthropic_client.models.list()]
+    assert "scripted/everything" in listed
+    assert anthropic_client.models.retrieve("scripted/everything").type == "model"
+    with pytest.raises(anthropic.NotFoundError):
+        anthropic_client.models.retrieve("scripted/nobody")
+
+
+def test_tokens_are_not_counted_by_guess(anthropic_client: anthropic.Anthropic) -> None:
+    with pytest.raises(anthropic.BadRequestError, match="can't count tokens without answering"):
+        anthropic_client.messages.count_tokens(model="scripted/hello", messages=HI)
+    with pytest.raises(anthropic.NotFoundError):
+        anthropic_client.messages.count_tokens(model="scripted/nobody", messages=HI)
+
+
+@pytest.mark.local_model
+def test_the_local_model_counts_as_many_tokens_as_it_then_reads(
+    server_factory: MakeServer,
+) -> None:
+    server = server_factory({"GRANTHA_LOCAL_ENABLED": "1"}).start()
+    with anthropic.Anthropic(base_url=server.url, api_key="any") as client:
+        asked: dict[str, Any] = {
+            "model": "local/default",
+            "system": "Be brief.",
+            "messages": [*HI, {"role": "assistant", "content": "Yes?"}, *HI],
+        }
+        counted = client.messages.count_tokens(**asked)
+        answer = client.messages.create(max_tokens=1, **asked)
+    assert counted.input_tokens == answer.usage.input_tokens > 20
+
+
+async def test_claude_s_tokens_are_counted_by_anthropic(server_factory: MakeServer) -> None:
+    async def counted(_vendor: Vendor, _request: web.Request) -> web.StreamResponse:
+        return web.json_response({"input_tokens": 14})
+
+    async with serving(shapes.ANTHROPIC) as vendor:
+        vendor.plans.append(counted)
+        there = {"GRANTHA_ANTHROPIC_BASE_URL": vendor.url, "ANTHROPIC_API_KEY": "a-key"}
+        server = server_factory(there)
+        await asyncio.to_thread(server.start)
+        async with anthropic.AsyncAnthropic(base_url=server.url, api_key="any") as client:
+            tool: Any = {"name": "look", "input_schema": {"type": "object"}}
+            own = "anthropic/claude-sonnet-4-5 proof=="  # as Grantha gave it out
+            thought: Any = {"type": "thinking", "thinking": "Hm.", "signature": own}
+            called: Any = {"type": "tool_use", "id": "t1", "name": "look", "input": {}}
+            result: Any = {"type": "tool_result", "tool_use_id": "t1", "content": "Seen."}
+            found = await client.messages.count_tokens(
+                model="claude-sonnet-4-5",
+                messages=[
+                    *HI,
+                    {"role": "assistant", "content": [thought, called]},
+                    {"role": "user", "content": [result]},
+                ],
+                system="Be brief.",
+                thinking={"type": "enabled", "budget_tokens": 1024},
+                tools=[tool],
+            )
+        assert found.input_tokens == 14
+        (seen,) = vendor.calls
+    assert seen.path == "/v1/messages/count_tokens"
+    assert seen.body.keys() == {"model", "messages", "system", "thinking", "tools"}
+    assert seen.body["messages"][1]["content"][0]["signature"] == "proof=="

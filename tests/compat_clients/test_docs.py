@@ -1,0 +1,218 @@
+"""`docs/compatible-apis.md` is true: its programs run, and its table says what the views carry."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from grantha.errors import BadRequest
+from grantha.wire.compat import (
+    ai_sdk_view,
+    anthropic_view,
+    ollama_view,
+    openai_chat_view,
+    openai_responses_input,
+    openai_responses_view,
+)
+from tests.compat_clients import node
+from tests.compat_clients.conftest import PNG, TEXT, Doors
+from tests.wire.compat.logs import end_of, everything, frames_of, numbered
+from tests.wire.compat.test_merging import STREAMS
+
+PAGE = Path(__file__).parents[2] / "docs" / "compatible-apis.md"
+DEADLINE = 60.0  # seconds
+
+
+def programs(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def here(program: str, doors: Doors) -> str:
+    """The program as a reader would change it: its server and model."""
+    return program.replace("http://127.0.0.1:8000", doors.url).replace(
+        "local/default", "scripted/everything"
+    )
+
+
+def printed(command: list[str], folder: Path, **more: str) -> str:
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("LLM_")}
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env={**plain, **more},
+        capture_output=True,
+        timeout=DEADLINE,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout.decode()
+
+
+@pytest.mark.parametrize("number", range(len(programs("python"))))
+def test_every_python_program_prints_the_answer(number: int, doors: Doors, tmp_path: Path) -> None:
+    program = here(programs("python")[number], doors)
+    assert printed([sys.executable, "-X", "utf8", "-c", program], tmp_path) == TEXT
+
+
+def test_the_javascript_program_prints_the_answer(doors: Doors) -> None:
+    (program,) = programs("js")
+    command = [str(node.NODE), "--input-type=module", "-e", here(program, doors)]
+    assert printed(command, node.HERE) == TEXT + "\n"
+
+
+@pytest.mark.slow
+def test_llm_answers_by_its_configuration(doors: Doors, tmp_path: Path) -> None:
+    (configuration,) = programs("yaml")
+    (tmp_path / "extra-openai-models.yaml").write_text(here(configuration, doors))
+    (command,) = [program for program in programs("sh") if program.startswith("llm ")]
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    own = {"LLM_USER_PATH": str(tmp_path), "LLM_LOAD_PLUGINS": "", "OPENAI_API_KEY": "any"}
+    assert printed(["sh", "-c", command], tmp_path, PATH=path, **own) == TEXT + "\n"
+
+
+def test_curl_gets_a_stream_that_is_done(doors: Doors, tmp_path: Path) -> None:
+    (command,) = [program for program in programs("sh") if program.startswith("curl ")]
+    assert printed(["sh", "-c", here(command, doors)], tmp_path).endswith("data: [DONE]\n\n")
+
+
+# ---- the table -----------------------------------------------------------------------------------
+
+URL = f"data:image/png;base64,{PNG}"
+DOC = "data:text/plain;base64,SGk="
+BASE64 = {"type": "base64", "media_type": "image/png", "data": PNG}
+VIEWS = {
+    "Chat Completions": "chat", "Responses": "responses", "Messages": "messages",
+    "AI SDK": "ui", "Ollama": "ollama",
+}  # fmt: skip
+REPLIES = {
+    "chat": openai_chat_view, "responses": openai_responses_view, "messages": anthropic_view,
+    "ollama": ollama_view,
+}  # fmt: skip
+READ: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "chat": openai_chat_view.asked,
+    "responses": openai_responses_input.asked,
+    "messages": anthropic_view.asked,
+    "ui": ai_sdk_view.asked,
+    "ollama": ollama_view.asked,
+}
+
+
+def user(**more: Any) -> dict[str, Any]:
+    return {"max_tokens": 5, "messages": [{"role": "user", **more}]}
+
+
+def spoken(door: str, **more: Any) -> dict[str, Any]:
+    parts = [{"type": "text", "text": "Hi"}]
+    return {"input": "Hi", **user(content="Hi", parts=parts), **more}
+
+
+IMAGES: dict[str, dict[str, Any]] = {
+    "chat": user(content=[{"type": "image_url", "image_url": {"url": URL}}]),
+    "responses": {
+        "input": [{"role": "user", "content": [{"type": "input_image", "image_url": URL}]}]
+    },
+    "messages": user(content=[{"type": "image", "source": BASE64}]),
+    "ui": user(parts=[{"type": "file", "mediaType": "image/png", "url": URL}]),
+    "ollama": user(content="", images=[PNG]),
+}
+DOCUMENTS: dict[str, dict[str, Any]] = {
+    "chat": user(content=[{"type": "file", "file": {"filename": "a.txt", "file_data": DOC}}]),
+    "responses": {
+        "input": [{"role": "user", "content": [
+            {"type": "input_file", "filename": "a.txt", "file_data": DOC}]}]
+    },
+    "messages": user(
+        content=[{"type": "document", "source": {"type": "text", "data": "Hi"}}]
+    ),
+    "ui": user(parts=[{"type": "file", "mediaType": "text/plain", "url": DOC}]),
+}  # fmt: skip
+FORMS: dict[str, dict[str, Any]] = {
+    "chat": {"response_format": {"type": "json_object"}},
+    "responses": {"text": {"format": {"type": "json_object"}}},
+    "messages": {"output_config": {"format": {"type": "json_schema", "schema": {"a": 1}}}},
+    "ollama": {"format": "json"},
+}
+EFFORTS: dict[str, dict[str, Any]] = {
+    "chat": {"reasoning_effort": "low"},
+    "responses": {"reasoning": {"effort": "low"}},
+    "messages": {"output_config": {"effort": "low"}},
+    "ui": {"reasoning": "low"},
+    "ollama": {"think": "low"},
+}
+TOOLS: dict[str, dict[str, Any]] = {
+    "chat": {"tools": [{"type": "function", "function": {"name": "look"}}]},
+    "responses": {"tools": [{"type": "function", "name": "look"}]},
+    "messages": {"tools": [{"name": "look", "input_schema": {}}]},
+    "ui": {"tools": {"look": {"inputSchema": {}}}},
+    "ollama": {"tools": [{"type": "function", "function": {"name": "look"}}]},
+}
+COMES_BACK = {
+    "chat": "`Location`", "responses": "`starting_after`", "messages": "`Location`",
+    "ui": "`…/stream`", "ollama": "`Location`",
+}  # fmt: skip
+
+
+def shown(door: str) -> str:
+    events = everything()
+    records = numbered([*events, end_of(events)])
+    return b"".join([STREAMS[door]().frames(batch) for batch in frames_of(records)]).decode()
+
+
+def has_part(door: str, bodies: dict[str, dict[str, Any]], kind: str) -> bool:
+    if door not in bodies:
+        return False
+    parts = READ[door](bodies[door]).messages[0].parts
+    return [part.type for part in parts] == [kind]
+
+
+def has_option(door: str, members: dict[str, dict[str, Any]], name: str) -> bool:
+    options = READ[door](spoken(door, **members.get(door, {}))).options
+    return bool(getattr(options, name))
+
+
+FEATURES: dict[str, Callable[[str], bool]] = {
+    "streams": lambda door: "Hello world" in shown(door),
+    "replies at once": lambda door: door in REPLIES,
+    "thought": lambda door: "Let me think." in shown(door),
+    "proof of thought, sent back": lambda door: "proof" in shown(door),
+    "tool calls": lambda door: "call_x" in shown(door),
+    "tools of the request": lambda door: has_option(door, TOOLS, "tools"),
+    "sources": lambda door: "https://a.example/" in shown(door),
+    "log probabilities": lambda door: '"logprob"' in shown(door),
+    "usage": lambda door: (
+        re.search(r'"(input|prompt)_(tokens|eval_count)":7\b', shown(door)) is not None
+    ),
+    "images": lambda door: has_part(door, IMAGES, "image"),
+    "text documents": lambda door: has_part(door, DOCUMENTS, "file"),
+    "structured answers": lambda door: has_option(door, FORMS, "response_format"),
+    "effort of thought": lambda door: has_option(door, EFFORTS, "reasoning_effort"),
+}
+
+
+def table() -> str:
+    lines = ["| | " + " | ".join(VIEWS) + " |", "|---" * (len(VIEWS) + 1) + "|"]
+    for name, holds in FEATURES.items():
+        cells = ["yes" if holds(door) else "no" for door in VIEWS.values()]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    lines.append("| comes back by | " + " | ".join(COMES_BACK[d] for d in VIEWS.values()) + " |")
+    return "\n".join(lines)
+
+
+def test_the_table_of_views_and_features_is_true() -> None:
+    found = re.search(r"<!-- table: .*? -->\n(.*?)\n?<!-- end", PAGE.read_text(), re.DOTALL)
+    assert found is not None
+    assert found[1] == table(), f"docs/compatible-apis.md should hold:\n{table()}"
+
+
+def test_what_the_page_calls_refused_is_refused() -> None:
+    for body in ({"n": 2}, {"modalities": ["audio"]}, {"tools": [{"type": "web_search"}]}):
+        with pytest.raises(BadRequest):
+            openai_chat_view.asked(spoken("chat", **body))

@@ -1,0 +1,103 @@
+"""How a vendor's words, codes and statuses become one class; and what no error may quote."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from grantha import errors
+from grantha.errors import ProviderError
+from grantha.wire.upstream.vendor_errors import Faults, Reported, classify, read_report, retry_after
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "words", "expected"),
+    [
+        (401, None, "", errors.KeyRejected),
+        (429, None, "", errors.RateLimited),
+        (429, "insufficient_quota", "", errors.QuotaExhausted),
+        (429, None, "Insufficient balance, please recharge", errors.QuotaExhausted),
+        (400, "context_length_exceeded", "", errors.ContextOverflow),
+        (400, None, "This model's maximum context length is 8192 tokens", errors.ContextOverflow),
+        (400, None, "the input token count exceeds the maximum", errors.ContextOverflow),
+        (400, "content_policy_violation", "", errors.ContentBlocked),
+        (400, "data_inspection_failed", "", errors.ContentBlocked),
+        (404, "model_not_found", "", errors.ModelNotFound),
+        (400, None, "The model `x` does not exist", errors.ModelNotFound),
+        (400, "invalid_value", "temperature must be at most 2", errors.RequestRefused),
+        (422, None, "", errors.RequestRefused),
+        (500, "server_error", "", errors.ProviderFailed),
+        (503, "server_error", "", errors.Overloaded),
+        (502, None, "", errors.ProviderFailed),
+        (None, "overloaded_error", "", errors.Overloaded),
+        (None, None, "Model is overloaded", errors.Overloaded),
+        (None, None, "something odd", errors.ProviderFailed),
+    ],
+)
+def test_code_then_status_then_words_decide(
+    status: int | None, code: str | None, words: str, expected: type[ProviderError]
+) -> None:
+    assert classify(status, code, words) is expected
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"error": {"message": "no"}},
+        {"error": "no"},
+        {"object": "error", "message": "no"},
+        [{"error": {"message": "no"}}],
+        {"message": "no"},
+        {"detail": "no"},
+    ],
+)
+def test_every_known_shape_of_an_error_is_read(body: object) -> None:
+    report = read_report(body)
+    assert report is not None
+    assert report.words == "no"
+
+
+@pytest.mark.parametrize("body", [None, 1, "no", [], {}, {"choices": []}, {"error": None}])
+def test_what_is_no_error_is_not_taken_for_one(body: object) -> None:
+    assert read_report(body) is None
+
+
+def test_the_wait_is_read_in_seconds_milliseconds_and_as_a_date() -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    assert retry_after({"retry-after": "1.5"}) == 1.5
+    assert retry_after({"retry-after-ms": "250", "retry-after": "9"}) == 0.25
+    assert retry_after({"retry-after": "Thu, 01 Jan 2026 00:00:30 GMT"}, now) == 30.0
+    assert retry_after({"retry-after": "Wed, 31 Dec 2025 00:00:30 GMT"}, now) == 0.0
+    assert retry_after({"retry-after": "soon"}) is None
+    assert retry_after({}) is None
+
+
+def test_a_vendor_s_words_are_quoted_shortened_and_on_one_line() -> None:
+    error = Faults("vendor", "m").reported(Reported(None, "max_tokens\n is " + "x" * 400), 400)
+    assert error.message.startswith("vendor refused the request to m (HTTP 400): max_tokens is x")
+    assert len(error.message) < 360
+
+
+def test_words_that_hold_a_key_are_not_quoted() -> None:
+    faults = Faults("vendor", "m", secrets=("sk-secret",))
+    assert "sk-secret" not in faults.reported(Reported(None, "key sk-secret"), 500).message
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "You said: my private diary says this, which is bad",
+        "Blocked: tiny words",
+        "tiny words",
+    ],
+)
+def test_words_that_hold_the_user_s_text_are_not_quoted(words: str) -> None:
+    texts = ("Dear model, my private diary says this,\nand more.", "tiny words")
+    message = Faults("vendor", "m", texts=texts).reported(Reported(None, words), 400).message
+    assert message == "vendor refused the request to m (HTTP 400)"
+
+
+def test_a_rejected_key_is_never_quoted_even_in_part() -> None:
+    report = Reported("invalid_api_key", "Incorrect API key provided: sk-ab****yz")
+    assert Faults("vendor").reported(report, 401).message == "vendor doesn't accept the key"
