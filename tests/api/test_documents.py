@@ -77,7 +77,7 @@ def test_the_protocol_lists_every_call_and_no_other(shared: Server) -> None:
         for method in methods
         if not path.startswith(vendors)
     }
-    listed = {row[0].strip("`") for row in _rows(PROTOCOL, "## Calls")}
+    listed = {row[0].strip("`") for row in _rows(PROTOCOL, "## Endpoints")}
     assert listed - calls == {"WS /api/live", "WS /ws/chat"}
     assert calls - listed == set()
 
