@@ -40,7 +40,7 @@ def test_a_new_message_leaves_the_unsent_one_where_it_is(page: Page, server: Ser
     page.get_by_role("button", name="Try again").click()
     expect(answer_of_second).to_have_count(2)
     expect(page.get_by_text(UNSENT)).to_have_count(0)
-    expect(page.locator("article[data-role=user] .asked")).to_have_text(["Second", "First"])
+    expect(page.locator("article[data-role=user] .question-text")).to_have_text(["Second", "First"])
 
 
 def test_an_unsent_message_can_be_taken_back_to_the_composer(page: Page, server: Server) -> None:

@@ -21,7 +21,7 @@ def test_the_margin_of_an_earlier_exchange_is_seen(page: Page, server: Server) -
         ask(page, question)
         expect(page.locator("article[data-status=done]")).to_have_count(n)
     assert page.locator("article[data-role=user] time").first.evaluate(SEEN)
-    assert page.locator("article[data-role=assistant] .who span").first.evaluate(SEEN)
+    assert page.locator("article[data-role=assistant] .answer-header span").first.evaluate(SEEN)
 
 
 def test_a_menu_at_the_lower_edge_opens_upwards(page: Page, server: Server) -> None:

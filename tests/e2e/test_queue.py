@@ -16,7 +16,7 @@ def test_messages_that_wait_are_sent_one_after_the_other(page: Page, server: Ser
     expect(page.get_by_text("Sent when this ends:")).to_have_count(2)
     expect(page.locator("article[data-role=user]")).to_have_count(1)
     server.allow("go")
-    expect(page.locator("article[data-role=user] .asked")).to_have_text(
+    expect(page.locator("article[data-role=user] .question-text")).to_have_text(
         ["First", "Second", "Third"]
     )
     answer(page, "done")

@@ -1,6 +1,6 @@
 // One assistant message as it is shown: folds the frames of its log, knows its state, paints once a frame.
 // Invents nothing: every word on screen came out of the fold. The text is proven by the hash of the end record.
-import { sha256, type LinkState } from '#lib/wire/logReader.ts';
+import { sha256, type ConnectionState } from '#lib/wire/logReader.ts';
 import { Fold, type OpenPart } from '#lib/wire/fold.ts';
 import type { Problem } from '#lib/wire/api.ts';
 import type {
@@ -14,7 +14,7 @@ import type {
   Seam,
   Snapshot
 } from '#lib/wire/types.ts';
-import { soon } from './frameScheduler.ts';
+import { scheduleFrame } from './frameScheduler.ts';
 
 export type ShownStatus = 'waiting' | 'writing' | 'stalled' | 'done' | 'stopped' | 'failed' | 'interrupted';
 
@@ -34,21 +34,21 @@ export interface ShownPart {
   seams: ShownSeam[];
 }
 
-interface Attached {
+interface LogSubscription {
   close(): void;
   wake(): void;
 }
 
-export interface Reading {
+export interface GenerationSource {
   attach(
     generation: string,
     handlers: {
       onFrames(frames: (Frame | Snapshot)[]): void;
       onRestart(): void;
-      onLink(link: LinkState): void;
+      onConnection(connection: ConnectionState): void;
       onFinished(problem: Problem | null): void;
     }
-  ): Attached;
+  ): LogSubscription;
   generation(id: string): Promise<Generation>;
 }
 
@@ -69,48 +69,48 @@ export class Answer {
   end = $state.raw<GenerationEnd | null>(null);
   error = $state.raw<Fault | null>(null);
   notice = $state.raw<{ code: string; message: string; details: Record<string, unknown> } | null>(null);
-  link = $state.raw<LinkState | null>(null);
+  connection = $state.raw<ConnectionState | null>(null);
   /** Pieces the provider sent so far: close to tokens, and all that is known before the end. */
-  pieces = $state(0);
+  deltas = $state(0);
   speed = $state<number | null>(null);
   hasText = $state(false);
   startedAt = $state(0);
   lastRecord = $state(0);
-  awaySince = $state(0);
-  /** The network was lost and is back; said for a moment. */
-  back = $state(false);
+  disconnectedSince = $state(0);
+  /** The connection was lost and is back; shown for a moment. */
+  reconnected = $state(false);
 
-  readonly #reading: Reading;
+  readonly #source: GenerationSource;
   #fold = new Fold();
-  #attached: Attached | null = null;
+  #subscription: LogSubscription | null = null;
   /** The log comes from its start: what was folded before gives way to it with the first frame. */
-  #fresh = true;
-  #skew = Infinity;
-  #rate: { at: number; pieces: number }[] = [];
+  #restartPending = true;
+  #clockSkew = Infinity;
+  #recentDeltas: { at: number; deltas: number }[] = [];
   // eslint-disable-next-line svelte/prefer-svelte-reactivity -- a cache: nothing is drawn from it
-  readonly #places = new Map<Seam, number>();
-  #closing: GenerationEnd | null = null;
+  readonly #seamOffsets = new Map<Seam, number>();
+  #pendingEnd: GenerationEnd | null = null;
   #onEnd: (answer: Answer) => void;
 
-  constructor(reading: Reading, message: Message, onEnd: (answer: Answer) => void) {
-    this.#reading = reading;
+  constructor(source: GenerationSource, message: Message, onEnd: (answer: Answer) => void) {
+    this.#source = source;
     this.#onEnd = onEnd;
     this.message = message.id;
-    this.adopt(message);
+    this.sync(message);
   }
 
   /** Takes the server's view of the message; attaches when its generation runs and nobody reads it yet. */
-  adopt(message: Message): void {
+  sync(message: Message): void {
     const sameGeneration = message.generation === this.generation;
-    if (sameGeneration && (this.#attached || this.ended)) return;
+    if (sameGeneration && (this.#subscription || this.ended)) return;
     this.generation = message.generation;
     this.model = message.model ?? '';
     this.startedAt = Date.parse(message.created_at);
     this.lastRecord = Date.now();
     if (message.status === 'running' && message.generation) {
-      this.#follow(message.generation);
+      this.#subscribe(message.generation);
     } else {
-      this.#load(message);
+      this.#loadMessage(message);
       this.ended = message.status === 'running' ? null : message.status;
       this.end = message.end;
       this.error = message.end?.error ?? null;
@@ -124,20 +124,20 @@ export class Answer {
   /** The state in words at a moment, for the article and its foot. */
   statusAt(now: number): ShownStatus {
     if (this.ended) return this.ended;
-    if (this.cutOff(now)) return 'stalled';
+    if (this.isDisconnected(now)) return 'stalled';
     if (!this.hasText) return 'waiting';
     return now - this.lastRecord > SILENT_MS ? 'stalled' : 'writing';
   }
 
   /** Nothing reaches us, while the answer goes on at the server. */
-  cutOff(now: number): boolean {
-    if (this.awaySince > 0 && now - this.awaySince > AWAY_MS) return true;
-    const last = this.link?.lastByte ?? 0;
+  isDisconnected(now: number): boolean {
+    if (this.disconnectedSince > 0 && now - this.disconnectedSince > AWAY_MS) return true;
+    const last = this.connection?.lastByte ?? 0;
     return last > 0 && now - last > CUT_OFF_MS;
   }
 
   elapsed(now: number): number {
-    const skew = Number.isFinite(this.#skew) ? this.#skew : 0;
+    const skew = Number.isFinite(this.#clockSkew) ? this.#clockSkew : 0;
     return Math.max(0, now - skew - this.startedAt);
   }
 
@@ -150,138 +150,140 @@ export class Answer {
   }
 
   wake(): void {
-    this.#attached?.wake();
+    this.#subscription?.wake();
   }
 
   detach(): void {
-    this.#attached?.close();
-    this.#attached = null;
+    this.#subscription?.close();
+    this.#subscription = null;
   }
 
-  #follow(generation: string): void {
+  #subscribe(generation: string): void {
     this.detach();
-    this.#fresh = true;
+    this.#restartPending = true;
     this.ended = null;
     this.end = null;
     this.error = null;
-    this.#attached = this.#reading.attach(generation, {
-      onFrames: (frames) => this.#take(frames),
-      onRestart: () => (this.#fresh = true),
-      onLink: (link) => this.#linked(link),
-      onFinished: (problem) => this.#finished(problem)
+    this.#subscription = this.#source.attach(generation, {
+      onFrames: (frames) => this.#onFrames(frames),
+      onRestart: () => (this.#restartPending = true),
+      onConnection: (connection) => this.#onConnection(connection),
+      onFinished: (problem) => this.#onFinished(problem)
     });
   }
 
-  #linked(link: LinkState): void {
-    if (link.state === 'away') this.awaySince ||= Date.now();
-    else if (link.state === 'open') {
-      if (this.awaySince > 0 && Date.now() - this.awaySince > AWAY_MS) this.#sayBack();
-      this.awaySince = 0;
+  #onConnection(connection: ConnectionState): void {
+    if (connection.state === 'reconnecting') this.disconnectedSince ||= Date.now();
+    else if (connection.state === 'open') {
+      if (this.disconnectedSince > 0 && Date.now() - this.disconnectedSince > AWAY_MS)
+        this.#showReconnected();
+      this.disconnectedSince = 0;
     }
-    this.link = link;
+    this.connection = connection;
   }
 
-  #sayBack(): void {
-    this.back = true;
-    setTimeout(() => (this.back = false), 4000);
+  #showReconnected(): void {
+    this.reconnected = true;
+    setTimeout(() => (this.reconnected = false), 4000);
   }
 
-  #take(frames: (Frame | Snapshot)[]): void {
-    if (this.#fresh) this.#clear();
+  #onFrames(frames: (Frame | Snapshot)[]): void {
+    if (this.#restartPending) this.#clear();
     for (const frame of frames) {
-      if (frame.kind === 'snapshot') this.#restart(frame);
+      if (frame.kind === 'snapshot') this.#loadSnapshot(frame);
       else this.#apply(frame);
     }
     this.lastRecord = Date.now();
-    soon(this.#paint);
+    scheduleFrame(this.#render);
   }
 
   #clear(): void {
-    this.#fresh = false;
+    this.#restartPending = false;
     this.#fold = new Fold();
-    this.#places.clear();
-    this.#rate = [];
-    this.pieces = 0;
+    this.#seamOffsets.clear();
+    this.#recentDeltas = [];
+    this.deltas = 0;
     this.speed = null;
   }
 
-  #restart(snapshot: Snapshot): void {
+  #loadSnapshot(snapshot: Snapshot): void {
     this.#fold = new Fold();
     this.#fold.load(snapshot);
     this.options = snapshot.options ?? {};
     this.model = snapshot.model;
     this.startedAt = Date.parse(snapshot.created_at) || this.startedAt;
-    this.pieces = snapshot.usage?.output_tokens ?? 0;
-    if (snapshot.end) this.#close(snapshot.end);
+    this.deltas = snapshot.usage?.output_tokens ?? 0;
+    if (snapshot.end) this.#setEnd(snapshot.end);
   }
 
   #apply(frame: Frame): void {
     this.#fold.apply(frame);
-    this.#skew = Math.min(this.#skew, Date.now() - frame.at);
+    this.#clockSkew = Math.min(this.#clockSkew, Date.now() - frame.at);
     if (frame.kind === 'text-delta' || frame.kind === 'reasoning-delta')
-      this.#count(frame.at, frame.pieces ?? 1);
+      this.#countDeltas(frame.at, frame.pieces ?? 1);
     else if (frame.kind === 'open' || frame.kind === 'seam') {
       this.model = frame.model;
       this.options = (frame.options as Options | undefined) ?? this.options;
       this.notice = null;
     } else if (frame.kind === 'notice') {
       this.notice = { code: frame.code, message: frame.message, details: frame.details ?? {} };
-    } else if (frame.kind === 'generation-end') this.#close(frame);
+    } else if (frame.kind === 'generation-end') this.#setEnd(frame);
   }
 
-  #count(at: number, pieces: number): void {
+  #countDeltas(at: number, deltas: number): void {
     this.notice = null;
-    this.pieces += pieces;
-    this.#rate.push({ at, pieces });
-    while (this.#rate.length > 2 && at - (this.#rate[0]?.at ?? at) > 5000) this.#rate.shift();
-    const first = this.#rate[0];
+    this.deltas += deltas;
+    this.#recentDeltas.push({ at, deltas });
+    while (this.#recentDeltas.length > 2 && at - (this.#recentDeltas[0]?.at ?? at) > 5000)
+      this.#recentDeltas.shift();
+    const first = this.#recentDeltas[0];
     const span = first ? at - first.at : 0;
-    const sum = this.#rate.reduce((total, entry) => total + entry.pieces, 0) - (first?.pieces ?? 0);
+    const sum = this.#recentDeltas.reduce((total, entry) => total + entry.deltas, 0) - (first?.deltas ?? 0);
     this.speed = span > 400 ? sum / (span / 1000) : null;
   }
 
   /** The end is shown with the last text, never before it. */
-  #close(end: GenerationEnd): void {
-    this.#closing = end;
-    void this.#prove(end);
+  #setEnd(end: GenerationEnd): void {
+    this.#pendingEnd = end;
+    void this.#verifyText(end);
   }
 
-  /** What is shown must be what the server wrote; otherwise it is fetched whole. */
-  async #prove(end: GenerationEnd): Promise<void> {
+  /** What is shown must be what the server wrote; otherwise the stored answer is fetched. */
+  async #verifyText(end: GenerationEnd): Promise<void> {
     const shown = await sha256(this.#fold.text());
     if (shown === null || shown === end.sha256 || !this.generation) return;
-    const whole = await this.#reading.generation(this.generation).catch(() => null);
-    if (!whole) return;
+    const stored = await this.#source.generation(this.generation).catch(() => null);
+    if (!stored) return;
     this.#fold = new Fold();
-    this.#fold.load(whole);
-    soon(this.#paint);
+    this.#fold.load(stored);
+    scheduleFrame(this.#render);
   }
 
-  #finished(problem: Problem | null): void {
-    this.#attached = null;
-    if (this.#closing) this.#paint();
-    if (this.ended === null && this.generation) void this.#settle(this.generation, problem);
+  #onFinished(problem: Problem | null): void {
+    this.#subscription = null;
+    if (this.#pendingEnd) this.#render();
+    if (this.ended === null && this.generation) void this.#fetchEnding(this.generation, problem);
     this.#onEnd(this);
   }
 
   /** The log ended without its end record reaching us (204, 404, 410): ask how it went. */
-  async #settle(generation: string, problem: Problem | null): Promise<void> {
-    const whole = await this.#reading.generation(generation).catch(() => null);
-    if (whole) {
+  async #fetchEnding(generation: string, problem: Problem | null): Promise<void> {
+    const stored = await this.#source.generation(generation).catch(() => null);
+    if (stored) {
       this.#fold = new Fold();
-      this.#fold.load(whole);
-      this.end = whole.end ?? null;
-      this.error = whole.error ?? whole.end?.error ?? null;
-      this.ended = whole.status === 'running' ? null : whole.status;
-      if (whole.status === 'running') this.#follow(generation);
+      this.#fold.load(stored);
+      this.end = stored.end ?? null;
+      this.error = stored.error ?? stored.end?.error ?? null;
+      this.ended = stored.status === 'running' ? null : stored.status;
+      if (stored.status === 'running') this.#subscribe(generation);
     } else {
       this.ended = 'failed';
       this.error = { code: problem?.code ?? 'not_found', message: problem?.message ?? '' };
     }
-    soon(this.#paint);
+    scheduleFrame(this.#render);
   }
 
-  #load(message: Message): void {
+  #loadMessage(message: Message): void {
     this.#fold = new Fold();
     this.#fold.load({
       parts: message.parts,
@@ -290,10 +292,10 @@ export class Answer {
       usage: message.end?.usage ?? null,
       end: message.end
     });
-    this.#paint();
+    this.#render();
   }
 
-  readonly #paint = (): void => {
+  readonly #render = (): void => {
     const fold = this.#fold;
     this.parts = fold.open.map((part, key) => ({
       key,
@@ -305,9 +307,9 @@ export class Answer {
     }));
     this.hasText = fold.textLength > 0;
     this.citations = fold.citations;
-    const end = this.#closing;
+    const end = this.#pendingEnd;
     if (!end) return;
-    this.#closing = null;
+    this.#pendingEnd = null;
     this.end = end;
     this.error = end.error ?? null;
     this.notice = null;
@@ -321,9 +323,9 @@ export class Answer {
     return this.#fold.seams.flatMap((seam, index) => {
       const at = seam.text_length - start;
       if (!part || at <= 0) return [];
-      const offset = this.#places.get(seam) ?? utf16Offset(part.text, at);
+      const offset = this.#seamOffsets.get(seam) ?? utf16Offset(part.text, at);
       if (offset <= 0) return [];
-      this.#places.set(seam, offset);
+      this.#seamOffsets.set(seam, offset);
       return [{ id: `${index}`, offset, seam }];
     });
   }

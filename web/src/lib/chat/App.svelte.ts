@@ -2,22 +2,22 @@
 // Nothing else reaches for a global. One instance a tab, given to components through context.
 import { getContext, setContext, untrack } from 'svelte';
 import { Api, Problem } from '#lib/wire/api.ts';
-import { Attachment, rememberedIn, type Ladder } from '#lib/wire/logReader.ts';
-import { START } from '#lib/wire/recordIds.ts';
-import { Live, liveSocket, type Change } from '#lib/wire/liveSocket.ts';
+import { LogReader, transportMemory, type Transports } from '#lib/wire/logReader.ts';
+import { LOG_START } from '#lib/wire/recordIds.ts';
+import { LiveSocket, openLiveSocket, type LiveChange } from '#lib/wire/liveSocket.ts';
 import { pollReader } from '#lib/wire/poll.ts';
 import { sharedSlots } from '#lib/wire/connectionSlots.ts';
 import { sseReader } from '#lib/wire/sse.ts';
 import { Language } from '#lib/strings/Language.svelte.ts';
-import type { Reading } from './Answer.svelte.ts';
-import { Attached } from './DraftAttachments.svelte.ts';
+import type { GenerationSource } from './Answer.svelte.ts';
+import { DraftAttachments } from './DraftAttachments.svelte.ts';
 import { Chat } from './Chat.svelte.ts';
 import { Conversations } from './Conversations.svelte.ts';
-import { textOf } from './messageText.ts';
+import { messageText } from './messageText.ts';
 import { Models } from './Models.svelte.ts';
-import { Prefs } from './Preferences.svelte.ts';
+import { Preferences } from './Preferences.svelte.ts';
 
-const KEPT_CHATS = 6;
+const MAX_CACHED_CHATS = 6;
 const TICK_MS = 500;
 
 /** What keys and the palette can do; some are told what with. */
@@ -25,59 +25,59 @@ type Action = (value?: string) => unknown;
 
 export class App {
   readonly api: Api;
-  readonly live: Live;
+  readonly live: LiveSocket;
   readonly conversations: Conversations;
   readonly models: Models;
-  readonly prefs: Prefs;
-  readonly attached = new Attached();
+  readonly preferences: Preferences;
+  readonly draftAttachments = new DraftAttachments();
   readonly language: Language;
   /** The server wants its access token. */
-  locked = $state(false);
+  needsToken = $state(false);
   /** Since when the server cannot be reached, ms since 1970; 0 while it can. */
   offlineSince = $state(0);
   now = $state(Date.now());
   /** What lies over the page: one at a time. */
   overlay = $state<'palette' | 'keys' | 'options' | null>(null);
-  drawer = $state(false);
-  inspected = $state<string | null>(null);
+  drawerOpen = $state(false);
+  inspectedGeneration = $state<string | null>(null);
   current = $state.raw<Chat | null>(null);
   /** A short word that fades by itself: copied, imported, why something could not be done. */
-  said = $state('');
+  toast = $state('');
   /** What keys and the palette can do now; offered by the screens that are open. */
   actions = $state.raw<Record<string, Action>>({});
   // eslint-disable-next-line svelte/prefer-svelte-reactivity -- a cache: screens hold the chat they draw
   readonly #chats = new Map<string, Chat>();
-  readonly #ladder: Ladder;
-  readonly #reading: Reading;
+  readonly #transports: Transports;
+  readonly #source: GenerationSource;
   #tick: ReturnType<typeof setInterval> | undefined;
-  #quiet: ReturnType<typeof setTimeout> | undefined;
+  #toastTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(storage: Storage = localStorage) {
     const fetcher: typeof fetch = (input, init) => fetch(input, init);
     this.api = new Api(fetcher);
-    this.live = new Live(liveSocket);
+    this.live = new LiveSocket(openLiveSocket);
     this.conversations = new Conversations(this.api);
     this.models = new Models(this.api);
-    this.prefs = new Prefs(storage);
-    this.language = new Language(this.prefs.language ?? navigator.language);
-    this.#ladder = {
+    this.preferences = new Preferences(storage);
+    this.language = new Language(this.preferences.language ?? navigator.language);
+    this.#transports = {
       readers: {
         sse: sseReader(fetcher, sharedSlots()),
         websocket: this.live.reader(),
         poll: pollReader(fetcher)
       },
-      memory: rememberedIn(storage)
+      memory: transportMemory(storage)
     };
-    this.#reading = {
-      attach: (generation, handlers) => new Attachment(this.#ladder, generation, START, handlers),
+    this.#source = {
+      attach: (generation, handlers) => new LogReader(this.#transports, generation, LOG_START, handlers),
       generation: (id) => this.api.generation(id)
     };
-    this.api.onUnauthorized = () => (this.locked = true);
-    this.live.onChange = (change) => this.#changed(change);
-    this.live.onMissed = () => this.#catchUp();
+    this.api.onUnauthorized = () => (this.needsToken = true);
+    this.live.onChange = (change) => this.#onChange(change);
+    this.live.onResync = () => this.#resync();
     this.live.onState = (open) => {
       if (open) this.offlineSince = 0;
-      else void this.#unheard();
+      else void this.#onSocketClosed();
     };
   }
 
@@ -88,7 +88,7 @@ export class App {
       this.live.wake();
       for (const chat of this.#chats.values()) chat.wake();
     };
-    const keep = (): void => this.#keepQueued();
+    const keep = (): void => this.#saveQueuedAsDraft();
     window.addEventListener('pagehide', keep);
     document.addEventListener('visibilitychange', wake);
     window.addEventListener('pageshow', wake);
@@ -108,13 +108,13 @@ export class App {
   async open(): Promise<void> {
     const first = await Promise.allSettled([this.conversations.load(), this.models.load()]);
     const refused = first.some((r) => r.status === 'rejected' && (r.reason as Problem).status === 401);
-    this.locked = refused;
+    this.needsToken = refused;
     if (!refused) this.live.start();
   }
 
   async unlock(token: string): Promise<void> {
     await this.api.login(token);
-    this.locked = false;
+    this.needsToken = false;
     await this.open();
     await this.current?.load();
   }
@@ -123,26 +123,26 @@ export class App {
   chat(id: string): Chat {
     let chat = this.#chats.get(id);
     if (!chat) {
-      chat = new Chat(id, this.api, this.#reading);
+      chat = new Chat(id, this.api, this.#source);
       this.#chats.set(id, chat);
       void chat.load();
     }
-    this.#forgetOld(id);
+    this.#evictOldChats(id);
     return chat;
   }
 
   /** Makes a conversation at the server for the first question. */
-  async begin(body: Parameters<Api['create']>[0]): Promise<Chat> {
+  async createChat(body: Parameters<Api['create']>[0]): Promise<Chat> {
     const conversation = await this.api.create(body);
-    const chat = new Chat(conversation.id, this.api, this.#reading);
-    chat.take(conversation);
+    const chat = new Chat(conversation.id, this.api, this.#source);
+    chat.apply(conversation);
     this.#chats.set(conversation.id, chat);
     this.conversations.put(conversation);
     return chat;
   }
 
   /** Adds actions for as long as a screen is open; the returned function takes them back. */
-  offer(actions: Record<string, Action>): () => void {
+  registerActions(actions: Record<string, Action>): () => void {
     untrack(() => (this.actions = { ...this.actions, ...actions }));
     return () => {
       const rest = Object.entries(untrack(() => this.actions)).filter(([name, act]) => actions[name] !== act);
@@ -151,16 +151,16 @@ export class App {
   }
 
   /** False when nothing on screen offers the action. */
-  run(action: string, value?: string): boolean {
+  runAction(action: string, value?: string): boolean {
     const act = this.actions[action];
     act?.(value);
     return act !== undefined;
   }
 
-  say(text: string): void {
-    this.said = text;
-    clearTimeout(this.#quiet);
-    this.#quiet = setTimeout(() => (this.said = ''), 4000);
+  showToast(text: string): void {
+    this.toast = text;
+    clearTimeout(this.#toastTimer);
+    this.#toastTimer = setTimeout(() => (this.toast = ''), 4000);
   }
 
   /** Runs something a person asked for; what the server refuses is said, not thrown. */
@@ -170,14 +170,14 @@ export class App {
       return true;
     } catch (problem) {
       const words = problem instanceof Problem ? [problem.message, problem.advice] : [String(problem)];
-      this.say(words.filter(Boolean).join(' '));
+      this.showToast(words.filter(Boolean).join(' '));
       return false;
     }
   }
 
-  #changed(change: Change): void {
-    if (change.change === 'everything') this.#catchUp();
-    this.conversations.take(change);
+  #onChange(change: LiveChange): void {
+    if (change.change === 'everything') this.#resync();
+    this.conversations.applyChange(change);
     if (change.change === 'models') void this.models.load().catch(() => undefined);
     if (change.row && change.conversation) {
       const chat = this.#chats.get(change.conversation);
@@ -189,14 +189,14 @@ export class App {
   }
 
   /** No socket: the server is away, or sockets are forbidden on the way. Then changes are asked for. */
-  async #unheard(): Promise<void> {
+  async #onSocketClosed(): Promise<void> {
     this.offlineSince ||= Date.now();
-    if (!(await this.api.alive()) || this.live.open) return;
+    if (!(await this.api.isReachable()) || this.live.open) return;
     this.offlineSince = 0;
-    this.#catchUp();
+    this.#resync();
   }
 
-  #catchUp(): void {
+  #resync(): void {
     void this.conversations.load().catch(() => undefined);
     void this.models.load().catch(() => undefined);
     this.current?.refresh();
@@ -204,18 +204,19 @@ export class App {
   }
 
   /** Messages that wait are in this tab alone: when it goes, their text is a draft again. */
-  #keepQueued(): void {
+  #saveQueuedAsDraft(): void {
     for (const chat of this.#chats.values()) {
-      if (chat.waiting.length === 0) continue;
-      const texts = [...chat.waiting.map(textOf), this.prefs.draft(chat.id)];
-      this.prefs.setDraft(chat.id, texts.filter(Boolean).join('\n\n'));
+      if (chat.pendingMessages.length === 0) continue;
+      const texts = [...chat.pendingMessages.map(messageText), this.preferences.draft(chat.id)];
+      this.preferences.setDraft(chat.id, texts.filter(Boolean).join('\n\n'));
     }
   }
 
-  #forgetOld(keep: string): void {
+  #evictOldChats(keep: string): void {
     for (const [id, chat] of this.#chats) {
-      if (this.#chats.size <= KEPT_CHATS) return;
-      if (id === keep || chat === this.current || chat.running.length + chat.waiting.length > 0) continue;
+      if (this.#chats.size <= MAX_CACHED_CHATS) return;
+      if (id === keep || chat === this.current || chat.running.length + chat.pendingMessages.length > 0)
+        continue;
       chat.close();
       this.#chats.delete(id);
     }

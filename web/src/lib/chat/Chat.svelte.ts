@@ -10,9 +10,9 @@ import type {
   SentPart,
   StartBody
 } from '#lib/wire/types.ts';
-import { Answer, type Reading } from './Answer.svelte.ts';
-import { newKey, sendOnce } from './retrySend.ts';
-import { tipBelow, turnsOf, type Turn } from './messageTree.ts';
+import { Answer, type GenerationSource } from './Answer.svelte.ts';
+import { newIdempotencyKey, sendWithRetry } from './retrySend.ts';
+import { newestLeaf, buildTurns, type Turn } from './messageTree.ts';
 
 /** A send on its way, or one that did not go through. Its key is kept: trying again cannot send twice. */
 export interface Outgoing {
@@ -46,10 +46,10 @@ export class Chat {
   // eslint-disable-next-line svelte/prefer-svelte-reactivity -- #version stands for it
   readonly #answers = new Map<string, Answer>();
   readonly #api: Api;
-  readonly #reading: Reading;
+  readonly #source: GenerationSource;
   #refreshing: ReturnType<typeof setTimeout> | undefined;
 
-  readonly turns: Turn[] = $derived(turnsOf(this.messages, this.leaf));
+  readonly turns: Turn[] = $derived(buildTurns(this.messages, this.leaf));
   readonly running: Answer[] = $derived.by(() => {
     void this.#version;
     return this.turns
@@ -57,10 +57,10 @@ export class Chat {
       .filter((answer) => answer !== undefined && answer.running) as Answer[];
   });
 
-  constructor(id: string, api: Api, reading: Reading) {
+  constructor(id: string, api: Api, source: GenerationSource) {
     this.id = id;
     this.#api = api;
-    this.#reading = reading;
+    this.#source = source;
   }
 
   answer(message: string): Answer | undefined {
@@ -76,7 +76,7 @@ export class Chat {
 
   async load(): Promise<void> {
     try {
-      this.take(await this.#api.conversation(this.id));
+      this.apply(await this.#api.conversation(this.id));
       this.problem = null;
     } catch (problem) {
       this.missing = (problem as Problem).status === 404;
@@ -91,14 +91,14 @@ export class Chat {
   }
 
   /** Takes the server's whole view. Answers that are being read go on being read. */
-  take(conversation: Conversation): void {
+  apply(conversation: Conversation): void {
     this.title = conversation.title;
     this.systemPrompt = conversation.system_prompt;
     this.options = conversation.options;
     if (this.models.length < 2) this.models = conversation.model ? [conversation.model] : this.models;
     this.messages = conversation.messages;
     this.leaf = conversation.leaf ?? conversation.messages.at(-1)?.id ?? null;
-    for (const message of conversation.messages) this.#adopt(message);
+    for (const message of conversation.messages) this.#syncAnswer(message);
     this.#version++;
     this.loaded = true;
   }
@@ -109,24 +109,24 @@ export class Chat {
       this.queued = [...this.queued, parts];
       return;
     }
-    await this.#start({ parts, ...this.#asked() });
+    await this.#start({ parts, ...this.#requestOptions() });
   }
 
   /** The same question again, or with another model. */
   async regenerate(question: string, model?: string): Promise<void> {
-    await this.#start({ parent: question, ...this.#asked(), ...(model ? { model } : {}) });
+    await this.#start({ parent: question, ...this.#requestOptions(), ...(model ? { model } : {}) });
   }
 
   /** A new version of a question, beside the old one. */
   async edit(question: Message, parts: SentPart[]): Promise<void> {
-    await this.#start({ parent: question.parent, parts, ...this.#asked() });
+    await this.#start({ parent: question.parent, parts, ...this.#requestOptions() });
   }
 
-  async continue(answer: Answer, model?: string, key: string = newKey()): Promise<void> {
+  async continue(answer: Answer, model?: string, key: string = newIdempotencyKey()): Promise<void> {
     if (!answer.generation || this.sending) return;
     const { generation } = answer;
-    await this.#sending({ body: {}, key, problem: null, continues: answer }, async () => {
-      this.#begun(await this.#api.continue(generation, model ? { model } : {}, key));
+    await this.#track({ body: {}, key, problem: null, continues: answer }, async () => {
+      this.#startReading(await this.#api.continue(generation, model ? { model } : {}, key));
     });
   }
 
@@ -134,7 +134,8 @@ export class Chat {
   async retry(outgoing: Outgoing, model?: string): Promise<void> {
     if (this.sending || this.running.length > 0) return;
     this.drop(outgoing);
-    if (outgoing.continues) await this.continue(outgoing.continues, model, model ? newKey() : outgoing.key);
+    if (outgoing.continues)
+      await this.continue(outgoing.continues, model, model ? newIdempotencyKey() : outgoing.key);
     else if (model) await this.#start({ ...outgoing.body, model });
     else await this.#start(outgoing.body, outgoing.key);
   }
@@ -152,7 +153,7 @@ export class Chat {
   }
 
   /** What is written and not sent, oldest first: it is in this tab alone. */
-  get waiting(): SentPart[][] {
+  get pendingMessages(): SentPart[][] {
     const failed = [...this.unsent, this.outgoing].map((one) => (one?.problem && one.body.parts) || []);
     return [...failed.filter((parts) => parts.length > 0), ...this.queued];
   }
@@ -163,10 +164,10 @@ export class Chat {
   }
 
   /** Acts from the next piece of text. Gives back why it can't. */
-  async steer(answer: Answer, change: Options & { model?: string }): Promise<Problem | null> {
+  async changeOptions(answer: Answer, change: Options & { model?: string }): Promise<Problem | null> {
     if (!answer.generation) return null;
     try {
-      await this.#api.steer(answer.generation, change);
+      await this.#api.changeOptions(answer.generation, change);
       answer.options = { ...answer.options, ...change };
       return null;
     } catch (problem) {
@@ -175,13 +176,13 @@ export class Chat {
   }
 
   /** Shows another version of a question or an answer, at its newest tip. */
-  async choose(message: string): Promise<void> {
-    this.leaf = tipBelow(this.messages, message);
+  async selectVersion(message: string): Promise<void> {
+    this.leaf = newestLeaf(this.messages, message);
     await this.#api.change(this.id, { leaf: this.leaf });
   }
 
   async change(body: ConversationBody): Promise<void> {
-    this.take(await this.#api.change(this.id, body));
+    this.apply(await this.#api.change(this.id, body));
   }
 
   /** Takes a message back that was not sent yet. */
@@ -198,29 +199,29 @@ export class Chat {
     for (const answer of this.#answers.values()) answer.detach();
   }
 
-  #asked(): Pick<StartBody, 'model' | 'models' | 'options'> {
+  #requestOptions(): Pick<StartBody, 'model' | 'models' | 'options'> {
     const [model] = this.models;
     const options = Object.keys(this.options).length > 0 ? { options: this.options } : {};
     if (this.models.length > 1) return { models: this.models, ...options };
     return model ? { model, ...options } : options;
   }
 
-  async #start(body: StartBody, key: string = newKey()): Promise<void> {
-    await this.#sending({ body, key, problem: null, continues: null }, async () => {
+  async #start(body: StartBody, key: string = newIdempotencyKey()): Promise<void> {
+    await this.#track({ body, key, problem: null, continues: null }, async () => {
       const begun = await this.#api.start(this.id, body, key);
       const generations = 'generations' in begun ? begun.generations : [begun];
-      for (const generation of generations) this.#begun(generation);
+      for (const generation of generations) this.#startReading(generation);
     });
   }
 
-  async #sending(outgoing: Outgoing, send: (key: string) => Promise<void>): Promise<void> {
+  async #track(outgoing: Outgoing, send: (key: string) => Promise<void>): Promise<void> {
     if (this.sending) return;
     this.sending = true;
     const { outgoing: before } = this;
     if (before?.problem && before.body.parts) this.unsent = [...this.unsent, before];
     this.outgoing = outgoing;
     try {
-      await sendOnce(send, outgoing.key);
+      await sendWithRetry(send, outgoing.key);
       await this.load();
       this.outgoing = null;
     } catch (problem) {
@@ -230,9 +231,9 @@ export class Chat {
     }
   }
 
-  /** Starts reading at once, before the tree has been read again. */
-  #begun(generation: Generation): void {
-    this.#adopt({
+  /** Starts reading at once, before the message tree has been fetched again. */
+  #startReading(generation: Generation): void {
+    this.#syncAnswer({
       id: generation.message,
       parent: generation.parent,
       role: 'assistant',
@@ -248,14 +249,14 @@ export class Chat {
     this.#version++;
   }
 
-  #adopt(message: Message): void {
+  #syncAnswer(message: Message): void {
     if (message.role !== 'assistant') return;
     const known = this.#answers.get(message.id);
-    if (known) known.adopt(message);
-    else this.#answers.set(message.id, new Answer(this.#reading, message, () => this.#ended()));
+    if (known) known.sync(message);
+    else this.#answers.set(message.id, new Answer(this.#source, message, () => this.#onAnswerEnd()));
   }
 
-  #ended(): void {
+  #onAnswerEnd(): void {
     this.#version++;
     if (this.running.length > 0) return;
     this.resend();

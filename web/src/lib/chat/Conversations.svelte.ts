@@ -1,7 +1,7 @@
 // The list in the sidebar: pages of rows from the server, kept true by the changes it sends.
 // Deleting is soft at the server, so undo is a call and not a delay.
 import type { Api } from '#lib/wire/api.ts';
-import type { Change } from '#lib/wire/liveSocket.ts';
+import type { LiveChange } from '#lib/wire/liveSocket.ts';
 import type { ConversationRow } from '#lib/wire/types.ts';
 
 const PAGE = 100;
@@ -11,14 +11,14 @@ export class Conversations {
   rows = $state.raw<ConversationRow[]>([]);
   loaded = $state(false);
   query = $state('');
-  found = $state.raw<ConversationRow[] | null>(null);
+  results = $state.raw<ConversationRow[] | null>(null);
   deleted = $state.raw<{ id: string; title: string } | null>(null);
   more = $state(true);
   readonly #api: Api;
   #cursor: string | null = null;
   #loading: Promise<void> | null = null;
-  #undo: ReturnType<typeof setTimeout> | undefined;
-  #search: ReturnType<typeof setTimeout> | undefined;
+  #undoTimer: ReturnType<typeof setTimeout> | undefined;
+  #searchTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(api: Api) {
     this.#api = api;
@@ -34,7 +34,7 @@ export class Conversations {
     // eslint-disable-next-line svelte/prefer-svelte-reactivity -- local to this call
     const seen = new Set(page.items.map((row) => row.id));
     // Pages further down stay; whatever moved up from them is now at its new place.
-    this.rows = ordered([
+    this.rows = sortRows([
       ...page.items,
       ...(this.#cursor ? this.rows.filter((row) => !seen.has(row.id)) : [])
     ]);
@@ -52,12 +52,12 @@ export class Conversations {
 
   search(query: string): void {
     this.query = query;
-    clearTimeout(this.#search);
+    clearTimeout(this.#searchTimer);
     if (!query.trim()) {
-      this.found = null;
+      this.results = null;
       return;
     }
-    this.#search = setTimeout(() => void this.#find(query), 150);
+    this.#searchTimer = setTimeout(() => void this.#fetchResults(query), 150);
   }
 
   async rename(id: string, title: string): Promise<void> {
@@ -71,10 +71,10 @@ export class Conversations {
   async remove(id: string): Promise<void> {
     const title = this.row(id)?.title ?? '';
     await this.#api.remove(id);
-    this.#drop(id);
+    this.#removeRow(id);
     this.deleted = { id, title };
-    clearTimeout(this.#undo);
-    this.#undo = setTimeout(() => (this.deleted = null), UNDO_MS);
+    clearTimeout(this.#undoTimer);
+    this.#undoTimer = setTimeout(() => (this.deleted = null), UNDO_MS);
   }
 
   async undo(): Promise<void> {
@@ -84,8 +84,8 @@ export class Conversations {
     this.#put(await this.#api.restore(id));
   }
 
-  take(change: Change): void {
-    if (change.change === 'conversation-deleted' && change.conversation) this.#drop(change.conversation);
+  applyChange(change: LiveChange): void {
+    if (change.change === 'conversation-deleted' && change.conversation) this.#removeRow(change.conversation);
     else if (change.row && change.row.origin === 'page') this.#put(change.row);
   }
 
@@ -96,32 +96,32 @@ export class Conversations {
   #put(row: ConversationRow): void {
     const { id, title, pinned, origin, created_at, updated_at, status, generation } = row;
     const clean = { id, title, pinned, origin, created_at, updated_at, status, generation };
-    this.rows = ordered([{ ...clean, snippet: null }, ...this.rows.filter((other) => other.id !== id)]);
-    if (this.found)
-      this.found = this.found.map((other) => (other.id === id ? { ...other, ...clean } : other));
+    this.rows = sortRows([{ ...clean, snippet: null }, ...this.rows.filter((other) => other.id !== id)]);
+    if (this.results)
+      this.results = this.results.map((other) => (other.id === id ? { ...other, ...clean } : other));
   }
 
-  #drop(id: string): void {
+  #removeRow(id: string): void {
     this.rows = this.rows.filter((row) => row.id !== id);
-    if (this.found) this.found = this.found.filter((row) => row.id !== id);
+    if (this.results) this.results = this.results.filter((row) => row.id !== id);
   }
 
   async #nextPage(cursor: string): Promise<void> {
     const page = await this.#api.conversations({ cursor, limit: PAGE });
     // eslint-disable-next-line svelte/prefer-svelte-reactivity -- local to this call
     const seen = new Set(this.rows.map((row) => row.id));
-    this.rows = ordered([...this.rows, ...page.items.filter((row) => !seen.has(row.id))]);
+    this.rows = sortRows([...this.rows, ...page.items.filter((row) => !seen.has(row.id))]);
     this.#cursor = page.next_cursor;
     this.more = page.next_cursor !== null;
   }
 
-  async #find(query: string): Promise<void> {
+  async #fetchResults(query: string): Promise<void> {
     const page = await this.#api.conversations({ q: query, limit: PAGE }).catch(() => null);
-    if (page && this.query === query) this.found = page.items;
+    if (page && this.query === query) this.results = page.items;
   }
 }
 
-function ordered(rows: ConversationRow[]): ConversationRow[] {
+function sortRows(rows: ConversationRow[]): ConversationRow[] {
   return rows.sort((a, b) =>
     a.pinned === b.pinned
       ? a.updated_at < b.updated_at

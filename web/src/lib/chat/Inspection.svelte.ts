@@ -1,7 +1,7 @@
 // The numbers of one generation for the inspector: its trace, read once, and again when the answer has ended.
 import type { Api } from '#lib/wire/api.ts';
 import type { Trace } from '#lib/wire/types.ts';
-import { recordsOf, type TraceRecord } from './trace.ts';
+import { parseTrace, type TraceRecord } from './trace.ts';
 
 export class Inspection {
   trace = $state.raw<Trace | null>(null);
@@ -18,7 +18,7 @@ export class Inspection {
   async load(): Promise<void> {
     try {
       const trace = await this.#api.trace(this.generation);
-      this.records = recordsOf(trace.trace);
+      this.records = parseTrace(trace.trace);
       this.trace = trace;
       this.failed = false;
     } catch {

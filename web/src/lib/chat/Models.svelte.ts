@@ -10,7 +10,7 @@ export class Models {
   default = $state<string | null>(null);
   loaded = $state(false);
   readonly #api: Api;
-  #again: ReturnType<typeof setTimeout> | undefined;
+  #reloadTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(api: Api) {
     this.#api = api;
@@ -20,12 +20,12 @@ export class Models {
     return this.items.find((model) => model.id === id);
   }
 
-  usable(model: Model): boolean {
+  isUsable(model: Model): boolean {
     return model.readiness.state === 'ready' || model.readiness.state === 'loading';
   }
 
   /** One that can answer instead: the default before others. */
-  insteadOf(id: string): Model | undefined {
+  alternativeTo(id: string): Model | undefined {
     const ready = this.items.filter((model) => model.readiness.state === 'ready' && model.id !== id);
     return ready.find((model) => model.id === this.default) ?? ready[0];
   }
@@ -37,8 +37,8 @@ export class Models {
     this.default = models.default;
     this.providers = providers.items;
     this.loaded = true;
-    clearTimeout(this.#again);
+    clearTimeout(this.#reloadTimer);
     const loading = models.items.some((model) => model.readiness.state === 'loading');
-    if (loading) this.#again = setTimeout(() => void this.load().catch(() => undefined), LOADING_MS);
+    if (loading) this.#reloadTimer = setTimeout(() => void this.load().catch(() => undefined), LOADING_MS);
   }
 }

@@ -11,7 +11,7 @@ export interface Preset {
 
 const PREFIX = 'grantha.';
 
-export class Prefs {
+export class Preferences {
   theme = $state<Theme>('system');
   language = $state<string | null>(null);
   presets = $state.raw<Preset[]>([]);

@@ -9,13 +9,13 @@ export interface Attachment {
   preview: string | null;
 }
 
-const LARGEST = 8 * 1024 * 1024;
-let made = 0;
+const MAX_BYTES = 8 * 1024 * 1024;
+let lastKey = 0;
 
 /** Null when the file is too large to send. */
-export async function attachmentOf(file: File): Promise<Attachment | null> {
-  if (file.size > LARGEST) return null;
-  const key = `${++made}`;
+export async function readAttachment(file: File): Promise<Attachment | null> {
+  if (file.size > MAX_BYTES) return null;
+  const key = `${++lastKey}`;
   if (!file.type.startsWith('image/')) {
     const part: FilePart = {
       type: 'file',
@@ -33,15 +33,15 @@ export async function attachmentOf(file: File): Promise<Attachment | null> {
   return { key, name: file.name || 'image', part, preview: URL.createObjectURL(file) };
 }
 
-/** An attachment again, from a part that was made of one. */
-export function attachmentFrom(part: Attachment['part']): Attachment {
-  const key = `${++made}`;
+/** An attachment again, from the part that was made of one. */
+export function attachmentFromPart(part: Attachment['part']): Attachment {
+  const key = `${++lastKey}`;
   if (part.type === 'file') return { key, name: part.name, part, preview: null };
   return { key, name: 'image', part, preview: `data:${part.media_type};base64,${part.data}` };
 }
 
 /** A part as it can be sent again: an image that was sent before is only an address by now. */
-export async function sendable(part: Extract<Part, { type: 'image' | 'file' }>): Promise<SentPart> {
+export async function toSentPart(part: Extract<Part, { type: 'image' | 'file' }>): Promise<SentPart> {
   if (part.type === 'file') return part;
   const reply = await fetch(part.url);
   if (!reply.ok) throw new Error(`HTTP ${reply.status}`);

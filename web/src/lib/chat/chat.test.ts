@@ -5,17 +5,23 @@ import { en } from '#lib/strings/en.ts';
 import { de } from '#lib/strings/de.ts';
 import { es } from '#lib/strings/es.ts';
 import { fr } from '#lib/strings/fr.ts';
-import { costOf, dollars, roundTokens, seconds, speedOf } from '#lib/format/numbers.ts';
-import { faultWords } from '#lib/format/faults.ts';
-import { actionOf, printed, type Pressed } from './shortcuts.ts';
-import { sendOnce } from './retrySend.ts';
-import { found, highlighted } from './commandSearch.ts';
-import { grouped, within } from './conversationList.ts';
-import { seamWords } from '#lib/format/seams.ts';
-import { Sentences } from '#lib/format/speechChunks.ts';
-import { everyDay, steps } from '#lib/format/chartScale.ts';
-import { lengthAt, recordsOf, silencesOf } from './trace.ts';
-import { tipBelow, turnsOf } from './messageTree.ts';
+import {
+  generationCost,
+  formatDollars,
+  compactTokens,
+  formatDuration,
+  outputSpeed
+} from '#lib/format/numbers.ts';
+import { faultText } from '#lib/format/faults.ts';
+import { actionForKey, keyCaps, type KeyPress } from './shortcuts.ts';
+import { sendWithRetry } from './retrySend.ts';
+import { searchCommands, splitMatch } from './commandSearch.ts';
+import { groupByDate, visibleLines } from './conversationList.ts';
+import { seamText } from '#lib/format/seams.ts';
+import { SpeechChunks } from '#lib/format/speechChunks.ts';
+import { fillDays, axisTicks } from '#lib/format/chartScale.ts';
+import { textLengthAt, parseTrace, findGaps } from './trace.ts';
+import { newestLeaf, buildTurns } from './messageTree.ts';
 
 const at = (second: number): string => new Date(1_700_000_000_000 + second * 1000).toISOString();
 
@@ -53,7 +59,7 @@ describe('a conversation tree', () => {
   ];
 
   it('is shown as the turns on the path to its leaf', () => {
-    const turns = turnsOf(tree, 'a2');
+    const turns = buildTurns(tree, 'a2');
     expect(turns.map((turn) => [turn.question?.id, turn.answers.map((one) => one.id)])).toEqual([
       ['q1', ['a1']],
       ['q2', ['a2']]
@@ -61,14 +67,14 @@ describe('a conversation tree', () => {
   });
 
   it('knows all versions of a question and of an answer', () => {
-    const turns = turnsOf(tree, 'a2');
+    const turns = buildTurns(tree, 'a2');
     expect(turns[0]?.versions.map((one) => one.id)).toEqual(['a1', 'a1b']);
     expect(turns[1]?.questions.map((one) => one.id)).toEqual(['q2', 'q2b']);
   });
 
   it('lands at the newest tip below a chosen version', () => {
-    expect(tipBelow(tree, 'a1')).toBe('a2b');
-    expect(tipBelow(tree, 'a1b')).toBe('a1b');
+    expect(newestLeaf(tree, 'a1')).toBe('a2b');
+    expect(newestLeaf(tree, 'a1b')).toBe('a1b');
   });
 
   it('stands answers of different models side by side only when they were asked for at once', () => {
@@ -77,15 +83,15 @@ describe('a conversation tree', () => {
       message('x', 'q', 'assistant', 1, 'a/x'),
       message('y', 'q', 'assistant', 1, 'a/y')
     ];
-    expect(turnsOf(pair, 'y')[0]?.answers.map((one) => one.id)).toEqual(['x', 'y']);
+    expect(buildTurns(pair, 'y')[0]?.answers.map((one) => one.id)).toEqual(['x', 'y']);
     const later = [...pair.slice(0, 2), message('y', 'q', 'assistant', 30, 'a/y')];
-    expect(turnsOf(later, 'y')[0]?.answers.map((one) => one.id)).toEqual(['y']);
+    expect(buildTurns(later, 'y')[0]?.answers.map((one) => one.id)).toEqual(['y']);
   });
 
   it('ends, even when its parents form a loop', () => {
     const loop = [message('a', 'b', 'user'), message('b', 'a', 'assistant')];
-    expect(turnsOf(loop, 'a').length).toBeLessThan(3);
-    expect(tipBelow(loop, 'a')).toBeTruthy();
+    expect(buildTurns(loop, 'a').length).toBeLessThan(3);
+    expect(newestLeaf(loop, 'a')).toBeTruthy();
   });
 });
 
@@ -99,27 +105,27 @@ describe('sending', () => {
       if (keys.length < 3) throw new Problem(0, {});
       return 'sent';
     });
-    expect(await sendOnce(send, 'k', pause)).toBe('sent');
+    expect(await sendWithRetry(send, 'k', pause)).toBe('sent');
     expect(keys).toEqual(['k', 'k', 'k']);
   });
 
   it('does not try again what the server has refused', async () => {
     const send = vi.fn(() => Promise.reject(new Problem(503, { code: 'missing_key' })));
-    await expect(sendOnce(send, 'k', pause)).rejects.toThrow();
+    await expect(sendWithRetry(send, 'k', pause)).rejects.toThrow();
     expect(send).toHaveBeenCalledTimes(1);
   });
 });
 
 describe('numbers as people read them', () => {
   it('carry their units', () => {
-    expect(seconds(312, 'en')).toBe('0.31 s');
-    expect(seconds(14_230, 'en')).toBe('14.2 s');
-    expect(seconds(185_000, 'en')).toBe('3 min 05 s');
-    expect(dollars(0)).toBe('$0');
-    expect(dollars(0.0011)).toBe('$0.0011');
-    expect(roundTokens(0)).toBe('0');
-    expect(roundTokens(32_768)).toBe('32k');
-    expect(roundTokens(1_900_000)).toBe('1.9M');
+    expect(formatDuration(312, 'en')).toBe('0.31 s');
+    expect(formatDuration(14_230, 'en')).toBe('14.2 s');
+    expect(formatDuration(185_000, 'en')).toBe('3 min 05 s');
+    expect(formatDollars(0)).toBe('$0');
+    expect(formatDollars(0.0011)).toBe('$0.0011');
+    expect(compactTokens(0)).toBe('0');
+    expect(compactTokens(32_768)).toBe('32k');
+    expect(compactTokens(1_900_000)).toBe('1.9M');
   });
 
   it('stay unknown where nothing is known', () => {
@@ -130,10 +136,10 @@ describe('numbers as people read them', () => {
       capabilities: {},
       readiness: { state: 'ready' as const }
     };
-    expect(costOf({ input_tokens: 5, output_tokens: 5 }, model)).toBeNull();
-    expect(costOf(null, model)).toBeNull();
+    expect(generationCost({ input_tokens: 5, output_tokens: 5 }, model)).toBeNull();
+    expect(generationCost(null, model)).toBeNull();
     expect(
-      speedOf({
+      outputSpeed({
         ending: 'done',
         finish_reason: null,
         native_finish_reason: null,
@@ -156,7 +162,7 @@ describe('numbers as people read them', () => {
       ttft_p95_ms: 1,
       tok_s_p50: 1
     };
-    const days = everyDay([{ ...row, day: '2026-11-21' }], 3, Date.parse('2026-11-22T10:00:00Z'));
+    const days = fillDays([{ ...row, day: '2026-11-21' }], 3, Date.parse('2026-11-22T10:00:00Z'));
     expect(days.map((one) => [one.day, one.generations])).toEqual([
       ['2026-11-20', 0],
       ['2026-11-21', 2],
@@ -166,14 +172,14 @@ describe('numbers as people read them', () => {
   });
 
   it('make round steps on an axis', () => {
-    expect(steps(210)).toEqual([0, 100, 200, 300]);
-    expect(steps(2, true)).toEqual([0, 1, 2]);
-    expect(steps(0)).toEqual([0, 1]);
+    expect(axisTicks(210)).toEqual([0, 100, 200, 300]);
+    expect(axisTicks(2, true)).toEqual([0, 1, 2]);
+    expect(axisTicks(0)).toEqual([0, 1]);
   });
 });
 
 describe('a trace', () => {
-  const records = recordsOf([
+  const records = parseTrace([
     [0, 'open', 0, 0],
     [100, 'part-start', 0, 0],
     [200, 'text-delta', 5, 1],
@@ -187,11 +193,11 @@ describe('a trace', () => {
   });
 
   it('shows the silences after the first text', () => {
-    expect(silencesOf(records).map((record) => record.gap)).toEqual([1900]);
+    expect(findGaps(records).map((record) => record.gap)).toEqual([1900]);
   });
 
   it('knows how much text stood at every moment', () => {
-    expect([0, 299, 300, 2000, 9999].map((ms) => lengthAt(records, ms))).toEqual([0, 0, 5, 5, 8]);
+    expect([0, 299, 300, 2000, 9999].map((ms) => textLengthAt(records, ms))).toEqual([0, 0, 5, 5, 8]);
   });
 });
 
@@ -216,20 +222,20 @@ describe('the list', () => {
       row('y', new Date(2026, 10, 21, 9).toISOString()),
       row('o', new Date(2026, 2, 1).toISOString())
     ];
-    const headings = grouped(rows, false, today.toDateString()).flatMap((line) => line.heading ?? []);
+    const headings = groupByDate(rows, false, today.toDateString()).flatMap((line) => line.heading ?? []);
     expect(headings).toEqual(['pinned', 'today', 'yesterday', 'conversations']);
   });
 
   it('makes only the rows near the view', () => {
     const rows = Array.from({ length: 10_000 }, (_, n) => row(`c${n}`, at(0)));
-    const view = within(grouped(rows, false, new Date(0).toDateString()), 32, 100_000, 800);
+    const view = visibleLines(groupByDate(rows, false, new Date(0).toDateString()), 32, 100_000, 800);
     expect(view.lines.length).toBeLessThan(60);
     expect(view.total).toBeGreaterThan(320_000 - 1);
   });
 });
 
 describe('keys', () => {
-  const press = (key: string, code: string, more: Partial<Pressed> = {}): Pressed => ({
+  const press = (key: string, code: string, more: Partial<KeyPress> = {}): KeyPress => ({
     key,
     code,
     altKey: false,
@@ -241,33 +247,35 @@ describe('keys', () => {
   });
 
   it('match Alt by the physical key, whatever it types', () => {
-    expect(actionOf(press('ñ', 'KeyN', { altKey: true }), {})).toBe('newChat');
+    expect(actionForKey(press('ñ', 'KeyN', { altKey: true }), {})).toBe('newChat');
   });
 
   it('take the command key of a Mac for Ctrl', () => {
-    expect(actionOf(press('k', 'KeyK', { metaKey: true }), {})).toBe('palette');
+    expect(actionForKey(press('k', 'KeyK', { metaKey: true }), {})).toBe('palette');
   });
 
   it('can be changed', () => {
-    expect(actionOf(press('b', 'KeyB', { altKey: true }), { newChat: 'Alt+KeyB' })).toBe('newChat');
+    expect(actionForKey(press('b', 'KeyB', { altKey: true }), { newChat: 'Alt+KeyB' })).toBe('newChat');
   });
 
   it('are printed as they stand on the caps', () => {
-    expect(printed('Alt+Shift+KeyC')).toEqual(['Alt', 'Shift', 'C']);
-    expect(printed('Alt+ArrowDown')).toEqual(['Alt', '↓']);
+    expect(keyCaps('Alt+Shift+KeyC')).toEqual(['Alt', 'Shift', 'C']);
+    expect(keyCaps('Alt+ArrowDown')).toEqual(['Alt', '↓']);
   });
 });
 
 describe('speech', () => {
   it('comes in whole sentences', () => {
-    const sentences = new Sentences();
+    const sentences = new SpeechChunks();
     expect(sentences.take('One is done. Two is n')).toBe('One is done.');
     expect(sentences.take('One is done. Two is not. And')).toBe('Two is not.');
     expect(sentences.take('One is done. Two is not. And this', true)).toBe('And this');
   });
 
   it('leaves out the signs of Markdown', () => {
-    expect(new Sentences().take('## A *head*\n\nText with `code`.\n\n', true)).toBe('A head Text with code.');
+    expect(new SpeechChunks().take('## A *head*\n\nText with `code`.\n\n', true)).toBe(
+      'A head Text with code.'
+    );
   });
 });
 
@@ -282,12 +290,12 @@ describe('the palette', () => {
   });
 
   it('puts what begins with the words first', () => {
-    const [group] = found([command('Where'), command('A repeat'), command('Regenerate')], 're');
+    const [group] = searchCommands([command('Where'), command('A repeat'), command('Regenerate')], 're');
     expect(group?.items.map((one) => one.title)).toEqual(['Regenerate', 'A repeat', 'Where']);
   });
 
   it('marks what matched', () => {
-    expect(highlighted('Regenerate', 'GEN').find((piece) => piece.hit)?.text).toBe('gen');
+    expect(splitMatch('Regenerate', 'GEN').find((piece) => piece.hit)?.text).toBe('gen');
   });
 });
 
@@ -298,7 +306,7 @@ describe('words', () => {
       message: 'Anthropic has no key.',
       advice: 'Set ANTHROPIC_API_KEY and restart.'
     };
-    const words = faultWords(fault, 'failed', false, 'Anthropic', en);
+    const words = faultText(fault, 'failed', false, 'Anthropic', en);
     expect(words.command).toBe('export ANTHROPIC_API_KEY=…');
   });
 
@@ -311,7 +319,7 @@ describe('words', () => {
       text_length: 1,
       changes: { temperature: [0.2, 0.9] }
     };
-    expect(seamWords(seam, en, 'en')).toEqual({
+    expect(seamText(seam, en, 'en')).toEqual({
       what: 'temperature 0.2 → 0.9 from here',
       how: 'Changed by you, true continuation.'
     });

@@ -13,7 +13,10 @@ export interface Command {
 
 const MOST_A_GROUP = 8;
 
-export function found(commands: readonly Command[], query: string): { title: string; items: Command[] }[] {
+export function searchCommands(
+  commands: readonly Command[],
+  query: string
+): { title: string; items: Command[] }[] {
   const wanted = query.trim().toLowerCase();
   const groups = new Map<string, { command: Command; rank: number }[]>();
   for (const command of commands) {
@@ -33,7 +36,7 @@ export function found(commands: readonly Command[], query: string): { title: str
 }
 
 /** The title in pieces; the first that matches is a hit. */
-export function highlighted(title: string, query: string): { text: string; hit: boolean }[] {
+export function splitMatch(title: string, query: string): { text: string; hit: boolean }[] {
   const wanted = query.trim().toLowerCase();
   const at = wanted ? title.toLowerCase().indexOf(wanted) : -1;
   if (at < 0) return [{ text: title, hit: false }];

@@ -3,16 +3,16 @@ import type { ConversationRow } from '#lib/wire/types.ts';
 
 export type Heading =
   'pinned' | 'today' | 'yesterday' | 'earlierThisWeek' | 'earlierThisMonth' | 'conversations';
-export type Line =
+export type ListLine =
   | { key: string; heading: Heading; row: null; units: number }
   | { key: string; heading: null; row: ConversationRow; units: number };
 
-const OVER = 8;
+const OVERSCAN = 8;
 
 /** Rows under headings; search results stand without headings, two lines each. `today` is a date string. */
-export function grouped(rows: readonly ConversationRow[], found: boolean, today: string): Line[] {
+export function groupByDate(rows: readonly ConversationRow[], found: boolean, today: string): ListLine[] {
   if (found) return rows.map((row) => ({ key: row.id, heading: null, row, units: 2.25 }));
-  const lines: Line[] = [];
+  const lines: ListLine[] = [];
   let last: Heading | null = null;
   for (const row of rows) {
     const heading = headingOf(row, Date.parse(today));
@@ -24,18 +24,19 @@ export function grouped(rows: readonly ConversationRow[], found: boolean, today:
   return lines;
 }
 
-/** The lines within and near the view, with their places in px. */
-export function within(
-  lines: readonly Line[],
+/** The lines within and near the viewport, with their positions in px. */
+export function visibleLines(
+  lines: readonly ListLine[],
   unit: number,
   top: number,
   height: number
-): { total: number; lines: (Line & { top: number })[] } {
-  const shown: (Line & { top: number })[] = [];
+): { total: number; lines: (ListLine & { top: number })[] } {
+  const shown: (ListLine & { top: number })[] = [];
   let at = 0;
   for (const line of lines) {
     const size = line.units * unit;
-    if (at + size > top - OVER * unit && at < top + height + OVER * unit) shown.push({ ...line, top: at });
+    if (at + size > top - OVERSCAN * unit && at < top + height + OVERSCAN * unit)
+      shown.push({ ...line, top: at });
     at += size;
   }
   return { total: at, lines: shown };

@@ -7,7 +7,7 @@ let frame = 0;
 let timer: ReturnType<typeof setTimeout> | undefined;
 
 /** Runs `job` before the next frame is drawn, once, however often it was asked for. */
-export function soon(job: () => void): void {
+export function scheduleFrame(job: () => void): void {
   const first = waiting.size === 0;
   waiting.add(job);
   if (!first) return;

@@ -2,17 +2,17 @@
 import type { Part, SentPart } from '#lib/wire/types.ts';
 
 /** The text of a message as it was written, without what is attached. */
-export function textOf(parts: readonly (Part | SentPart)[]): string {
+export function messageText(parts: readonly (Part | SentPart)[]): string {
   return parts.map((part) => (part.type === 'text' ? part.text : '')).join('');
 }
 
 /** As a Markdown quotation, with room below it. */
-export function quoted(text: string): string {
+export function blockquote(text: string): string {
   const lines = text.split('\n').map((line) => `> ${line}`);
   return `${lines.join('\n')}\n\n`;
 }
 
 /** The last fenced block, without its fences; empty when there is none. */
-export function lastCode(text: string): string {
+export function lastCodeBlock(text: string): string {
   return [...text.matchAll(/^```[^\n]*\n([\s\S]*?)^```/gm)].at(-1)?.[1] ?? '';
 }

@@ -13,7 +13,7 @@ export interface Turn {
 }
 
 /** Answers that were asked for at once differ in model and by less than this in time. */
-const TOGETHER_MS = 2000;
+const SIDE_BY_SIDE_MS = 2000;
 
 function childrenOf(messages: readonly Message[]): Map<string | null, Message[]> {
   const children = new Map<string | null, Message[]>();
@@ -39,7 +39,7 @@ function pathTo(messages: readonly Message[], leaf: string | null): Message[] {
 }
 
 /** Where a person lands who chooses `id`: the newest child, and its newest child, down to the tip. */
-export function tipBelow(messages: readonly Message[], id: string): string {
+export function newestLeaf(messages: readonly Message[], id: string): string {
   const children = childrenOf(messages);
   let tip = id;
   for (let n = 0; n < messages.length; n++) {
@@ -51,7 +51,7 @@ export function tipBelow(messages: readonly Message[], id: string): string {
 }
 
 /** The path as turns. Answers asked for together stand side by side until one of them is gone on with. */
-export function turnsOf(messages: readonly Message[], leaf: string | null): Turn[] {
+export function buildTurns(messages: readonly Message[], leaf: string | null): Turn[] {
   const children = childrenOf(messages);
   const turns: Turn[] = [];
   for (const message of pathTo(messages, leaf)) {
@@ -66,19 +66,19 @@ export function turnsOf(messages: readonly Message[], leaf: string | null): Turn
     }
   }
   const tip = turns.at(-1);
-  if (tip?.answers[0] && tip.answers[0].id === leaf) tip.answers = besides(tip.answers[0], tip.versions);
+  if (tip?.answers[0] && tip.answers[0].id === leaf) tip.answers = sideBySide(tip.answers[0], tip.versions);
   return turns;
 }
 
-function besides(answer: Message, versions: Message[]): Message[] {
+function sideBySide(answer: Message, versions: Message[]): Message[] {
   const at = Date.parse(answer.created_at);
-  const together = versions.filter((m) => Math.abs(Date.parse(m.created_at) - at) < TOGETHER_MS);
+  const together = versions.filter((m) => Math.abs(Date.parse(m.created_at) - at) < SIDE_BY_SIDE_MS);
   const models = new Set(together.map((m) => m.model));
   return models.size === together.length && together.length > 1 ? together : [answer];
 }
 
 /** The version before (-1) or after (1) the one shown, in the last turn that has several; null at the ends. */
-export function versionBeside(turns: readonly Turn[], by: -1 | 1): string | null {
+export function adjacentVersion(turns: readonly Turn[], by: -1 | 1): string | null {
   const turn = turns.findLast((one) => one.versions.length > 1 || one.questions.length > 1);
   if (!turn) return null;
   const answers = turn.versions.length > 1;

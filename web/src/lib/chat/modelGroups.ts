@@ -1,36 +1,36 @@
 // Groups models for the picker: on this machine first, then by provider, then what cannot be used and why.
 import type { Strings } from '#lib/strings/en.ts';
 import type { Model, Provider } from '#lib/wire/types.ts';
-import { roundTokens } from '#lib/format/numbers.ts';
+import { compactTokens } from '#lib/format/numbers.ts';
 
-export interface PickItem {
+export interface ModelChoice {
   id: string;
   facts: string;
   /** Why it cannot be used; null when it can. */
   reason: string | null;
 }
 
-export interface PickGroup {
+export interface ModelGroup {
   title: string;
-  items: PickItem[];
+  items: ModelChoice[];
 }
 
 const LOCAL = new Set(['local', 'ollama', 'llamacpp', 'lmstudio', 'vllm']);
 
-export function pickable(
+export function groupModels(
   models: readonly Model[],
   providers: readonly Provider[],
   query: string,
   t: Strings
-): PickGroup[] {
-  const wanted = query.trim().toLowerCase();
+): ModelGroup[] {
+  const needle = query.trim().toLowerCase();
   const titles = new Map(providers.map((provider) => [provider.name, provider.title]));
-  const groups = new Map<string, PickItem[]>();
-  const unusable: PickItem[] = [];
+  const groups = new Map<string, ModelChoice[]>();
+  const unusable: ModelChoice[] = [];
   for (const model of models) {
-    if (wanted && !`${model.id} ${model.name}`.toLowerCase().includes(wanted)) continue;
-    const reason = reasonOf(model, t);
-    const item = { id: model.id, facts: factsOf(model, t), reason };
+    if (needle && !`${model.id} ${model.name}`.toLowerCase().includes(needle)) continue;
+    const reason = unavailableReason(model, t);
+    const item = { id: model.id, facts: modelFacts(model, t), reason };
     if (reason) unusable.push(item);
     else {
       const title = LOCAL.has(model.provider)
@@ -41,23 +41,23 @@ export function pickable(
       else groups.set(title, [item]);
     }
   }
-  unusable.push(...keyless(models, providers, wanted, t));
+  unusable.push(...providersWithoutKey(models, providers, needle, t));
   const usable = [...groups].map(([title, items]) => ({ title, items }));
   usable.sort((a, b) => Number(b.title === t.onThisMachine) - Number(a.title === t.onThisMachine));
   return unusable.length > 0 ? [...usable, { title: t.notUsable, items: unusable }] : usable;
 }
 
 /** Providers that cannot list their models yet: a missing key hides all of them. */
-function keyless(
+function providersWithoutKey(
   models: readonly Model[],
   providers: readonly Provider[],
-  wanted: string,
+  needle: string,
   t: Strings
-): PickItem[] {
+): ModelChoice[] {
   const listed = new Set(models.map((model) => model.provider));
   return providers
     .filter((one) => !listed.has(one.name) && one.readiness.state === 'missing-key')
-    .filter((one) => !wanted || `${one.name} ${one.title}`.toLowerCase().includes(wanted))
+    .filter((one) => !needle || `${one.name} ${one.title}`.toLowerCase().includes(needle))
     .map(({ name, title, readiness }) => ({
       id: `${name}/…`,
       facts: title,
@@ -65,13 +65,13 @@ function keyless(
     }));
 }
 
-function reasonOf(model: Model, t: Strings): string | null {
+function unavailableReason(model: Model, t: Strings): string | null {
   const { state, variable, reason } = model.readiness;
   if (state === 'ready' || state === 'loading') return null;
   return state === 'missing-key' && variable ? t.keyNotSet(variable) : reason || state;
 }
 
-function factsOf(model: Model, t: Strings): string {
+function modelFacts(model: Model, t: Strings): string {
   const { capabilities: able, readiness } = model;
   if (readiness.state === 'loading') {
     return readiness.progress === undefined
@@ -81,7 +81,7 @@ function factsOf(model: Model, t: Strings): string {
   return [
     able.reasoning ? t.reasons : '',
     able.images ? t.images : '',
-    able.context_length ? roundTokens(able.context_length) : ''
+    able.context_length ? compactTokens(able.context_length) : ''
   ]
     .filter(Boolean)
     .join(', ');

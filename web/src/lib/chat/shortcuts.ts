@@ -27,7 +27,7 @@ export const DEFAULT_KEYS: Record<string, string> = {
 /** Keys that type or move in a text field mean nothing else there. */
 const NOT_WHILE_TYPING = /^(.|End)$/;
 
-export interface Pressed {
+export interface KeyPress {
   key: string;
   code: string;
   altKey: boolean;
@@ -37,22 +37,22 @@ export interface Pressed {
   target: EventTarget | null;
 }
 
-export function patternOf(event: Pressed): string {
+export function keyPattern(event: KeyPress): string {
   const mods = `${event.ctrlKey || event.metaKey ? 'Ctrl+' : ''}${event.altKey ? 'Alt+' : ''}`;
   if (!mods) return event.key.length === 1 ? event.key.toLowerCase() : event.key;
   return `${mods}${event.shiftKey ? 'Shift+' : ''}${event.code}`;
 }
 
 /** The action of a key press, or null. `own` holds what a person changed. */
-export function actionOf(event: Pressed, own: Record<string, string>): string | null {
-  const pattern = patternOf(event);
+export function actionForKey(event: KeyPress, own: Record<string, string>): string | null {
+  const pattern = keyPattern(event);
   if (NOT_WHILE_TYPING.test(pattern) && isTyping(event.target)) return null;
   const keys = { ...DEFAULT_KEYS, ...own };
   return Object.keys(keys).find((action) => keys[action] === pattern) ?? null;
 }
 
-/** "Alt N", as it is printed on a key cap. */
-export function printed(pattern: string): string[] {
+/** "Alt N", as printed on a key cap. */
+export function keyCaps(pattern: string): string[] {
   return pattern.split('+').map((part) =>
     part
       .replace(/^Key|^Digit/, '')

@@ -10,31 +10,31 @@ export interface TraceRecord {
   /** ms after the first record. */
   at: number;
   gap: number;
-  points: number;
-  pieces: number;
-  /** Code points of visible text up to and with this record. */
+  codePoints: number;
+  deltas: number;
+  /** Code points of visible text up to and including this record. */
   textLength: number;
 }
 
 /** Gives every row its id and time. An open record after the first one begins the next epoch at 0. */
-export function recordsOf(rows: readonly TraceRow[]): TraceRecord[] {
+export function parseTrace(rows: readonly TraceRow[]): TraceRecord[] {
   let [at, epoch, seq, textLength] = [0, 1, -1, 0];
-  return rows.map(([gap, kind, points, pieces], n) => {
+  return rows.map(([gap, kind, codePoints, deltas], n) => {
     if (n > 0) at += gap;
     if (kind === 'open' && n > 0) [epoch, seq] = [epoch + 1, -1];
     seq++;
-    if (kind === 'text-delta') textLength += points;
-    return { id: `${epoch}-${seq}`, kind, at, gap: n > 0 ? gap : 0, points, pieces, textLength };
+    if (kind === 'text-delta') textLength += codePoints;
+    return { id: `${epoch}-${seq}`, kind, at, gap: n > 0 ? gap : 0, codePoints, deltas, textLength };
   });
 }
 
-export function silencesOf(records: readonly TraceRecord[]): TraceRecord[] {
-  const first = records.findIndex((record) => record.points > 0);
+export function findGaps(records: readonly TraceRecord[]): TraceRecord[] {
+  const first = records.findIndex((record) => record.codePoints > 0);
   return records.filter((record, n) => n > first && first >= 0 && record.gap >= GAP_MS);
 }
 
 /** How much text stood at a moment of the replay. */
-export function lengthAt(records: readonly TraceRecord[], ms: number): number {
+export function textLengthAt(records: readonly TraceRecord[], ms: number): number {
   let [low, high] = [0, records.length];
   while (low < high) {
     const middle = (low + high) >> 1;
@@ -47,32 +47,35 @@ export function lengthAt(records: readonly TraceRecord[], ms: number): number {
 /** The middle gap between two records that brought text, in ms; null with fewer than two. */
 export function medianGap(records: readonly TraceRecord[]): number | null {
   const gaps = records
-    .filter((record) => record.points > 0)
+    .filter((record) => record.codePoints > 0)
     .slice(1)
     .map((record) => record.gap)
     .sort((a, b) => a - b);
   return gaps[gaps.length >> 1] ?? null;
 }
 
-export interface Stroke {
+export interface TimelineBar {
   x: number;
   height: number;
 }
 
 /** One stroke a record, but never more than one a column: equal in looks, bounded in number. */
-export function strokes(records: readonly TraceRecord[], width: number, height: number): Stroke[] {
+export function timelineBars(records: readonly TraceRecord[], width: number, height: number): TimelineBar[] {
   const whole = records.at(-1)?.at || 1;
   const columns = new Map<number, number>();
   for (const record of records) {
-    if (record.points === 0) continue;
+    if (record.codePoints === 0) continue;
     const x = Math.round((record.at / whole) * width * 2) / 2;
-    columns.set(x, (columns.get(x) ?? 0) + record.points);
+    columns.set(x, (columns.get(x) ?? 0) + record.codePoints);
   }
   const most = Math.max(1, ...columns.values());
-  return [...columns].map(([x, points]) => ({ x, height: 4 + (height - 4) * Math.sqrt(points / most) }));
+  return [...columns].map(([x, codePoints]) => ({
+    x,
+    height: 4 + (height - 4) * Math.sqrt(codePoints / most)
+  }));
 }
 
 /** What the log's JSON export holds. */
-export function exported(trace: Trace): string {
-  return JSON.stringify({ ...trace, records: recordsOf(trace.trace) }, null, 2);
+export function exportTrace(trace: Trace): string {
+  return JSON.stringify({ ...trace, records: parseTrace(trace.trace) }, null, 2);
 }

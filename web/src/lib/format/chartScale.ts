@@ -1,4 +1,4 @@
-// Series of numbers by day as the charts draw them: scales with round steps, and a sentence for each.
+// Series of numbers by day as the charts draw them: scales with round ticks, and a sentence for each.
 
 import type { DayNumbers } from '#lib/wire/types.ts';
 
@@ -8,8 +8,8 @@ export interface Series {
   values: (number | null)[];
 }
 
-/** Round steps from 0 to at least `most`: at most five of them; whole numbers only where half makes no sense. */
-export function steps(most: number, whole = false): number[] {
+/** Round ticks from 0 to at least `most`: at most five of them; whole numbers only where half makes no sense. */
+export function axisTicks(most: number, whole = false): number[] {
   if (!(most > 0)) return [0, 1];
   const rough = Math.max(most / 4, whole ? 1 : 0);
   const power = 10 ** Math.floor(Math.log10(rough));
@@ -18,13 +18,13 @@ export function steps(most: number, whole = false): number[] {
 }
 
 /** Of all values that are known; [0, 0] when none is. */
-export function range(series: readonly Series[]): [number, number] {
+export function valueRange(series: readonly Series[]): [number, number] {
   const known = series.flatMap((one) => one.values).filter((value) => value !== null);
   return known.length === 0 ? [0, 0] : [Math.min(...known), Math.max(...known)];
 }
 
-/** A path through the known values; a hole in the numbers is a hole in the line. */
-export function path(
+/** An SVG path through the known values; a gap in the values is a gap in the line. */
+export function linePath(
   values: readonly (number | null)[],
   x: (n: number) => number,
   y: (value: number) => number
@@ -48,7 +48,7 @@ function round(value: number): number {
 }
 
 /** One row for each of the last `count` days (UTC), up to `now`: a day without answers has counts of 0. */
-export function everyDay(rows: readonly DayNumbers[], count: number, now: number): DayNumbers[] {
+export function fillDays(rows: readonly DayNumbers[], count: number, now: number): DayNumbers[] {
   const known = new Map(rows.map((row) => [row.day, row]));
   return Array.from({ length: Math.max(2, count) }, (_, n) => {
     const day = new Date(now - (Math.max(2, count) - 1 - n) * DAY_MS).toISOString().slice(0, 10);

@@ -2,14 +2,14 @@
 import type { Strings } from '#lib/strings/en.ts';
 import type { GenerationEnd, Model } from '#lib/wire/types.ts';
 import type { Answer } from '#lib/chat/Answer.svelte.ts';
-import { costOf, dollars, number, seconds, speedOf } from './numbers.ts';
+import { generationCost, formatDollars, formatNumber, formatDuration, outputSpeed } from './numbers.ts';
 
-export function endedFacts(answer: Answer, model: Model | undefined, t: Strings, locale: string): string[] {
+export function endFacts(answer: Answer, model: Model | undefined, t: Strings, locale: string): string[] {
   const end = answer.end;
   if (!end) return [];
   const facts = answer.ended === 'stopped' ? stopFacts(answer, t, locale) : paceFacts(end, t, locale);
   const tokens = end.usage?.output_tokens;
-  if (typeof tokens === 'number') facts.push(t.tokens(number(tokens, locale)));
+  if (typeof tokens === 'number') facts.push(t.tokens(formatNumber(tokens, locale)));
   facts.push(...costFacts(answer, end, model, t));
   if (end.finish_reason === 'length') facts.push(t.cutByLength);
   if (end.finish_reason === 'content-filter') facts.push(t.filtered);
@@ -18,18 +18,18 @@ export function endedFacts(answer: Answer, model: Model | undefined, t: Strings,
 }
 
 function costFacts(answer: Answer, end: GenerationEnd, model: Model | undefined, t: Strings): string[] {
-  const cost = costOf(end.usage, model);
-  if (cost !== null) return [dollars(cost)];
+  const cost = generationCost(end.usage, model);
+  if (cost !== null) return [formatDollars(cost)];
   const costs = Boolean(model?.capabilities.output_price);
   return costs && answer.ended !== 'done' && answer.hasText ? [t.costUnknown] : [];
 }
 
 function paceFacts(end: GenerationEnd, t: Strings, locale: string): string[] {
   const first = end.timings?.first_text_ms;
-  const speed = speedOf(end);
+  const speed = outputSpeed(end);
   return [
-    ...(typeof first === 'number' ? [t.toFirstToken(seconds(first, locale))] : []),
-    ...(speed === null ? [] : [t.tokensPerSecond(number(speed, locale))])
+    ...(typeof first === 'number' ? [t.toFirstToken(formatDuration(first, locale))] : []),
+    ...(speed === null ? [] : [t.tokensPerSecond(formatNumber(speed, locale))])
   ];
 }
 
@@ -37,5 +37,5 @@ function stopFacts(answer: Answer, t: Strings, locale: string): string[] {
   const receipt = answer.end?.receipt;
   if (!receipt) return [];
   if (receipt.confirmed === false) return [t.notConfirmed];
-  return typeof receipt.closed_ms === 'number' ? [t.closedIn(number(receipt.closed_ms, locale))] : [];
+  return typeof receipt.closed_ms === 'number' ? [t.closedIn(formatNumber(receipt.closed_ms, locale))] : [];
 }

@@ -3,20 +3,20 @@
 import type { Strings } from '#lib/strings/en.ts';
 import type { Fault } from '#lib/wire/types.ts';
 
-export interface FaultWords {
+export interface FaultText {
   title: string;
   lines: string[];
   /** A line for a shell; empty where none helps. */
   command: string;
 }
 
-export function faultWords(
+export function faultText(
   fault: Fault | null,
   status: 'failed' | 'interrupted',
   kept: boolean,
   provider: string,
   t: Strings
-): FaultWords {
+): FaultText {
   const variable = fault?.code === 'missing_key' ? variableIn(fault) : null;
   if (variable) {
     return {

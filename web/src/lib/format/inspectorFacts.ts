@@ -1,8 +1,8 @@
 // The facts at the head of the inspector: name, value, and a remark. Unknown is said, never 0.
 import type { Strings } from '#lib/strings/en.ts';
 import type { Trace } from '#lib/wire/types.ts';
-import { received } from '#lib/wire/transferSize.ts';
-import { bytes, number, seconds } from './numbers.ts';
+import { transferSize } from '#lib/wire/transferSize.ts';
+import { formatBytes, formatNumber, formatDuration } from './numbers.ts';
 import { medianGap, type TraceRecord } from '#lib/chat/trace.ts';
 
 export type NamedFact = [name: string, value: string, remark: string];
@@ -10,12 +10,13 @@ export type NamedFact = [name: string, value: string, remark: string];
 export function inspectorFacts(
   trace: Trace,
   records: readonly TraceRecord[],
-  silences: readonly TraceRecord[],
+  gaps: readonly TraceRecord[],
   t: Strings,
   locale: string
 ): NamedFact[] {
   const { timings } = trace;
-  const time = (ms: number | undefined): string => (ms === undefined ? t.unknown : seconds(ms, locale));
+  const time = (ms: number | undefined): string =>
+    ms === undefined ? t.unknown : formatDuration(ms, locale);
   const gap = medianGap(records);
   const speed = timings.tok_s;
   return [
@@ -25,28 +26,28 @@ export function inspectorFacts(
     [t.lasted, time(timings.duration_ms), ''],
     [
       t.speed,
-      speed === undefined ? t.unknown : t.tokensPerSecond(number(speed, locale)),
+      speed === undefined ? t.unknown : t.tokensPerSecond(formatNumber(speed, locale)),
       gap === null ? '' : t.halfOfGaps(`${Math.round(gap)} ms`)
     ],
-    [t.records, number(records.length, locale), t.upTo(records.at(-1)?.id ?? '')],
+    [t.records, formatNumber(records.length, locale), t.upTo(records.at(-1)?.id ?? '')],
     [
       t.silences,
-      silences.length === 0 ? t.none : number(silences.length, locale),
-      silences.length > 0 && timings.max_gap_ms !== undefined
-        ? t.longest(seconds(timings.max_gap_ms, locale))
+      gaps.length === 0 ? t.none : formatNumber(gaps.length, locale),
+      gaps.length > 0 && timings.max_gap_ms !== undefined
+        ? t.longest(formatDuration(timings.max_gap_ms, locale))
         : ''
     ],
-    [t.attempts, number(trace.attempts, locale), ''],
+    [t.attempts, formatNumber(trace.attempts, locale), ''],
     byteFact(trace, t, locale)
   ];
 }
 
 function byteFact(trace: Trace, t: Strings, locale: string): NamedFact {
   const { stored } = trace.bytes;
-  const came = received(trace.generation.id);
+  const came = transferSize(trace.generation.id);
   return [
     t.bytes,
-    stored === null ? t.unknown : bytes(stored, locale),
-    came ? t.receivedAs(bytes(came.packed, locale), bytes(came.plain, locale)) : ''
+    stored === null ? t.unknown : formatBytes(stored, locale),
+    came ? t.receivedAs(formatBytes(came.packed, locale), formatBytes(came.plain, locale)) : ''
   ];
 }

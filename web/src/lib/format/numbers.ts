@@ -2,36 +2,36 @@
 import type { GenerationEnd, Model, Usage } from '#lib/wire/types.ts';
 
 /** "0.31 s", "14.2 s", "3 min 05 s". */
-export function seconds(ms: number, locale?: string): string {
+export function formatDuration(ms: number, locale?: string): string {
   const s = ms / 1000;
   if (s >= 100) return `${Math.floor(s / 60)} min ${String(Math.floor(s % 60)).padStart(2, '0')} s`;
   const digits = s < 1 ? 2 : 1;
-  return `${number(s, locale, digits)} s`;
+  return `${formatNumber(s, locale, digits)} s`;
 }
 
-export function number(value: number, locale?: string, digits = 0): string {
+export function formatNumber(value: number, locale?: string, digits = 0): string {
   return value.toLocaleString(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
 /** "$0.0011", "$18.42", "$0". */
-export function dollars(value: number): string {
+export function formatDollars(value: number): string {
   if (value === 0) return '$0';
   return `$${value.toFixed(value < 0.1 ? 4 : 2)}`;
 }
 
 /** "32k", "1M". */
-export function roundTokens(value: number): string {
+export function compactTokens(value: number): string {
   if (value > 0 && value % 1024 === 0 && value < 1_000_000) return `${value / 1024}k`;
   if (value >= 1_000_000) return `${Math.round(value / 100_000) / 10}M`;
   return value >= 1000 ? `${Math.round(value / 1000)}k` : String(value);
 }
 
-export function bytes(value: number, locale?: string): string {
-  return value < 1000 ? `${value} B` : `${number(value / 1000, locale, value < 100_000 ? 1 : 0)} kB`;
+export function formatBytes(value: number, locale?: string): string {
+  return value < 1000 ? `${value} B` : `${formatNumber(value / 1000, locale, value < 100_000 ? 1 : 0)} kB`;
 }
 
 /** As billed by the vendor, or computed from the model's prices; null when neither is known. */
-export function costOf(usage: Usage | null | undefined, model: Model | undefined): number | null {
+export function generationCost(usage: Usage | null | undefined, model: Model | undefined): number | null {
   if (!usage) return null;
   if (usage.cost_usd !== undefined) return usage.cost_usd;
   const { input_price: input, output_price: output } = model?.capabilities ?? {};
@@ -41,7 +41,7 @@ export function costOf(usage: Usage | null | undefined, model: Model | undefined
 }
 
 /** Tokens a second from the first text to the end; null when the log does not say. */
-export function speedOf(end: GenerationEnd): number | null {
+export function outputSpeed(end: GenerationEnd): number | null {
   const timings = end.timings ?? {};
   if (typeof timings.tok_s === 'number') return timings.tok_s;
   const { first_text_ms: first, duration_ms: whole } = timings;

@@ -1,7 +1,7 @@
 // The state line of a running answer, in words: what is going on and, when nothing is, who is silent.
 import type { Strings } from '#lib/strings/en.ts';
 import type { Answer, ShownStatus } from '#lib/chat/Answer.svelte.ts';
-import { number, seconds } from './numbers.ts';
+import { formatNumber, formatDuration } from './numbers.ts';
 
 export interface Fact {
   key: string;
@@ -10,17 +10,17 @@ export interface Fact {
   wide?: boolean;
 }
 
-export function stateWords(
+export function stateText(
   answer: Answer,
   status: ShownStatus,
   now: number,
   t: Strings,
   locale: string
 ): string {
-  if (answer.back) return t.back;
+  if (answer.reconnected) return t.back;
   if (status === 'stalled') {
-    const network = answer.cutOff(now);
-    const since = network ? answer.link?.lastByte || answer.awaySince : answer.lastRecord;
+    const network = answer.isDisconnected(now);
+    const since = network ? answer.connection?.lastByte || answer.disconnectedSince : answer.lastRecord;
     const time = wholeSeconds(now - (since || now), locale);
     return network ? t.noWordFromServer(time) : noticeWords(answer, t, locale) || t.modelSilent(time);
   }
@@ -37,23 +37,23 @@ export function runningFacts(
   t: Strings,
   locale: string
 ): Fact[] {
-  if (status === 'stalled' && answer.cutOff(now)) {
+  if (status === 'stalled' && answer.isDisconnected(now)) {
     return [
       { key: 'goes-on', text: t.answerGoesOn, wide: true },
       { key: 'trying', text: t.tryingAgain, wide: true }
     ];
   }
   if (status === 'stalled') return [{ key: 'kept', text: t.allTextKept, wide: true }];
-  const facts: Fact[] = [{ key: 'elapsed', text: seconds(answer.elapsed(now), locale) }];
+  const facts: Fact[] = [{ key: 'elapsed', text: formatDuration(answer.elapsed(now), locale) }];
   if (status === 'writing') {
     if (answer.speed !== null)
-      facts.push({ key: 'speed', text: t.tokensPerSecond(number(answer.speed, locale)) });
-    if (answer.pieces > 0)
-      facts.push({ key: 'tokens', text: t.tokens(number(answer.pieces, locale)), wide: true });
+      facts.push({ key: 'speed', text: t.tokensPerSecond(formatNumber(answer.speed, locale)) });
+    if (answer.deltas > 0)
+      facts.push({ key: 'tokens', text: t.tokens(formatNumber(answer.deltas, locale)), wide: true });
   }
-  if (answer.link?.left) {
-    const over = answer.link.transport === 'poll' ? t.overPoll : t.overWebSocket;
-    if (answer.link.transport !== 'sse') facts.push({ key: 'over', text: over, wide: true });
+  if (answer.connection?.fallback) {
+    const over = answer.connection.transport === 'poll' ? t.overPoll : t.overWebSocket;
+    if (answer.connection.transport !== 'sse') facts.push({ key: 'over', text: over, wide: true });
   }
   return facts;
 }
@@ -79,5 +79,5 @@ function noticeWords(answer: Answer, t: Strings, locale: string): string {
 }
 
 function wholeSeconds(ms: number, locale: string): string {
-  return `${number(Math.max(0, Math.round(ms / 1000)), locale)} s`;
+  return `${formatNumber(Math.max(0, Math.round(ms / 1000)), locale)} s`;
 }

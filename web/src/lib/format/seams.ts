@@ -1,9 +1,9 @@
 // A seam in words: first what happened, then how it was joined. Shared by the margin notes and the inspector.
 import type { Strings } from '#lib/strings/en.ts';
 import type { Seam } from '#lib/wire/types.ts';
-import { number, seconds } from './numbers.ts';
+import { formatNumber, formatDuration } from './numbers.ts';
 
-export function seamWords(seam: Seam, t: Strings, locale: string): { what: string; how: string } {
+export function seamText(seam: Seam, t: Strings, locale: string): { what: string; how: string } {
   const how = seam.how === 'prefix' ? t.howPrefix : seam.how === 'instruction' ? t.howInstruction : '';
   switch (seam.reason) {
     case 'options':
@@ -24,7 +24,7 @@ export function seamWords(seam: Seam, t: Strings, locale: string): { what: strin
 
 function backIn(seam: Seam, t: Strings, locale: string): string {
   const away = seam.details?.['away_ms'];
-  return typeof away === 'number' ? t.backIn(seconds(away, locale)) : t.nothingLost;
+  return typeof away === 'number' ? t.backIn(formatDuration(away, locale)) : t.nothingLost;
 }
 
 function changesIn(seam: Seam, t: Strings, locale: string): string {
@@ -38,7 +38,7 @@ function changesIn(seam: Seam, t: Strings, locale: string): string {
 function shown(value: unknown, t: Strings, locale: string): string {
   if (value === null || value === undefined) return t.modelDefault;
   if (typeof value !== 'number') return String(value);
-  return Number.isInteger(value) ? number(value, locale) : value.toLocaleString(locale);
+  return Number.isInteger(value) ? formatNumber(value, locale) : value.toLocaleString(locale);
 }
 
 function sentence(text: string): string {

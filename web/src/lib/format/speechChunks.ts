@@ -1,7 +1,7 @@
 // Cuts growing text into whole sentences for speech; the signs of Markdown are left out.
 const END = /[.!?…。！？:;]["”’)\]]*\s|\n\n/g;
 
-export class Sentences {
+export class SpeechChunks {
   #from: number;
 
   constructor(from = 0) {
@@ -14,11 +14,11 @@ export class Sentences {
     let cut = all ? fresh.length : 0;
     if (!all) for (const match of fresh.matchAll(END)) cut = match.index + match[0].length;
     this.#from += cut;
-    return plain(fresh.slice(0, cut));
+    return withoutMarkdown(fresh.slice(0, cut));
   }
 }
 
-function plain(text: string): string {
+function withoutMarkdown(text: string): string {
   return text
     .replace(/```[\s\S]*?(?:```|$)/g, ' ')
     .replace(/[*_`#>|~]+/g, '')

@@ -1,13 +1,13 @@
 // @vitest-environment jsdom
 import { flushSync } from 'svelte';
 import { expect, test, vi } from 'vitest';
-import { Gradual } from './IncrementalRender.svelte.ts';
+import { IncrementalRender } from './IncrementalRender.svelte.ts';
 
-function gradual(first: number) {
+function incremental(first: number) {
   let count = $state(first);
-  let shown: Gradual | undefined;
+  let shown: IncrementalRender | undefined;
   const end = $effect.root(() => {
-    shown = new Gradual(() => count, 10);
+    shown = new IncrementalRender(() => count, 10);
   });
   flushSync();
   return {
@@ -21,7 +21,7 @@ function gradual(first: number) {
 }
 
 test('what arrives bit by bit is shown at once', () => {
-  const list = gradual(0);
+  const list = incremental(0);
   for (let n = 1; n < 50; n++) {
     list.grow(n);
     expect(list.shown()).toBe(n);
@@ -30,7 +30,7 @@ test('what arrives bit by bit is shown at once', () => {
 });
 
 test('what arrives in bulk is shown in steps, and all of it in the end', async () => {
-  const list = gradual(95);
+  const list = incremental(95);
   expect(list.shown()).toBe(10);
   await vi.waitFor(() => {
     flushSync();
@@ -42,7 +42,7 @@ test('what arrives in bulk is shown in steps, and all of it in the end', async (
 });
 
 test('a list that gets shorter shows what is left', () => {
-  const list = gradual(8);
+  const list = incremental(8);
   list.grow(3);
   expect(list.shown()).toBe(3);
   list.grow(9);

@@ -1,9 +1,9 @@
 // How much of a long list is drawn. What arrives bit by bit is drawn at once; what arrives in bulk (an old answer
 // that is opened) is drawn in steps, so that no task gets long. To be made while a component is set up.
 
-import { inTurn } from './taskQueue.ts';
+import { defer } from './taskQueue.ts';
 
-export class Gradual {
+export class IncrementalRender {
   readonly #count: () => number;
   readonly #step: number;
   /** What has been drawn for certain; one step beyond it may be drawn at any time. */
@@ -14,7 +14,7 @@ export class Gradual {
     this.#step = step;
     $effect(() => {
       const all = count();
-      if (all > this.#drawn + step) return inTurn(() => (this.#drawn += step));
+      if (all > this.#drawn + step) return defer(() => (this.#drawn += step));
       this.#drawn = all;
       return undefined;
     });

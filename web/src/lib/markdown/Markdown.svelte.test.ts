@@ -2,7 +2,7 @@
 import { createRawSnippet, flushSync, mount, tick, unmount } from 'svelte';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import Markdown from './Markdown.svelte';
-import type { SeamPlace } from './seamPlacement.ts';
+import type { SeamPosition } from './seamPlacement.ts';
 import { ANSWER, HOSTILE } from './testUtils.ts';
 
 // The browser has these, jsdom does not; nothing here depends on what they would say.
@@ -15,7 +15,7 @@ class Unseen {
 interface Given {
   text: string;
   streaming?: boolean;
-  seams?: SeamPlace[];
+  seams?: SeamPosition[];
   seam?: ReturnType<typeof createRawSnippet<[string, 'line' | 'gutter']>>;
   oncopy?: (text: string) => void;
 }
@@ -191,7 +191,7 @@ test('a long list is numbered through and keeps its items while it grows', async
   await vi.waitFor(() => {
     flushSync();
     expect(root.querySelectorAll('li')).toHaveLength(80);
-  });
+  }, 20_000);
   expect([...root.querySelectorAll('ol')].map((list) => list.start)).toEqual([3, 35, 67]);
   const elements = [...root.querySelectorAll('li')];
   set({ text: items(82), streaming: true });

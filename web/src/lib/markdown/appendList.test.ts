@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { Run } from './appendList.ts';
+import { AppendList } from './appendList.ts';
 
 test('an older version keeps its own values when a newer one grows', () => {
-  const one = Run.of('a');
+  const one = AppendList.of('a');
   const two = one.plus('b');
   const three = two.plus('c');
   expect(three.toArray()).toEqual(['a', 'b', 'c']);
@@ -11,18 +11,18 @@ test('an older version keeps its own values when a newer one grows', () => {
 });
 
 test('what was tried out is gone once another value takes its place', () => {
-  const base = Run.of('a');
+  const base = AppendList.of('a');
   base.plus('tried');
   expect(base.plus('b').toArray()).toEqual(['a', 'b']);
 });
 
 test('the empty list stays empty', () => {
-  const empty = Run.empty<string>();
+  const empty = AppendList.empty<string>();
   empty.plus('a');
   expect(empty.toArray()).toEqual([]);
-  expect(Run.empty<string>().plus('b').toArray()).toEqual(['b']);
+  expect(AppendList.empty<string>().plus('b').toArray()).toEqual(['b']);
 });
 
 test('a copy leaves out what it is asked to', () => {
-  expect(Run.of(1, 2, 3).toArray(2)).toEqual([1]);
+  expect(AppendList.of(1, 2, 3).toArray(2)).toEqual([1]);
 });

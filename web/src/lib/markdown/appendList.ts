@@ -3,8 +3,8 @@
 // Invariant: of two versions that grew from the same one, only the later may be read beyond their common part.
 // The parser keeps to it: what it tries out for an unfinished line is dropped before the next line is read.
 
-export class Run<T> {
-  static readonly #empty: Run<never> = new Run<never>([], 0);
+export class AppendList<T> {
+  static readonly #empty: AppendList<never> = new AppendList<never>([], 0);
 
   readonly #shared: T[];
   readonly length: number;
@@ -14,21 +14,21 @@ export class Run<T> {
     this.length = length;
   }
 
-  static empty<T>(): Run<T> {
-    return Run.#empty;
+  static empty<T>(): AppendList<T> {
+    return AppendList.#empty;
   }
 
-  static of<T>(...values: T[]): Run<T> {
-    return new Run(values, values.length);
+  static of<T>(...values: T[]): AppendList<T> {
+    return new AppendList(values, values.length);
   }
 
   /** This list and one value more. */
-  plus(value: T): Run<T> {
+  plus(value: T): AppendList<T> {
     // The shared empty list must stay empty.
     const shared = this.length === 0 ? [] : this.#shared;
     shared.length = this.length;
     shared.push(value);
-    return new Run(shared, this.length + 1);
+    return new AppendList(shared, this.length + 1);
   }
 
   last(): T | undefined {

@@ -3,20 +3,20 @@
 
 import { parseInline } from './inline.ts';
 import type { Line } from './lines.ts';
-import { Run } from './appendList.ts';
+import { AppendList } from './appendList.ts';
 import type { Open, OpenList, OpenMath, OpenParagraph, State } from './parserState.ts';
 import { type CellText, looksLikeHead, splitRow } from './table.ts';
 import type { Align, Block, Cell, Item, Leaf, MathBlock, Paragraph, Row, Table } from './ast.ts';
 
 /** All blocks of `state`. With `live`, more text may come: the open block is drawn as what it will become. */
-export function blocksOf(state: State, live: boolean): Block[] {
+export function toBlocks(state: State, live: boolean): Block[] {
   const blocks = state.done.toArray();
   if (state.open) blocks.push(...openBlocks(state.open, live));
   return blocks;
 }
 
-/** `state` with its open block ended. */
-export function ended(state: State): State {
+/** `state` with its open block closed. */
+export function closeOpenBlock(state: State): State {
   if (!state.open) return state;
   const done = openBlocks(state.open, false).reduce((all, block) => all.plus(block), state.done);
   return { done, open: null };
@@ -40,14 +40,14 @@ function openBlocks(open: Open, live: boolean): Block[] {
     case 'math':
       return live ? [openMath(open)] : [paragraph(open.lines.toArray(), false)];
     case 'quote':
-      return [{ type: 'quote', key: open.key, blocks: blocksOf(open.inner, live) }];
+      return [{ type: 'quote', key: open.key, blocks: toBlocks(open.inner, live) }];
     case 'list':
       return [
         {
           type: 'list',
           key: open.key,
           start: open.start,
-          items: [...open.items.toArray(), itemOf(open, live)]
+          items: [...open.items.toArray(), toItem(open, live)]
         }
       ];
     case 'table': {
@@ -64,11 +64,11 @@ function paragraphBlocks(open: OpenParagraph, live: boolean): Block[] {
 }
 
 function provisionalTable(line: Line): Table {
-  return { type: 'table', key: line.at, head: rowOf(line, null, line.partial), rows: [] };
+  return { type: 'table', key: line.at, head: toRow(line, null, line.partial), rows: [] };
 }
 
 export function paragraph(lines: readonly Line[], live: boolean): Paragraph {
-  return { type: 'paragraph', key: lines[0]?.at ?? 0, leaf: leafOf(lines, live) };
+  return { type: 'paragraph', key: lines[0]?.at ?? 0, leaf: toLeaf(lines, live) };
 }
 
 function openMath(open: OpenMath): MathBlock {
@@ -79,7 +79,7 @@ function openMath(open: OpenMath): MathBlock {
 }
 
 /** The formula in `lines`, without the opening delimiter. */
-export function mathText(lines: Run<Line>): string {
+export function mathText(lines: AppendList<Line>): string {
   const text = lines.toArray().map((line) => line.text);
   return text
     .join('\n')
@@ -88,12 +88,12 @@ export function mathText(lines: Run<Line>): string {
 }
 
 /** The item being read, as it stands. */
-export function itemOf(list: OpenList, live: boolean): Item {
+export function toItem(list: OpenList, live: boolean): Item {
   const { key, done, spaced, inner } = list.current;
-  return { key, done, spaced, blocks: blocksOf(inner, live) };
+  return { key, done, spaced, blocks: toBlocks(inner, live) };
 }
 
-export function leafOf(lines: readonly Line[], live: boolean): Leaf {
+export function toLeaf(lines: readonly Line[], live: boolean): Leaf {
   let at = 0;
   const marks = lines.map((line) => {
     const mark = { at, source: line.at };
@@ -105,7 +105,7 @@ export function leafOf(lines: readonly Line[], live: boolean): Leaf {
 }
 
 /** The row on `line`. With `align`, it has exactly as many cells: GFM drops what is too much and fills up the rest. */
-export function rowOf(line: Line, align: readonly Align[] | null, live: boolean): Row {
+export function toRow(line: Line, align: readonly Align[] | null, live: boolean): Row {
   const texts = splitRow(line);
   const cells = texts.map((text, n) => cellOf(text, align?.[n] ?? null, live && n === texts.length - 1));
   if (!align) return { key: line.at, cells };

@@ -1,13 +1,13 @@
 // The block parser: one line in, a new state out. Containers (quotes, list items) peel their prefix and hand the
 // rest to a state of their own, so a list of a thousand items costs as much per line as a paragraph.
-// Invariant: step never looks back at source text, and an unfinished line never changes what is finished.
+// Invariant: parseLine never looks back at source text, and an unfinished line never changes what is finished.
 // Source of the rules: CommonMark 0.31, section 5 and its parsing strategy; GFM for tables and tasks.
 
 import { dropChars, dropColumns, indentOf, isBlank, trimStart, type Line } from './lines.ts';
-import { Run } from './appendList.ts';
+import { AppendList } from './appendList.ts';
 import * as starts from './blockStarts.ts';
 import {
-  NOTHING,
+  EMPTY_STATE,
   type OpenFence,
   type OpenIndented,
   type OpenItem,
@@ -20,12 +20,12 @@ import {
 } from './parserState.ts';
 import { delimiterRow, isDelimiterSoFar, looksLikeHead, splitRow } from './table.ts';
 import type { Block } from './ast.ts';
-import { ended, itemOf, leafOf, mathText, paragraph, rowOf } from './blockBuilder.ts';
+import { closeOpenBlock, toItem, toLeaf, mathText, paragraph, toRow } from './blockBuilder.ts';
 
 /** Where link reference definitions go: label (see `labelKey`) and address. The first one of a label counts. */
 export type Define = (label: string, address: string) => void;
 
-export function step(state: State, line: Line, define: Define): State {
+export function parseLine(state: State, line: Line, define: Define): State {
   const { open } = state;
   switch (open?.kind) {
     case 'fence':
@@ -56,7 +56,7 @@ function begin(state: State, line: Line, define: Define): State {
   if (starts.isUndecided(line) || isBlank(line)) return state;
   const key = line.at;
   if (indentOf(line) > 3) {
-    const lines = Run.of(dropColumns(line, 4).text);
+    const lines = AppendList.of(dropColumns(line, 4).text);
     return { ...state, open: { kind: 'indented', key, lines, blanks: 0, partial: line.partial } };
   }
   const fence = starts.fenceStart(line);
@@ -71,14 +71,14 @@ function begin(state: State, line: Line, define: Define): State {
       size,
       indent,
       language,
-      lines: Run.empty(),
+      lines: AppendList.empty(),
       partial: false
     };
     return { ...state, open };
   }
   const heading = starts.headingStart(line);
   if (heading) {
-    const leaf = leafOf([heading.content], line.partial);
+    const leaf = toLeaf([heading.content], line.partial);
     return finished(state, { type: 'heading', key, level: heading.level, leaf });
   }
   if (starts.isRule(line)) return finished(state, { type: 'rule', key });
@@ -91,7 +91,10 @@ function languageOf(info: string): string {
 
 function beginContainer(state: State, line: Line, define: Define): State | null {
   if (starts.isQuoteStart(line)) {
-    return { ...state, open: { kind: 'quote', key: line.at, inner: step(NOTHING, unquoted(line), define) } };
+    return {
+      ...state,
+      open: { kind: 'quote', key: line.at, inner: parseLine(EMPTY_STATE, unquoted(line), define) }
+    };
   }
   const list = starts.listStart(line);
   if (!list) return null;
@@ -99,7 +102,15 @@ function beginContainer(state: State, line: Line, define: Define): State | null 
   const current = itemFrom(line, list, false, define);
   return {
     ...state,
-    open: { kind: 'list', key: line.at, mark, start: number, items: Run.empty(), current, blank: false }
+    open: {
+      kind: 'list',
+      key: line.at,
+      mark,
+      start: number,
+      items: AppendList.empty(),
+      current,
+      blank: false
+    }
   };
 }
 
@@ -107,14 +118,14 @@ function beginText(state: State, line: Line, define: Define): State {
   const math = starts.mathStart(line);
   if (math) {
     if (math.tex !== null) return finished(state, { type: 'math', key: line.at, tex: math.tex, open: false });
-    return { ...state, open: { kind: 'math', key: line.at, close: math.close, lines: Run.of(line) } };
+    return { ...state, open: { kind: 'math', key: line.at, close: math.close, lines: AppendList.of(line) } };
   }
   const link = starts.definition(line);
   if (link) {
     if (!line.partial) define(link.label, link.address);
     return state;
   }
-  return { ...state, open: { kind: 'paragraph', lines: Run.of(trimStart(line)) } };
+  return { ...state, open: { kind: 'paragraph', lines: AppendList.of(trimStart(line)) } };
 }
 
 function inFence(state: State, open: OpenFence, line: Line): State {
@@ -140,14 +151,14 @@ function inFence(state: State, open: OpenFence, line: Line): State {
 function inIndented(state: State, open: OpenIndented, line: Line, define: Define): State {
   const blank = isBlank(line);
   if (line.partial && blank) return state;
-  if (!blank && indentOf(line) < 4) return begin(ended(state), line, define);
+  if (!blank && indentOf(line) < 4) return begin(closeOpenBlock(state), line, define);
   const lines = open.lines.plus(dropColumns(line, 4).text);
   return { ...state, open: { ...open, lines, blanks: blank ? open.blanks + 1 : 0, partial: line.partial } };
 }
 
 function inMath(state: State, open: OpenMath, line: Line, define: Define): State {
   // TeX knows no blank line inside a formula; without this rule a stray `$$` would swallow the rest of the text.
-  if (isBlank(line)) return line.partial ? state : ended(state);
+  if (isBlank(line)) return line.partial ? state : closeOpenBlock(state);
   const end = line.text.indexOf(open.close);
   if (end < 0) return { ...state, open: { ...open, lines: open.lines.plus(line) } };
   const tex = mathText(open.lines.plus({ ...line, text: line.text.slice(0, end) }));
@@ -163,11 +174,11 @@ function unquoted(line: Line): Line {
 
 function inQuote(state: State, open: OpenQuote, line: Line, define: Define): State {
   if (starts.isQuoteStart(line)) {
-    return { ...state, open: { ...open, inner: step(open.inner, unquoted(line), define) } };
+    return { ...state, open: { ...open, inner: parseLine(open.inner, unquoted(line), define) } };
   }
   if (starts.isUndecided(line)) return state;
   const inner = lazily(open.inner, line);
-  return inner ? { ...state, open: { ...open, inner } } : begin(ended(state), line, define);
+  return inner ? { ...state, open: { ...open, inner } } : begin(closeOpenBlock(state), line, define);
 }
 
 /** Text that goes on with an open paragraph in spite of a missing container prefix (CommonMark's laziness). */
@@ -197,7 +208,7 @@ function itemFrom(line: Line, list: starts.ListStart, spaced: boolean, define: D
     done: task ? task[1] !== ' ' : null,
     spaced,
     width: list.width,
-    inner: held ? NOTHING : step(NOTHING, content, define),
+    inner: held ? EMPTY_STATE : parseLine(EMPTY_STATE, content, define),
     bare: list.blank
   };
 }
@@ -211,7 +222,7 @@ function inList(state: State, open: OpenList, line: Line, define: Define): State
   const { current } = open;
   if (isBlank(line)) return line.partial ? state : { ...state, open: afterBlank(open, line, define) };
   if (indentOf(line) >= current.width) {
-    const inner = step(current.inner, dropColumns(line, current.width), define);
+    const inner = parseLine(current.inner, dropColumns(line, current.width), define);
     return { ...state, open: { ...open, current: { ...current, inner, bare: false }, blank: false } };
   }
   if (starts.isUndecided(line)) return state;
@@ -219,18 +230,18 @@ function inList(state: State, open: OpenList, line: Line, define: Define): State
   if (narrow) return inList(state, narrow, line, define);
   const list = starts.isRule(line) ? null : starts.listStart(line);
   if (list && list.mark === open.mark && (list.number === null) === (open.start === null)) {
-    const item = itemOf(open, false);
+    const item = toItem(open, false);
     const next = itemFrom(line, list, open.blank, define);
     return { ...state, open: { ...open, items: open.items.plus(item), current: next, blank: false } };
   }
   const inner = open.blank ? null : lazily(current.inner, line);
   if (inner) return { ...state, open: { ...open, current: { ...current, inner } } };
-  return begin(ended(state), line, define);
+  return begin(closeOpenBlock(state), line, define);
 }
 
 function afterBlank(open: OpenList, line: Line, define: Define): OpenList {
   const { current } = open;
-  const inner = step(current.inner, { ...line, text: '' }, define);
+  const inner = parseLine(current.inner, { ...line, text: '' }, define);
   // An item may begin with one blank line, not with two.
   const width = current.bare ? Number.POSITIVE_INFINITY : current.width;
   return { ...open, current: { ...current, inner, width }, blank: true };
@@ -251,8 +262,8 @@ function narrowed(open: OpenList, line: Line): OpenList | null {
 function inTable(state: State, open: OpenTable, line: Line, define: Define): State {
   if (line.partial && /^[ \t]*\|?[ \t]*$/.test(line.text)) return state;
   if (starts.isUndecided(line)) return state;
-  if (starts.interruptsParagraph(line)) return begin(ended(state), line, define);
-  const row = rowOf(line, open.align, line.partial);
+  if (starts.interruptsParagraph(line)) return begin(closeOpenBlock(state), line, define);
+  const row = toRow(line, open.align, line.partial);
   return { ...state, open: { ...open, rows: open.rows.plus(row) } };
 }
 
@@ -265,9 +276,9 @@ function inParagraph(state: State, open: OpenParagraph, line: Line, define: Defi
   const level = starts.underlineLevel(line);
   if (level) {
     const lines = open.lines.toArray();
-    return finished(state, { type: 'heading', key: lines[0]?.at ?? 0, level, leaf: leafOf(lines, false) });
+    return finished(state, { type: 'heading', key: lines[0]?.at ?? 0, level, leaf: toLeaf(lines, false) });
   }
-  if (starts.interruptsParagraph(line)) return begin(ended(state), line, define);
+  if (starts.interruptsParagraph(line)) return begin(closeOpenBlock(state), line, define);
   return { ...state, open: { ...open, lines: open.lines.plus(trimStart(line)) } };
 }
 
@@ -275,7 +286,9 @@ function tableUnder(head: Line, line: Line): OpenTable | null {
   if (line.partial || !head.text.includes('|')) return null;
   const columns = splitRow(head).length;
   const align = delimiterRow(line, columns);
-  return align && { kind: 'table', key: head.at, align, head: rowOf(head, align, false), rows: Run.empty() };
+  return (
+    align && { kind: 'table', key: head.at, align, head: toRow(head, align, false), rows: AppendList.empty() }
+  );
 }
 
 /** Lines above the head of a table stay a paragraph of their own. */

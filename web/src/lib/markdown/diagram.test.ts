@@ -19,7 +19,7 @@ test.each([
   ['A["<<img src=x>>"]', 'A["<#lt;img src=x>>"]'],
   ['A["<br onclick=x>"]', 'A["#lt;br onclick=x>"]'],
   ['A["<!-- x --><?x?>"]', 'A["#lt;!-- x -->#lt;?x?>"]']
-])('%j: no other tag reaches the drawing', (source, safe) => {
+])('%j: no other tag reaches the context', (source, safe) => {
   expect(harmless(source)).toBe(safe);
 });
 

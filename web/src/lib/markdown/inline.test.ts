@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { parseInline } from './inline.ts';
-import { sketch, wordsOf } from './testUtils.ts';
+import { sketch, inlineText } from './testUtils.ts';
 
 function read(text: string): string {
   return sketch(parseInline(text, false));
@@ -40,7 +40,7 @@ test.each([
   expect(read(text)).toBe(sketched);
 });
 
-test('every piece of text says where it stands', () => {
+test('every node of text says where it stands', () => {
   const text = 'a **b *c* [d](https://x.example)** \\* e';
   const check = (inlines: ReturnType<typeof parseInline>): void => {
     for (const inline of inlines) {
@@ -53,5 +53,5 @@ test('every piece of text says where it stands', () => {
 
 test('text beyond any paragraph is shown as written', () => {
   const long = '**a** '.repeat(10_000);
-  expect(wordsOf(parseInline(long, false))).toBe(long);
+  expect(inlineText(parseInline(long, false))).toBe(long);
 });

@@ -3,12 +3,12 @@
 // With `live`, the text may go on: markup that is still open shows as what it will become, and an end that could
 // become several things is held back. Invariant: `at` of everything returned is an offset into the given text.
 
-import { linkAddress, pictureAddress } from './urls.ts';
+import { safeLinkUrl, safeImageUrl } from './urls.ts';
 import { destinationAt, isDestinationSoFar, labelAt } from './linkDestination.ts';
-import { flanks, matchRuns, type Run } from './emphasis.ts';
+import { flanking, matchDelimiters, type DelimiterRun } from './emphasis.ts';
 import { entityAt, isEntitySoFar, unescaped } from './entities.ts';
 import { formulaAt } from './formula.ts';
-import { Chain, withBareLinks, type Piece } from './inlineList.ts';
+import { InlineList, withBareLinks, type InlineNode } from './inlineList.ts';
 import { labelKey } from './blockStarts.ts';
 import type { Inline, SpanType } from './ast.ts';
 
@@ -40,7 +40,7 @@ const ANGLE_WORDS = [...Object.keys(TAGS), 'br', 'http', 'https', 'mailto'];
 export function parseInline(source: string, live: boolean): readonly Inline[] {
   if (source.length > LONGEST) return [{ type: 'text', at: 0, text: source }];
   const text = live ? withoutUndecidedEnd(source) : source;
-  return withBareLinks(new Reading(text, live).toInline(), live);
+  return withBareLinks(new InlineParser(text, live).toInline(), live);
 }
 
 function withoutUndecidedEnd(text: string): string {
@@ -60,7 +60,7 @@ function withoutUndecidedEnd(text: string): string {
 /** Something that waits for its counterpart: a bracket or a tag. */
 interface Opener {
   readonly kind: '[' | '![' | SpanType;
-  readonly piece: Piece;
+  readonly node: InlineNode;
   /** Runs read before it; those behind it belong inside. */
   readonly bottom: number;
   /** Offset behind it. */
@@ -69,11 +69,11 @@ interface Opener {
   inert: boolean;
 }
 
-class Reading {
+class InlineParser {
   readonly #text: string;
   readonly #live: boolean;
-  readonly #chain = new Chain();
-  readonly #runs: Run[] = [];
+  readonly #list = new InlineList();
+  readonly #runs: DelimiterRun[] = [];
   #openers: Opener[] = [];
   #at = 0;
   /** Sizes of backtick runs that nothing closes: without them, a text of odd runs would cost O(n²). */
@@ -87,7 +87,7 @@ class Reading {
   toInline(): Inline[] {
     while (this.#at < this.#text.length) this.#read();
     this.#end();
-    return this.#chain.toInline();
+    return this.#list.toInline();
   }
 
   #read(): void {
@@ -128,14 +128,14 @@ class Reading {
   }
 
   /** Adds text that stands at the reading place as written. */
-  #add(text: string): Piece {
-    const piece = this.#chain.add({ type: 'text', at: this.#at, text });
+  #add(text: string): InlineNode {
+    const node = this.#list.add({ type: 'text', at: this.#at, text });
     this.#at += text.length;
-    return piece;
+    return node;
   }
 
   #put(inline: Inline, end: number): true {
-    this.#chain.add(inline);
+    this.#list.add(inline);
     this.#at = end;
     return true;
   }
@@ -181,10 +181,10 @@ class Reading {
   }
 
   #newline(): boolean {
-    const last = this.#chain.last?.inline;
+    const last = this.#list.last?.inline;
     const spaces = last?.type === 'text' ? last.text.length - last.text.trimEnd().length : 0;
-    if (last?.type === 'text' && spaces && this.#chain.last) {
-      this.#chain.last.inline = { ...last, text: last.text.trimEnd() };
+    if (last?.type === 'text' && spaces && this.#list.last) {
+      this.#list.last.inline = { ...last, text: last.text.trimEnd() };
     }
     if (spaces >= 2) return this.#put({ type: 'break', at: this.#at }, this.#at + 1);
     this.#add('\n');
@@ -201,24 +201,24 @@ class Reading {
   #run(): boolean {
     const marks = this.#match(RUN)?.[0];
     if (!marks) return false;
-    const { opens, closes } = flanks(this.#text, this.#at, this.#at + marks.length);
-    const piece = this.#add(marks);
+    const { opens, closes } = flanking(this.#text, this.#at, this.#at + marks.length);
+    const node = this.#add(marks);
     const { length } = marks;
-    this.#runs.push({ piece, mark: marks[0] as Run['mark'], count: length, length, opens, closes });
+    this.#runs.push({ node, mark: marks[0] as DelimiterRun['mark'], count: length, length, opens, closes });
     return true;
   }
 
   #autolink(): boolean {
     const match = this.#match(AUTOLINK) ?? this.#match(MAIL);
     if (!match?.[1]) return false;
-    const href = linkAddress(match[1].includes(':') ? match[1] : `mailto:${match[1]}`);
+    const href = safeLinkUrl(match[1].includes(':') ? match[1] : `mailto:${match[1]}`);
     const shown: Inline = { type: 'text', at: this.#at + 1, text: match[1] };
     return this.#put({ type: 'link', at: this.#at, href, children: [shown] }, this.#at + match[0].length);
   }
 
   #open(kind: Opener['kind'], length: number): true {
-    const piece = this.#add(this.#text.slice(this.#at, this.#at + length));
-    this.#openers.push({ kind, piece, bottom: this.#runs.length, from: this.#at, inert: false });
+    const node = this.#add(this.#text.slice(this.#at, this.#at + length));
+    this.#openers.push({ kind, node, bottom: this.#runs.length, from: this.#at, inert: false });
     return true;
   }
 
@@ -232,7 +232,7 @@ class Reading {
     if (!slash) return this.#open(type, whole.length);
     const opener = this.#takeOpener((each) => each.kind === type);
     if (!opener) return false;
-    this.#wrap(opener, (children) => ({ type, at: opener.piece.inline.at, children }), false);
+    this.#wrap(opener, (children) => ({ type, at: opener.node.inline.at, children }), false);
     this.#at += whole.length;
     return true;
   }
@@ -248,10 +248,10 @@ class Reading {
 
   /** Puts everything behind `opener` into what `make` makes of it. */
   #wrap(opener: Opener, make: (children: Inline[]) => Inline, live: boolean): void {
-    matchRuns(this.#chain, this.#runs, opener.bottom, live);
-    const children = this.#chain.takeBetween(opener.piece, null);
-    this.#chain.insertAfter(opener.piece, make(children));
-    this.#chain.remove(opener.piece);
+    matchDelimiters(this.#list, this.#runs, opener.bottom, live);
+    const children = this.#list.takeBetween(opener.node, null);
+    this.#list.insertAfter(opener.node, make(children));
+    this.#list.remove(opener.node);
   }
 
   #closeBracket(): boolean {
@@ -268,13 +268,13 @@ class Reading {
   }
 
   #link(opener: Opener, address: string | null, end: number): true {
-    const { at } = opener.piece.inline;
+    const { at } = opener.node.inline;
     if (opener.kind === '![') {
       const alt = unescaped(this.#text.slice(opener.from, this.#at));
-      const src = address === null ? null : pictureAddress(address);
+      const src = address === null ? null : safeImageUrl(address);
       this.#wrap(opener, () => ({ type: 'image', at, src, alt }), false);
     } else {
-      const href = address === null ? null : linkAddress(address);
+      const href = address === null ? null : safeLinkUrl(address);
       this.#wrap(opener, (children) => ({ type: 'link', at, href, children }), false);
       for (const each of this.#openers) if (each.kind === '[') each.inert = true;
     }
@@ -287,7 +287,7 @@ class Reading {
     const full = labelAt(this.#text, behind);
     const label = labelKey(full?.label ? full.label : inside);
     if (!label || label.length > 999 || /(?<!\\)[[\]]/.test(label)) return false;
-    const { at } = opener.piece.inline;
+    const { at } = opener.node.inline;
     const end = full?.end ?? behind;
     const after = this.#text.slice(this.#at, end);
     this.#wrap(opener, (children) => ({ type: 'reference', at, label, after, children }), false);
@@ -299,12 +299,12 @@ class Reading {
     if (this.#live) {
       for (const opener of this.#openers.reverse()) this.#closeAtEnd(opener);
     }
-    matchRuns(this.#chain, this.#runs, 0, this.#live);
+    matchDelimiters(this.#list, this.#runs, 0, this.#live);
   }
 
   #closeAtEnd(opener: Opener): void {
-    const { kind, piece, from } = opener;
-    const { at } = piece.inline;
+    const { kind, node, from } = opener;
+    const { at } = node.inline;
     if (kind === '![') {
       const alt = this.#text.slice(from);
       this.#wrap(opener, () => ({ type: 'image', at, src: null, alt }), false);

@@ -1,36 +1,36 @@
-// The working list of the inline parser: a doubly linked chain, so that wrapping any stretch of it into a span
+// The working list of the inline parser: a doubly linked list, so that wrapping any stretch of it into a span
 // costs O(1). It turns into plain Inline arrays when the text has been read.
 
-import { linkAddress } from './urls.ts';
+import { safeLinkUrl } from './urls.ts';
 import type { Inline } from './ast.ts';
 
-export interface Piece {
+export interface InlineNode {
   inline: Inline;
-  prev: Piece | null;
-  next: Piece | null;
+  prev: InlineNode | null;
+  next: InlineNode | null;
 }
 
-export class Chain {
-  first: Piece | null = null;
-  last: Piece | null = null;
+export class InlineList {
+  first: InlineNode | null = null;
+  last: InlineNode | null = null;
 
-  add(inline: Inline): Piece {
-    const piece: Piece = { inline, prev: this.last, next: null };
-    if (this.last) this.last.next = piece;
-    else this.first = piece;
-    this.last = piece;
-    return piece;
+  add(inline: Inline): InlineNode {
+    const node: InlineNode = { inline, prev: this.last, next: null };
+    if (this.last) this.last.next = node;
+    else this.first = node;
+    this.last = node;
+    return node;
   }
 
-  remove(piece: Piece): void {
-    if (piece.prev) piece.prev.next = piece.next;
-    else this.first = piece.next;
-    if (piece.next) piece.next.prev = piece.prev;
-    else this.last = piece.prev;
+  remove(node: InlineNode): void {
+    if (node.prev) node.prev.next = node.next;
+    else this.first = node.next;
+    if (node.next) node.next.prev = node.prev;
+    else this.last = node.prev;
   }
 
   /** Takes out everything behind `from` and before `to` (null: to the end). */
-  takeBetween(from: Piece, to: Piece | null): Inline[] {
+  takeBetween(from: InlineNode, to: InlineNode | null): Inline[] {
     const first = from.next;
     if (!first || first === to) return [];
     const taken = collect(first, to);
@@ -40,11 +40,11 @@ export class Chain {
     return taken;
   }
 
-  insertAfter(piece: Piece, inline: Inline): Piece {
-    const added: Piece = { inline, prev: piece, next: piece.next };
-    if (piece.next) piece.next.prev = added;
+  insertAfter(node: InlineNode, inline: Inline): InlineNode {
+    const added: InlineNode = { inline, prev: node, next: node.next };
+    if (node.next) node.next.prev = added;
     else this.last = added;
-    piece.next = added;
+    node.next = added;
     return added;
   }
 
@@ -54,10 +54,10 @@ export class Chain {
 }
 
 /** The pieces from `first` up to `to`, neighbouring texts joined. */
-function collect(first: Piece, to: Piece | null): Inline[] {
+function collect(first: InlineNode, to: InlineNode | null): Inline[] {
   const all: Inline[] = [];
-  for (let piece: Piece | null = first; piece && piece !== to; piece = piece.next) {
-    const { inline } = piece;
+  for (let node: InlineNode | null = first; node && node !== to; node = node.next) {
+    const { inline } = node;
     const before = all.at(-1);
     if (inline.type === 'text' && before?.type === 'text' && before.at + before.text.length === inline.at) {
       all[all.length - 1] = { ...before, text: before.text + inline.text };
@@ -85,7 +85,7 @@ function linked(text: Inline & { type: 'text' }, live: boolean): Inline[] {
     const shown = withoutTrail(match[0]);
     const at = match.index;
     const half = live && at + match[0].length === text.text.length;
-    const href = linkAddress(/^www\./i.test(shown) ? `http://${shown}` : shown);
+    const href = safeLinkUrl(/^www\./i.test(shown) ? `http://${shown}` : shown);
     if (!href && !half) continue;
     if (at > from) parts.push({ type: 'text', at: text.at + from, text: text.text.slice(from, at) });
     const children: Inline[] = [{ type: 'text', at: text.at + at, text: shown }];

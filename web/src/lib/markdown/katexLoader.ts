@@ -6,7 +6,7 @@ type Katex = typeof import('katex').default;
 let loaded: Katex | null = null;
 
 /** KaTeX if it is here already, so that a formula need not flicker through its source. */
-export function katexIfLoaded(): Katex | null {
+export function loadedKatex(): Katex | null {
   return loaded;
 }
 

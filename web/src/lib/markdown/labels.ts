@@ -1,6 +1,6 @@
 // Every word this folder shows by itself, in English; the page hands over its own language.
 
-export interface MarkdownWords {
+export interface MarkdownLabels {
   copy: string;
   copied: string;
   /** Name of a code block for screen readers. */
@@ -15,7 +15,7 @@ export interface MarkdownWords {
   seam: string;
 }
 
-export const ENGLISH: MarkdownWords = {
+export const ENGLISH_LABELS: MarkdownLabels = {
   copy: 'Copy',
   copied: 'Copied',
   code: (language) => (language ? `Code, ${language}` : 'Code'),

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { MarkdownDocument } from './document.ts';
-import { ANSWER, sketch, wordsIn } from './testUtils.ts';
+import { ANSWER, sketch, plainText } from './testUtils.ts';
 import type { Block } from './ast.ts';
 
 function live(text: string): readonly Block[] {
@@ -19,7 +19,7 @@ const STEADY = ANSWER.slice(0, ANSWER.indexOf('Setext is rare'));
 test('no word that was shown is taken back or changed while the text arrives', () => {
   let before = '';
   for (let end = 1; end <= STEADY.length; end++) {
-    const now = wordsIn(live(STEADY.slice(0, end)));
+    const now = plainText(live(STEADY.slice(0, end)));
     expect(now.startsWith(before.trimEnd()), `after ${JSON.stringify(STEADY.slice(0, end).slice(-30))}`).toBe(
       true
     );
@@ -101,9 +101,9 @@ test.each([
   '=',
   '+'
 ])('a line that is only %j so far shows nothing', (start) => {
-  expect(wordsIn(live(start))).toBe('');
-  expect(wordsIn(live(`Before.\n\n${start}`)).trim()).toBe('Before.');
-  expect(wordsIn(live(`Before.\n${start}`)).trim()).toBe('Before.');
+  expect(plainText(live(start))).toBe('');
+  expect(plainText(live(`Before.\n\n${start}`)).trim()).toBe('Before.');
+  expect(plainText(live(`Before.\n${start}`)).trim()).toBe('Before.');
 });
 
 test('half a table shows as a table: head, half a delimiter row, half a row', () => {

@@ -3,19 +3,19 @@
 // can be tried out and dropped again.
 
 import type { Line } from './lines.ts';
-import { Run } from './appendList.ts';
+import { AppendList } from './appendList.ts';
 import type { Align, Block, Item, Row } from './ast.ts';
 
 export interface State {
-  readonly done: Run<Block>;
+  readonly done: AppendList<Block>;
   readonly open: Open | null;
 }
 
-export const NOTHING: State = { done: Run.empty(), open: null };
+export const EMPTY_STATE: State = { done: AppendList.empty(), open: null };
 
 export interface OpenParagraph {
   readonly kind: 'paragraph';
-  readonly lines: Run<Line>;
+  readonly lines: AppendList<Line>;
 }
 
 export interface OpenFence {
@@ -25,14 +25,14 @@ export interface OpenFence {
   readonly size: number;
   readonly indent: number;
   readonly language: string;
-  readonly lines: Run<string>;
+  readonly lines: AppendList<string>;
   readonly partial: boolean;
 }
 
 export interface OpenIndented {
   readonly kind: 'indented';
   readonly key: number;
-  readonly lines: Run<string>;
+  readonly lines: AppendList<string>;
   /** Blank lines at the end of `lines`, which belong to the block only if more code follows. */
   readonly blanks: number;
   readonly partial: boolean;
@@ -43,7 +43,7 @@ export interface OpenMath {
   readonly key: number;
   readonly close: '$$' | '\\]';
   /** As written, with the opening delimiter: a formula that never ends falls back to a paragraph of these. */
-  readonly lines: Run<Line>;
+  readonly lines: AppendList<Line>;
 }
 
 export interface OpenQuote {
@@ -67,7 +67,7 @@ export interface OpenList {
   readonly key: number;
   readonly mark: string;
   readonly start: number | null;
-  readonly items: Run<Item>;
+  readonly items: AppendList<Item>;
   readonly current: OpenItem;
   /** The line before was blank. */
   readonly blank: boolean;
@@ -78,7 +78,7 @@ export interface OpenTable {
   readonly key: number;
   readonly align: readonly Align[];
   readonly head: Row;
-  readonly rows: Run<Row>;
+  readonly rows: AppendList<Row>;
 }
 
 export type Open = OpenParagraph | OpenFence | OpenIndented | OpenMath | OpenQuote | OpenList | OpenTable;

@@ -3,22 +3,22 @@
 
 import { createContext, type Snippet } from 'svelte';
 import type { Definitions } from './document.ts';
-import type { SeamPlace } from './seamPlacement.ts';
-import type { MarkdownWords } from './labels.ts';
+import type { SeamPosition } from './seamPlacement.ts';
+import type { MarkdownLabels } from './labels.ts';
 
-export interface Drawing {
+export interface RenderContext {
   /** The whole text; seams in code are counted in it. */
   readonly source: string;
   readonly definitions: Definitions;
-  readonly words: MarkdownWords;
+  readonly labels: MarkdownLabels;
   /** Seams inside the leaf or code block that begins at `start`. */
-  readonly seamsAt: (start: number) => readonly SeamPlace[];
+  readonly seamsAt: (start: number) => readonly SeamPosition[];
   readonly seam: Snippet<[id: string, where: 'line' | 'gutter']> | undefined;
   /** Lets the browser skip an element that will not change again, while that is out of view. */
-  readonly settle: (element: Element) => void;
+  readonly virtualize: (element: Element) => void;
   /** To be called when what was marked `data-pending` is drawn for good. */
   readonly ready: () => void;
   readonly oncopy: (text: string) => void | Promise<void>;
 }
 
-export const [getDrawing, setDrawing] = createContext<Drawing>();
+export const [getRenderContext, setRenderContext] = createContext<RenderContext>();

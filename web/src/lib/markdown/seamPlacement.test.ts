@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { MarkdownDocument } from './document.ts';
-import { codeLineOf, NO_SEAMS, SeamOwners, startOf, withSeams, type SeamPlace } from './seamPlacement.ts';
-import { wordsOf } from './testUtils.ts';
+import { codeLineOf, NO_SEAMS, SeamLocator, startOf, withSeams, type SeamPosition } from './seamPlacement.ts';
+import { inlineText } from './testUtils.ts';
 import type { Block, Leaf } from './ast.ts';
 
 function leavesOf(block: Block): Leaf[] {
@@ -25,10 +25,10 @@ function marked(marked: string, streaming = false): string {
   const offset = marked.indexOf('¦');
   const text = marked.replace('¦', '');
   const { blocks } = new MarkdownDocument().update(text, streaming);
-  const owners = new SeamOwners().update(blocks, [{ offset, id: 's' }]);
+  const owners = new SeamLocator().update(blocks, [{ offset, id: 's' }]);
   return blocks
     .flatMap(leavesOf)
-    .map((leaf) => wordsOf(withSeams(leaf, owners.get(startOf(leaf)) ?? NO_SEAMS)))
+    .map((leaf) => inlineText(withSeams(leaf, owners.get(startOf(leaf)) ?? NO_SEAMS)))
     .join('\n');
 }
 
@@ -69,8 +69,8 @@ test('the line of a mark in code counts from the line behind the fence', () => {
 
 test('the answer keeps its identity until a seam comes or moves to another block', () => {
   const document = new MarkdownDocument();
-  const owners = new SeamOwners();
-  const seams: SeamPlace[] = [{ offset: 3, id: 'a' }];
+  const owners = new SeamLocator();
+  const seams: SeamPosition[] = [{ offset: 3, id: 'a' }];
   const first = owners.update(document.update('One two', true).blocks, seams);
   expect(owners.update(document.update('One two three', true).blocks, [...seams])).toBe(first);
   expect(

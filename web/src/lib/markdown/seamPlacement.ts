@@ -5,15 +5,15 @@
 import type { Block, Inline, Leaf, Row } from './ast.ts';
 
 /** A place where two Segments meet: an offset into the source, in UTF-16 units. */
-export interface SeamPlace {
+export interface SeamPosition {
   readonly offset: number;
   readonly id: string;
 }
 
 /** Seams by the start of the leaf or code block that holds them. */
-export type SeamsByOwner = ReadonlyMap<number, readonly SeamPlace[]>;
+export type SeamsByOwner = ReadonlyMap<number, readonly SeamPosition[]>;
 
-export const NO_SEAMS: readonly SeamPlace[] = [];
+export const NO_SEAMS: readonly SeamPosition[] = [];
 
 /** Offset in the source where `leaf` begins: its name among all leaves. */
 export function startOf(leaf: Leaf): number {
@@ -21,11 +21,11 @@ export function startOf(leaf: Leaf): number {
 }
 
 /** Finds the leaf or code block of each seam. Keeps its answer for as long as that is the same. */
-export class SeamOwners {
+export class SeamLocator {
   #owners: SeamsByOwner = new Map();
 
-  update(blocks: readonly Block[], seams: readonly SeamPlace[]): SeamsByOwner {
-    const owners = new Map<number, readonly SeamPlace[]>();
+  update(blocks: readonly Block[], seams: readonly SeamPosition[]): SeamsByOwner {
+    const owners = new Map<number, readonly SeamPosition[]>();
     for (const seam of seams) {
       // Before all text, it goes to the first that can hold it.
       const start = ownerIn(blocks, seam.offset) ?? ownerIn(blocks.slice(0, 1), Number.POSITIVE_INFINITY);
@@ -44,7 +44,7 @@ function sameOwners(a: SeamsByOwner, b: SeamsByOwner): boolean {
   });
 }
 
-function same(a: SeamPlace, b: SeamPlace | undefined): boolean {
+function same(a: SeamPosition, b: SeamPosition | undefined): boolean {
   return a.id === b?.id && a.offset === b.offset;
 }
 
@@ -100,7 +100,7 @@ function countBefore(parts: readonly { readonly key: number }[], offset: number)
 }
 
 /** The text of `leaf` with `seams` in place. */
-export function withSeams(leaf: Leaf, seams: readonly SeamPlace[]): readonly Inline[] {
+export function withSeams(leaf: Leaf, seams: readonly SeamPosition[]): readonly Inline[] {
   return seams.reduce(
     (inlines, { offset, id }) => inserted(inlines, { type: 'seam', at: placeIn(leaf, offset), id }),
     leaf.inline

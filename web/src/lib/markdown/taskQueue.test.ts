@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { inTurn, soon } from './taskQueue.ts';
+import { defer, runOrDefer } from './taskQueue.ts';
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -21,7 +21,7 @@ function work(ms: number, log: number[] = []): () => void {
 
 test('work is done in turns, with room between them', () => {
   const log: number[] = [];
-  for (const ms of [5, 5, 5, 5]) inTurn(work(ms, log));
+  for (const ms of [5, 5, 5, 5]) defer(work(ms, log));
   expect(log).toHaveLength(0);
   vi.advanceTimersToNextTimer();
   expect(log).toHaveLength(2);
@@ -31,14 +31,14 @@ test('work is done in turns, with room between them', () => {
 
 test('work that is taken off the list is not done', () => {
   const log: number[] = [];
-  inTurn(work(1, log))();
+  defer(work(1, log))();
   vi.runAllTimers();
   expect(log).toHaveLength(0);
 });
 
 test('a little work is done at once, much of it later', () => {
   const log: number[] = [];
-  for (const ms of [6, 6, 6]) soon(work(ms, log));
+  for (const ms of [6, 6, 6]) runOrDefer(work(ms, log));
   expect(log).toHaveLength(2);
   vi.runAllTimers();
   expect(log).toHaveLength(3);

@@ -12,8 +12,8 @@ let spent = 0;
  * Runs `job` now, or in one of the next turns if this turn has had its share of such jobs already; the function
  * returned takes it off the list.
  */
-export function soon(job: () => void): () => void {
-  if (spent > TURN) return inTurn(job);
+export function runOrDefer(job: () => void): () => void {
+  if (spent > TURN) return defer(job);
   if (spent === 0) setTimeout(() => (spent = 0));
   const begun = performance.now();
   job();
@@ -22,7 +22,7 @@ export function soon(job: () => void): () => void {
 }
 
 /** Runs `job` in one of the next turns; the function returned takes it off the list. */
-export function inTurn(job: () => void): () => void {
+export function defer(job: () => void): () => void {
   waiting.add(job);
   timer ??= setTimeout(turn);
   return () => waiting.delete(job);
@@ -40,6 +40,6 @@ function turn(): void {
 }
 
 /** Resolves in a turn of its own, so that what comes before and what comes after are two tasks. */
-export function nextTurn(): Promise<void> {
+export function nextTask(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve));
 }

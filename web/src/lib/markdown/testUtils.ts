@@ -15,7 +15,7 @@ export const ANSWER = fixture('answer.md');
 export const HOSTILE = JSON.parse(fixture('hostile.json')) as string[];
 
 /** The words a reader sees, without any markup. */
-export function wordsIn(blocks: readonly Block[]): string {
+export function plainText(blocks: readonly Block[]): string {
   return blocks.map(wordsOfBlock).join('\n');
 }
 
@@ -23,25 +23,25 @@ function wordsOfBlock(block: Block): string {
   switch (block.type) {
     case 'paragraph':
     case 'heading':
-      return wordsOf(block.leaf.inline);
+      return inlineText(block.leaf.inline);
     case 'code':
       return block.lines.join('\n');
     case 'math':
       return block.tex;
     case 'quote':
-      return wordsIn(block.blocks);
+      return plainText(block.blocks);
     case 'list':
-      return block.items.map((item) => wordsIn(item.blocks)).join('\n');
+      return block.items.map((item) => plainText(item.blocks)).join('\n');
     case 'table':
       return [block.head, ...block.rows]
-        .map((row) => row.cells.map((cell) => wordsOf(cell.leaf.inline)).join('\t'))
+        .map((row) => row.cells.map((cell) => inlineText(cell.leaf.inline)).join('\t'))
         .join('\n');
     case 'rule':
       return '';
   }
 }
 
-export function wordsOf(inlines: readonly Inline[]): string {
+export function inlineText(inlines: readonly Inline[]): string {
   return inlines.map(wordsOfInline).join('');
 }
 
@@ -59,9 +59,9 @@ function wordsOfInline(inline: Inline): string {
     case 'seam':
       return `‹${inline.id}›`;
     case 'reference':
-      return `[${wordsOf(inline.children)}${inline.after}`;
+      return `[${inlineText(inline.children)}${inline.after}`;
     default:
-      return wordsOf(inline.children);
+      return inlineText(inline.children);
   }
 }
 

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { linkAddress, pictureAddress } from './urls.ts';
+import { safeLinkUrl, safeImageUrl } from './urls.ts';
 
 test.each(['http://a.example', 'https://a.example/x?y#z', 'mailto:someone@a.example', ' HTTPS://A.example '])(
   '%j may be followed',
   (address) => {
-    expect(linkAddress(address)).toMatch(/^(?:https?|mailto):/);
+    expect(safeLinkUrl(address)).toMatch(/^(?:https?|mailto):/);
   }
 );
 
@@ -22,17 +22,17 @@ test.each([
   '',
   'https://'
 ])('%j may not', (address) => {
-  expect(linkAddress(address)).toBeNull();
-  expect(pictureAddress(address)).toBeNull();
+  expect(safeLinkUrl(address)).toBeNull();
+  expect(safeImageUrl(address)).toBeNull();
 });
 
-test('a picture is remote or an embedded bitmap, never a drawing that could hold code', () => {
-  expect(pictureAddress('https://a.example/x.png')).toBe('https://a.example/x.png');
-  expect(pictureAddress('data:image/png;base64,AAAA')).toBe('data:image/png;base64,AAAA');
-  expect(pictureAddress('data:image/svg+xml;base64,AAAA')).toBeNull();
-  expect(pictureAddress('mailto:someone@a.example')).toBeNull();
+test('a picture is remote or an embedded bitmap, never a context that could hold code', () => {
+  expect(safeImageUrl('https://a.example/x.png')).toBe('https://a.example/x.png');
+  expect(safeImageUrl('data:image/png;base64,AAAA')).toBe('data:image/png;base64,AAAA');
+  expect(safeImageUrl('data:image/svg+xml;base64,AAAA')).toBeNull();
+  expect(safeImageUrl('mailto:someone@a.example')).toBeNull();
 });
 
 test('a name that only looks like another shows its real letters', () => {
-  expect(linkAddress('https://аpple.example')).toBe('https://xn--pple-43d.example/');
+  expect(safeLinkUrl('https://аpple.example')).toBe('https://xn--pple-43d.example/');
 });

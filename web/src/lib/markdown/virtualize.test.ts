@@ -1,6 +1,6 @@
 // @vitest-environment jsdom
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { Settling } from './virtualize.ts';
+import { Virtualizer } from './virtualize.ts';
 
 // jsdom lays nothing out: the test says what was measured, and when.
 let observed: Set<Element>;
@@ -40,45 +40,45 @@ function element(html: string): HTMLElement {
 
 test('what has been laid out may be skipped, at the height it had', () => {
   const group = element('<p>text</p>');
-  const settling = new Settling();
-  settling.settle(group);
-  expect(group.classList).not.toContain('settled');
+  const virtualizer = new Virtualizer();
+  virtualizer.virtualize(group);
+  expect(group.classList).not.toContain('virtualized');
   measure(120);
-  expect(group.classList).toContain('settled');
+  expect(group.classList).toContain('virtualized');
   expect(observed.size).toBe(0);
 });
 
 test('what has never had a height is not skipped', () => {
   const group = element('<p>text</p>');
-  new Settling().settle(group);
+  new Virtualizer().virtualize(group);
   measure(0);
-  expect(group.classList).not.toContain('settled');
+  expect(group.classList).not.toContain('virtualized');
 });
 
 test('a pending formula holds its group back until it is drawn', () => {
   const group = element('<p><code data-pending>x</code></p>');
-  const settling = new Settling();
-  settling.settle(group);
+  const virtualizer = new Virtualizer();
+  virtualizer.virtualize(group);
   measure(120);
-  settling.ready();
+  virtualizer.ready();
   measure(120);
-  expect(group.classList).not.toContain('settled');
+  expect(group.classList).not.toContain('virtualized');
   group.querySelector('code')?.removeAttribute('data-pending');
-  settling.ready();
+  virtualizer.ready();
   measure(130);
-  expect(group.classList).toContain('settled');
+  expect(group.classList).toContain('virtualized');
 });
 
 test('what holds a note is never skipped, nor what gets one later', () => {
   const early = element('<p><span role="note"></span></p>');
   const late = element('<p></p>');
-  const settling = new Settling();
-  for (const group of [early, late]) settling.settle(group);
+  const virtualizer = new Virtualizer();
+  for (const group of [early, late]) virtualizer.virtualize(group);
   measure(120);
-  expect(early.classList).not.toContain('settled');
+  expect(early.classList).not.toContain('virtualized');
   late.firstElementChild?.append(element('<span role="note"></span>'));
   const root = element('');
   root.append(late);
-  settling.spareNotes(root);
-  expect(late.classList).not.toContain('settled');
+  virtualizer.spareNotes(root);
+  expect(late.classList).not.toContain('virtualized');
 });

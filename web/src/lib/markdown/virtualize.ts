@@ -2,7 +2,7 @@
 // Only what has been laid out once is skipped, at the height it had: an estimate would move the text being read.
 
 /** Makes elements skippable once their size is known. One for each drawn text. */
-export class Settling {
+export class Virtualizer {
   readonly #sizes = new ResizeObserver((entries) => {
     for (const { target, borderBoxSize } of entries) {
       this.#sizes.unobserve(target);
@@ -14,7 +14,7 @@ export class Settling {
       if (!(target instanceof HTMLElement) || !borderBoxSize[0]?.blockSize) continue;
       if (target.querySelector('[role="note"]')) continue;
       target.style.containIntrinsicBlockSize = `auto ${String(borderBoxSize[0].blockSize)}px`;
-      target.classList.add('settled');
+      target.classList.add('virtualized');
     }
   });
 
@@ -27,14 +27,14 @@ export class Settling {
   }
 
   /** `element` will not change again. */
-  settle(element: Element): void {
+  virtualize(element: Element): void {
     this.#sizes.observe(element);
   }
 
   /** Gives up on what holds a note: notes stand in the margin, where a skippable element would cut them off. */
   spareNotes(root: Element): void {
-    for (const note of root.querySelectorAll('.settled [role="note"]')) {
-      note.closest('.settled')?.classList.remove('settled');
+    for (const note of root.querySelectorAll('.virtualized [role="note"]')) {
+      note.closest('.virtualized')?.classList.remove('virtualized');
     }
   }
 

@@ -16,7 +16,7 @@ const CATALOGS: Record<string, () => Promise<Strings>> = {
 
 export class Language {
   code = $state('en');
-  words = $state.raw<Strings>(en);
+  strings = $state.raw<Strings>(en);
 
   constructor(wanted: string) {
     void this.use(wanted);
@@ -26,7 +26,7 @@ export class Language {
   async use(wanted: string): Promise<void> {
     const code = wanted.slice(0, 2).toLowerCase();
     const catalog = CATALOGS[code];
-    this.words = catalog ? await catalog() : en;
+    this.strings = catalog ? await catalog() : en;
     this.code = catalog ? code : 'en';
     document.documentElement.lang = this.code;
   }

@@ -283,7 +283,7 @@ export const en = {
   failedADay: 'Answers that failed',
   timeToFirst: 'Time to first token',
   speedADay: 'Speed',
-  inSeconds: 'seconds',
+  inSeconds: 'formatDuration',
   inTokensPerSecond: 'tokens a second',
   costADay: 'Cost a day',
   median: 'median',

@@ -41,7 +41,7 @@ export class Problem extends Error {
 const GATEWAY = new Set([502, 503, 504]);
 
 /** Whether the same call with the same key may go through later. */
-export function worthRetrying(problem: unknown): boolean {
+export function isRetryable(problem: unknown): boolean {
   return problem instanceof Problem && (problem.status === 0 || GATEWAY.has(problem.status));
 }
 
@@ -97,7 +97,7 @@ export class Api {
     return this.#json('POST', `/api/generations/${generation}/stop`);
   }
 
-  steer(generation: string, change: Options & { model?: string }): Promise<ChangeReply> {
+  changeOptions(generation: string, change: Options & { model?: string }): Promise<ChangeReply> {
     return this.#json('PATCH', `/api/generations/${generation}`, change);
   }
 
@@ -122,7 +122,7 @@ export class Api {
   }
 
   /** Whether the server can be reached at all. */
-  async alive(): Promise<boolean> {
+  async isReachable(): Promise<boolean> {
     const reply = await this.#fetch('/healthz', { cache: 'no-store' }).catch(() => null);
     return reply?.ok ?? false;
   }
@@ -148,7 +148,7 @@ export class Api {
     path: string,
     body?: unknown,
     headers: Record<string, string> = {},
-    alsoFine: number[] = []
+    acceptedStatuses: number[] = []
   ): Promise<T> {
     const init: RequestInit = { method, headers: { Accept: 'application/json', ...headers } };
     if (body !== undefined) {
@@ -158,7 +158,7 @@ export class Api {
     const reply = await this.#fetch(path, init).catch((error: unknown) => {
       throw new Problem(0, { detail: String(error) });
     });
-    if (!reply.ok && !alsoFine.includes(reply.status)) throw await this.#problem(reply, path);
+    if (!reply.ok && !acceptedStatuses.includes(reply.status)) throw await this.#problem(reply, path);
     // Cut in the middle of its body, a reply is no reply: the same call may be made again.
     const text = await reply.text().catch((error: unknown) => {
       throw new Problem(0, { detail: String(error) });
@@ -168,12 +168,12 @@ export class Api {
 
   async #problem(reply: Response, path: string): Promise<Problem> {
     if (reply.status === 401 && path !== '/api/login') this.onUnauthorized();
-    return problemOf(reply);
+    return readProblem(reply);
   }
 }
 
 /** Reads a refused reply; never throws, whatever its body is. */
-export async function problemOf(reply: Response): Promise<Problem> {
+export async function readProblem(reply: Response): Promise<Problem> {
   const text = await reply.text().catch(() => '');
   try {
     return new Problem(reply.status, JSON.parse(text) as Record<string, unknown>);

@@ -1,19 +1,19 @@
 // Tells a buffering proxy from a slow model. Records carry the server's stamps: when two reads in a row each
 // bring records whose stamps lie far apart, something on the way held them back. Needs no common clock.
-import type { Arrival } from './transport.ts';
+import type { ReceivedFrame } from './transport.ts';
 
 const LATE_MS = 1500;
 const READS = 2;
 
-export class Bursts {
+export class BurstDetector {
   #reads = 0;
   #late = 0;
   /** The longest time that text was held back, in ms. */
   lateMs = 0;
 
   /** Takes one read; true when the connection is to be given up. The first read is the past: never late. */
-  read(arrivals: Arrival[]): boolean {
-    const stamps = arrivals.flatMap((arrival) => ('at' in arrival ? [arrival.at] : []));
+  read(frames: ReceivedFrame[]): boolean {
+    const stamps = frames.flatMap((frame) => ('at' in frame ? [frame.at] : []));
     const span = stamps.length > 1 ? (stamps.at(-1) ?? 0) - (stamps[0] ?? 0) : 0;
     if (stamps.length > 0) this.#reads++;
     if (this.#reads <= 1) return false;

@@ -1,9 +1,9 @@
 // The one WebSocket of a tab: changes of this person's conversations, and any number of logs.
 // Reconnects by itself with growing pauses; a subscription dies with its socket and its owner re-attaches.
-import type { Arrival, Outcome, Read, Sink } from './transport.ts';
+import type { ReceivedFrame, ReadOutcome, TransportReader, Sink } from './transport.ts';
 import type { ConversationRow } from './types.ts';
 
-export interface Change {
+export interface LiveChange {
   change: 'conversation' | 'conversation-deleted' | 'message' | 'generation' | 'models' | 'everything';
   conversation?: string;
   generation?: string;
@@ -12,14 +12,14 @@ export interface Change {
 
 interface Subscription {
   sink: Sink;
-  finish: (outcome: Outcome) => void;
+  finish: (outcome: ReadOutcome) => void;
 }
 
 type ServerMessage =
   | { type: 'hello'; heartbeat?: number; boot?: string }
-  | { type: 'frame'; generation: string; frame: Arrival }
+  | { type: 'frame'; generation: string; frame: ReceivedFrame }
   | { type: 'gone'; generation: string; code: string }
-  | ({ type: 'change' } & Change)
+  | ({ type: 'change' } & LiveChange)
   | { type: 'subscribed'; generation: string; status: string }
   | { type: 'error'; generation?: string }
   | { type: 'pong' | 'heartbeat' | 'stopped' };
@@ -29,24 +29,24 @@ const LONGEST_PAUSE_MS = 10_000;
 const PATIENCE = 2.5;
 const REFUSALS = 2;
 
-export class Live {
+export class LiveSocket {
   /** Told of every change; `missed` says that some may have been lost before this moment. */
-  onChange: (change: Change) => void = () => {};
-  onMissed: () => void = () => {};
+  onChange: (change: LiveChange) => void = () => {};
+  onResync: () => void = () => {};
   onState: (open: boolean) => void = () => {};
 
   readonly #connect: () => WebSocket;
   readonly #subscriptions = new Map<string, Subscription>();
   #socket: WebSocket | null = null;
-  #wanted = false;
+  #started = false;
   #everOpen = false;
-  #refusals = 0;
-  #pause = FIRST_PAUSE_MS;
-  #retry: ReturnType<typeof setTimeout> | undefined;
-  #watch: ReturnType<typeof setTimeout> | undefined;
+  #failedAttempts = 0;
+  #retryDelay = FIRST_PAUSE_MS;
+  #retryTimer: ReturnType<typeof setTimeout> | undefined;
+  #watchdog: ReturnType<typeof setTimeout> | undefined;
   #heartbeat = 10;
   #lastByte = 0;
-  readonly #waiting = new Set<(open: boolean) => void>();
+  readonly #openWaiters = new Set<(open: boolean) => void>();
 
   constructor(connect: () => WebSocket) {
     this.#connect = connect;
@@ -57,41 +57,41 @@ export class Live {
   }
 
   start(): void {
-    this.#wanted = true;
-    if (!this.#socket) this.#dial();
+    this.#started = true;
+    if (!this.#socket) this.#connectSocket();
   }
 
   stop(): void {
-    this.#wanted = false;
-    clearTimeout(this.#retry);
+    this.#started = false;
+    clearTimeout(this.#retryTimer);
     this.#socket?.close();
   }
 
   /** After sleep or a change of network: an old socket may be dead without knowing it. */
   wake(): void {
-    if (!this.#wanted) return;
+    if (!this.#started) return;
     if (this.open && Date.now() - this.#lastByte < this.#heartbeat * 1000) return;
-    this.#pause = FIRST_PAUSE_MS;
+    this.#retryDelay = FIRST_PAUSE_MS;
     const socket = this.#socket;
-    this.#dropped(socket);
+    this.#onClosed(socket);
     socket?.close();
-    clearTimeout(this.#retry);
-    this.#dial();
+    clearTimeout(this.#retryTimer);
+    this.#connectSocket();
   }
 
   /** Never once open in spite of several tries: something on the way forbids sockets. */
-  get forbidden(): boolean {
-    return !this.#everOpen && this.#refusals >= REFUSALS;
+  get blocked(): boolean {
+    return !this.#everOpen && this.#failedAttempts >= REFUSALS;
   }
 
   /** A reader of logs over this socket. Answers `failed` when the socket does not open in time. */
-  reader(openWithinMs = 3000): Read {
+  reader(openWithinMs = 3000): TransportReader {
     return async (generation, after, sink, signal) => {
-      if (this.forbidden) return { kind: 'absent' };
-      if (!(await this.#opened(openWithinMs))) return { kind: 'failed', why: 'the socket does not open' };
+      if (this.blocked) return { kind: 'unavailable' };
+      if (!(await this.#whenOpen(openWithinMs))) return { kind: 'failed', why: 'the socket does not open' };
       if (signal.aborted) return { kind: 'failed', why: 'given up' };
-      return new Promise<Outcome>((resolve) => {
-        const finish = (outcome: Outcome): void => {
+      return new Promise<ReadOutcome>((resolve) => {
+        const finish = (outcome: ReadOutcome): void => {
           if (this.#subscriptions.get(generation)?.finish === finish) this.#subscriptions.delete(generation);
           resolve(outcome);
         };
@@ -106,40 +106,40 @@ export class Live {
     };
   }
 
-  #dial(): void {
+  #connectSocket(): void {
     const socket = this.#connect();
     this.#socket = socket;
     socket.onopen = () => {
-      this.#pause = FIRST_PAUSE_MS;
-      this.#refusals = 0;
-      this.#heard();
+      this.#retryDelay = FIRST_PAUSE_MS;
+      this.#failedAttempts = 0;
+      this.#resetWatchdog();
       this.onState(true);
-      this.#tell(true);
-      if (this.#everOpen) this.onMissed();
+      this.#notifyWaiting(true);
+      if (this.#everOpen) this.onResync();
       this.#everOpen = true;
     };
     socket.onmessage = (event) => this.#receive(String(event.data));
-    socket.onclose = () => this.#dropped(socket);
+    socket.onclose = () => this.#onClosed(socket);
   }
 
-  #dropped(socket: WebSocket | null): void {
+  #onClosed(socket: WebSocket | null): void {
     if (!socket || this.#socket !== socket) return;
     this.#socket = null;
-    clearTimeout(this.#watch);
-    this.#refusals++;
+    clearTimeout(this.#watchdog);
+    this.#failedAttempts++;
     this.onState(false);
-    this.#tell(false);
+    this.#notifyWaiting(false);
     for (const subscription of [...this.#subscriptions.values()]) subscription.finish({ kind: 'closed' });
     this.#subscriptions.clear();
-    if (!this.#wanted) return;
-    this.#retry = setTimeout(() => this.#dial(), this.#pause * (0.75 + Math.random() / 2));
-    this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE_MS);
+    if (!this.#started) return;
+    this.#retryTimer = setTimeout(() => this.#connectSocket(), this.#retryDelay * (0.75 + Math.random() / 2));
+    this.#retryDelay = Math.min(this.#retryDelay * 2, LONGEST_PAUSE_MS);
   }
 
   #receive(text: string): void {
-    this.#heard();
+    this.#resetWatchdog();
     const message = JSON.parse(text) as ServerMessage;
-    for (const subscription of this.#subscriptions.values()) subscription.sink.byte();
+    for (const subscription of this.#subscriptions.values()) subscription.sink.onBytes();
     if (message.type === 'hello') this.#heartbeat = message.heartbeat ?? this.#heartbeat;
     else if (message.type === 'change') this.onChange(message);
     else if (message.type === 'frame') this.#frame(message.generation, message.frame);
@@ -152,34 +152,34 @@ export class Live {
       this.#subscriptions.get(generation)?.finish({ kind: 'failed', why: 'the server said so' });
   }
 
-  #frame(generation: string, frame: Arrival): void {
+  #frame(generation: string, frame: ReceivedFrame): void {
     const subscription = this.#subscriptions.get(generation);
     if (!subscription) return;
-    subscription.sink.read([frame]);
+    subscription.sink.onFrames([frame]);
     if (frame.kind === 'generation-end') subscription.finish({ kind: 'ended' });
   }
 
-  #heard(): void {
+  #resetWatchdog(): void {
     this.#lastByte = Date.now();
-    clearTimeout(this.#watch);
-    this.#watch = setTimeout(() => this.#socket?.close(), this.#heartbeat * PATIENCE * 1000);
+    clearTimeout(this.#watchdog);
+    this.#watchdog = setTimeout(() => this.#socket?.close(), this.#heartbeat * PATIENCE * 1000);
   }
 
-  #opened(withinMs: number): Promise<boolean> {
+  #whenOpen(withinMs: number): Promise<boolean> {
     if (this.open) return Promise.resolve(true);
     return new Promise((resolve) => {
-      const settle = (open: boolean): void => {
+      const done = (open: boolean): void => {
         clearTimeout(timer);
-        this.#waiting.delete(settle);
+        this.#openWaiters.delete(done);
         resolve(open);
       };
-      const timer = setTimeout(() => settle(false), withinMs);
-      this.#waiting.add(settle);
+      const timer = setTimeout(() => done(false), withinMs);
+      this.#openWaiters.add(done);
     });
   }
 
-  #tell(open: boolean): void {
-    for (const settle of [...this.#waiting]) settle(open);
+  #notifyWaiting(open: boolean): void {
+    for (const done of [...this.#openWaiters]) done(open);
   }
 
   #send(message: Record<string, unknown>): void {
@@ -188,6 +188,6 @@ export class Live {
 }
 
 /** Opens the socket of this site. */
-export function liveSocket(): WebSocket {
+export function openLiveSocket(): WebSocket {
   return new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/api/live`);
 }

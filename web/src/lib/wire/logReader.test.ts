@@ -1,18 +1,18 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
-  Attachment,
-  rememberedIn,
+  LogReader,
+  transportMemory,
   sha256,
-  type AttachHandlers,
-  type LinkState,
-  type Memory
+  type LogHandlers,
+  type ConnectionState,
+  type TransportMemory
 } from './logReader.ts';
 import { Problem } from './api.ts';
-import { START } from './recordIds.ts';
-import type { Outcome, Read, Sink, Transport } from './transport.ts';
+import { LOG_START } from './recordIds.ts';
+import type { ReadOutcome, TransportReader, Sink, Transport } from './transport.ts';
 import type { Frame } from './types.ts';
 
-type Step = (sink: Sink, after: string | null, signal: AbortSignal) => Promise<Outcome>;
+type Step = (sink: Sink, after: string | null, signal: AbortSignal) => Promise<ReadOutcome>;
 
 const OPEN = { id: '1-0', kind: 'open', previous: null, model: 'a/b', at: 1000 } as Frame;
 const END = {
@@ -27,7 +27,7 @@ const delta = (seq: number, at = 1000 + seq, records?: number): Frame =>
   ({ id: `1-${seq}`, kind: 'text-delta', part: 0, text: 'x', at, ...(records ? { records } : {}) }) as Frame;
 
 /** A transport that plays its steps, one a call; the last one again and again. */
-function played(asked: string[], name: string, steps: Step[]): Read {
+function played(asked: string[], name: string, steps: Step[]): TransportReader {
   let n = 0;
   return (_generation, after, sink, signal) => {
     asked.push(`${name} ${after}`);
@@ -44,11 +44,11 @@ const silent: Step = (_sink, _after, signal) =>
   });
 
 const gives =
-  (outcome: Outcome, ...reads: Frame[][]): Step =>
+  (outcome: ReadOutcome, ...reads: Frame[][]): Step =>
   async (sink) => {
     for (const frames of reads) {
-      sink.byte();
-      sink.read(frames);
+      sink.onBytes();
+      sink.onFrames(frames);
       await Promise.resolve();
     }
     return outcome;
@@ -57,15 +57,15 @@ const gives =
 function run(steps: Partial<Record<Transport, Step[]>>, remembered: Transport | null = null) {
   const asked: string[] = [];
   const got: string[] = [];
-  const links: LinkState[] = [];
+  const links: ConnectionState[] = [];
   const written: Transport[] = [];
-  const memory: Memory = { read: () => remembered, write: (transport) => written.push(transport) };
+  const memory: TransportMemory = { read: () => remembered, write: (transport) => written.push(transport) };
   let finish: (problem: Problem | null) => void;
   const finished = new Promise<Problem | null>((resolve) => (finish = resolve));
-  const handlers: AttachHandlers = {
+  const handlers: LogHandlers = {
     onFrames: (frames) => got.push(...frames.map((frame) => frame.id)),
     onRestart: () => got.push('restart'),
-    onLink: (link) => links.push(link),
+    onConnection: (link) => links.push(link),
     onFinished: (problem) => finish(problem)
   };
   const readers = {
@@ -73,7 +73,7 @@ function run(steps: Partial<Record<Transport, Step[]>>, remembered: Transport | 
     websocket: played(asked, 'websocket', steps.websocket ?? []),
     poll: played(asked, 'poll', steps.poll ?? [])
   };
-  const attachment = new Attachment({ readers, memory }, 'g_1', START, handlers);
+  const attachment = new LogReader({ readers, memory }, 'g_1', LOG_START, handlers);
   return { asked, got, links, written, finished, attachment };
 }
 
@@ -110,7 +110,7 @@ describe('an attachment', () => {
     await vi.advanceTimersByTimeAsync(200);
     await finished;
     expect(asked).toEqual(['sse 0-0', 'websocket 0-0']);
-    expect(links.at(-1)?.left).toMatchObject({ transport: 'sse', why: 'silent' });
+    expect(links.at(-1)?.fallback).toMatchObject({ transport: 'sse', why: 'silent' });
     expect(written).toEqual(['websocket']);
   });
 
@@ -129,8 +129,8 @@ describe('an attachment', () => {
     const bursts: Step = async (sink, _after, signal) => {
       const reads = [[OPEN], [delta(1, 2000), delta(2, 5000)], [delta(3, 5100), delta(4, 9200)]];
       for (const read of reads) {
-        sink.byte();
-        sink.read(read);
+        sink.onBytes();
+        sink.onFrames(read);
       }
       return silent(sink, null, signal);
     };
@@ -138,7 +138,7 @@ describe('an attachment', () => {
     const { finished, asked, links } = run({ sse: [bursts], websocket: [gives({ kind: 'ended' }, [last])] });
     await finished;
     expect(asked).toEqual(['sse 0-0', 'websocket 1-4']);
-    expect(links.at(-1)?.left).toMatchObject({ why: 'bursts', lateMs: 4100, at: '1-4' });
+    expect(links.at(-1)?.fallback).toMatchObject({ why: 'bursts', lateMs: 4100, at: '1-4' });
   });
 
   it('does not take catching up after an absence for a burst', async () => {
@@ -162,7 +162,7 @@ describe('an attachment', () => {
   it('goes on to long polls at once where sockets are forbidden', async () => {
     const { finished, asked } = run({
       sse: [() => Promise.resolve({ kind: 'busy' })],
-      websocket: [() => Promise.resolve({ kind: 'absent' })],
+      websocket: [() => Promise.resolve({ kind: 'unavailable' })],
       poll: [gives({ kind: 'ended' }, [OPEN, delta(1), delta(2), END])]
     });
     await finished;
@@ -171,8 +171,8 @@ describe('an attachment', () => {
 
   it('gives up a connection that is quiet for two and a half heartbeats', async () => {
     const quiet: Step = async (sink, after, signal) => {
-      sink.byte();
-      sink.read([OPEN]);
+      sink.onBytes();
+      sink.onFrames([OPEN]);
       return silent(sink, after, signal);
     };
     const { finished, asked } = run({ sse: [quiet, gives({ kind: 'ended' }, [delta(1), delta(2), END])] });
@@ -239,7 +239,7 @@ describe('the memory of what worked', () => {
       getItem: (key: string) => kept.get(key) ?? null,
       setItem: (key: string, value: string) => kept.set(key, value)
     };
-    const memory = rememberedIn(storage as unknown as Storage);
+    const memory = transportMemory(storage as unknown as Storage);
     memory.write('poll');
     expect(memory.read()).toBe('poll');
     vi.advanceTimersByTime(25 * 60 * 60 * 1000);

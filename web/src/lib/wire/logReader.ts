@@ -1,4 +1,4 @@
-// Reads one log to its end, whatever happens on the way: the ladder SSE, WebSocket, long poll.
+// Reads one log to its end, whatever happens on the way: SSE, then WebSocket, then long polling.
 //
 // | what happens                                   | what follows                                        |
 // |------------------------------------------------|-----------------------------------------------------|
@@ -15,70 +15,70 @@
 //
 // Every record is handed on exactly once and in order: the cursor proves it.
 import type { Problem } from './api.ts';
-import { Bursts } from './burstDetector.ts';
-import { Cursor, START } from './recordIds.ts';
-import type { Arrival, Outcome, Read, Sink, Transport } from './transport.ts';
+import { BurstDetector } from './burstDetector.ts';
+import { Cursor, LOG_START } from './recordIds.ts';
+import type { ReceivedFrame, ReadOutcome, TransportReader, Sink, Transport } from './transport.ts';
 import type { Frame, Snapshot } from './types.ts';
 
-export interface LinkState {
+export interface ConnectionState {
   transport: Transport;
   /** joining: asked, nothing came yet. open: bytes come. away: trying to come back. */
-  state: 'joining' | 'open' | 'away';
-  /** Why the last rung was left, once: text came in bursts, or not at all. */
-  left: { transport: Transport; why: 'bursts' | 'silent'; lateMs: number; at: string | null } | null;
+  state: 'connecting' | 'open' | 'reconnecting';
+  /** Why the previous transport was given up, once: text came in bursts, or not at all. */
+  fallback: { transport: Transport; why: 'bursts' | 'silent'; lateMs: number; at: string | null } | null;
   /** When the last byte came, ms since 1970; 0 before the first. */
   lastByte: number;
 }
 
-export interface AttachHandlers {
+export interface LogHandlers {
   onFrames(frames: (Frame | Snapshot)[]): void;
   /** What came so far is void: the whole log comes again. */
   onRestart(): void;
-  onLink(link: LinkState): void;
+  onConnection(link: ConnectionState): void;
   /** Called once; with the problem when the server refused. */
   onFinished(problem: Problem | null): void;
 }
 
-export interface Memory {
+export interface TransportMemory {
   read(): Transport | null;
   write(transport: Transport): void;
 }
 
-export interface Ladder {
-  readers: Record<Transport, Read>;
-  memory: Memory;
+export interface Transports {
+  readers: Record<Transport, TransportReader>;
+  memory: TransportMemory;
   firstByteMs?: number;
 }
 
-const RUNGS: Transport[] = ['sse', 'websocket', 'poll'];
+const FALLBACK_ORDER: Transport[] = ['sse', 'websocket', 'poll'];
 const FIRST_BYTE_MS = 3000;
 const PATIENCE = 2.5;
 const PAUSES_MS = [0, 250, 500, 1000, 2000, 4000];
 const FAILURES_BEFORE_NEXT = 2;
 
-type Verdict =
-  Outcome | { kind: 'silent' } | { kind: 'bursts'; lateMs: number } | { kind: 'gap' } | { kind: 'quiet' };
+type ReadResult =
+  ReadOutcome | { kind: 'silent' } | { kind: 'bursts'; lateMs: number } | { kind: 'gap' } | { kind: 'quiet' };
 
-export class Attachment {
-  readonly #ladder: Ladder;
-  readonly #handlers: AttachHandlers;
+export class LogReader {
+  readonly #transports: Transports;
+  readonly #handlers: LogHandlers;
   readonly #generation: string;
   readonly #cursor: Cursor;
   #closed = false;
   #heartbeat = 10;
-  #link: LinkState;
-  #abort: ((why: Verdict) => void) | null = null;
+  #connection: ConnectionState;
+  #abort: ((why: ReadResult) => void) | null = null;
   #wakeUp: (() => void) | null = null;
   #failures = 0;
   #gaps = 0;
 
-  constructor(ladder: Ladder, generation: string, after: string | null, handlers: AttachHandlers) {
-    this.#ladder = ladder;
+  constructor(transports: Transports, generation: string, after: string | null, handlers: LogHandlers) {
+    this.#transports = transports;
     this.#handlers = handlers;
     this.#generation = generation;
     this.#cursor = new Cursor(after);
-    const transport = ladder.memory.read() ?? 'sse';
-    this.#link = { transport, state: 'joining', left: null, lastByte: 0 };
+    const transport = transports.memory.read() ?? 'sse';
+    this.#connection = { transport, state: 'connecting', fallback: null, lastByte: 0 };
     void this.#run();
   }
 
@@ -96,20 +96,21 @@ export class Attachment {
   /** To be called on visibilitychange, pageshow and online. */
   wake(): void {
     if (this.#wakeUp) this.#wakeUp();
-    else if (Date.now() - this.#link.lastByte > this.#heartbeat * 1000) this.#abort?.({ kind: 'quiet' });
+    else if (Date.now() - this.#connection.lastByte > this.#heartbeat * 1000)
+      this.#abort?.({ kind: 'quiet' });
   }
 
   async #run(): Promise<void> {
     let over = false;
     while (!this.#closed && !over) {
-      const verdict = await this.#read(this.#link.transport);
+      const verdict = await this.#read(this.#connection.transport);
       if (this.#closed) return;
       over = await this.#follow(verdict);
     }
   }
 
   /** Decides what comes next; true when nothing does. */
-  async #follow(verdict: Verdict): Promise<boolean> {
+  async #follow(verdict: ReadResult): Promise<boolean> {
     switch (verdict.kind) {
       case 'ended':
         this.#finish(null);
@@ -117,24 +118,24 @@ export class Attachment {
       case 'refused':
         return this.#refused(verdict.problem);
       case 'busy':
-        this.#show({ transport: 'websocket', state: 'joining' });
+        this.#setConnection({ transport: 'websocket', state: 'connecting' });
         return false;
-      case 'absent':
-        this.#show({ transport: next(this.#link.transport), state: 'joining' });
+      case 'unavailable':
+        this.#setConnection({ transport: next(this.#connection.transport), state: 'connecting' });
         return false;
       case 'silent':
       case 'bursts':
-        this.#climb(verdict.kind, verdict.kind === 'bursts' ? verdict.lateMs : 0);
+        this.#fallBack(verdict.kind, verdict.kind === 'bursts' ? verdict.lateMs : 0);
         return false;
       case 'quiet':
-        this.#show({ state: 'away' });
+        this.#setConnection({ state: 'reconnecting' });
         return false;
       case 'gap':
         if (++this.#gaps > 1) this.#startOver();
-        await this.#comeBack();
+        await this.#reconnect();
         return false;
       default:
-        await this.#comeBack();
+        await this.#reconnect();
         return false;
     }
   }
@@ -144,26 +145,27 @@ export class Attachment {
       this.#finish(problem);
       return true;
     }
-    await this.#comeBack();
+    await this.#reconnect();
     return false;
   }
 
-  async #comeBack(): Promise<void> {
+  async #reconnect(): Promise<void> {
     const pause = PAUSES_MS[Math.min(this.#failures, PAUSES_MS.length - 1)] ?? 0;
     this.#failures++;
-    this.#show({ state: this.#failures > 1 ? 'away' : this.#link.state });
-    if (this.#failures > FAILURES_BEFORE_NEXT) this.#show({ transport: next(this.#link.transport) });
-    if (pause > 0) await this.#rest(pause * (0.75 + Math.random() / 2));
+    this.#setConnection({ state: this.#failures > 1 ? 'reconnecting' : this.#connection.state });
+    if (this.#failures > FAILURES_BEFORE_NEXT)
+      this.#setConnection({ transport: next(this.#connection.transport) });
+    if (pause > 0) await this.#pause(pause * (0.75 + Math.random() / 2));
   }
 
   /** The same hole twice: only the whole log can fill it. */
   #startOver(): void {
     this.#gaps = 0;
-    this.#cursor.last = START;
+    this.#cursor.last = LOG_START;
     this.#handlers.onRestart();
   }
 
-  #rest(ms: number): Promise<void> {
+  #pause(ms: number): Promise<void> {
     return new Promise((resolve) => {
       const go = (): void => {
         clearTimeout(timer);
@@ -175,10 +177,10 @@ export class Attachment {
     });
   }
 
-  #climb(why: 'silent' | 'bursts', lateMs: number): void {
-    const left = { transport: this.#link.transport, why, lateMs, at: this.#cursor.last };
-    const transport = next(this.#link.transport);
-    this.#show({ transport, left, state: 'joining' });
+  #fallBack(why: 'silent' | 'bursts', lateMs: number): void {
+    const fallback = { transport: this.#connection.transport, why, lateMs, at: this.#cursor.last };
+    const transport = next(this.#connection.transport);
+    this.#setConnection({ transport, fallback, state: 'connecting' });
   }
 
   #finish(problem: Problem | null): void {
@@ -186,34 +188,34 @@ export class Attachment {
     this.#handlers.onFinished(problem);
   }
 
-  async #read(transport: Transport): Promise<Verdict> {
+  async #read(transport: Transport): Promise<ReadResult> {
     const control = new AbortController();
-    let early: Verdict | null = null;
-    const abort = (why: Verdict): void => {
+    let early: ReadResult | null = null;
+    const abort = (why: ReadResult): void => {
       early ??= why;
       control.abort();
     };
     this.#abort = abort;
-    const clock = this.#clock(transport, abort);
-    const sink = this.#sink(transport, clock, abort);
-    const outcome = await this.#ladder.readers[transport](
+    const watchdog = this.#watchdog(transport, abort);
+    const sink = this.#frameSink(transport, watchdog, abort);
+    const outcome = await this.#transports.readers[transport](
       this.#generation,
       this.#cursor.last,
       sink,
       control.signal
     );
-    clock.stop();
+    watchdog.stop();
     this.#abort = null;
     return early ?? outcome;
   }
 
   /** Gives up when the first byte, or the next one, is too long in coming. A poll waits by design. */
-  #clock(transport: Transport, abort: (why: Verdict) => void): { byte(): void; stop(): void } {
-    const firstMs = this.#ladder.firstByteMs ?? FIRST_BYTE_MS;
+  #watchdog(transport: Transport, abort: (why: ReadResult) => void): { onBytes(): void; stop(): void } {
+    const firstMs = this.#transports.firstByteMs ?? FIRST_BYTE_MS;
     const patience = (): number => this.#heartbeat * PATIENCE * 1000;
     let timer = setTimeout(() => abort({ kind: 'silent' }), transport === 'poll' ? patience() : firstMs);
     return {
-      byte: () => {
+      onBytes: () => {
         clearTimeout(timer);
         timer = setTimeout(() => abort({ kind: 'quiet' }), patience());
       },
@@ -221,71 +223,71 @@ export class Attachment {
     };
   }
 
-  #sink(transport: Transport, clock: { byte(): void }, abort: (why: Verdict) => void): Sink {
-    const bursts = transport === 'sse' ? new Bursts() : null;
+  #frameSink(transport: Transport, watchdog: { onBytes(): void }, abort: (why: ReadResult) => void): Sink {
+    const bursts = transport === 'sse' ? new BurstDetector() : null;
     let fresh = true;
     return {
-      byte: () => {
-        clock.byte();
-        this.#link.lastByte = Date.now();
+      onBytes: () => {
+        watchdog.onBytes();
+        this.#connection.lastByte = Date.now();
         if (fresh) this.#opened(transport);
         fresh = false;
       },
-      read: (arrivals) => {
+      onFrames: (frames) => {
         if (this.#closed) return;
-        const { taken, gap } = this.#take(arrivals);
+        const { taken, gap } = this.#accept(frames);
         if (taken.length > 0) {
           if (!gap) this.#gaps = 0;
           this.#failures = 0;
           this.#handlers.onFrames(taken);
         }
         if (gap) abort({ kind: 'gap' });
-        else if (bursts?.read(arrivals)) abort({ kind: 'bursts', lateMs: bursts.lateMs });
+        else if (bursts?.read(frames)) abort({ kind: 'bursts', lateMs: bursts.lateMs });
       }
     };
   }
 
   #opened(transport: Transport): void {
-    this.#show({ state: 'open' });
+    this.#setConnection({ state: 'open' });
     // Only a rung that was reached because another failed is worth remembering.
-    if (this.#link.left) this.#ladder.memory.write(transport);
+    if (this.#connection.fallback) this.#transports.memory.write(transport);
   }
 
-  #take(arrivals: Arrival[]): { taken: (Frame | Snapshot)[]; gap: boolean } {
+  #accept(frames: ReceivedFrame[]): { taken: (Frame | Snapshot)[]; gap: boolean } {
     const taken: (Frame | Snapshot)[] = [];
-    for (const arrival of arrivals) {
-      if (arrival.kind === 'hello') {
-        this.#heartbeat = arrival.heartbeat || this.#heartbeat;
-      } else if (arrival.kind === 'snapshot') {
-        if (this.#cursor.jump(arrival.last_id)) taken.push(arrival);
-      } else if (arrival.id) {
-        const verdict = this.#cursor.take(arrival);
+    for (const frame of frames) {
+      if (frame.kind === 'hello') {
+        this.#heartbeat = frame.heartbeat || this.#heartbeat;
+      } else if (frame.kind === 'snapshot') {
+        if (this.#cursor.jump(frame.last_id)) taken.push(frame);
+      } else if (frame.id) {
+        const verdict = this.#cursor.take(frame);
         if (verdict === 'gap') return { taken, gap: true };
-        if (verdict === 'next') taken.push(arrival);
+        if (verdict === 'next') taken.push(frame);
       }
     }
     return { taken, gap: false };
   }
 
-  #show(change: Partial<LinkState>): void {
-    this.#link = { ...this.#link, ...change };
-    this.#handlers.onLink(this.#link);
+  #setConnection(change: Partial<ConnectionState>): void {
+    this.#connection = { ...this.#connection, ...change };
+    this.#handlers.onConnection(this.#connection);
   }
 }
 
 function next(transport: Transport): Transport {
-  return RUNGS[(RUNGS.indexOf(transport) + 1) % RUNGS.length] ?? 'sse';
+  return FALLBACK_ORDER[(FALLBACK_ORDER.indexOf(transport) + 1) % FALLBACK_ORDER.length] ?? 'sse';
 }
 
 const MEMORY_KEY = 'grantha.transport';
 const MEMORY_MS = 24 * 60 * 60 * 1000;
 
 /** Remembers for a day, in this browser, which rung worked. */
-export function rememberedIn(storage: Storage): Memory {
+export function transportMemory(storage: Storage): TransportMemory {
   return {
     read() {
       const [transport, until] = (storage.getItem(MEMORY_KEY) ?? '').split('@');
-      const known = RUNGS.find((rung) => rung === transport);
+      const known = FALLBACK_ORDER.find((rung) => rung === transport);
       return known && Number(until) > Date.now() ? known : null;
     },
     write: (transport) => storage.setItem(MEMORY_KEY, `${transport}@${Date.now() + MEMORY_MS}`)

@@ -1,11 +1,11 @@
 // Reads a log by long polls: each reply holds what is new since the cursor, one JSON a line, and closes.
 // The last rung: slow to start, but it passes through anything that passes HTTP.
-import { problemOf } from './api.ts';
-import { arrivalOf, type Arrival, type Read, type Sink } from './transport.ts';
+import { readProblem } from './api.ts';
+import { parseFrame, type ReceivedFrame, type TransportReader, type Sink } from './transport.ts';
 
 const WAIT_SECONDS = 20;
 
-export function pollReader(fetcher: typeof fetch): Read {
+export function pollReader(fetcher: typeof fetch): TransportReader {
   return async (generation, after, sink, signal) => {
     let cursor = after;
     try {
@@ -18,7 +18,7 @@ export function pollReader(fetcher: typeof fetch): Read {
           signal
         });
         if (reply.status === 204) return { kind: 'ended' };
-        if (!reply.ok) return { kind: 'refused', problem: await problemOf(reply) };
+        if (!reply.ok) return { kind: 'refused', problem: await readProblem(reply) };
         const taken = take(await reply.text(), sink);
         if (taken.ended) return { kind: 'ended' };
         cursor = taken.last ?? cursor;
@@ -30,20 +30,20 @@ export function pollReader(fetcher: typeof fetch): Read {
 }
 
 function take(body: string, sink: Sink): { last: string | null; ended: boolean } {
-  sink.byte();
-  const arrivals: Arrival[] = body
+  sink.onBytes();
+  const frames: ReceivedFrame[] = body
     .split('\n')
-    .map((line) => (line.trim() ? arrivalOf(line) : null))
-    .filter((arrival) => arrival !== null);
-  if (arrivals.length > 0) sink.read(arrivals);
-  const last = arrivals.findLast((arrival) => arrival.kind === 'snapshot' || 'id' in arrival);
+    .map((line) => (line.trim() ? parseFrame(line) : null))
+    .filter((frame) => frame !== null);
+  if (frames.length > 0) sink.onFrames(frames);
+  const last = frames.findLast((frame) => frame.kind === 'snapshot' || 'id' in frame);
   return {
     last: last ? idOf(last) : null,
-    ended: arrivals.some((arrival) => arrival.kind === 'generation-end')
+    ended: frames.some((frame) => frame.kind === 'generation-end')
   };
 }
 
-function idOf(arrival: Arrival): string | null {
-  if (arrival.kind === 'hello') return null;
-  return arrival.kind === 'snapshot' ? arrival.last_id : arrival.id;
+function idOf(frame: ReceivedFrame): string | null {
+  if (frame.kind === 'hello') return null;
+  return frame.kind === 'snapshot' ? frame.last_id : frame.id;
 }

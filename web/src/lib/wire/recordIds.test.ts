@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Cursor, parseId, START } from './recordIds.ts';
+import { Cursor, parseId, LOG_START } from './recordIds.ts';
 
 describe('a record id', () => {
   it('has an epoch and a number', () => {
@@ -20,7 +20,7 @@ describe('a cursor', () => {
   const open = (id: string, previous: string | null) => ({ id, kind: 'open' as const, previous });
 
   it('takes the whole log from its start', () => {
-    const cursor = new Cursor(START);
+    const cursor = new Cursor(LOG_START);
     expect(cursor.take(open('1-0', null))).toBe('next');
     expect(cursor.take(delta('1-1'))).toBe('next');
     expect(cursor.last).toBe('1-1');

@@ -20,9 +20,9 @@ function compareIds(a: RecordId, b: RecordId): number {
 }
 
 /** Before every record: reading after it gives the whole log. */
-export const START = '0-0';
+export const LOG_START = '0-0';
 
-export type Verdict = 'next' | 'old' | 'gap';
+export type CursorResult = 'next' | 'old' | 'gap';
 
 export class Cursor {
   /** The id of the last record that was taken; null asks for a snapshot first. */
@@ -33,7 +33,7 @@ export class Cursor {
   }
 
   /** Whether the frame follows what was taken; moves on only when it does. */
-  take(frame: Pick<Frame, 'id' | 'kind' | 'records'> & { previous?: string | null }): Verdict {
+  take(frame: Pick<Frame, 'id' | 'kind' | 'records'> & { previous?: string | null }): CursorResult {
     const id = parseId(frame.id);
     if (!id) return 'gap';
     const verdict = this.#judge(id, frame);
@@ -50,9 +50,9 @@ export class Cursor {
     return true;
   }
 
-  #judge(id: RecordId, frame: { records?: number; kind: string; previous?: string | null }): Verdict {
+  #judge(id: RecordId, frame: { records?: number; kind: string; previous?: string | null }): CursorResult {
     const first = id.seq - (frame.records ?? 1) + 1;
-    const last = this.last === null || this.last === START ? null : parseId(this.last);
+    const last = this.last === null || this.last === LOG_START ? null : parseId(this.last);
     if (!last) return first === 0 ? 'next' : 'gap';
     if (compareIds(id, last) <= 0) return 'old';
     if (id.epoch === last.epoch) return first === last.seq + 1 ? 'next' : 'gap';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Arrival } from './transport.ts';
+import type { ReceivedFrame } from './transport.ts';
 import { readEvents } from './sse.ts';
 
 const STREAM = [
@@ -22,40 +22,35 @@ function body(pieces: Uint8Array[]): ReadableStream<Uint8Array> {
 }
 
 async function read(pieces: Uint8Array[]) {
-  const arrivals: Arrival[] = [];
+  const frames: ReceivedFrame[] = [];
   let bytes = 0;
   const outcome = await readEvents(body(pieces), {
-    byte: () => bytes++,
-    read: (more) => arrivals.push(...more)
+    onBytes: () => bytes++,
+    onFrames: (more) => frames.push(...more)
   });
-  return { outcome, arrivals, bytes };
+  return { outcome, frames, bytes };
 }
 
 describe('an event stream', () => {
   const whole = new TextEncoder().encode(STREAM);
 
   it('is read to its end record', async () => {
-    const { outcome, arrivals } = await read([whole]);
+    const { outcome, frames } = await read([whole]);
     expect(outcome).toEqual({ kind: 'ended' });
-    expect(arrivals.map((arrival) => arrival.kind)).toEqual([
-      'hello',
-      'open',
-      'text-delta',
-      'generation-end'
-    ]);
+    expect(frames.map((frame) => frame.kind)).toEqual(['hello', 'open', 'text-delta', 'generation-end']);
   });
 
   it('says the same at every split of its bytes', async () => {
-    const { arrivals: expected } = await read([whole]);
+    const { frames: expected } = await read([whole]);
     for (let at = 1; at < whole.length; at++) {
-      const { arrivals } = await read([whole.slice(0, at), whole.slice(at)]);
-      expect(arrivals).toEqual(expected);
+      const { frames } = await read([whole.slice(0, at), whole.slice(at)]);
+      expect(frames).toEqual(expected);
     }
   });
 
   it('says the same one byte at a time', async () => {
-    const { arrivals } = await read([...whole].map((byte) => Uint8Array.of(byte)));
-    expect(arrivals).toEqual((await read([whole])).arrivals);
+    const { frames } = await read([...whole].map((byte) => Uint8Array.of(byte)));
+    expect(frames).toEqual((await read([whole])).frames);
   });
 
   it('that ends without its end record has only been closed', async () => {
@@ -64,8 +59,8 @@ describe('an event stream', () => {
   });
 
   it('counts a heartbeat as a byte, and as nothing to read', async () => {
-    const { bytes, arrivals } = await read([new TextEncoder().encode(': hb\n\n')]);
+    const { bytes, frames } = await read([new TextEncoder().encode(': hb\n\n')]);
     expect(bytes).toBe(1);
-    expect(arrivals).toEqual([]);
+    expect(frames).toEqual([]);
   });
 });

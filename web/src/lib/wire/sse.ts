@@ -1,12 +1,18 @@
 // Reads a log as Server-Sent Events over fetch. Never EventSource: that one can neither set headers nor
 // survive a 503. At most three readers of this browser hold such a connection (see connectionSlots.ts).
 import { createParser } from 'eventsource-parser';
-import { problemOf } from './api.ts';
-import { arrivalOf, type Arrival, type Outcome, type Read, type Sink } from './transport.ts';
+import { readProblem } from './api.ts';
+import {
+  parseFrame,
+  type ReceivedFrame,
+  type ReadOutcome,
+  type TransportReader,
+  type Sink
+} from './transport.ts';
 import type { Slots } from './connectionSlots.ts';
 
 /** A reader over `fetcher`; answers `busy` when the browser's share of connections is taken. */
-export function sseReader(fetcher: typeof fetch, slots: Slots): Read {
+export function sseReader(fetcher: typeof fetch, slots: Slots): TransportReader {
   return async (generation, after, sink, signal) => {
     const release = await slots.take();
     if (!release) return { kind: 'busy' };
@@ -26,20 +32,20 @@ export function sseReader(fetcher: typeof fetch, slots: Slots): Read {
   };
 }
 
-async function readReply(reply: Response, sink: Sink): Promise<Outcome> {
+async function readReply(reply: Response, sink: Sink): Promise<ReadOutcome> {
   if (reply.status === 204) return { kind: 'ended' };
-  if (!reply.ok) return { kind: 'refused', problem: await problemOf(reply) };
+  if (!reply.ok) return { kind: 'refused', problem: await readProblem(reply) };
   if (!reply.body) return { kind: 'failed', why: 'no body' };
   return readEvents(reply.body, sink);
 }
 
 /** Every read of the body is handed on whole, so that what arrived together is seen together. */
-export async function readEvents(body: ReadableStream<Uint8Array>, sink: Sink): Promise<Outcome> {
-  let arrivals: Arrival[] = [];
+export async function readEvents(body: ReadableStream<Uint8Array>, sink: Sink): Promise<ReadOutcome> {
+  let frames: ReceivedFrame[] = [];
   const parser = createParser({
     onEvent: (event) => {
-      const arrival = arrivalOf(event.data);
-      if (arrival) arrivals.push(arrival);
+      const frame = parseFrame(event.data);
+      if (frame) frames.push(frame);
     }
   });
   const decoder = new TextDecoder();
@@ -47,14 +53,14 @@ export async function readEvents(body: ReadableStream<Uint8Array>, sink: Sink): 
   for (;;) {
     const { done, value } = await reader.read();
     if (done) return { kind: 'closed' };
-    sink.byte();
+    sink.onBytes();
     parser.feed(decoder.decode(value, { stream: true }));
-    if (arrivals.length === 0) continue;
-    sink.read(arrivals);
-    if (arrivals.some((arrival) => arrival.kind === 'generation-end')) {
+    if (frames.length === 0) continue;
+    sink.onFrames(frames);
+    if (frames.some((frame) => frame.kind === 'generation-end')) {
       await reader.cancel().catch(() => undefined);
       return { kind: 'ended' };
     }
-    arrivals = [];
+    frames = [];
   }
 }

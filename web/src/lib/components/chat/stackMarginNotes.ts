@@ -6,7 +6,7 @@ import type { Attachment } from 'svelte/attachments';
 const GAP = 6;
 const moved = new WeakMap<HTMLElement, number>();
 
-export const apart: Attachment<HTMLElement> = (note) => {
+export const stackMarginNotes: Attachment<HTMLElement> = (note) => {
   const answer = note.closest('article');
   if (!answer) return;
   const watching = new ResizeObserver(() => stack(answer));

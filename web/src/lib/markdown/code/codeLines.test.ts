@@ -1,7 +1,7 @@
 // @vitest-environment jsdom
 import { beforeAll, expect, test, vi } from 'vitest';
 import { grammarFor, type Grammar } from './languages.ts';
-import { LinesView } from './codeLines.ts';
+import { CodeLines } from './codeLines.ts';
 
 let python: Grammar;
 
@@ -11,12 +11,12 @@ beforeAll(async () => {
 
 function view() {
   const root = document.createElement('code');
-  return { root, view: new LinesView(root) };
+  return { root, view: new CodeLines(root) };
 }
 
 const LINES = Array.from({ length: 3_000 }, (_, n) => `x_${String(n)} = "${String(n)}"  # line`);
 
-test('the text is the lines, whole or partial, coloured or not', () => {
+test('the text is the lines, whole or partial, tokenElements or not', () => {
   const { root, view: lines } = view();
   lines.update(['a = 1', 'b'], true);
   expect(root.textContent).toBe('a = 1\nb');
@@ -28,7 +28,7 @@ test('the text is the lines, whole or partial, coloured or not', () => {
   lines.destroy();
 });
 
-test('the unfinished line is plain, and coloured once it is whole', () => {
+test('the unfinished line is plain, and tokenElements once it is whole', () => {
   const { root, view: lines } = view();
   lines.use(python);
   lines.update(['return 1'], true);
@@ -48,7 +48,7 @@ test('a finished line is not written again when more come', () => {
   lines.destroy();
 });
 
-test('a long block that arrives whole is drawn and coloured in turns', async () => {
+test('a long block that arrives whole is drawn and tokenElements in turns', async () => {
   const { root, view: lines } = view();
   lines.update(LINES, false);
   lines.use(python);

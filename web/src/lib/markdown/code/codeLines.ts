@@ -1,9 +1,9 @@
 // Draws the lines of one code block into an element and keeps up while they grow. Plain DOM instead of components:
-// a block of 3,000 lines is 30,000 pieces, each of them written once and never looked at again.
-// Invariant: the text of the element is always the lines joined by line ends, coloured or not; text is only ever
+// a block of 3,000 lines is 30,000 tokens, each of them written once and never looked at again.
+// Invariant: the text of the element is always the lines joined by line ends, highlighted or not; text is only ever
 // set as text. No turn of work takes longer than SLICE, whatever arrives at once.
 
-import { LineInks, type Piece } from './highlight.ts';
+import { LineHighlighter, type Token } from './highlight.ts';
 import type { Grammar } from './languages.ts';
 
 /** Lines in one stretch, which the browser skips as a whole while it is out of view. */
@@ -13,17 +13,17 @@ const SLICE = 6;
 /** Lines drawn in one turn when a long block arrives whole. */
 const BATCH = 1_000;
 
-export class LinesView {
+export class CodeLines {
   readonly #root: HTMLElement;
   #lines: readonly string[] = [];
-  /** Lines whose end has been seen, and of these: drawn, and coloured. */
+  /** Lines whose end has been seen, and of these: drawn, and highlighted. */
   #whole = 0;
   #drawn = 0;
-  #coloured = 0;
+  #highlighted = 0;
   #elements: HTMLElement[] = [];
   #tail: HTMLElement | null = null;
-  #inks: LineInks | null = null;
-  #turn: ReturnType<typeof setTimeout> | null = null;
+  #highlighter: LineHighlighter | null = null;
+  #timer: ReturnType<typeof setTimeout> | null = null;
 
   constructor(root: HTMLElement) {
     this.#root = root;
@@ -38,25 +38,25 @@ export class LinesView {
     this.#draw();
     if (this.#drawn === this.#whole) this.#drawTail(partial ? (lines[whole] ?? '') : '');
     this.#measure();
-    this.#colour();
+    this.#highlight();
   }
 
   /** Begins to colour by `grammar`. To be called once at most. */
   use(grammar: Grammar): void {
-    this.#inks = new LineInks(grammar);
-    this.#colour();
+    this.#highlighter = new LineHighlighter(grammar);
+    this.#highlight();
   }
 
   destroy(): void {
-    if (this.#turn !== null) clearTimeout(this.#turn);
-    this.#turn = null;
-    this.#inks = null;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#highlighter = null;
   }
 
   #restart(): void {
     this.#root.replaceChildren();
     this.#elements = [];
-    this.#drawn = this.#coloured = this.#whole = 0;
+    this.#drawn = this.#highlighted = this.#whole = 0;
     this.#tail = null;
   }
 
@@ -97,23 +97,23 @@ export class LinesView {
   }
 
   #later(): void {
-    this.#turn ??= setTimeout(() => {
-      this.#turn = null;
+    this.#timer ??= setTimeout(() => {
+      this.#timer = null;
       this.#draw();
       this.#measure();
-      this.#colour();
+      this.#highlight();
     });
   }
 
   /** Colours what is drawn, for as long as a turn may take; the rest follows in turns of its own. */
-  #colour(): void {
-    const inks = this.#inks;
-    if (!inks) return;
+  #highlight(): void {
+    const highlighter = this.#highlighter;
+    if (!highlighter) return;
     const end = performance.now() + SLICE;
-    while (this.#coloured < this.#drawn) {
-      const text = this.#lines[this.#coloured] ?? '';
-      this.#elements[this.#coloured]?.replaceChildren(...coloured(inks.next(text)), '\n');
-      this.#coloured++;
+    while (this.#highlighted < this.#drawn) {
+      const text = this.#lines[this.#highlighted] ?? '';
+      this.#elements[this.#highlighted]?.replaceChildren(...tokenElements(highlighter.next(text)), '\n');
+      this.#highlighted++;
       if (performance.now() > end) return this.#later();
     }
   }
@@ -125,11 +125,11 @@ function line(text: string): HTMLElement {
   return element;
 }
 
-function coloured(pieces: readonly Piece[]): (Node | string)[] {
-  return pieces.map(({ text, ink }) => {
-    if (!ink) return text;
+function tokenElements(tokens: readonly Token[]): (Node | string)[] {
+  return tokens.map(({ text, tokenClass }) => {
+    if (!tokenClass) return text;
     const span = document.createElement('span');
-    span.className = ink;
+    span.className = tokenClass;
     span.textContent = text;
     return span;
   });

@@ -1,21 +1,21 @@
-// Colours code line by line. Four inks and one weight: k keyword, c comment, s string, n number, f name.
-// Invariant: the pieces of a line, joined, are the line.
+// Colours code line by line. Four colours and one weight: k keyword, c comment, s string, n number, f name.
+// Invariant: the tokens of a line, joined, are the line.
 
 import { StringStream } from '@codemirror/streamparser';
 import type { Grammar } from './languages.ts';
 
-export type Ink = 'k' | 'c' | 's' | 'n' | 'f';
+export type TokenClass = 'k' | 'c' | 's' | 'n' | 'f';
 
-export interface Piece {
+export interface Token {
   readonly text: string;
-  readonly ink: Ink | null;
+  readonly tokenClass: TokenClass | null;
 }
 
 /** Longer lines are data, not code: reading one could hold up the page. In UTF-16 units. */
 const LONGEST_LINE = 2_000;
 const INDENT = 4;
 
-const INKS: readonly (readonly [RegExp, Ink | null])[] = [
+const TOKEN_CLASSES: readonly (readonly [RegExp, TokenClass | null])[] = [
   [/comment|quote/, 'c'],
   [/string|regexp|inserted|link|url/i, 's'],
   [/number|atom|bool|null|unit|color|escape/i, 'n'],
@@ -24,7 +24,7 @@ const INKS: readonly (readonly [RegExp, Ink | null])[] = [
 ];
 
 /** Reads the lines of one block in order; what a line means depends on those before it. */
-export class LineInks {
+export class LineHighlighter {
   readonly #grammar: Grammar;
   readonly #state: unknown;
 
@@ -33,11 +33,11 @@ export class LineInks {
     this.#state = grammar.startState?.(INDENT) ?? {};
   }
 
-  next(line: string): Piece[] {
-    if (line.length > LONGEST_LINE) return [{ text: line, ink: null }];
+  next(line: string): Token[] {
+    if (line.length > LONGEST_LINE) return [{ text: line, tokenClass: null }];
     if (line === '') this.#grammar.blankLine?.(this.#state, INDENT);
     const stream = new StringStream(line, INDENT, INDENT);
-    const pieces: Piece[] = [];
+    const tokens: Token[] = [];
     // A grammar may return empty tokens to change its state, but not for ever.
     let idle = 0;
     while (!stream.eol()) {
@@ -45,20 +45,20 @@ export class LineInks {
       const style = this.#grammar.token(stream, this.#state);
       if (stream.pos > stream.start) idle = 0;
       else if (++idle > 10) stream.next();
-      if (stream.pos > stream.start) add(pieces, stream.current(), inkOf(style));
+      if (stream.pos > stream.start) add(tokens, stream.current(), classOf(style));
     }
-    return pieces;
+    return tokens;
   }
 }
 
-function inkOf(style: string | null): Ink | null {
+function classOf(style: string | null): TokenClass | null {
   if (!style || style.startsWith('variable')) return style?.includes('standard') ? 'f' : null;
-  return INKS.find(([names]) => names.test(style))?.[1] ?? null;
+  return TOKEN_CLASSES.find(([names]) => names.test(style))?.[1] ?? null;
 }
 
-function add(pieces: Piece[], text: string, ink: Ink | null): void {
-  const last = pieces.at(-1);
-  if (last && (last.ink === ink || text.trim() === '')) {
-    pieces[pieces.length - 1] = { text: last.text + text, ink: last.ink };
-  } else pieces.push({ text, ink });
+function add(tokens: Token[], text: string, tokenClass: TokenClass | null): void {
+  const last = tokens.at(-1);
+  if (last && (last.tokenClass === tokenClass || text.trim() === '')) {
+    tokens[tokens.length - 1] = { text: last.text + text, tokenClass: last.tokenClass };
+  } else tokens.push({ text, tokenClass });
 }
