@@ -12,7 +12,7 @@ import gc
 import logging
 import socket
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import IO
@@ -90,9 +90,8 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         _settle()
-        ready = [card.title for card in self._registry.providers() if _is_ready(card)]
         logging.getLogger("grantha").info(
-            "Grantha serves on %s; ready: %s", self._address, ", ".join(ready) or "no model"
+            "Grantha serves on %s; %s", self._address, _models(self._registry.providers())
         )
 
     @override
@@ -116,11 +115,16 @@ def _settle() -> None:
     gc.set_threshold(*_COLLECTIONS)
 
 
-def _is_ready(card: ProviderCard) -> bool:
-    # The local model loads in the background, and calls wait for it; others may not be there at all.
-    return card.readiness.state == "ready" or (
-        card.name == LOCAL and card.readiness.state == "loading"
-    )
+def _models(cards: Iterable[ProviderCard]) -> str:
+    """Which providers can be used. The local model loads in the background, and says when it has."""
+    cards = list(cards)
+    ready = [card.title for card in cards if card.readiness.state == "ready"]
+    loading = [
+        card.title for card in cards if card.name == LOCAL and card.readiness.state == "loading"
+    ]
+    known = [("ready", ready), ("loading", loading)]
+    said = [f"{state}: {', '.join(titles)}" for state, titles in known if titles]
+    return "; ".join(said) or "no model is ready"
 
 
 def _check_exposure(settings: Settings) -> None:

@@ -16,6 +16,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from grantha.providers.local import openmp
 from grantha.providers.local.worker_protocol import Order, Report
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -28,6 +29,7 @@ def main() -> None:
     """Reads the order, loads the model, reports, and serves until the pipe ends."""
     # The terminal's Ctrl-C is the server's business, which may still want answers to run out.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    openmp.use_bundled_if_missing()
     reports = _own_stdout()
     order = Order.from_line(_first_line())
     _end_with(order.parent)
@@ -36,7 +38,9 @@ def main() -> None:
     try:
         server = _serve(order)
     except Exception as error:  # noqa: BLE001  the parent decides; the trace would be noise
-        os.write(reports, Report(failure=f"{type(error).__name__}: {error}").to_line())
+        library = openmp.missing_library(error) if isinstance(error, ImportError) else None
+        failure = f"{type(error).__name__}: {error}"
+        os.write(reports, Report(failure=failure, missing_library=library).to_line())
         os._exit(1)
     os.write(reports, Report(address=server.listening_address).to_line())
     threading.Event().wait()

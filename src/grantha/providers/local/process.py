@@ -21,6 +21,7 @@ from typing import Any
 from grantha.errors import ProviderError, ProviderFailed
 from grantha.providers.http import Http
 from grantha.providers.local import child as child_program
+from grantha.providers.local import openmp
 from grantha.providers.local.slots import Slots
 from grantha.providers.local.worker_protocol import Order, Report
 from grantha.wire.lenient_json import dumps
@@ -39,12 +40,23 @@ _ASSERTION = re.compile(r"GGML_ASSERT\([^)]*\) failed")
 
 
 class NotLoaded(Exception):
-    """The model didn't come up. `final`: it won't either, as long as its file stays as it is."""
+    """The model didn't come up. `final`: it won't either, as long as its file stays as it is.
 
-    def __init__(self, reason: str, *, final: bool) -> None:
+    `missing_library` is set when the cause is not the file but a library that the system lacks.
+    """
+
+    def __init__(self, reason: str, *, final: bool, missing_library: str | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
         self.final = final
+        self.missing_library = missing_library
+
+    @property
+    def advice(self) -> str:
+        """What a person can do about it; empty when only time helps."""
+        if self.missing_library is not None:
+            return openmp.how_to_install(self.missing_library)
+        return "Replace its file, or choose another model." if self.final else ""
 
 
 class Child:
@@ -217,6 +229,10 @@ class Child:
             await self._exit
             raise NotLoaded(self.farewell, final=False)
         report = Report.from_line(line)
+        library = report.missing_library
+        if library is not None:
+            reason = f"the system library {library} is missing"
+            raise NotLoaded(reason, final=True, missing_library=library)
         if report.address is None:
             await self._listening
             raise NotLoaded(self._reason(report.failure or ""), final=True)

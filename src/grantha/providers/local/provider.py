@@ -276,7 +276,10 @@ class Local:
         known = self._shelf.known(file)
         if isinstance(known, BrokenFile):
             return Readiness("off", f"It can't be used: {known}", "Replace its file.")
-        keeper = self._keepers.get(file.name)
+        keepers = self._keepers.values()
+        # What the engine lacks for one model, it lacks for all.
+        hampered = next((keeper for keeper in keepers if keeper.missing_library), None)
+        keeper = self._keepers.get(file.name) or hampered
         return keeper.readiness() if keeper is not None else READY
 
     def _facts(self, header: Header | None) -> Capabilities:

@@ -41,10 +41,14 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The child's one line: its address (`http://127.0.0.1:port`), or why there is none."""
+    """The child's one line: its address (`http://127.0.0.1:port`), or why there is none.
+
+    `missing_library` is the file name of a shared library that the system lacks.
+    """
 
     address: str | None = None
     failure: str | None = None
+    missing_library: str | None = None
 
     def to_line(self) -> bytes:
         """One line, line feed included."""
@@ -56,8 +60,10 @@ class Report:
         body: Any = json.loads(line)
         if not isinstance(body, dict):
             raise ValueError("not a report")
-        address, failure = body.get("address"), body.get("failure")
         return Report(
-            address if isinstance(address, str) else None,
-            failure if isinstance(failure, str) else None,
+            *(_text(body.get(name)) for name in ("address", "failure", "missing_library"))
         )
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None

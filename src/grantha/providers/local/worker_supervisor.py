@@ -44,9 +44,9 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why there is no child. `until` (monotonic) is None while only another file can help."""
+    """Why there is no child. `until` (monotonic) is None when no new try can succeed by itself."""
 
-    reason: str
+    error: NotLoaded
     file_state: tuple[int, int] | None
     until: float | None
 
@@ -89,11 +89,12 @@ class Keeper:
         """Ready while unloaded too: the first call loads the model."""
         refusal = self._standing_refusal()
         if refusal is not None and refusal.until is None:
-            return Readiness("off", f"It can't be loaded: {refusal.reason}", "Replace the file.")
+            error = refusal.error
+            return Readiness("off", f"It can't be loaded: {error.reason}", error.advice)
         if refusal is not None:
             return Readiness(
                 "unreachable",
-                f"It ended again and again: {refusal.reason}",
+                f"It ended again and again: {refusal.error.reason}",
                 "Try again in a while.",
             )
         if self._state == "loading":
@@ -101,6 +102,12 @@ class Keeper:
         if self._state == "waiting":
             return Readiness("loading", "It ended unexpectedly and is started again")
         return READY
+
+    @property
+    def missing_library(self) -> str | None:
+        """The library that the system lacks, if that is why the model can't be loaded."""
+        refusal = self._standing_refusal()
+        return refusal.error.missing_library if refusal is not None else None
 
     async def borrow(self) -> Child:
         """The running child, started if need be; `give_back` must follow. Raises `ProviderError`."""
@@ -157,6 +164,8 @@ class Keeper:
             # Whoever waited may have gone; a failure that nobody reads is no defect.
             self._next.add_done_callback(lambda done: done.cancelled() or done.exception())
         if self._task is None or self._task.done():
+            # At once: until the task runs, the model would be shown as ready without having been loaded.
+            self._state = "loading"
             self._task = asyncio.create_task(self._live(), name=f"keeper of {self.file.name}")
         return self._next
 
@@ -199,7 +208,7 @@ class Keeper:
         finally:
             self._loading = None
         took = time.monotonic() - started
-        _log.info("The local model %s was loaded in %d ms", self.file.name, took * 1000)
+        _log.info("The local model %s is ready, loaded in %.1f s", self.file.name, took)
         return child
 
     def _spawned(self, pid: int) -> None:
@@ -233,9 +242,10 @@ class Keeper:
             await asyncio.gather(unneeded, over, return_exceptions=True)
 
     def _fail(self, error: NotLoaded) -> None:
-        _log.warning("The local model %s can't be loaded: %s", self.file.name, error.reason)
+        said = f"{error.reason}. {error.advice}".strip()
+        _log.warning("The local model %s can't be loaded: %s", self.file.name, said)
         until = None if error.final else time.monotonic() + REFUSAL
-        self._refusal = Refusal(error.reason, self.file.state, until)
+        self._refusal = Refusal(error, self.file.state, until)
         self._state = "unloaded"
         if self._next is not None and not self._next.done():
             self._next.set_exception(error)
@@ -251,14 +261,12 @@ class Keeper:
     def _refuse(self) -> None:
         refusal = self._standing_refusal()
         if refusal is not None:
-            raise self._error(NotLoaded(refusal.reason, final=refusal.until is None), refusal.until)
+            raise self._error(refusal.error, refusal.until)
 
     def _error(self, error: NotLoaded, until: float | None = None) -> ProviderError:
         said = f"The local model {self.file.name} can't be loaded: {error.reason}"
         if error.final:
-            return ModelNotFound(
-                said, advice="Replace its file, or choose another model.", provider="local"
-            )
+            return ModelNotFound(said, advice=error.advice, provider="local")
         left = None if until is None else max(0.0, until - time.monotonic())
         return ProviderFailed(said, provider="local", retry_after=left)
 
