@@ -23,6 +23,7 @@ from typing_extensions import override
 from grantha.api.app import assemble, check_database, prepared_folder
 from grantha.api.http.request_timeouts import protocol_for
 from grantha.api.http.security import LOOPBACK
+from grantha.api.systemd import inherited_socket, notify
 from grantha.config import Settings
 from grantha.errors import CallerError
 from grantha.providers.registry import LOCAL, ProviderCard, Registry
@@ -44,9 +45,11 @@ class CannotStart(CallerError):
 
 def serve(settings: Settings) -> None:
     """Serves until SIGINT or SIGTERM. Raises `CannotStart` or `StorageFailed` with what to do."""
-    _check_exposure(settings)
+    inherited = inherited_socket(settings.variables)
+    host = inherited.getsockname()[0] if inherited is not None else settings.host
+    _check_exposure(settings, host)
     folder = prepared_folder(settings)
-    with _only_one(folder), _bind(settings) as listening:
+    with _only_one(folder), inherited or _bind(settings) as listening:
         check_database(settings)
         registry = Registry(settings)
         app, supervisor = assemble(settings, registry)
@@ -67,7 +70,8 @@ def serve(settings: Settings) -> None:
             timeout_graceful_shutdown=_LAST_WORDS,
         )
         drain = partial(supervisor.aclose, settings.drain)
-        _Server(config, registry, listening, drain).run(sockets=[listening])
+        report = partial(notify, settings.variables)
+        _Server(config, registry, listening, drain, report).run(sockets=[listening])
 
 
 class _Server(uvicorn.Server):
@@ -79,9 +83,11 @@ class _Server(uvicorn.Server):
         registry: Registry,
         listening: socket.socket,
         drain: Callable[[], Awaitable[None]],
+        report: Callable[[str], None],
     ) -> None:
         super().__init__(config)
         self._drain = drain
+        self._report = report
         self._registry = registry
         host, port = listening.getsockname()[:2]
         self._address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
@@ -93,9 +99,11 @@ class _Server(uvicorn.Server):
         logging.getLogger("grantha").info(
             "Grantha serves on %s; %s", self._address, _models(self._registry.providers())
         )
+        self._report("READY=1")
 
     @override
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._report("STOPPING=1")
         # uvicorn waits for open streams first, and those wait for their answers.
         for server in self.servers:
             server.close()
@@ -127,15 +135,15 @@ def _models(cards: Iterable[ProviderCard]) -> str:
     return "; ".join(said) or "no model is ready"
 
 
-def _check_exposure(settings: Settings) -> None:
+def _check_exposure(settings: Settings, host: str) -> None:
     if "*" in settings.cors_origins and not settings.token:
         raise CannotStart(
             "Refusing to serve: pages of any origin could call this server, and no token is set.",
             advice="Set GRANTHA_TOKEN to a long secret, or name the origins you trust.",
         )
-    if settings.host not in LOOPBACK and not settings.token:
+    if host not in LOOPBACK and not settings.token:
         raise CannotStart(
-            f"Refusing to serve on {settings.host}: others could reach it, and no token is set.",
+            f"Refusing to serve on {host}: others could reach it, and no token is set.",
             advice="Set GRANTHA_TOKEN to a long secret, or serve on 127.0.0.1.",
         )
 
