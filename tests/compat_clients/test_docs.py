@@ -180,11 +180,11 @@ def has_option(door: str, members: dict[str, dict[str, Any]], name: str) -> bool
 
 FEATURES: dict[str, Callable[[str], bool]] = {
     "streams": lambda door: "Hello world" in shown(door),
-    "replies at once": lambda door: door in REPLIES,
-    "thought": lambda door: "Let me think." in shown(door),
-    "proof of thought, sent back": lambda door: "proof" in shown(door),
+    "non-streaming": lambda door: door in REPLIES,
+    "reasoning": lambda door: "Let me think." in shown(door),
+    "reasoning signatures, echoed": lambda door: "proof" in shown(door),
     "tool calls": lambda door: "call_x" in shown(door),
-    "tools of the request": lambda door: has_option(door, TOOLS, "tools"),
+    "client tools": lambda door: has_option(door, TOOLS, "tools"),
     "sources": lambda door: "https://a.example/" in shown(door),
     "log probabilities": lambda door: '"logprob"' in shown(door),
     "usage": lambda door: (
@@ -192,8 +192,8 @@ FEATURES: dict[str, Callable[[str], bool]] = {
     ),
     "images": lambda door: has_part(door, IMAGES, "image"),
     "text documents": lambda door: has_part(door, DOCUMENTS, "file"),
-    "structured answers": lambda door: has_option(door, FORMS, "response_format"),
-    "effort of thought": lambda door: has_option(door, EFFORTS, "reasoning_effort"),
+    "structured output": lambda door: has_option(door, FORMS, "response_format"),
+    "reasoning effort": lambda door: has_option(door, EFFORTS, "reasoning_effort"),
 }
 
 
@@ -202,7 +202,7 @@ def table() -> str:
     for name, holds in FEATURES.items():
         cells = ["yes" if holds(door) else "no" for door in VIEWS.values()]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    lines.append("| comes back by | " + " | ".join(COMES_BACK[d] for d in VIEWS.values()) + " |")
+    lines.append("| resumes by | " + " | ".join(COMES_BACK[d] for d in VIEWS.values()) + " |")
     return "\n".join(lines)
 
 
