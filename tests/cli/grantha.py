@@ -102,7 +102,14 @@ def read_until(stream: IO[str] | None, text: str) -> str:
 class Terminal:
     """A command in a terminal window of its own. `seen` is everything it has written so far."""
 
-    def __init__(self, server: Server, *words: str, columns: int = 80, rows: int = 24) -> None:
+    def __init__(
+        self,
+        server: Server,
+        *words: str,
+        columns: int = 80,
+        rows: int = 24,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
         self.seen = ""
         self._near, far = pty.openpty()
         fcntl.ioctl(far, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
@@ -111,7 +118,7 @@ class Terminal:
             stdin=far,
             stdout=far,
             stderr=far,
-            env=environ(server),
+            env=environ(server, env),
             start_new_session=True,
         )
         os.close(far)

@@ -43,8 +43,11 @@ class CannotStart(CallerError):
     code = "cannot_start"
 
 
-def serve(settings: Settings) -> None:
-    """Serves until SIGINT or SIGTERM. Raises `CannotStart` or `StorageFailed` with what to do."""
+def serve(settings: Settings, on_ready: Callable[[str], None] | None = None) -> None:
+    """Serves until SIGINT or SIGTERM. `on_ready` gets the address once requests are answered.
+
+    Raises `CannotStart` or `StorageFailed` with what to do.
+    """
     inherited = inherited_socket(settings.variables)
     host = inherited.getsockname()[0] if inherited is not None else settings.host
     _check_exposure(settings, host)
@@ -71,7 +74,8 @@ def serve(settings: Settings) -> None:
         )
         drain = partial(supervisor.aclose, settings.drain)
         report = partial(notify, settings.variables)
-        _Server(config, registry, listening, drain, report).run(sockets=[listening])
+        server = _Server(config, registry, listening, drain, report=report, on_ready=on_ready)
+        server.run(sockets=[listening])
 
 
 class _Server(uvicorn.Server):
@@ -83,11 +87,14 @@ class _Server(uvicorn.Server):
         registry: Registry,
         listening: socket.socket,
         drain: Callable[[], Awaitable[None]],
+        *,
         report: Callable[[str], None],
+        on_ready: Callable[[str], None] | None,
     ) -> None:
         super().__init__(config)
         self._drain = drain
         self._report = report
+        self._on_ready = on_ready
         self._registry = registry
         host, port = listening.getsockname()[:2]
         self._address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
@@ -100,6 +107,8 @@ class _Server(uvicorn.Server):
             "Grantha serves on %s; %s", self._address, _models(self._registry.providers())
         )
         self._report("READY=1")
+        if self._on_ready is not None:
+            self._on_ready(self._address)
 
     @override
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

@@ -5,6 +5,8 @@ Exit codes: 0 well, 1 it failed, 2 the call's words are off, 130 ended by Ctrl-C
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from grantha import __version__
@@ -12,16 +14,28 @@ from grantha.cli import backup, chat, doctor, models, replay, serve, transfer
 
 app = typer.Typer(
     help="Chat with language models; every answer is a durable log.",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
-@app.callback()
-def root() -> None:
-    """Grantha: chat with language models; every answer is a durable log."""
+@app.callback(invoke_without_command=True)
+def root(
+    context: typer.Context,
+    show_version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Grantha: chat with language models; every answer is a durable log.
+
+    Without a command it serves, and opens the page in the browser of this desktop.
+    """
+    if show_version:
+        version()
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        serve.serve_and_open()
 
 
 app.command()(serve.serve)

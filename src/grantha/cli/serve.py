@@ -1,9 +1,10 @@
-"""`grantha serve`: the server in this terminal, until it is told to stop."""
+"""`grantha serve`, and `grantha` alone: the server in this terminal, until it is told to stop."""
 
 from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -19,14 +20,39 @@ def serve(
     data_dir: Annotated[str | None, typer.Option(help="Folder for conversations.")] = None,
 ) -> None:
     """Serve the page and the API."""
+    _serve(read_settings(host=host, port=port, data_dir=data_dir))
+
+
+def serve_and_open() -> None:
+    """Serves as the settings say, and shows the page when a person with a desktop has started it."""
+    settings = read_settings()
+    _serve(settings, _open_page if _has_desktop(settings) else None)
+
+
+def _serve(settings: Settings, on_ready: Callable[[str], None] | None = None) -> None:
     from grantha.api.server import serve as serve_until_stopped
 
-    settings = read_settings(host=host, port=port, data_dir=data_dir)
     _log_to_stderr(settings)
     try:
-        serve_until_stopped(settings)
+        serve_until_stopped(settings, on_ready)
     except GranthaError as error:
         fail(error)
+
+
+def _has_desktop(settings: Settings) -> bool:
+    if not sys.stderr.isatty():
+        return False
+    if sys.platform in {"darwin", "win32"}:
+        return True
+    # Without a display `webbrowser` would take over this terminal with a text browser.
+    return any(settings.variables.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+
+
+def _open_page(address: str) -> None:
+    import webbrowser
+
+    # Where a server listens on every address, the browser needs one of them.
+    webbrowser.open(address.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:"))
 
 
 def _log_to_stderr(settings: Settings) -> None:
