@@ -25,15 +25,15 @@ from grantha.wire.compat import anthropic_view as messages_view
 from grantha.wire.compat import ollama_view, openai_responses_input
 from grantha.wire.compat import openai_chat_view as chat_view
 from grantha.wire.compat import openai_responses_view as responses_view
-from grantha.wire.compat.view import Shown, VendorStream
+from grantha.wire.compat.view import CompatStream, ResponseMeta
 from tests.server import Server
 from tests.wire.compat.logs import frames_of, logs
 from tests.wire.compat.test_merging import whole_of
 
-SHOWN = Shown("g_1", "scripted/any", 1_700_000_000)
+SHOWN = ResponseMeta("g_1", "scripted/any", 1_700_000_000)
 MODELS = models()
 
-STREAMS: dict[str, tuple[Callable[[], VendorStream], Any]] = {
+STREAMS: dict[str, tuple[Callable[[], CompatStream], Any]] = {
     "chat": (
         lambda: chat_view.ChatStream(SHOWN, include_usage=True),
         openai_chat_schemas.ChatChunk | openai_chat_schemas.OpenAiError,
@@ -96,11 +96,11 @@ def test_whatever_is_replied_at_once_fits_its_schema(records: list[Record]) -> N
         openai_responses_schemas.ResponseReply, responses_view.response_json(SHOWN, whole, None, {})
     )
     if isinstance(end, GenerationEnd) and end.ending in {"done", "stopped"}:
-        fits(openai_chat_schemas.ChatReply, chat_view.reply(SHOWN, whole))
-        fits(anthropic_schemas.MessagesReply, messages_view.reply(SHOWN, whole))
-        fits(ollama_schemas.OllamaChatReply, ollama_view.reply(SHOWN, whole))
+        fits(openai_chat_schemas.ChatReply, chat_view.response_body(SHOWN, whole))
+        fits(anthropic_schemas.MessagesReply, messages_view.response_body(SHOWN, whole))
+        fits(ollama_schemas.OllamaChatReply, ollama_view.response_body(SHOWN, whole))
         lines = ollama_view.CompletionLines
-        fits(ollama_schemas.OllamaGenerateReply, ollama_view.reply(SHOWN, whole, lines))
+        fits(ollama_schemas.OllamaGenerateReply, ollama_view.response_body(SHOWN, whole, lines))
 
 
 class Watched(dict[str, Any]):
@@ -117,17 +117,17 @@ class Watched(dict[str, Any]):
 
 READ: dict[str, tuple[Callable[[Any], Any], set[str]]] = {
     # what reads the body; members that the route looks at, or that are read where others are missing
-    "ChatRequest": (chat_view.asked, {"max_tokens"}),
-    "ResponseRequest": (openai_responses_input.asked, {"previous_response_id"}),
-    "MessagesRequest": (messages_view.asked, set()),
-    "OllamaChatRequest": (ollama_view.asked, set()),
-    "UiRequest": (ui_view.asked, {"id"}),
+    "ChatRequest": (chat_view.parse_request, {"max_tokens"}),
+    "ResponseRequest": (openai_responses_input.parse_request, {"previous_response_id"}),
+    "MessagesRequest": (messages_view.parse_request, set()),
+    "OllamaChatRequest": (ollama_view.parse_request, set()),
+    "UiRequest": (ui_view.parse_request, {"id"}),
 }
 REFUSED = {
-    "ChatRequest": chat_view.REFUSED,
-    "ResponseRequest": openai_responses_input.REFUSED,
-    "MessagesRequest": messages_view.REFUSED,
-    "OllamaChatRequest": ollama_view.REFUSED,
+    "ChatRequest": chat_view.UNSUPPORTED,
+    "ResponseRequest": openai_responses_input.UNSUPPORTED,
+    "MessagesRequest": messages_view.UNSUPPORTED,
+    "OllamaChatRequest": ollama_view.UNSUPPORTED,
 }
 
 

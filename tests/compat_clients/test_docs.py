@@ -97,11 +97,11 @@ REPLIES = {
     "ollama": ollama_view,
 }  # fmt: skip
 READ: dict[str, Callable[[dict[str, Any]], Any]] = {
-    "chat": openai_chat_view.asked,
-    "responses": openai_responses_input.asked,
-    "messages": anthropic_view.asked,
-    "ui": ai_sdk_view.asked,
-    "ollama": ollama_view.asked,
+    "chat": openai_chat_view.parse_request,
+    "responses": openai_responses_input.parse_request,
+    "messages": anthropic_view.parse_request,
+    "ui": ai_sdk_view.parse_request,
+    "ollama": ollama_view.parse_request,
 }
 
 
@@ -215,4 +215,4 @@ def test_the_table_of_views_and_features_is_true() -> None:
 def test_what_the_page_calls_refused_is_refused() -> None:
     for body in ({"n": 2}, {"modalities": ["audio"]}, {"tools": [{"type": "web_search"}]}):
         with pytest.raises(BadRequest):
-            openai_chat_view.asked(spoken("chat", **body))
+            openai_chat_view.parse_request(spoken("chat", **body))

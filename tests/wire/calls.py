@@ -27,7 +27,7 @@ from grantha.wire.upstream import (
     openai_chat_request,
     openai_responses_request,
 )
-from grantha.wire.upstream.openai_chat_decoder import PLAIN, DialectProfile
+from grantha.wire.upstream.openai_chat_decoder import DEFAULT_PROFILE, DialectProfile
 
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"\0" * 16).decode()
 FACTS = Capabilities(images=True, tools=True, reasoning=True, output_limit=32000)
@@ -70,7 +70,7 @@ MESSAGES = (
 CALL = Call("model-x", MESSAGES, OPTIONS)
 
 
-def chat(call: Call, profile: DialectProfile = PLAIN, facts: Capabilities = FACTS) -> Any:
+def chat(call: Call, profile: DialectProfile = DEFAULT_PROFILE, facts: Capabilities = FACTS) -> Any:
     return json.loads(openai_chat_request.encode_request(call, profile, facts))
 
 

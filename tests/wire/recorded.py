@@ -25,7 +25,7 @@ from grantha.events import (
     UsageSeen,
 )
 from grantha.wire.lenient_json import loads
-from grantha.wire.signatures import maker
+from grantha.wire.signatures import signature_owner
 from grantha.wire.upstream.anthropic_decoder import anthropic_decoder, anthropic_reply
 from grantha.wire.upstream.bedrock_decoder import bedrock_decoder, bedrock_reply
 from grantha.wire.upstream.decoder import Decoder
@@ -33,13 +33,13 @@ from grantha.wire.upstream.gemini_decoder import gemini_decoder, gemini_reply
 from grantha.wire.upstream.ollama_decoder import ollama_decoder, ollama_reply
 from grantha.wire.upstream.openai_chat_decoder import DialectProfile, chat_decoder, chat_reply
 from grantha.wire.upstream.openai_responses_decoder import responses_decoder, responses_reply
-from grantha.wire.upstream.vendor_errors import Faults, read_report
+from grantha.wire.upstream.vendor_errors import ErrorFactory, parse_error_report
 
 ROOT = Path(__file__).parents[2] / "fixtures" / "wire"
-FAULTS = Faults("vendor", "model-x")
-MARK = maker("vendor", "model-x")
+ERROR_FACTORY = ErrorFactory("vendor", "model-x")
+MARK = signature_owner("vendor", "model-x")
 
-Whole = Callable[[bytes], list[UpstreamEvent]]
+AnswerFold = Callable[[bytes], list[UpstreamEvent]]
 
 
 @dataclass(frozen=True)
@@ -65,28 +65,28 @@ def decoder_for(dialect: str, **options: Any) -> Decoder:
     prefix = options.get("prefix", "")
     match dialect:
         case "openai-chat":
-            return chat_decoder(DialectProfile(**options), FAULTS)
+            return chat_decoder(DialectProfile(**options), ERROR_FACTORY)
         case "anthropic":
-            return anthropic_decoder(FAULTS, prefix)
+            return anthropic_decoder(ERROR_FACTORY, prefix)
         case "gemini":
-            return gemini_decoder(FAULTS)
+            return gemini_decoder(ERROR_FACTORY)
         case "ollama":
-            return ollama_decoder(FAULTS)
+            return ollama_decoder(ERROR_FACTORY)
         case "openai-responses":
-            return responses_decoder(FAULTS)
+            return responses_decoder(ERROR_FACTORY)
         case "bedrock":
-            return bedrock_decoder(FAULTS, prefix)
+            return bedrock_decoder(ERROR_FACTORY, prefix)
         case _:
             raise AssertionError(dialect)
 
 
-WHOLE: dict[str, Whole] = {
-    "openai-chat": lambda body: chat_reply(body, DialectProfile(), FAULTS),
-    "anthropic": lambda body: anthropic_reply(body, FAULTS),
-    "gemini": lambda body: gemini_reply(body, FAULTS),
-    "ollama": lambda body: ollama_reply(body, FAULTS),
-    "openai-responses": lambda body: responses_reply(body, FAULTS),
-    "bedrock": lambda body: bedrock_reply(body, FAULTS),
+WHOLE: dict[str, AnswerFold] = {
+    "openai-chat": lambda body: chat_reply(body, DialectProfile(), ERROR_FACTORY),
+    "anthropic": lambda body: anthropic_reply(body, ERROR_FACTORY),
+    "gemini": lambda body: gemini_reply(body, ERROR_FACTORY),
+    "ollama": lambda body: ollama_reply(body, ERROR_FACTORY),
+    "openai-responses": lambda body: responses_reply(body, ERROR_FACTORY),
+    "bedrock": lambda body: bedrock_reply(body, ERROR_FACTORY),
 }
 
 
@@ -156,10 +156,10 @@ def assert_whole(event: UpstreamEvent) -> None:
 
 def refused(status: int, body: bytes) -> dict[str, Any]:
     """What becomes of an error's body."""
-    report = read_report(loads(body))
+    report = parse_error_report(loads(body))
     assert report is not None
-    error = FAULTS.reported(report, status)
-    text = [Text(report.failed_text)] if report.failed_text else []
+    error = ERROR_FACTORY.from_report(report, status)
+    text = [Text(report.failed_generation)] if report.failed_generation else []
     return plain([*text], error)
 
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from grantha.errors import GranthaError
 from grantha.events import Reasoning, Text
 from grantha.wire import eventstream, ndjson, sse
-from grantha.wire.eventstream import DamagedFrame, EventStreamDecoder
+from grantha.wire.eventstream import DamagedMessage, EventStreamDecoder
 from grantha.wire.ndjson import LineDecoder
-from grantha.wire.sse import EventTooLarge, ServerEvent, SseDecoder
+from grantha.wire.sse import EventTooLarge, SseDecoder, SseEvent
 from tests.wire.recorded import WHOLE, decoder_for
 
 characters = st.characters(codec="utf-8", exclude_characters="\r\n")
@@ -66,7 +66,7 @@ def test_a_frame_with_any_bit_flipped_is_never_read(body: bytes, data: st.DataOb
     bit = data.draw(st.integers(0, len(raw) * 8 - 1))
     raw[bit // 8] ^= 1 << (bit % 8)
     found = []
-    with contextlib.suppress(DamagedFrame):
+    with contextlib.suppress(DamagedMessage):
         found = EventStreamDecoder().feed(bytes(raw))
     assert found == []
 
@@ -153,9 +153,9 @@ def test_our_own_events_come_back_as_they_were_written() -> None:
         + sse.encode(b"y")
     )
     assert decoder.feed_events(raw) == [
-        ServerEvent(b"", "", "1-0"),
-        ServerEvent(b"{}", "", "1-1"),
-        ServerEvent(b"[]", "note", "1-2"),
-        ServerEvent(b"x", "note"),
-        ServerEvent(b"y"),
+        SseEvent(b"", "", "1-0"),
+        SseEvent(b"{}", "", "1-1"),
+        SseEvent(b"[]", "note", "1-2"),
+        SseEvent(b"x", "note"),
+        SseEvent(b"y"),
     ]

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grantha.events import Reasoning, Text, ToolCall
-from grantha.wire.lenient_json import Reader, loads
-from grantha.wire.tool_calls import ToolCalls
-from grantha.wire.upstream.decoder import Batch
-from grantha.wire.upstream.think_tags import ThinkSplitter
-from grantha.wire.upstream.turn_normalizer import Joint
+from grantha.wire.lenient_json import JsonReader, loads
+from grantha.wire.tool_calls import ToolCallAssembler
+from grantha.wire.upstream.decoder import EventBatch
+from grantha.wire.upstream.think_tags import ThinkTagSplitter
+from grantha.wire.upstream.turn_normalizer import PrefixTrimmer
 
 cuts = st.lists(st.integers(0, 60), max_size=8)
 said = st.text(st.sampled_from("ab <>/think\n"), max_size=40)
@@ -21,7 +21,7 @@ said = st.text(st.sampled_from("ab <>/think\n"), max_size=40)
 
 def split(text: str, at: list[int]) -> tuple[str, str]:
     """Thought and answer of a text that comes in pieces."""
-    splitter = ThinkSplitter()
+    splitter = ThinkTagSplitter()
     edges = sorted({0, len(text), *(cut for cut in at if cut < len(text))})
     found = [
         piece
@@ -53,17 +53,17 @@ def test_a_thought_and_its_answer_are_parted_however_they_are_cut(
 
 
 def test_a_piece_goes_out_as_soon_as_it_can_no_longer_become_a_tag() -> None:
-    splitter = ThinkSplitter()
+    splitter = ThinkTagSplitter()
     assert splitter.feed("<thi") == []
     assert splitter.feed("s") == [(False, "<this")]
     assert splitter.idle
-    splitter = ThinkSplitter()
+    splitter = ThinkTagSplitter()
     assert splitter.feed("<think>a </th") == [(True, "a")]
     assert splitter.feed("e") == [(True, " </the")]
 
 
 def test_calls_without_names_belong_to_the_last_one() -> None:
-    calls = ToolCalls()
+    calls = ToolCallAssembler()
     assert calls.fragment(None, "a", "f", "{").index == 0
     assert calls.fragment(None, None, None, "}") == ToolCall(0, None, None, "}")
     assert calls.fragment(None, "b", "g", "") == ToolCall(1, "b", "g", "")
@@ -71,19 +71,19 @@ def test_calls_without_names_belong_to_the_last_one() -> None:
 
 
 def test_a_name_that_comes_late_is_passed_on_once() -> None:
-    calls = ToolCalls()
+    calls = ToolCallAssembler()
     assert calls.fragment(0, "a", None, "").name is None
     assert calls.fragment(0, None, "f", "{}").name == "f"
     assert calls.fragment(0, None, "f", "").name is None
 
 
 def test_indexes_with_gaps_are_made_dense() -> None:
-    calls = ToolCalls()
+    calls = ToolCallAssembler()
     assert [calls.fragment(index, str(index), "f", "").index for index in (3, 7, 3)] == [0, 1, 0]
 
 
 def test_adjacent_pieces_become_one_event_that_counts_them() -> None:
-    batch = Batch("")
+    batch = EventBatch("")
     for piece in ("a", "", "b"):
         batch.text(piece)
     batch.reasoning("c")
@@ -104,14 +104,14 @@ def test_adjacent_pieces_become_one_event_that_counts_them() -> None:
     ],
 )
 def test_blanks_at_the_joint_are_not_doubled(prefix: str, pieces: list[str], expected: str) -> None:
-    joint = Joint(prefix)
+    joint = PrefixTrimmer(prefix)
     assert "".join(joint.strip(piece) for piece in pieces) == expected
 
 
 def test_numbers_that_json_has_not_are_null() -> None:
     # Hosts written in Python send them, as the logprob of what is impossible.
     assert loads(b"[NaN, -Infinity, 1e999, -1e999, 1.5]") == [None, None, None, None, 1.5]
-    reader = Reader(dict[str, Any])
+    reader = JsonReader(dict[str, Any])
     assert reader.read(b'{"logprob": -Infinity, "top": [1e999]}') == {
         "logprob": None,
         "top": [None],

@@ -23,7 +23,7 @@ from grantha.chat import (
 from grantha.errors import BadRequest, TooLarge
 from grantha.providers.catalog import host_named
 from grantha.wire import images
-from grantha.wire.signatures import maker, marked, own
+from grantha.wire.signatures import keep_own_signatures, signature_owner, tag_signature
 from grantha.wire.upstream.openai_chat_decoder import DialectProfile
 from tests.wire.calls import (
     CALL,
@@ -107,20 +107,29 @@ def test_only_the_signature_of_the_current_turn_is_sent_back_unchanged() -> None
 
 
 def test_a_signature_goes_back_to_the_model_that_made_it_and_to_no_other() -> None:
-    ours, theirs = maker("google", "gemini-3-pro"), maker("anthropic", "claude-x")
+    ours, theirs = (
+        signature_owner("google", "gemini-3-pro"),
+        signature_owner("anthropic", "claude-x"),
+    )
     parts = (
-        ReasoningPart("Mine.", marked("bXk", ours)),
-        ReasoningPart("Theirs.", marked("dGhlaXI", theirs)),
-        ReasoningPart("", marked("redacted_thinking:EmwK", theirs)),
+        ReasoningPart("Mine.", tag_signature("bXk", ours)),
+        ReasoningPart("Theirs.", tag_signature("dGhlaXI", theirs)),
+        ReasoningPart("", tag_signature("redacted_thinking:EmwK", theirs)),
         ReasoningPart("Of nobody known.", "c2ln"),
-        ToolCallPart("c", "weather", "{}", marked("Y2FsbA", ours)),
+        ToolCallPart("c", "weather", "{}", tag_signature("Y2FsbA", ours)),
     )
     call = Call("m", (MESSAGES[1], Message("assistant", parts)))
-    kept = [getattr(part, "signature", None) for part in own(call, ours).messages[1].parts]
+    kept = [
+        getattr(part, "signature", None)
+        for part in keep_own_signatures(call, ours).messages[1].parts
+    ]
     assert kept == ["bXk", None, None, None, "Y2FsbA"]
-    kept = [getattr(part, "signature", None) for part in own(call, theirs).messages[1].parts]
+    kept = [
+        getattr(part, "signature", None)
+        for part in keep_own_signatures(call, theirs).messages[1].parts
+    ]
     assert kept == [None, "dGhlaXI", "redacted_thinking:EmwK", None, None]
-    assert own(CALL, ours).messages[0] == CALL.messages[0]
+    assert keep_own_signatures(CALL, ours).messages[0] == CALL.messages[0]
 
 
 def test_a_call_that_another_model_made_is_excused_where_gemini_wants_proof() -> None:

@@ -8,7 +8,13 @@ import pytest
 
 from grantha import errors
 from grantha.errors import ProviderError
-from grantha.wire.upstream.vendor_errors import Faults, Reported, classify, read_report, retry_after
+from grantha.wire.upstream.vendor_errors import (
+    ErrorFactory,
+    ErrorReport,
+    error_class,
+    parse_error_report,
+    parse_retry_after,
+)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +44,7 @@ from grantha.wire.upstream.vendor_errors import Faults, Reported, classify, read
 def test_code_then_status_then_words_decide(
     status: int | None, code: str | None, words: str, expected: type[ProviderError]
 ) -> None:
-    assert classify(status, code, words) is expected
+    assert error_class(status, code, words) is expected
 
 
 @pytest.mark.parametrize(
@@ -53,35 +59,40 @@ def test_code_then_status_then_words_decide(
     ],
 )
 def test_every_known_shape_of_an_error_is_read(body: object) -> None:
-    report = read_report(body)
+    report = parse_error_report(body)
     assert report is not None
-    assert report.words == "no"
+    assert report.message == "no"
 
 
 @pytest.mark.parametrize("body", [None, 1, "no", [], {}, {"choices": []}, {"error": None}])
 def test_what_is_no_error_is_not_taken_for_one(body: object) -> None:
-    assert read_report(body) is None
+    assert parse_error_report(body) is None
 
 
 def test_the_wait_is_read_in_seconds_milliseconds_and_as_a_date() -> None:
     now = datetime(2026, 1, 1, tzinfo=UTC)
-    assert retry_after({"retry-after": "1.5"}) == 1.5
-    assert retry_after({"retry-after-ms": "250", "retry-after": "9"}) == 0.25
-    assert retry_after({"retry-after": "Thu, 01 Jan 2026 00:00:30 GMT"}, now) == 30.0
-    assert retry_after({"retry-after": "Wed, 31 Dec 2025 00:00:30 GMT"}, now) == 0.0
-    assert retry_after({"retry-after": "soon"}) is None
-    assert retry_after({}) is None
+    assert parse_retry_after({"retry-after": "1.5"}) == 1.5
+    assert parse_retry_after({"retry-after-ms": "250", "retry-after": "9"}) == 0.25
+    assert parse_retry_after({"retry-after": "Thu, 01 Jan 2026 00:00:30 GMT"}, now) == 30.0
+    assert parse_retry_after({"retry-after": "Wed, 31 Dec 2025 00:00:30 GMT"}, now) == 0.0
+    assert parse_retry_after({"retry-after": "soon"}) is None
+    assert parse_retry_after({}) is None
 
 
 def test_a_vendor_s_words_are_quoted_shortened_and_on_one_line() -> None:
-    error = Faults("vendor", "m").reported(Reported(None, "max_tokens\n is " + "x" * 400), 400)
+    error = ErrorFactory("vendor", "m").from_report(
+        ErrorReport(None, "max_tokens\n is " + "x" * 400), 400
+    )
     assert error.message.startswith("vendor refused the request to m (HTTP 400): max_tokens is x")
     assert len(error.message) < 360
 
 
 def test_words_that_hold_a_key_are_not_quoted() -> None:
-    faults = Faults("vendor", "m", secrets=("sk-secret",))
-    assert "sk-secret" not in faults.reported(Reported(None, "key sk-secret"), 500).message
+    error_factory = ErrorFactory("vendor", "m", secrets=("sk-secret",))
+    assert (
+        "sk-secret"
+        not in error_factory.from_report(ErrorReport(None, "key sk-secret"), 500).message
+    )
 
 
 @pytest.mark.parametrize(
@@ -94,10 +105,14 @@ def test_words_that_hold_a_key_are_not_quoted() -> None:
 )
 def test_words_that_hold_the_user_s_text_are_not_quoted(words: str) -> None:
     texts = ("Dear model, my private diary says this,\nand more.", "tiny words")
-    message = Faults("vendor", "m", texts=texts).reported(Reported(None, words), 400).message
+    message = (
+        ErrorFactory("vendor", "m", texts=texts).from_report(ErrorReport(None, words), 400).message
+    )
     assert message == "vendor refused the request to m (HTTP 400)"
 
 
 def test_a_rejected_key_is_never_quoted_even_in_part() -> None:
-    report = Reported("invalid_api_key", "Incorrect API key provided: sk-ab****yz")
-    assert Faults("vendor").reported(report, 401).message == "vendor doesn't accept the key"
+    report = ErrorReport("invalid_api_key", "Incorrect API key provided: sk-ab****yz")
+    assert (
+        ErrorFactory("vendor").from_report(report, 401).message == "vendor doesn't accept the key"
+    )

@@ -14,7 +14,7 @@ from grantha.client.http_client import Calls, Patience
 from grantha.client.log_verifier import Ledger
 from grantha.client.problems import BrokenLog, ServerAway, TrimmedLog
 from grantha.client.replies import Snapshot
-from grantha.client.transports import ORDER, Batch, Over, Transport
+from grantha.client.transports import ORDER, EventBatch, Over, Transport
 from grantha.errors import GranthaError, ShuttingDown
 from grantha.events import START, Frame, RecordId
 
@@ -70,7 +70,7 @@ class Attachment:
                 lost = error
             await self._come_back(lost, heard, moved)
 
-    def _batches(self) -> AsyncGenerator[Batch, None]:
+    def _batches(self) -> AsyncGenerator[EventBatch, None]:
         number = self._calls.transport % len(self._transports)
         return self._transports[number](self._calls, self._generation, self._ledger.last)
 

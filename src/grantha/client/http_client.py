@@ -19,7 +19,7 @@ import aiohttp
 from grantha.chat import JsonObject
 from grantha.client.problems import PROBLEM, ServerAway, StrangeReply, error_from
 from grantha.errors import BadRequest, GranthaError, ShuttingDown
-from grantha.wire.lenient_json import NotJson, dumps, loads
+from grantha.wire.lenient_json import InvalidJson, dumps, loads
 
 CONNECT = 10.0  # seconds to connect
 CALL = 60.0  # seconds for a whole reply
@@ -43,7 +43,7 @@ class Reply:
         """The body decoded; raises `StrangeReply`."""
         try:
             return loads(self.body)
-        except NotJson as error:
+        except InvalidJson as error:
             raise StrangeReply(f"A reply isn't JSON but {self.media_type!r}.") from error
 
 
@@ -212,7 +212,7 @@ class Calls:
         self.reached = True
         try:
             body = loads(await reply.read())
-        except NotJson:
+        except InvalidJson:
             body = {}
         return error_from(reply.status, body)
 

@@ -19,12 +19,12 @@ from grantha.client.http_client import Calls
 from grantha.client.problems import TrimmedLog, error_from
 from grantha.errors import NotFound
 from grantha.events import RecordId
-from grantha.wire.lenient_json import NotJson, loads
+from grantha.wire.lenient_json import InvalidJson, loads
 from grantha.wire.ndjson import LineDecoder
 from grantha.wire.sse import SseDecoder
 
-Batch: TypeAlias = list[JsonObject]
-Transport: TypeAlias = Callable[[Calls, str, RecordId], AsyncGenerator[Batch, None]]
+EventBatch: TypeAlias = list[JsonObject]
+Transport: TypeAlias = Callable[[Calls, str, RecordId], AsyncGenerator[EventBatch, None]]
 
 PRIME = 3.0  # seconds: a primed stream that says nothing by then is held back on the way
 HEARTBEATS = 2.5  # a connection silent for so many of them is dead
@@ -36,7 +36,7 @@ class Over(Exception):
     """The log has ended and there is nothing newer."""
 
 
-async def sse(calls: Calls, generation: str, after: RecordId) -> AsyncGenerator[Batch, None]:
+async def sse(calls: Calls, generation: str, after: RecordId) -> AsyncGenerator[EventBatch, None]:
     """One event stream."""
     async with _attached(calls, generation, after, "text/event-stream", PRIME) as reply:
         _expect(calls, reply, "text/event-stream")
@@ -51,7 +51,9 @@ async def sse(calls: Calls, generation: str, after: RecordId) -> AsyncGenerator[
             yield batch
 
 
-async def websocket(calls: Calls, generation: str, after: RecordId) -> AsyncGenerator[Batch, None]:
+async def websocket(
+    calls: Calls, generation: str, after: RecordId
+) -> AsyncGenerator[EventBatch, None]:
     """One subscription on the live socket."""
     async with calls.socket(PRIME) as socket:
         word = {"type": "subscribe", "generation": generation, "after": str(after)}
@@ -81,7 +83,9 @@ async def websocket(calls: Calls, generation: str, after: RecordId) -> AsyncGene
             yield []
 
 
-async def long_poll(calls: Calls, generation: str, after: RecordId) -> AsyncGenerator[Batch, None]:
+async def long_poll(
+    calls: Calls, generation: str, after: RecordId
+) -> AsyncGenerator[EventBatch, None]:
     """Request after request, each answered by the next batch. Works through any proxy."""
     while True:
         async with _attached(
@@ -123,14 +127,14 @@ def _expect(calls: Calls, reply: aiohttp.ClientResponse, media_type: str) -> Non
 def _decoded(calls: Calls, payload: bytes | str) -> Any:
     try:
         body = loads(payload)
-    except NotJson as error:
+    except InvalidJson as error:
         raise calls.away("sent a record that isn't JSON") from error
     if not isinstance(body, dict):
         raise calls.away("sent a record that isn't an object")
     return body
 
 
-def _silence(batch: Batch, silence: float) -> float:
+def _silence(batch: EventBatch, silence: float) -> float:
     for body in batch:
         if "heartbeat" in body:
             return float(body["heartbeat"]) * HEARTBEATS

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from grantha.wire.upstream.openai_chat_decoder import PLAIN, DialectProfile
+from grantha.wire.upstream.openai_chat_decoder import DEFAULT_PROFILE, DialectProfile
 
 Dialect = Literal[
     "openai-chat", "openai-responses", "anthropic", "gemini", "ollama", "bedrock", "vertex", "azure"
@@ -47,7 +47,7 @@ class Host:
     urls: tuple[str, ...] = ()
     key_page: str = ""
     keyless: bool = False
-    profile: DialectProfile = PLAIN
+    profile: DialectProfile = DEFAULT_PROFILE
     facts: Mapping[str, Any] = field(default_factory=dict)
     default_model: str | None = None
     prices: str | None = None

@@ -14,8 +14,8 @@ from typing import Any
 from grantha.chat import Call, FilePart, TextPart, ToolResultPart
 from grantha.errors import MissingKey, Unsupported
 from grantha.providers.base import READY, Readiness
-from grantha.wire.upstream.openai_chat_decoder import PLAIN, DialectProfile
-from grantha.wire.upstream.vendor_errors import Faults
+from grantha.wire.upstream.openai_chat_decoder import DEFAULT_PROFILE, DialectProfile
+from grantha.wire.upstream.vendor_errors import ErrorFactory
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Site:
     key_variable: str | None = None  # None: needs no key
     key_page: str = ""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    profile: DialectProfile = PLAIN
+    profile: DialectProfile = DEFAULT_PROFILE
     overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     default_model: str | None = None
@@ -60,11 +60,11 @@ class Site:
             self.key_variable,
         )
 
-    def faults(self, call: Call | None = None) -> Faults:
+    def error_factory(self, call: Call | None = None) -> ErrorFactory:
         """Makes the errors of one call, quoting neither the key nor the conversation."""
         if call is None:
-            return Faults(self.name, "", self._secrets())
-        return Faults(self.name, call.model, self._secrets(), tuple(_texts(call)))
+            return ErrorFactory(self.name, "", self._secrets())
+        return ErrorFactory(self.name, call.model, self._secrets(), tuple(_texts(call)))
 
     def _secrets(self) -> tuple[str, ...]:
         return tuple(s for s in (self.key, *self.headers.values()) if s and len(s) >= 8)

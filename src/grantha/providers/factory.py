@@ -180,8 +180,8 @@ def _dialect(name: str, change: ProviderSettings) -> Dialect:
 
 
 def _base_url(host: Host, change: ProviderSettings, settings: Settings) -> str:
-    own = f"GRANTHA_{_upper(host.name)}_BASE_URL"
-    return change.base_url or _first(settings, (own, *host.urls)) or host.base_url
+    keep_own_signatures = f"GRANTHA_{_upper(host.name)}_BASE_URL"
+    return change.base_url or _first(settings, (keep_own_signatures, *host.urls)) or host.base_url
 
 
 def _first(settings: Settings, names: tuple[Any, ...]) -> str | None:

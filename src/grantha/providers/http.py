@@ -21,9 +21,14 @@ from grantha.config import Timeouts
 from grantha.errors import GranthaError, ProviderError
 from grantha.events import UpstreamEvent
 from grantha.providers.proxy import Proxies, translated
-from grantha.wire.lenient_json import NotJson, loads
+from grantha.wire.lenient_json import InvalidJson, loads
 from grantha.wire.upstream.decoder import Decoder
-from grantha.wire.upstream.vendor_errors import Faults, Reported, read_report, retry_after
+from grantha.wire.upstream.vendor_errors import (
+    ErrorFactory,
+    ErrorReport,
+    parse_error_report,
+    parse_retry_after,
+)
 
 ERROR_BODY = 64 * 1024  # bytes of an error's body that we look at
 WHOLE_BODY = 64 * 1024 * 1024  # bytes of a non-streaming reply or a listing
@@ -35,7 +40,7 @@ USER_AGENT = "grantha"
 class HttpRefusal(Exception):
     """The cause chained to the error of a refused request: what the vendor reported."""
 
-    def __init__(self, status: int, report: Reported) -> None:
+    def __init__(self, status: int, report: ErrorReport) -> None:
         super().__init__(f"HTTP {status}")
         self.status = status
         self.report = report
@@ -47,7 +52,7 @@ class Exchange:
 
     url: str
     body: bytes
-    faults: Faults
+    error_factory: ErrorFactory
     decoder: Decoder
     whole: Callable[[bytes], list[UpstreamEvent]]
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -66,25 +71,30 @@ class Http:
         """Sends the request and returns once the reply has begun; raises `ProviderError`."""
         loop = asyncio.get_running_loop()
         started = loop.time()
-        exchange.faults.hide(exchange.headers)
+        exchange.error_factory.add_secrets(exchange.headers)
         response = await self._send(exchange)
         try:
             decoder = await self._accepted(response, exchange)
         except BaseException:
             response.close()
             raise
-        return HttpUpstream(response, decoder, exchange.faults, self.timeouts, started)
+        return HttpUpstream(response, decoder, exchange.error_factory, self.timeouts, started)
 
     async def fetch(
-        self, url: str, headers: Mapping[str, str], faults: Faults, *, body: bytes | None = None
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        error_factory: ErrorFactory,
+        *,
+        body: bytes | None = None,
     ) -> Any:
         """A small JSON reply, as decoded: for listings and control calls. Raises `ProviderError`."""
         upstream = await self.open(
             Exchange(
                 url,
                 body or b"",
-                faults,
-                WholeDecoder(lambda _: [], faults),
+                error_factory,
+                WholeDecoder(lambda _: [], error_factory),
                 lambda _: [],
                 headers,
                 "GET" if body is None else "POST",
@@ -96,8 +106,8 @@ class Http:
             await upstream.aclose()
         try:
             return loads(raw) if raw else None
-        except NotJson as error:
-            raise faults.malformed(str(error)) from error
+        except InvalidJson as error:
+            raise error_factory.malformed(str(error)) from error
 
     async def aclose(self) -> None:
         """Closes every connection."""
@@ -106,7 +116,7 @@ class Http:
             self._session = None
 
     async def _send(self, exchange: Exchange) -> aiohttp.ClientResponse:
-        faults = exchange.faults
+        error_factory = exchange.error_factory
         try:
             async with asyncio.timeout(self.timeouts.first_byte):
                 return await self._opened().request(
@@ -119,39 +129,43 @@ class Http:
                     proxy=self._proxies.of(exchange.url),
                 )
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            raise translated(error, faults, exchange.url) from error
+            raise translated(error, error_factory, exchange.url) from error
 
     async def _accepted(self, response: aiohttp.ClientResponse, exchange: Exchange) -> Decoder:
-        status, faults = response.status, exchange.faults
+        status, error_factory = response.status, exchange.error_factory
         if 300 <= status < 400:
             target = urlsplit(response.headers.get("location", "")).netloc
             place = f" to {target}" if target else ""
             raise errors.MalformedReply(
-                f"{faults.provider} answered with a redirect{place}, which isn't followed",
+                f"{error_factory.provider} answered with a redirect{place}, which isn't followed",
                 advice="Set the provider's base URL to where it points, if you trust that host.",
-                provider=faults.provider,
+                provider=error_factory.provider,
                 native=str(status),
             )
         if status >= 400:
-            raise await self._refused(response, faults)
+            raise await self._refused(response, error_factory)
         content_type = response.content_type
         if content_type == "text/html":
-            raise faults.malformed("it is a web page; the base URL may be wrong")
+            raise error_factory.malformed("it is a web page; the base URL may be wrong")
         if content_type == "application/json":
-            return WholeDecoder(exchange.whole, faults)
+            return WholeDecoder(exchange.whole, error_factory)
         return exchange.decoder
 
-    async def _refused(self, response: aiohttp.ClientResponse, faults: Faults) -> ProviderError:
+    async def _refused(
+        self, response: aiohttp.ClientResponse, error_factory: ErrorFactory
+    ) -> ProviderError:
         try:
             async with asyncio.timeout(self.timeouts.connect):
                 raw = await _read_at_most(response, ERROR_BODY)
-            seen = read_report(loads(raw)) or Reported()
-        except (NotJson, aiohttp.ClientError, TimeoutError, OSError):
-            seen = Reported()  # the status alone must do
+            seen = parse_error_report(loads(raw)) or ErrorReport()
+        except (InvalidJson, aiohttp.ClientError, TimeoutError, OSError):
+            seen = ErrorReport()  # the status alone must do
         if seen.code is None:  # AWS has it in a header
             code = response.headers.get("x-amzn-errortype", "").partition(":")[0]
             seen = replace(seen, code=code or None)
-        error = faults.reported(seen, response.status, retry_after(response.headers))
+        error = error_factory.from_report(
+            seen, response.status, parse_retry_after(response.headers)
+        )
         error.__cause__ = HttpRefusal(response.status, seen)
         return error
 
@@ -179,13 +193,13 @@ class HttpUpstream:
         self,
         response: aiohttp.ClientResponse,
         decoder: Decoder,
-        faults: Faults,
+        error_factory: ErrorFactory,
         timeouts: Timeouts,
         started: float,
     ) -> None:
         self._response = response
         self._decoder = decoder
-        self._faults = faults
+        self._error_factory = error_factory
         self._loop = asyncio.get_running_loop()
         self._heard = started
         self._limit = timeouts.first_byte
@@ -198,7 +212,9 @@ class HttpUpstream:
     @property
     def over(self) -> bool:
         """Whether nothing more of the answer can come."""
-        return self._decoder.ending or self._decoder.done or self._decoder.failure is not None
+        return (
+            self._decoder.answer_complete or self._decoder.done or self._decoder.failure is not None
+        )
 
     @property
     def resume_token(self) -> str | None:
@@ -208,7 +224,7 @@ class HttpUpstream:
     async def __aiter__(self) -> AsyncIterator[Sequence[UpstreamEvent]]:
         decoder, loop = self._decoder, self._loop
         read_any = self._response.content.readany
-        ending = False
+        answer_complete = False
         while True:
             try:
                 chunk = await read_any()
@@ -228,8 +244,8 @@ class HttpUpstream:
             if decoder.done:
                 await self._drain()
                 break
-            if decoder.ending and not ending:
-                ending = True
+            if decoder.answer_complete and not answer_complete:
+                answer_complete = True
                 self._between = min(self._between, TRAILING)
                 self._limit = self._between
                 self._watch()
@@ -244,7 +260,7 @@ class HttpUpstream:
             pieces.append(chunk)
             size += len(chunk)
             if size > WHOLE_BODY:
-                raise self._faults.malformed(f"it is larger than {WHOLE_BODY} bytes")
+                raise self._error_factory.malformed(f"it is larger than {WHOLE_BODY} bytes")
         return b"".join(pieces)
 
     async def aclose(self) -> bool:
@@ -268,19 +284,19 @@ class HttpUpstream:
     def _broken(self, error: Exception) -> None:
         """Raises what a socket's error means; returns when the answer was complete anyway."""
         self._unwatch()
-        if self._decoder.ending and not self._closed:
+        if self._decoder.answer_complete and not self._closed:
             return  # only its trailing usage was lost
         if self._silent:
             raise self._silence() from error
-        broken = self._faults.truncated()
+        broken = self._error_factory.truncated()
         broken.native = type(error).__name__
         raise broken from error
 
     def _silence(self) -> GranthaError:
         return errors.TimedOut(
-            f"{self._faults.provider} was silent for {self._limit:g} s",
+            f"{self._error_factory.provider} was silent for {self._limit:g} s",
             advice="Try again, or raise the timeout in the settings.",
-            provider=self._faults.provider,
+            provider=self._error_factory.provider,
         )
 
     async def _drain(self) -> None:
@@ -313,13 +329,15 @@ class HttpUpstream:
 class WholeDecoder:
     """Collects a reply that comes as one JSON body, and decodes it at its end."""
 
-    ending = False
+    answer_complete = False
     done = False
     resume_token: str | None = None
 
-    def __init__(self, whole: Callable[[bytes], list[UpstreamEvent]], faults: Faults) -> None:
+    def __init__(
+        self, whole: Callable[[bytes], list[UpstreamEvent]], error_factory: ErrorFactory
+    ) -> None:
         self._whole = whole
-        self._faults = faults
+        self._error_factory = error_factory
         self._pieces: list[bytes] = []
         self._size = 0
         self.failure: GranthaError | None = None
@@ -329,7 +347,7 @@ class WholeDecoder:
         self._pieces.append(chunk)
         self._size += len(chunk)
         if self._size > WHOLE_BODY:
-            self.failure = self._faults.malformed(f"it is larger than {WHOLE_BODY} bytes")
+            self.failure = self._error_factory.malformed(f"it is larger than {WHOLE_BODY} bytes")
         return []
 
     def finish(self) -> list[UpstreamEvent]:

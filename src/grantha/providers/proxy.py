@@ -13,7 +13,7 @@ import aiohttp
 
 from grantha import errors
 from grantha.errors import ProviderError
-from grantha.wire.upstream.vendor_errors import Faults
+from grantha.wire.upstream.vendor_errors import ErrorFactory
 
 METADATA_HOSTS = frozenset({"metadata.google.internal", "169.254.169.254"})
 
@@ -43,11 +43,11 @@ class Proxies:
         return self._by_scheme.get(parts.scheme)
 
 
-def translated(error: Exception, faults: Faults, url: str) -> ProviderError:
+def translated(error: Exception, error_factory: ErrorFactory, url: str) -> ProviderError:
     """A socket's error before the reply began, in our tree. Names the host, never the path or the
     key.
     """
-    who, host = faults.provider, urlsplit(url).netloc.rpartition("@")[2]
+    who, host = error_factory.provider, urlsplit(url).netloc.rpartition("@")[2]
     if isinstance(error, TimeoutError):
         stage = "to connect" if isinstance(error, aiohttp.ServerTimeoutError) else "to answer"
         return errors.TimedOut(f"{who} ({host}) took too long {stage}", provider=who)

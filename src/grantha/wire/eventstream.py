@@ -17,12 +17,12 @@ _SIZES = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}  # bytes of a value b
 _BYTES, _STRING = 6, 7  # types whose value has its length before it
 
 
-class DamagedFrame(ValueError):
+class DamagedMessage(ValueError):
     """A checksum doesn't fit, or a length can't be."""
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class EventStreamMessage:
     """One message. Only headers that are text are kept."""
 
     payload: bytes
@@ -36,42 +36,42 @@ class EventStreamDecoder:
 
     def __init__(self) -> None:
         self._buffer = bytearray()
-        self._damage: DamagedFrame | None = None
+        self._damage: DamagedMessage | None = None
 
-    def feed(self, chunk: bytes) -> list[Frame]:
-        """Messages completed by this chunk. Raises `DamagedFrame` once all whole ones were given."""
+    def feed(self, chunk: bytes) -> list[EventStreamMessage]:
+        """Messages completed by this chunk. Raises `DamagedMessage` once all whole ones were given."""
         if self._damage is not None:
             raise self._damage
         self._buffer += chunk
-        frames: list[Frame] = []
+        frames: list[EventStreamMessage] = []
         try:
             while (frame := self._next()) is not None:
                 frames.append(frame)
-        except DamagedFrame as error:
+        except DamagedMessage as error:
             if not frames:
                 raise
             self._damage = error
         return frames
 
-    def finish(self) -> list[Frame]:
-        """Nothing, for a frame that isn't whole says nothing. Raises `DamagedFrame`, too."""
+    def finish(self) -> list[EventStreamMessage]:
+        """Nothing, for a frame that isn't whole says nothing. Raises `DamagedMessage`, too."""
         if self._damage is not None:
             raise self._damage
         return []
 
-    def _next(self) -> Frame | None:
+    def _next(self) -> EventStreamMessage | None:
         if len(self._buffer) < _PRELUDE.size:
             return None
         total, size, crc = _PRELUDE.unpack_from(self._buffer)
         if zlib.crc32(self._buffer[:8]) != crc:
-            raise DamagedFrame("The checksum of a frame's prelude doesn't fit")
+            raise DamagedMessage("The checksum of a frame's prelude doesn't fit")
         if not 16 + size <= total <= LIMIT:
-            raise DamagedFrame("A frame's length can't be")
+            raise DamagedMessage("A frame's length can't be")
         if len(self._buffer) < total:
             return None
         message = bytes(self._buffer[:total])
         del self._buffer[:total]
-        return _frame(message, size)
+        return _message(message, size)
 
 
 def encode(payload: bytes, headers: dict[str, str]) -> bytes:
@@ -88,15 +88,15 @@ def encode(payload: bytes, headers: dict[str, str]) -> bytes:
     return message + struct.pack(">I", zlib.crc32(message))
 
 
-def _frame(message: bytes, size: int) -> Frame:
+def _message(message: bytes, size: int) -> EventStreamMessage:
     (crc,) = struct.unpack_from(">I", message, len(message) - 4)
     if zlib.crc32(message[:-4]) != crc:
-        raise DamagedFrame("The checksum of a frame doesn't fit")
+        raise DamagedMessage("The checksum of a frame doesn't fit")
     try:
         headers = _headers(message[12 : 12 + size])
     except (struct.error, IndexError, UnicodeDecodeError) as error:
-        raise DamagedFrame("A frame's headers can't be read") from error
-    return Frame(message[12 + size : -4], headers)
+        raise DamagedMessage("A frame's headers can't be read") from error
+    return EventStreamMessage(message[12 + size : -4], headers)
 
 
 def _headers(block: bytes) -> dict[str, str]:
@@ -116,5 +116,5 @@ def _headers(block: bytes) -> dict[str, str]:
         elif kind in _SIZES:
             at += _SIZES[kind]
         else:
-            raise DamagedFrame("A frame's header has an unknown type")
+            raise DamagedMessage("A frame's header has an unknown type")
     return headers

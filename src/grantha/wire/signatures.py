@@ -14,36 +14,36 @@ from grantha.chat import Call, Message, Part, ReasoningPart, ToolCallPart
 REDACTED = "redacted_thinking:"  # begins a signature that is a whole redacted block
 
 
-def maker(provider: str, model: str) -> str:
+def signature_owner(provider: str, model: str) -> str:
     """The mark. Neither name holds a blank, so that none is the beginning of another."""
     return f"{provider}/{model} "
 
 
-def marked(signature: str, made_by: str) -> str:
+def tag_signature(signature: str, owner: str) -> str:
     """The signature with its maker; a redacted block still begins as one."""
     kind = REDACTED if signature.startswith(REDACTED) else ""
-    return f"{kind}{made_by}{signature.removeprefix(kind)}"
+    return f"{kind}{owner}{signature.removeprefix(kind)}"
 
 
-def own(call: Call, made_by: str) -> Call:
+def keep_own_signatures(call: Call, owner: str) -> Call:
     """The call with this maker's signatures as the vendor sent them, and without any others."""
     if not any(_signature(part) for message in call.messages for part in message.parts):
         return call
-    return replace(call, messages=tuple(_own_message(m, made_by) for m in call.messages))
+    return replace(call, messages=tuple(_filter_message(m, owner) for m in call.messages))
 
 
-def _own_message(message: Message, made_by: str) -> Message:
-    return replace(message, parts=tuple(_own_part(part, made_by) for part in message.parts))
+def _filter_message(message: Message, owner: str) -> Message:
+    return replace(message, parts=tuple(_filter_part(part, owner) for part in message.parts))
 
 
-def _own_part(part: Part, made_by: str) -> Part:
+def _filter_part(part: Part, owner: str) -> Part:
     signature = _signature(part)
     if not isinstance(part, ReasoningPart | ToolCallPart) or signature is None:
         return part
     kind = REDACTED if signature.startswith(REDACTED) else ""
-    if not signature.startswith(kind + made_by):
+    if not signature.startswith(kind + owner):
         return replace(part, signature=None)
-    return replace(part, signature=kind + signature.removeprefix(kind + made_by))
+    return replace(part, signature=kind + signature.removeprefix(kind + owner))
 
 
 def _signature(part: Part) -> str | None:

@@ -26,7 +26,7 @@ class EventTooLarge(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class ServerEvent:
+class SseEvent:
     """One event with all its fields; `id` is None where the event named none."""
 
     data: bytes
@@ -84,12 +84,12 @@ class SseDecoder:
                 self._append(b"")
         return payloads
 
-    def feed_events(self, chunk: bytes) -> list[ServerEvent]:
+    def feed_events(self, chunk: bytes) -> list[SseEvent]:
         """Like `feed`, with the `event` and `id` fields: for clients of our own streams.
 
         An event with an id and no data is reported too (`data` is empty): it only moves the cursor.
         """
-        events: list[ServerEvent] = []
+        events: list[SseEvent] = []
         for line in self._lines(chunk):
             if not line:
                 if self._data or self._id is not None:
@@ -144,8 +144,8 @@ class SseDecoder:
             raise EventTooLarge(f"An event is larger than {self._limit} bytes")
         self._data.append(value)
 
-    def _event_now(self) -> ServerEvent:
-        event = ServerEvent(
+    def _event_now(self) -> SseEvent:
+        event = SseEvent(
             b"\n".join(self._data),
             self._event.decode("utf-8", "replace"),
             None if self._id is None else self._id.decode("utf-8", "replace"),

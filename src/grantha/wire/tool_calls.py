@@ -18,7 +18,7 @@ def new_call_id() -> str:
     return f"call_{uuid.uuid4().hex}"
 
 
-class _Running:
+class _OpenCall:
     __slots__ = ("call_id", "name", "number", "pieces")
 
     def __init__(self, number: int, call_id: str, name: str | None) -> None:
@@ -35,14 +35,14 @@ class _Running:
         return True
 
 
-class ToolCalls:
+class ToolCallAssembler:
     """All tool calls of one reply."""
 
     __slots__ = ("_by_index", "_last", "count")
 
     def __init__(self) -> None:
-        self._by_index: dict[int, _Running] = {}
-        self._last: _Running | None = None
+        self._by_index: dict[int, _OpenCall] = {}
+        self._last: _OpenCall | None = None
         self.count = 0
 
     def fragment(
@@ -60,7 +60,7 @@ class ToolCalls:
         return ToolCall(running.number, None, late_name, arguments)
 
     def _is_another(
-        self, running: _Running, index: int | None, call_id: str | None, name: str | None
+        self, running: _OpenCall, index: int | None, call_id: str | None, name: str | None
     ) -> bool:
         if not (call_id and name) or call_id == running.call_id:
             return index is None and bool(name) and not call_id
@@ -70,7 +70,7 @@ class ToolCalls:
     def _start(
         self, index: int | None, call_id: str | None, name: str | None, arguments: str
     ) -> ToolCall:
-        running = _Running(self.count, call_id or new_call_id(), name or None)
+        running = _OpenCall(self.count, call_id or new_call_id(), name or None)
         running.pieces.append(arguments)
         self.count += 1
         self._last = running

@@ -19,15 +19,15 @@ from grantha.wire.compat import (
     openai_chat_view,
     openai_responses_input,
 )
-from grantha.wire.compat.view import Asked
+from grantha.wire.compat.view import ParsedRequest
 
-READ: dict[str, Callable[[dict[str, Any]], Asked | None]] = {
-    "chat": openai_chat_view.asked,
-    "responses": openai_responses_input.asked,
-    "messages": anthropic_view.asked,
-    "ollama": ollama_view.asked,
-    "ollama-once": ollama_view.asked_once,
-    "ui": ai_sdk_view.asked,
+READ: dict[str, Callable[[dict[str, Any]], ParsedRequest | None]] = {
+    "chat": openai_chat_view.parse_request,
+    "responses": openai_responses_input.parse_request,
+    "messages": anthropic_view.parse_request,
+    "ollama": ollama_view.parse_request,
+    "ollama-once": ollama_view.parse_completion,
+    "ui": ai_sdk_view.parse_request,
 }
 # Every member and every word that a view looks at, so that chance finds its way inside.
 NAMES = """

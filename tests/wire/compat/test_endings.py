@@ -99,8 +99,8 @@ def test_hidden_thoughts_stay_hidden_blocks_and_come_back_unchanged() -> None:
 
     streamed = meanings.of_messages(shown(STREAMS["messages"](), frames_of(records)))
     assert streamed["content"] == [hidden]
-    assert anthropic_view.reply(SHOWN, whole_of(records))["content"] == [hidden]
-    asked = anthropic_view.asked(
+    assert anthropic_view.response_body(SHOWN, whole_of(records))["content"] == [hidden]
+    parsed = anthropic_view.parse_request(
         {
             "max_tokens": 5,
             "messages": [
@@ -109,7 +109,7 @@ def test_hidden_thoughts_stay_hidden_blocks_and_come_back_unchanged() -> None:
             ],
         }
     )
-    assert asked.messages[0].parts[0].signature == REDACTED + "c2VjcmV0"  # type: ignore[union-attr]
+    assert parsed.messages[0].parts[0].signature == REDACTED + "c2VjcmV0"  # type: ignore[union-attr]
 
 
 def test_usage_comes_in_a_chunk_of_its_own_only_when_asked_for() -> None:
@@ -117,9 +117,9 @@ def test_usage_comes_in_a_chunk_of_its_own_only_when_asked_for() -> None:
     frames = frames_of(numbered([*events, end_of(events)]))
 
     plain = meanings.blocks(shown(openai_chat_view.ChatStream(SHOWN), frames))
-    asked = meanings.blocks(shown(openai_chat_view.ChatStream(SHOWN, include_usage=True), frames))
+    parsed = meanings.blocks(shown(openai_chat_view.ChatStream(SHOWN, include_usage=True), frames))
 
     assert not any("usage" in block["data"] for block in plain if block["data"] != "[DONE]")
-    assert asked[-2]["data"]["choices"] == []
-    assert asked[-2]["data"]["usage"]["total_tokens"] == 12
-    assert all(block["data"]["usage"] is None for block in asked[:-2])
+    assert parsed[-2]["data"]["choices"] == []
+    assert parsed[-2]["data"]["usage"]["total_tokens"] == 12
+    assert all(block["data"]["usage"] is None for block in parsed[:-2])

@@ -17,14 +17,14 @@ from grantha.wire.compat import (
     openai_chat_view,
     openai_responses_view,
 )
-from grantha.wire.compat.view import Shown, VendorStream, Whole, arguments_of
+from grantha.wire.compat.view import AnswerFold, CompatStream, ResponseMeta, parse_arguments
 from tests.wire.compat import meanings
 from tests.wire.compat.logs import end_of, everything, frames_of, logs, numbered, singly
 
-SHOWN = Shown("g_1", "scripted/any", 1_700_000_000)
+SHOWN = ResponseMeta("g_1", "scripted/any", 1_700_000_000)
 cuts = st.lists(st.integers(1, 40))
 
-STREAMS: dict[str, Callable[[], VendorStream]] = {
+STREAMS: dict[str, Callable[[], CompatStream]] = {
     "chat": lambda: openai_chat_view.ChatStream(SHOWN, include_usage=True),
     "responses": lambda: openai_responses_view.ResponseStream(SHOWN, {}),
     "messages": lambda: anthropic_view.MessagesStream(SHOWN),
@@ -40,7 +40,7 @@ MEANINGS: dict[str, Callable[[bytes], dict[str, Any]]] = {
 }
 
 
-def shown(view: VendorStream, batches: Sequence[Sequence[Frame]]) -> bytes:
+def shown(view: CompatStream, batches: Sequence[Sequence[Frame]]) -> bytes:
     return b"".join([view.frames(batch) for batch in batches])
 
 
@@ -72,7 +72,7 @@ def test_merged_deltas_of_a_response_carry_the_number_of_a_record(
     merged, others_of_merged = numbers(frames_of(records, places))
 
     assert others_of_merged == others
-    ids = {openai_responses_view.record_before(number) for number in merged}
+    ids = {openai_responses_view.record_of_sequence_number(number) for number in merged}
     assert ids <= {(record.id, 0) for record in records}
 
 
@@ -84,7 +84,7 @@ def test_after_any_number_of_a_response_comes_exactly_the_rest(
     seen = meanings.blocks(shown(STREAMS["responses"](), frames_of(records, places)))
     for place, block in enumerate(seen):
         after = block["data"]["sequence_number"]
-        record, _ = openai_responses_view.record_before(after)
+        record, _ = openai_responses_view.record_of_sequence_number(after)
         split = next(n for n, r in enumerate(records) if r.id == record) + 1
         view = openai_responses_view.ResponseStream(SHOWN, {}, after)
         batches = [*frames_of(records[:split]), *frames_of(records[split:], other_places)]
@@ -101,8 +101,8 @@ def _responses_text(blocks: list[dict[str, Any]]) -> str:
     return "".join(b["data"]["delta"] for b in blocks if b["event"] in meanings.DELTAS)
 
 
-def whole_of(records: Sequence[Record]) -> Whole:
-    whole = Whole()
+def whole_of(records: Sequence[Record]) -> AnswerFold:
+    whole = AnswerFold()
     for record in records:
         whole.apply(record.event)
     return whole
@@ -119,18 +119,18 @@ def test_a_reply_means_what_the_stream_means(records: list[Record]) -> None:
     whole, frames = whole_of(records), frames_of(records)
 
     chat = meanings.of_chat(shown(STREAMS["chat"](), frames))
-    assert meanings.of_chat_reply(openai_chat_view.reply(SHOWN, whole)) == chat
+    assert meanings.of_chat_reply(openai_chat_view.response_body(SHOWN, whole)) == chat
 
     lines = meanings.of_ollama(shown(STREAMS["ollama"](), frames))
-    assert meanings.of_ollama_reply(ollama_view.reply(SHOWN, whole)) == lines
+    assert meanings.of_ollama_reply(ollama_view.response_body(SHOWN, whole)) == lines
 
     streamed = meanings.of_messages(shown(STREAMS["messages"](), frames))
     for block in streamed["content"]:
         if block["type"] == "tool_use":
-            block["input"] = arguments_of(block["input"])
+            block["input"] = parse_arguments(block["input"])
         if block["type"] == "thinking":
             block.setdefault("signature", "")
-    told = meanings.of_messages_reply(anthropic_view.reply(SHOWN, whole))
+    told = meanings.of_messages_reply(anthropic_view.response_body(SHOWN, whole))
     for block in told["content"] + streamed["content"]:
         block.pop("citations", None)  # a late one has no open block to go to
     assert told == streamed

@@ -64,13 +64,13 @@ def claude(**more: Any) -> dict[str, Any]:
     ],
 )  # fmt: skip
 def test_a_chat_message_is_text_or_parts(content: Any, parts: tuple[Any, ...]) -> None:
-    asked = openai_chat_view.asked(chat(messages=[{"role": "user", "content": content}]))
-    assert asked.messages == (Message("user", parts),)
+    parsed = openai_chat_view.parse_request(chat(messages=[{"role": "user", "content": content}]))
+    assert parsed.messages == (Message("user", parts),)
 
 
 def test_chat_roles_calls_and_results_keep_their_order() -> None:
     call = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
-    asked = openai_chat_view.asked(
+    parsed = openai_chat_view.parse_request(
         chat(
             messages=[
                 {"role": "developer", "content": "Be brief"},
@@ -81,7 +81,7 @@ def test_chat_roles_calls_and_results_keep_their_order() -> None:
             ]
         )
     )
-    assert asked.messages == (
+    assert parsed.messages == (
         text_message("system", "Be brief"),
         text_message("user", "Hi"),
         Message("assistant", (ToolCallPart("c1", "look", "{}"),)),
@@ -92,13 +92,13 @@ def test_chat_roles_calls_and_results_keep_their_order() -> None:
 
 @pytest.mark.parametrize(("given", "read"), [("a", ("a",)), (["a", "b"], ("a", "b")), (None, ())])
 def test_chat_stop_is_one_text_or_several(given: Any, read: tuple[str, ...]) -> None:
-    assert openai_chat_view.asked(chat(stop=given)).options.stop == read
+    assert openai_chat_view.parse_request(chat(stop=given)).options.stop == read
 
 
 def test_the_newer_limit_of_tokens_goes_before_the_older() -> None:
-    assert openai_chat_view.asked(chat(max_tokens=5)).options.max_tokens == 5
+    assert openai_chat_view.parse_request(chat(max_tokens=5)).options.max_tokens == 5
     both = chat(max_tokens=5, max_completion_tokens=7)
-    assert openai_chat_view.asked(both).options.max_tokens == 7
+    assert openai_chat_view.parse_request(both).options.max_tokens == 7
 
 
 @pytest.mark.parametrize(
@@ -112,14 +112,14 @@ def test_the_newer_limit_of_tokens_goes_before_the_older() -> None:
 )
 def test_a_chat_tool_choice_is_a_word_or_names_a_function(given: Any, read: Any) -> None:
     tool = {"type": "function", "function": {"name": "look", "parameters": SCHEMA, "strict": True}}
-    options = openai_chat_view.asked(chat(tools=[tool], tool_choice=given)).options
+    options = openai_chat_view.parse_request(chat(tools=[tool], tool_choice=given)).options
     assert options.tool_choice == read
     assert options.tools == ({"name": "look", "parameters": SCHEMA, "strict": True},)
 
 
 def test_chat_options_reach_the_model() -> None:
     form = {"type": "json_schema", "json_schema": {"name": "a", "schema": SCHEMA}}
-    options = openai_chat_view.asked(
+    options = openai_chat_view.parse_request(
         chat(
             temperature=0, top_p=0.5, seed=3, reasoning_effort="low", response_format=form,
             logprobs=True, top_logprobs=2, logit_bias={"5": 1}, top_k=4,
@@ -135,7 +135,7 @@ def test_chat_options_reach_the_model() -> None:
 
 
 def test_response_input_is_text_or_items() -> None:
-    asked = openai_responses_input.asked(
+    parsed = openai_responses_input.parse_request(
         {
             "instructions": "Be brief",
             "input": [
@@ -152,7 +152,7 @@ def test_response_input_is_text_or_items() -> None:
             ],
         }
     )  # fmt: skip
-    assert asked.messages == (
+    assert parsed.messages == (
         text_message("system", "Be brief"),
         Message("user", (TextPart("See"), IMAGE)),
         Message("assistant", (ReasoningPart("Hm", "proof"),)),
@@ -160,7 +160,9 @@ def test_response_input_is_text_or_items() -> None:
         Message("tool", (ToolResultPart("c1", "12"), IMAGE)),
         text_message("assistant", "12"),
     )
-    assert openai_responses_input.asked({"input": "Hi"}).messages == (text_message("user", "Hi"),)
+    assert openai_responses_input.parse_request({"input": "Hi"}).messages == (
+        text_message("user", "Hi"),
+    )
 
 
 def test_response_options_are_those_of_chat() -> None:
@@ -171,15 +173,15 @@ def test_response_options_are_those_of_chat() -> None:
         "tools": [{"type": "function", "name": "look", "parameters": SCHEMA}],
         "tool_choice": {"type": "function", "name": "look"}, "metadata": {"a": "b"},
     }  # fmt: skip
-    asked = openai_responses_input.asked(body)
+    parsed = openai_responses_input.parse_request(body)
     inner = {"name": "a", "schema": SCHEMA, "strict": True}
-    assert asked.background
-    assert asked.options.max_tokens == 5
-    assert asked.options.reasoning_effort == "high"
-    assert asked.options.response_format == {"type": "json_schema", "json_schema": inner}
-    assert asked.options.tools == ({"name": "look", "parameters": SCHEMA},)
-    assert asked.options.tool_choice == {"name": "look"}
-    echo = openai_responses_view.echo_of(asked.options, body)
+    assert parsed.background
+    assert parsed.options.max_tokens == 5
+    assert parsed.options.reasoning_effort == "high"
+    assert parsed.options.response_format == {"type": "json_schema", "json_schema": inner}
+    assert parsed.options.tools == ({"name": "look", "parameters": SCHEMA},)
+    assert parsed.options.tool_choice == {"name": "look"}
+    echo = openai_responses_view.echoed_members(parsed.options, body)
     for name in ("max_output_tokens", "reasoning", "tools", "tool_choice", "metadata", "text"):
         assert echo[name] == body[name]
 
@@ -189,7 +191,7 @@ def test_response_options_are_those_of_chat() -> None:
 
 def test_anthropic_blocks_keep_signatures_calls_and_results_with_images() -> None:
     source = {"type": "base64", "media_type": "image/png", "data": PNG}
-    asked = anthropic_view.asked(
+    parsed = anthropic_view.parse_request(
         claude(
             system=[{"type": "text", "text": "Be brief", "cache_control": {"type": "ephemeral"}}],
             messages=[
@@ -205,7 +207,7 @@ def test_anthropic_blocks_keep_signatures_calls_and_results_with_images() -> Non
             ],
         )
     )  # fmt: skip
-    assert asked.messages == (
+    assert parsed.messages == (
         text_message("system", "Be brief"),
         Message("user", (IMAGE,)),
         Message(
@@ -229,7 +231,7 @@ def test_anthropic_blocks_keep_signatures_calls_and_results_with_images() -> Non
 )
 def test_an_anthropic_tool_choice_is_an_object(given: Any, read: Any) -> None:
     tool = {"name": "look", "description": "Looks", "input_schema": SCHEMA}
-    options = anthropic_view.asked(claude(tools=[tool], tool_choice=given)).options
+    options = anthropic_view.parse_request(claude(tools=[tool], tool_choice=given)).options
     assert options.tool_choice == read
     assert options.tools == ({"name": "look", "parameters": SCHEMA, "description": "Looks"},)
 
@@ -246,14 +248,16 @@ def test_an_anthropic_tool_choice_is_an_object(given: Any, read: Any) -> None:
 def test_thinking_goes_on_as_it_is_and_as_an_effort_for_other_vendors(
     thinking: Any, effort: str | None
 ) -> None:
-    options = anthropic_view.asked(claude(thinking=thinking)).options
+    options = anthropic_view.parse_request(claude(thinking=thinking)).options
     assert (options.extra["thinking"], options.reasoning_effort) == (thinking, effort)
 
 
 def test_thinking_reaches_an_openai_host_as_an_effort_alone() -> None:
-    asked = anthropic_view.asked(claude(thinking={"type": "enabled", "budget_tokens": 1024}))
+    parsed = anthropic_view.parse_request(
+        claude(thinking={"type": "enabled", "budget_tokens": 1024})
+    )
     profile = openai_chat_codec.DialectProfile()
-    call = Call("m", asked.messages, asked.options)
+    call = Call("m", parsed.messages, parsed.options)
     body = json.loads(openai_chat_request.encode_request(call, profile))
     assert "thinking" not in body
     assert body["reasoning_effort"] == "low"
@@ -261,7 +265,7 @@ def test_thinking_reaches_an_openai_host_as_an_effort_alone() -> None:
 
 def test_anthropic_options_reach_the_model() -> None:
     output = {"effort": "low", "format": {"type": "json_schema", "schema": SCHEMA}}
-    options = anthropic_view.asked(
+    options = anthropic_view.parse_request(
         claude(stop_sequences=["a"], top_k=4, temperature=1, output_config=output)
     ).options
     assert (options.stop, options.extra, options.max_tokens) == (("a",), {"top_k": 4}, 9)
@@ -275,7 +279,7 @@ def test_anthropic_options_reach_the_model() -> None:
 
 def test_ollama_results_find_their_calls_by_name_and_order() -> None:
     calls = [{"function": {"name": "look", "arguments": {"n": n}}} for n in (1, 2)]
-    asked = ollama_view.asked(
+    parsed = ollama_view.parse_request(
         {
             "messages": [
                 {"role": "user", "content": "See", "images": [PNG]},
@@ -285,8 +289,8 @@ def test_ollama_results_find_their_calls_by_name_and_order() -> None:
             ]
         }
     )
-    assert asked.stream, "as Ollama has it, unless told otherwise"
-    assert asked.messages == (
+    assert parsed.stream, "as Ollama has it, unless told otherwise"
+    assert parsed.messages == (
         Message("user", (TextPart("See"), IMAGE)),
         Message(
             "assistant",
@@ -318,7 +322,7 @@ def test_ollama_results_find_their_calls_by_name_and_order() -> None:
     ],
 )
 def test_ollama_options_reach_the_model(body: Any, name: str, value: Any) -> None:
-    assert getattr(ollama_view.asked({"messages": [HI], **body}).options, name) == value
+    assert getattr(ollama_view.parse_request({"messages": [HI], **body}).options, name) == value
 
 
 # ---- AI SDK --------------------------------------------------------------------------------------
@@ -346,18 +350,18 @@ def test_an_assistants_ui_message_is_read_step_by_step() -> None:
                 {"type": "data-weather", "data": {}}]},
         ],
     }  # fmt: skip
-    assert ai_sdk_view.asked(body).messages == (
+    assert ai_sdk_view.parse_request(body).messages == (
         Message("user", (TextPart("See"), IMAGE)),
         Message("assistant", (ReasoningPart("Hm", "proof"), ToolCallPart("t1", "look", '{"a":1}'))),
         Message("tool", (ToolResultPart("t1", '{"found":12}'),)),
         text_message("assistant", "12"),
     )
-    assert ai_sdk_view.chat_of(body) == "chat"
+    assert ai_sdk_view.chat_id(body) == "chat"
     assert ai_sdk_view.message_to_extend(body) == "2"
 
 
 def test_what_stream_text_takes_elsewhere_stands_in_the_body() -> None:
-    asked = ai_sdk_view.asked(
+    parsed = ai_sdk_view.parse_request(
         {
             "messages": [{"role": "user", "parts": [{"type": "text", "text": "Hi"}]}],
             "system": "Be brief", "temperature": 1, "topP": 0.5, "maxOutputTokens": 9, "seed": 1,
@@ -366,8 +370,8 @@ def test_what_stream_text_takes_elsewhere_stands_in_the_body() -> None:
             "toolChoice": {"type": "tool", "toolName": "look"},
         }
     )  # fmt: skip
-    options = asked.options
-    assert asked.messages[0] == text_message("system", "Be brief")
+    options = parsed.options
+    assert parsed.messages[0] == text_message("system", "Be brief")
     assert (options.temperature, options.top_p, options.max_tokens) == (1.0, 0.5, 9)
     assert (options.stop, options.seed, options.reasoning_effort) == (("a",), 1, "low")
     assert options.tools == ({"name": "look", "description": "Looks", "parameters": SCHEMA},)
@@ -376,12 +380,13 @@ def test_what_stream_text_takes_elsewhere_stands_in_the_body() -> None:
 
 # ---- what is refused -----------------------------------------------------------------------------
 
+UI_TEXT = {"type": "text", "text": "x"}
 READ = {
-    "chat": (openai_chat_view.asked, chat()),
-    "responses": (openai_responses_input.asked, {"input": "Hi"}),
-    "messages": (anthropic_view.asked, claude()),
-    "ollama": (ollama_view.asked, {"messages": [HI]}),
-    "ui": (ai_sdk_view.asked, {"messages": [{"role": "user", "parts": [{"type": "text", "text": "x"}]}]}),
+    "chat": (openai_chat_view.parse_request, chat()),
+    "responses": (openai_responses_input.parse_request, {"input": "Hi"}),
+    "messages": (anthropic_view.parse_request, claude()),
+    "ollama": (ollama_view.parse_request, {"messages": [HI]}),
+    "ui": (ai_sdk_view.parse_request, {"messages": [{"role": "user", "parts": [UI_TEXT]}]}),
 }  # fmt: skip
 
 
@@ -444,4 +449,4 @@ def test_what_cannot_be_carried_out_is_named(door: str, wrong: Any, named: str) 
 def test_images_come_along_and_are_never_fetched(url: str) -> None:
     content = [{"type": "image_url", "image_url": {"url": url}}]
     with pytest.raises(BadRequest, match=r"[Ii]mage"):
-        openai_chat_view.asked(chat(messages=[{"role": "user", "content": content}]))
+        openai_chat_view.parse_request(chat(messages=[{"role": "user", "content": content}]))

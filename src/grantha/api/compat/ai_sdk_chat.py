@@ -36,18 +36,18 @@ router = APIRouter(prefix="/ai-sdk", tags=["AI SDK"])
 async def chat(request: Request) -> Response:
     """The transport's send and regenerate."""
     body = await base.body_of(request)
-    own = _conversation_of(ai_sdk_view.chat_of(body))
-    asked = ai_sdk_view.asked(body)
+    own = _conversation_of(ai_sdk_view.chat_id(body))
+    parsed = ai_sdk_view.parse_request(body)
     door, subject = pieces(request), subject_of(request)
     try:
         known = await door.store.conversation(subject, own)
     except NotFound:
-        row = await base.begin(request, asked, body, new_id_of_conversation=own)
+        row = await base.begin(request, parsed, body, new_id_of_conversation=own)
     else:
         path = await door.store.path(subject, known.leaf) if known.leaf else []
-        parent, messages = _new_part(path, asked.messages)
+        parent, messages = _new_part(path, parsed.messages)
         row = await base.begin(
-            request, asked, body, conversation=own, parent=parent, messages=messages
+            request, parsed, body, conversation=own, parent=parent, messages=messages
         )
     view = UiStream(base.shown(row), ai_sdk_view.message_to_extend(body))
     return await base.stream(request, row, view, headers=ai_sdk_view.HEADERS)

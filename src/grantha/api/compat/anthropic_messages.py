@@ -18,15 +18,15 @@ router = APIRouter(prefix="/v1", tags=["Anthropic"])
 async def messages(request: Request) -> Response:
     """Anthropic Messages, streaming and not."""
     body = await base.body_of(request)
-    asked = anthropic_view.asked(body)
-    row = await base.begin(request, asked, body)
-    if asked.stream:
+    parsed = anthropic_view.parse_request(body)
+    row = await base.begin(request, parsed, body)
+    if parsed.stream:
         return await base.stream(request, row, anthropic_view.MessagesStream(base.shown(row)))
-    return await base.reply(request, row, anthropic_view.reply)
+    return await base.reply(request, row, anthropic_view.response_body)
 
 
 @router.post("/messages/count_tokens", openapi_extra=base.described("CountRequest", "CountReply"))
 async def count_tokens(request: Request) -> Response:
     """How long a message is, where its provider can tell: the local models, and Anthropic."""
-    asked = anthropic_view.asked({**await base.body_of(request), "max_tokens": 1})
-    return JSONResponse({"input_tokens": await base.count_tokens(request, asked)})
+    parsed = anthropic_view.parse_request({**await base.body_of(request), "max_tokens": 1})
+    return JSONResponse({"input_tokens": await base.count_tokens(request, parsed)})

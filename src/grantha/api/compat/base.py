@@ -36,7 +36,13 @@ from grantha.errors import (
 from grantha.events import START, Frame, GenerationEnd, Notice, Open, RecordId, events_of
 from grantha.providers.base import CountsTokens
 from grantha.storage.base import UNKEPT, GenerationRow, NewConversation
-from grantha.wire.compat.view import Asked, Shown, VendorStream, Whole, error_of
+from grantha.wire.compat.view import (
+    AnswerFold,
+    CompatStream,
+    ParsedRequest,
+    ResponseMeta,
+    end_error,
+)
 from grantha.wire.sse import HEADERS
 
 DONE = "[DONE]"  # what two vendors end a stream with, in place of JSON
@@ -58,7 +64,7 @@ async def body_of(request: Request) -> dict[str, Any]:
 
 async def begin(
     request: Request,
-    asked: Asked,
+    parsed: ParsedRequest,
     body: Mapping[str, Any],
     *,
     conversation: str | None = None,
@@ -71,18 +77,18 @@ async def begin(
     door, subject = pieces(request), subject_of(request)
     key, fingerprint = idempotency(request, body)
     own = new_id_of_conversation or new_id("c")
-    question = next((m.text for m in reversed(asked.messages) if m.role == "user"), "")
+    question = next((m.text for m in reversed(parsed.messages) if m.role == "user"), "")
     rows, _ = await door.supervisor.start(
         Send(
             subject=subject,
-            models=(await model_of(request, asked.model),),
-            options=asked.options,
+            models=(await model_of(request, parsed.model),),
+            options=parsed.options,
             conversation=conversation or own,
             parent=parent,
-            messages=tuple(asked.messages if messages is None else messages),
+            messages=tuple(parsed.messages if messages is None else messages),
             new_conversation=None
             if conversation
-            else NewConversation(own, title_from(question), "api" if asked.store else UNKEPT),
+            else NewConversation(own, title_from(question), "api" if parsed.store else UNKEPT),
             key=key,
             fingerprint=fingerprint,
         )
@@ -106,9 +112,9 @@ async def model_of(request: Request, named: str | None) -> str:
         return found[0]
 
 
-def shown(row: GenerationRow) -> Shown:
+def shown(row: GenerationRow) -> ResponseMeta:
     """What a reply says of a generation."""
-    return Shown(row.id, row.model, row.created_at // 1000)
+    return ResponseMeta(row.id, row.model, row.created_at // 1000)
 
 
 def location(row: GenerationRow) -> dict[str, str]:
@@ -119,7 +125,7 @@ def location(row: GenerationRow) -> dict[str, str]:
 async def stream(
     request: Request,
     row: GenerationRow,
-    view: VendorStream,
+    view: CompatStream,
     *,
     headers: Mapping[str, str] | None = None,
     media: Mapping[str, str] = HEADERS,
@@ -144,11 +150,11 @@ async def stream(
 
 
 async def reply(
-    request: Request, row: GenerationRow, form: Callable[[Shown, Whole], dict[str, Any]]
+    request: Request, row: GenerationRow, form: Callable[[ResponseMeta, AnswerFold], dict[str, Any]]
 ) -> Response:
     """The whole answer as one JSON reply, once it has ended; its failure as an error."""
     reader = pieces(request).supervisor.reader(subject_of(request), row.id, START)
-    whole = Whole()
+    whole = AnswerFold()
     frames = await _remembered(request, row) if row.trimmed else []
     while True:
         for frame in frames:
@@ -158,22 +164,22 @@ async def reply(
         frames = await reader.read(_LOOK_AGAIN)
     if whole.end is None:  # deleted between the two questions
         raise Trimmed("The records of this answer have been deleted.")
-    error = error_of(whole.end)
+    error = end_error(whole.end)
     if error is not None:
         return _failed(request, row, error_from_json(error))
     return JSONResponse(form(shown(row), whole), headers=location(row))
 
 
-async def count_tokens(request: Request, asked: Asked) -> int:
+async def count_tokens(request: Request, parsed: ParsedRequest) -> int:
     """How long what is asked is. Raises `Unsupported` where its provider can't tell: never a guess."""
-    model = await model_of(request, asked.model)
+    model = await model_of(request, parsed.model)
     provider, name = pieces(request).registry.resolve(model)
     if not isinstance(provider, CountsTokens):
         raise Unsupported(
             f"{model} can't count tokens without answering.",
             advice="Ask, and read the usage of the answer.",
         )
-    return await provider.count_tokens(Call(name, asked.messages, asked.options))
+    return await provider.count_tokens(Call(name, parsed.messages, parsed.options))
 
 
 async def cards(request: Request) -> list[tuple[str, str, int]]:
@@ -254,6 +260,6 @@ def _tells(frame: Frame) -> bool:
 def _failure_without_words(frames: Sequence[Frame]) -> GranthaError | None:
     telling = [frame.event for frame in frames if _tells(frame)]
     if len(telling) == 1 and isinstance(telling[0], GenerationEnd):
-        error = error_of(telling[0])
+        error = end_error(telling[0])
         return error_from_json(error) if error is not None else None
     return None

@@ -13,7 +13,7 @@ from grantha.api.compat import base
 from grantha.api.state import pieces
 from grantha.chat import JsonObject
 from grantha.wire.compat import ollama_view
-from grantha.wire.compat.view import Asked, member
+from grantha.wire.compat.view import ParsedRequest, member
 
 router = APIRouter(prefix="/ollama", tags=["Ollama"])
 _MEDIA = {
@@ -32,7 +32,7 @@ _MEDIA = {
 async def chat(request: Request) -> Response:
     """Ollama's chat, streaming (its default) and not."""
     body = await base.body_of(request)
-    return await _answer(request, ollama_view.asked(body), body, ollama_view.ChatLines)
+    return await _answer(request, ollama_view.parse_request(body), body, ollama_view.ChatLines)
 
 
 @router.post(
@@ -44,17 +44,17 @@ async def chat(request: Request) -> Response:
 async def generate(request: Request) -> Response:
     """Ollama's completion of one prompt. Without a prompt it only says that the model is there."""
     body = await base.body_of(request)
-    asked = ollama_view.asked_once(body)
-    if asked is None:
+    parsed = ollama_view.parse_completion(body)
+    if parsed is None:
         model = await base.model_of(request, member(body, "model", str))
-        return JSONResponse(ollama_view.loaded(model, int(time.time()), body))
-    return await _answer(request, asked, body, ollama_view.CompletionLines)
+        return JSONResponse(ollama_view.load_response(model, int(time.time()), body))
+    return await _answer(request, parsed, body, ollama_view.CompletionLines)
 
 
 @router.get("/api/tags", openapi_extra=base.described(None, "OllamaModels"))
 async def tags(request: Request) -> Response:
     """The models that can be used."""
-    return JSONResponse(ollama_view.tags(await base.cards(request)))
+    return JSONResponse(ollama_view.model_list(await base.cards(request)))
 
 
 @router.post("/api/show", openapi_extra=base.described("OllamaShowRequest", "OllamaShowReply"))
@@ -65,7 +65,7 @@ async def show(request: Request) -> Response:
     model = await base.model_of(request, named)
     provider, name = pieces(request).registry.resolve(model)
     owner = model.partition("/")[0]
-    return JSONResponse(ollama_view.show(model, owner, provider.capabilities(name)))
+    return JSONResponse(ollama_view.model_info(model, owner, provider.capabilities(name)))
 
 
 @router.get("/api/version", openapi_extra=base.described(None, "OllamaVersion"))
@@ -85,10 +85,10 @@ async def alive() -> Response:
 
 
 async def _answer(
-    request: Request, asked: Asked, body: JsonObject, lines: type[ollama_view.ChatLines]
+    request: Request, parsed: ParsedRequest, body: JsonObject, lines: type[ollama_view.ChatLines]
 ) -> Response:
-    row = await base.begin(request, asked, body)
-    if asked.stream:
+    row = await base.begin(request, parsed, body)
+    if parsed.stream:
         # NDJSON has no comments: a silent provider is a silent stream here, as it is at Ollama.
         return await base.stream(request, row, lines(base.shown(row)), media=_MEDIA, beat=b"")
-    return await base.reply(request, row, partial(ollama_view.reply, lines=lines))
+    return await base.reply(request, row, partial(ollama_view.response_body, lines=lines))

@@ -22,12 +22,12 @@ router = APIRouter(prefix="/v1", tags=["OpenAI"])
 async def chat_completions(request: Request) -> Response:
     """OpenAI Chat Completions, streaming and not."""
     body = await base.body_of(request)
-    asked = openai_chat_view.asked(body)
-    row = await base.begin(request, asked, body)
-    if asked.stream:
-        view = openai_chat_view.ChatStream(base.shown(row), asked.include_usage)
+    parsed = openai_chat_view.parse_request(body)
+    row = await base.begin(request, parsed, body)
+    if parsed.stream:
+        view = openai_chat_view.ChatStream(base.shown(row), parsed.include_usage)
         return await base.stream(request, row, view)
-    return await base.reply(request, row, openai_chat_view.reply)
+    return await base.reply(request, row, openai_chat_view.response_body)
 
 
 @router.get("/models", openapi_extra=base.described(None, "OpenAiModels", "AnthropicModels"))
@@ -35,7 +35,9 @@ async def models(request: Request) -> Response:
     """The models that can be used; in Anthropic's form for Anthropic's clients."""
     cards = await base.cards(request)
     listing = (
-        anthropic_view.models if speaks_anthropic(request.headers) else openai_chat_view.models
+        anthropic_view.model_list
+        if speaks_anthropic(request.headers)
+        else openai_chat_view.model_list
     )
     return JSONResponse(listing(cards))
 
@@ -46,7 +48,9 @@ async def models(request: Request) -> Response:
 async def model(model: str, request: Request) -> Response:
     """One model."""
     listing = (
-        anthropic_view.models if speaks_anthropic(request.headers) else openai_chat_view.models
+        anthropic_view.model_list
+        if speaks_anthropic(request.headers)
+        else openai_chat_view.model_list
     )
     found = [card for card in await base.cards(request) if card[0] == model]
     if not found:

@@ -17,7 +17,7 @@ from grantha.events import START, merge
 from grantha.storage.base import UNKEPT, GenerationRow
 from grantha.wire.compat import openai_responses_input, openai_responses_view
 from grantha.wire.compat.openai_responses_view import ResponseStream, response_json
-from grantha.wire.compat.view import Asked, Whole, member, required
+from grantha.wire.compat.view import AnswerFold, ParsedRequest, member, required_string
 
 router = APIRouter(prefix="/v1/responses", tags=["OpenAI"])
 
@@ -29,12 +29,12 @@ router = APIRouter(prefix="/v1/responses", tags=["OpenAI"])
 async def create_response(request: Request) -> Response:
     """OpenAI Responses: in the foreground, in the background, streaming or not."""
     body = await _with_items(request, await base.body_of(request))
-    asked = openai_responses_input.asked(body)
-    row = await _begin(request, asked, body)
-    echo = openai_responses_view.echo_of(row.options, body)
-    if asked.stream:
+    parsed = openai_responses_input.parse_request(body)
+    row = await _begin(request, parsed, body)
+    echo = openai_responses_view.echoed_members(row.options, body)
+    if parsed.stream:
         return await base.stream(request, row, ResponseStream(base.shown(row), echo))
-    if asked.background:
+    if parsed.background:
         return _response(row, await _whole(request, row), echo)
     return await base.reply(
         request, row, lambda shown, whole: response_json(shown, whole, None, echo)
@@ -118,28 +118,28 @@ async def input_items(
 async def input_tokens(request: Request) -> Response:
     """How long an input is, where its provider can tell."""
     body = await _with_items(request, await base.body_of(request))
-    asked = openai_responses_input.asked(body)
-    count = await base.count_tokens(request, asked)
+    parsed = openai_responses_input.parse_request(body)
+    count = await base.count_tokens(request, parsed)
     return JSONResponse({"object": "response.input_tokens", "input_tokens": count})
 
 
 # ---- helpers below -------------------------------------------------------------------------------
 
 
-async def _begin(request: Request, asked: Asked, body: JsonObject) -> GenerationRow:
+async def _begin(request: Request, parsed: ParsedRequest, body: JsonObject) -> GenerationRow:
     previous = member(body, "previous_response_id", str)
     if not previous:
-        return await base.begin(request, asked, body)
+        return await base.begin(request, parsed, body)
     before = await _generation(request, previous)
-    if asked.store:
+    if parsed.store:
         return await base.begin(
-            request, asked, body, conversation=before.conversation, parent=before.message
+            request, parsed, body, conversation=before.conversation, parent=before.message
         )
     # What is kept mustn't grow by what isn't: the past is copied.
     door, subject = pieces(request), subject_of(request)
     path = await door.store.path(subject, before.message)
     past = [Message(row.role, row.parts) for row in path]
-    return await base.begin(request, asked, body, messages=[*past, *asked.messages])
+    return await base.begin(request, parsed, body, messages=[*past, *parsed.messages])
 
 
 async def _with_items(request: Request, body: dict[str, Any]) -> dict[str, Any]:
@@ -153,7 +153,7 @@ async def _with_items(request: Request, body: dict[str, Any]) -> dict[str, Any]:
 async def _item(request: Request, item: Any) -> Any:
     if not isinstance(item, dict) or item.get("type") != "item_reference":
         return item
-    name = required(item, "id")
+    name = required_string(item, "id")
     try:
         row = await _generation(request, openai_responses_view.generation_of_item(name))
         whole = await _whole(request, row)
@@ -180,19 +180,19 @@ async def _generation(request: Request, response: str) -> GenerationRow:
     return row
 
 
-def _response(row: GenerationRow, whole: Whole, echo: JsonObject | None = None) -> Response:
-    told = openai_responses_view.echo_of(row.options) if echo is None else echo
+def _response(row: GenerationRow, whole: AnswerFold, echo: JsonObject | None = None) -> Response:
+    told = openai_responses_view.echoed_members(row.options) if echo is None else echo
     body = response_json(base.shown(row), whole, None, told)
     return JSONResponse(body, headers=base.location(row))
 
 
-async def _whole(request: Request, row: GenerationRow) -> Whole:
+async def _whole(request: Request, row: GenerationRow) -> AnswerFold:
     """What there is of an answer now; from its message, once its records are gone."""
     door, subject = pieces(request), subject_of(request)
     if row.trimmed:
         message = await door.store.message(subject, row.message)
-        return Whole.of(message.parts, row.end)
-    whole = Whole()
+        return AnswerFold.of(message.parts, row.end)
+    whole = AnswerFold()
     for record in await whole_log(door.store, subject, row.id):
         whole.apply(record.event)
     return whole
@@ -204,12 +204,12 @@ async def _tail(request: Request, row: GenerationRow, after: int) -> Response:
             "The events of this response have been deleted.", advice="Retrieve it without 'stream'."
         )
     door, subject = pieces(request), subject_of(request)
-    view = ResponseStream(base.shown(row), openai_responses_view.echo_of(row.options), after)
+    view = ResponseStream(base.shown(row), openai_responses_view.echoed_members(row.options), after)
     cursor, first = START, b""
     if after >= 0:
         # What was seen is read again, as the last events repeat the text, and by itself: merged with
         # what follows it would be sent once more.
-        wanted, _ = openai_responses_view.record_before(after)
+        wanted, _ = openai_responses_view.record_of_sequence_number(after)
         seen = [r for r in await whole_log(door.store, subject, row.id) if r.id <= wanted]
         first = view.frames(merge(seen))
         cursor = seen[-1].id if seen else START

@@ -21,7 +21,7 @@ from starlette.types import Scope
 
 from grantha.api.error_formats import shape_of
 from grantha.errors import BadRequest, CallerError, GranthaError, Internal
-from grantha.wire.compat.view import status_for_clients
+from grantha.wire.compat.view import client_status
 
 MEDIA_TYPE = "application/problem+json"
 _log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ def refusal(scope: Scope, error: GranthaError) -> Response:
         return problem(error)
     # Without it these clients try again after every 429 and 5xx, an exhausted account's as well.
     headers = {**_headers(error), "x-should-retry": "true" if error.retryable else "false"}
-    return JSONResponse(shape(error), status_for_clients(error), headers)
+    return JSONResponse(shape(error), client_status(error), headers)
 
 
 def problem_json(error: GranthaError) -> dict[str, Any]:

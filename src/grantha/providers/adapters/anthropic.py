@@ -13,10 +13,10 @@ from grantha.providers.adapters.hosted import JSON, Hosted
 from grantha.providers.endpoint import raise_if_unusable
 from grantha.providers.http import Exchange, WholeDecoder
 from grantha.wire.lenient_json import dumps
-from grantha.wire.signatures import maker, own
+from grantha.wire.signatures import keep_own_signatures, signature_owner
 from grantha.wire.upstream.anthropic_decoder import anthropic_decoder, anthropic_reply
 from grantha.wire.upstream.anthropic_request import VERSION, encode_request, request_bytes
-from grantha.wire.upstream.vendor_errors import Faults
+from grantha.wire.upstream.vendor_errors import ErrorFactory
 
 _COUNTED = frozenset({"model", "messages", "system", "tools", "tool_choice", "thinking"})
 
@@ -25,17 +25,19 @@ class Anthropic(Hosted):
     """One message a call. The base URL is the one its SDK takes: without `/v1`."""
 
     @override
-    async def exchange(self, call: Call, faults: Faults, *, stream: bool) -> Exchange:
+    async def exchange(self, call: Call, error_factory: ErrorFactory, *, stream: bool) -> Exchange:
         """A message."""
 
         def whole(body: bytes) -> list[UpstreamEvent]:
-            return anthropic_reply(body, faults, call.prefix)
+            return anthropic_reply(body, error_factory, call.prefix)
 
         return Exchange(
             self._site.url("v1/messages"),
             request_bytes(call, self.capabilities(call.model), stream=stream),
-            faults,
-            anthropic_decoder(faults, call.prefix) if stream else WholeDecoder(whole, faults),
+            error_factory,
+            anthropic_decoder(error_factory, call.prefix)
+            if stream
+            else WholeDecoder(whole, error_factory),
             whole,
             await self.headers(),
         )
@@ -43,22 +45,23 @@ class Anthropic(Hosted):
     async def count_tokens(self, call: Call) -> int:
         """As Anthropic counts, which costs nothing. Raises like `open`."""
         raise_if_unusable(self.name, self.readiness())
-        faults = self._site.faults(call)
+        error_factory = self._site.error_factory(call)
         # The vendor's own fields that steer an answer aren't taken where only the input counts.
         kept = {k: v for k, v in call.options.extra.items() if k == "thinking"}
-        asked = own(
-            replace(call, options=replace(call.options, extra=kept)), maker(self.name, call.model)
+        asked = keep_own_signatures(
+            replace(call, options=replace(call.options, extra=kept)),
+            signature_owner(self.name, call.model),
         )
         body = encode_request(asked, self.capabilities(call.model))
         reply = await self._http.fetch(
             self._site.url("v1/messages/count_tokens"),
             await self.headers(),
-            faults,
+            error_factory,
             body=dumps({name: value for name, value in body.items() if name in _COUNTED}),
         )
         count = reply.get("input_tokens") if isinstance(reply, Mapping) else None
         if not isinstance(count, int):
-            raise faults.malformed("it holds no count")
+            raise error_factory.malformed("it holds no count")
         return count
 
     @override

@@ -19,7 +19,7 @@ from grantha.providers.endpoint import Site
 from grantha.providers.http import Exchange, Http, WholeDecoder
 from grantha.wire.upstream.bedrock_decoder import bedrock_decoder, bedrock_reply
 from grantha.wire.upstream.bedrock_request import encode_request
-from grantha.wire.upstream.vendor_errors import Faults
+from grantha.wire.upstream.vendor_errors import ErrorFactory
 
 REGION = "us-east-1"
 MODELS = "foundation-models?byOutputModality=TEXT"
@@ -40,11 +40,11 @@ class Bedrock(Hosted):
         return READY if self._site.key else self._chain.readiness()
 
     @override
-    async def exchange(self, call: Call, faults: Faults, *, stream: bool) -> Exchange:
+    async def exchange(self, call: Call, error_factory: ErrorFactory, *, stream: bool) -> Exchange:
         """A conversation, signed."""
 
         def whole(body: bytes) -> list[UpstreamEvent]:
-            return bedrock_reply(body, faults)
+            return bedrock_reply(body, error_factory)
 
         method = "converse-stream" if stream else "converse"
         # A model's id can be an ARN, with slashes and colons that belong to it.
@@ -54,8 +54,10 @@ class Bedrock(Hosted):
         return Exchange(
             url,
             body,
-            faults,
-            bedrock_decoder(faults, call.prefix) if stream else WholeDecoder(whole, faults),
+            error_factory,
+            bedrock_decoder(error_factory, call.prefix)
+            if stream
+            else WholeDecoder(whole, error_factory),
             whole,
             headers,
         )
@@ -87,7 +89,7 @@ class Bedrock(Hosted):
 
     async def _got(self, path: str) -> Any:
         url, headers = await self._addressed("bedrock", "GET", path, b"")
-        return await self._http.fetch(url, headers, self._site.faults())
+        return await self._http.fetch(url, headers, self._site.error_factory())
 
     async def _addressed(
         self, service: str, method: str, path: str, body: bytes

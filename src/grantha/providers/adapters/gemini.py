@@ -19,7 +19,7 @@ from grantha.wire.upstream.anthropic_decoder import anthropic_decoder, anthropic
 from grantha.wire.upstream.anthropic_request import encode_request as encode_anthropic
 from grantha.wire.upstream.gemini_decoder import gemini_decoder, gemini_reply
 from grantha.wire.upstream.gemini_request import encode_request
-from grantha.wire.upstream.vendor_errors import Faults
+from grantha.wire.upstream.vendor_errors import ErrorFactory
 
 VERTEX_ANTHROPIC = "vertex-2023-10-16"
 
@@ -28,18 +28,18 @@ class Gemini(Hosted):
     """Google AI Studio."""
 
     @override
-    async def exchange(self, call: Call, faults: Faults, *, stream: bool) -> Exchange:
+    async def exchange(self, call: Call, error_factory: ErrorFactory, *, stream: bool) -> Exchange:
         """A generated content."""
         method = "streamGenerateContent?alt=sse" if stream else "generateContent"
 
         def whole(body: bytes) -> list[UpstreamEvent]:
-            return gemini_reply(body, faults)
+            return gemini_reply(body, error_factory)
 
         return Exchange(
             self._site.url(f"{self._model_path(call.model)}:{method}"),
             encode_request(call, self.capabilities(call.model)),
-            faults,
-            gemini_decoder(faults) if stream else WholeDecoder(whole, faults),
+            error_factory,
+            gemini_decoder(error_factory) if stream else WholeDecoder(whole, error_factory),
             whole,
             await self.headers(),
         )
@@ -79,13 +79,13 @@ class Vertex(Gemini):
         return state if state.state == "off" else self._tokens.readiness()
 
     @override
-    async def exchange(self, call: Call, faults: Faults, *, stream: bool) -> Exchange:
+    async def exchange(self, call: Call, error_factory: ErrorFactory, *, stream: bool) -> Exchange:
         """A generated content, or a message."""
         if not call.model.startswith("claude-"):
-            return await super().exchange(call, faults, stream=stream)
+            return await super().exchange(call, error_factory, stream=stream)
 
         def whole(body: bytes) -> list[UpstreamEvent]:
-            return anthropic_reply(body, faults, call.prefix)
+            return anthropic_reply(body, error_factory, call.prefix)
 
         body = encode_anthropic(call, self.capabilities(call.model), stream=stream)
         del body["model"]
@@ -94,8 +94,10 @@ class Vertex(Gemini):
         return Exchange(
             self._site.url(f"publishers/anthropic/models/{call.model}:{method}"),
             dumps(body),
-            faults,
-            anthropic_decoder(faults, call.prefix) if stream else WholeDecoder(whole, faults),
+            error_factory,
+            anthropic_decoder(error_factory, call.prefix)
+            if stream
+            else WholeDecoder(whole, error_factory),
             whole,
             await self.headers(),
         )

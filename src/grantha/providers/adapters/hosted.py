@@ -16,8 +16,8 @@ from grantha.providers.base import READY, ModelCard, Readiness, Upstream
 from grantha.providers.endpoint import Site, raise_if_unusable
 from grantha.providers.http import Exchange, Http
 from grantha.providers.model_listing import Listing
-from grantha.wire.signatures import maker, own
-from grantha.wire.upstream.vendor_errors import Faults
+from grantha.wire.signatures import keep_own_signatures, signature_owner
+from grantha.wire.upstream.vendor_errors import ErrorFactory
 
 Facts = Callable[[str], Capabilities]
 
@@ -47,7 +47,9 @@ class Hosted:
         Where nothing can be resumed, `resume` is ignored and the call is made anew.
         """
         raise_if_unusable(self.name, self.readiness())
-        return await self._send(own(call, maker(self.name, call.model)), resume)
+        return await self._send(
+            keep_own_signatures(call, signature_owner(self.name, call.model)), resume
+        )
 
     def readiness(self) -> Readiness:
         """Whether address and key are there."""
@@ -66,7 +68,7 @@ class Hosted:
     async def aclose(self) -> None:
         """Nothing of its own: the pool belongs to the registry."""
 
-    async def exchange(self, call: Call, faults: Faults, *, stream: bool) -> Exchange:
+    async def exchange(self, call: Call, error_factory: ErrorFactory, *, stream: bool) -> Exchange:
         """The request of a call, and what reads its reply."""
         raise NotImplementedError
 
@@ -102,7 +104,7 @@ class Hosted:
 
     async def _sent(self, call: Call) -> Upstream:
         facts = self.capabilities(call.model)
-        exchange = await self.exchange(call, self._site.faults(call), stream=facts.stream)
+        exchange = await self.exchange(call, self._site.error_factory(call), stream=facts.stream)
         return await self._http.open(exchange)
 
     async def _fetch_models(self) -> Sequence[ModelCard]:
@@ -110,12 +112,14 @@ class Hosted:
         try:
             names = dict.fromkeys([*self._site.overrides, *self.model_names(listed)])
         except (LookupError, TypeError, AttributeError) as error:
-            raise self._site.faults().malformed("its list of models has another shape") from error
+            raise self._site.error_factory().malformed(
+                "its list of models has another shape"
+            ) from error
         return [self._card(name) for name in names]
 
     async def _listed(self) -> Any:
         url = self._site.url(self._list_path or "")
-        return await self._http.fetch(url, await self.headers(), self._site.faults())
+        return await self._http.fetch(url, await self.headers(), self._site.error_factory())
 
     def _card(self, model: str) -> ModelCard:
         return ModelCard(f"{self.name}/{model}", model, self.name, self._facts(model))

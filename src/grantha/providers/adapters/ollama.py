@@ -21,7 +21,7 @@ from grantha.providers.base import ModelCard, Readiness, Upstream
 from grantha.providers.endpoint import Site
 from grantha.providers.http import Exchange, Http, HttpRefusal, WholeDecoder
 from grantha.wire.upstream.ollama_decoder import encode_request, ollama_decoder, ollama_reply
-from grantha.wire.upstream.vendor_errors import Faults
+from grantha.wire.upstream.vendor_errors import ErrorFactory
 
 NO_THOUGHT = "does not support thinking"
 
@@ -52,18 +52,20 @@ class Ollama(Hosted):
         return await self._listing.get()
 
     @override
-    async def exchange(self, call: Call, faults: Faults, *, stream: bool) -> Exchange:
+    async def exchange(self, call: Call, error_factory: ErrorFactory, *, stream: bool) -> Exchange:
         """A chat."""
         continued = bool(call.prefix)
 
         def whole(body: bytes) -> list[UpstreamEvent]:
-            return ollama_reply(body, faults, continued=continued)
+            return ollama_reply(body, error_factory, continued=continued)
 
         return Exchange(
             self._site.url("api/chat"),
             encode_request(call, self.capabilities(call.model), stream=stream),
-            faults,
-            ollama_decoder(faults, continued=continued) if stream else WholeDecoder(whole, faults),
+            error_factory,
+            ollama_decoder(error_factory, continued=continued)
+            if stream
+            else WholeDecoder(whole, error_factory),
             whole,
             await self.headers(),
         )
@@ -76,7 +78,7 @@ class Ollama(Hosted):
             return await super()._send(call, resume)
         except RequestRefused as error:
             cause = error.__cause__
-            if not (isinstance(cause, HttpRefusal) and NO_THOUGHT in cause.report.words):
+            if not (isinstance(cause, HttpRefusal) and NO_THOUGHT in cause.report.message):
                 raise
         self._thoughtless.add(call.model)
         return await super()._send(_unthinking(call), resume)

@@ -21,7 +21,7 @@ from grantha.providers.endpoint import Site
 from grantha.providers.http import Exchange, Http, HttpRefusal, WholeDecoder
 from grantha.wire.upstream.openai_chat_decoder import DialectProfile, chat_decoder, chat_reply
 from grantha.wire.upstream.openai_chat_request import encode_request
-from grantha.wire.upstream.vendor_errors import Faults
+from grantha.wire.upstream.vendor_errors import ErrorFactory
 
 UNSUPPORTED = {"unsupported_parameter", "unsupported_value"}
 
@@ -55,23 +55,23 @@ class OpenAIChat(Hosted):
         return facts if lessons is None else replace(facts, **lessons)
 
     @override
-    async def exchange(self, call: Call, faults: Faults, *, stream: bool) -> Exchange:
+    async def exchange(self, call: Call, error_factory: ErrorFactory, *, stream: bool) -> Exchange:
         """A chat completion."""
         profile = self._profiles.get(call.model, self._site.profile)
         continued = bool(call.prefix)
 
         def whole(body: bytes) -> list[UpstreamEvent]:
-            return chat_reply(body, profile, faults, continued=continued)
+            return chat_reply(body, profile, error_factory, continued=continued)
 
         return Exchange(
             self._site.url(
                 (self._prefix_path if continued else self._path).format(model=call.model)
             ),
             encode_request(call, profile, self.capabilities(call.model), stream=stream),
-            faults,
-            chat_decoder(profile, faults, continued=continued)
+            error_factory,
+            chat_decoder(profile, error_factory, continued=continued)
             if stream
-            else WholeDecoder(whole, faults),
+            else WholeDecoder(whole, error_factory),
             whole,
             await self.headers(),
         )
@@ -91,8 +91,8 @@ class OpenAIChat(Hosted):
                     raise
             except ProviderFailed as error:
                 cause = error.__cause__
-                if isinstance(cause, HttpRefusal) and cause.report.failed_text:
-                    return _Spoilt(cause.report.failed_text, error)
+                if isinstance(cause, HttpRefusal) and cause.report.failed_generation:
+                    return _Spoilt(cause.report.failed_generation, error)
                 raise
 
     def _learned(self, model: str, error: ProviderError) -> bool:
@@ -100,7 +100,7 @@ class OpenAIChat(Hosted):
         if not isinstance(cause, HttpRefusal):
             return False
         report = cause.report
-        if "verified to stream" in report.words:
+        if "verified to stream" in report.message:
             return self._lacks(model, "stream")
         if report.param == "stream" or (
             report.param in {"temperature", "top_p"} and report.code in UNSUPPORTED

@@ -19,7 +19,7 @@ from grantha.providers.base import Upstream
 from grantha.providers.http import Exchange, HttpUpstream, WholeDecoder
 from grantha.wire.upstream.openai_responses_decoder import responses_decoder, responses_reply
 from grantha.wire.upstream.openai_responses_request import encode_request
-from grantha.wire.upstream.vendor_errors import Faults
+from grantha.wire.upstream.vendor_errors import ErrorFactory
 
 CANCEL = 2.0  # seconds that the vendor has to confirm a stop
 
@@ -28,20 +28,20 @@ class OpenAIResponses(Hosted):
     """One response a call."""
 
     @override
-    async def exchange(self, call: Call, faults: Faults, *, stream: bool) -> Exchange:
+    async def exchange(self, call: Call, error_factory: ErrorFactory, *, stream: bool) -> Exchange:
         """A new response."""
 
         def whole(body: bytes) -> list[UpstreamEvent]:
-            return responses_reply(body, faults)
+            return responses_reply(body, error_factory)
 
         background = bool(call.options.extra.get("background"))
         return Exchange(
             self._site.url("responses"),
             encode_request(call, self.capabilities(call.model), stream=stream),
-            faults,
-            responses_decoder(faults, background=background)
+            error_factory,
+            responses_decoder(error_factory, background=background)
             if stream
-            else WholeDecoder(whole, faults),
+            else WholeDecoder(whole, error_factory),
             whole,
             await self.headers(),
         )
@@ -63,15 +63,15 @@ class OpenAIResponses(Hosted):
 
     async def _resume(self, call: Call, token: str) -> Upstream:
         response, _, sequence = token.rpartition(":")
-        faults = self._site.faults(call)
+        error_factory = self._site.error_factory(call)
         url = self._site.url(f"responses/{response}")
         return await self._http.open(
             Exchange(
                 f"{url}?stream=true&starting_after={sequence}",
                 b"",
-                faults,
-                responses_decoder(faults, background=True, resumed=response),
-                lambda body: responses_reply(body, faults),
+                error_factory,
+                responses_decoder(error_factory, background=True, resumed=response),
+                lambda body: responses_reply(body, error_factory),
                 await self.headers(),
                 "GET",
             )
@@ -85,7 +85,7 @@ class OpenAIResponses(Hosted):
                 body = await self._http.fetch(
                     self._site.url(f"responses/{response}/cancel"),
                     await self.headers(),
-                    self._site.faults(),
+                    self._site.error_factory(),
                     body=b"{}",
                 )
         except (ProviderError, TimeoutError):

@@ -25,7 +25,7 @@ from grantha.providers.base import READY, Readiness
 from grantha.providers.cloud_detection import METADATA_HOST, home_file, on_google
 from grantha.providers.endpoint import Site
 from grantha.providers.http import Http
-from grantha.wire.lenient_json import NotJson, loads
+from grantha.wire.lenient_json import InvalidJson, loads
 
 TOKEN_URL = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
@@ -105,7 +105,7 @@ class Tokens:
         host = self._site.variables.get(METADATA_HOST) or "metadata.google.internal"
         url = f"http://{host}/computeMetadata/v1/instance/service-accounts/default/token"
         try:
-            granted = await self._http.fetch(url, METADATA, self._site.faults())
+            granted = await self._http.fetch(url, METADATA, self._site.error_factory())
         except ProviderError as error:
             if error.retryable:
                 raise
@@ -134,7 +134,7 @@ class Tokens:
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         body = urlencode(form).encode()
         try:
-            granted = await self._http.fetch(url, headers, self._site.faults(), body=body)
+            granted = await self._http.fetch(url, headers, self._site.error_factory(), body=body)
         except ProviderError as error:
             if error.retryable:
                 raise
@@ -147,13 +147,13 @@ class Tokens:
 
     def _checked(self, granted: Any) -> Mapping[str, Any]:
         if not isinstance(granted, Mapping) or "access_token" not in granted:
-            raise self._site.faults().malformed("it holds no access token")
+            raise self._site.error_factory().malformed("it holds no access token")
         return granted
 
     def _credentials(self, path: Path) -> Mapping[str, Any]:
         try:
             credentials = loads(path.read_bytes())
-        except (OSError, NotJson) as error:
+        except (OSError, InvalidJson) as error:
             raise MissingKey(
                 f"The file that {FILE} names can't be read",
                 advice="Point it to a service account's JSON file.",

@@ -25,7 +25,7 @@ from grantha.providers.local import openmp
 from grantha.providers.local.slots import Slots
 from grantha.providers.local.worker_protocol import Order, Report
 from grantha.wire.lenient_json import dumps
-from grantha.wire.upstream.vendor_errors import Faults
+from grantha.wire.upstream.vendor_errors import ErrorFactory
 
 PROGRAM = child_program.__name__
 TAIL = 16 * 1024  # bytes of standard error that are kept
@@ -67,7 +67,7 @@ class Child:
         self._stdin, self._stdout, self._stderr = _pipes(process)
         self._order = order
         self._http = http
-        self._faults = Faults("local", order.name, (order.key,))
+        self._error_factory = ErrorFactory("local", order.name, (order.key,))
         self._address = ""
         self.name = order.name
         self._tail = bytearray()
@@ -171,7 +171,9 @@ class Child:
     async def ask(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """A small call to the child. Raises `ProviderError`."""
         payload = None if body is None else dumps(body)
-        return await self._http.fetch(self.url(path), self.headers(), self._faults, body=payload)
+        return await self._http.fetch(
+            self.url(path), self.headers(), self._error_factory, body=payload
+        )
 
     async def prepare(self) -> None:
         """Computes what all conversations begin with, in every free slot, before anybody waits for it."""

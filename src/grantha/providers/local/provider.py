@@ -154,7 +154,7 @@ class Local:
         call = replace(call, model=file.name)
         facts = self.capabilities(file.name)
         site = Site(self.name, file.name, child.url(""), child.key, profile=request_bodies.PROFILE)
-        faults = site.faults(call)
+        error_factory = site.error_factory(call)
         continued = bool(call.prefix)
         body = request_bodies.chat_body(call, facts, slot)
         path = request_bodies.CHAT_PATH
@@ -163,11 +163,11 @@ class Local:
             path = request_bodies.TEXT_PATH
 
         def whole(reply: bytes) -> list[UpstreamEvent]:
-            return chat_reply(reply, request_bodies.PROFILE, faults, continued=continued)
+            return chat_reply(reply, request_bodies.PROFILE, error_factory, continued=continued)
 
-        decoder = chat_decoder(request_bodies.PROFILE, faults, continued=continued)
+        decoder = chat_decoder(request_bodies.PROFILE, error_factory, continued=continued)
         return await self._http.open(
-            Exchange(child.url(path), dumps(body), faults, decoder, whole, child.headers())
+            Exchange(child.url(path), dumps(body), error_factory, decoder, whole, child.headers())
         )
 
     async def _prompt(self, child: Child, body: dict[str, Any], prefix: str) -> str:

@@ -47,7 +47,7 @@ from typing import Any, Literal
 from grantha import errors
 from grantha.chat import Capabilities, Options
 from grantha.errors import BadRequest, GranthaError
-from grantha.wire.lenient_json import NotJson, dumps, loads
+from grantha.wire.lenient_json import InvalidJson, dumps, loads
 
 DEFAULTS = Capabilities(tools=True, reasoning=True, images=True)
 Split = Literal["words", "chars", "whole"]
@@ -138,7 +138,7 @@ def read_script(path: Path) -> Script:
         body = tomllib.loads(raw.decode()) if path.suffix == ".toml" else loads(raw)
         return parse_script(body)
     except (
-        NotJson,
+        InvalidJson,
         tomllib.TOMLDecodeError,
         UnicodeDecodeError,
         OSError,

@@ -35,11 +35,11 @@ from grantha.events import (
     ToolCallDelta,
 )
 from grantha.wire.compat import view
-from grantha.wire.compat.view import Asked, Shown, sse
+from grantha.wire.compat.view import ParsedRequest, ResponseMeta, sse_block
 
 HEADERS = {"x-vercel-ai-ui-message-stream": "v1"}
 _LONGEST_ID = 200
-_OURS = "grantha"  # the name our metadata has among the providers'
+_METADATA_KEY = "grantha"  # the name our metadata has among the providers'
 _DONE = "data: [DONE]\n\n"
 _FINISH = {
     "stop": "stop",
@@ -50,18 +50,18 @@ _FINISH = {
 }
 
 
-def asked(body: JsonObject) -> Asked:
+def parse_request(body: JsonObject) -> ParsedRequest:
     """A request's body. Raises `BadRequest` that names the member."""
     messages = [m for ui in view.objects(body, "messages") for m in _messages(ui)]
     if system := view.member(body, "system", str):
         messages.insert(0, text_message("system", system))
-    wanted = view.require_question(messages)
-    return Asked(wanted, _options(body), view.member(body, "model", str), True)
+    wanted = view.require_prompt(messages)
+    return ParsedRequest(wanted, _options(body), view.member(body, "model", str), True)
 
 
-def chat_of(body: JsonObject) -> str:
+def chat_id(body: JsonObject) -> str:
     """The id of the chat that a request belongs to. Raises `BadRequest`."""
-    chat = view.required(body, "id")
+    chat = view.required_string(body, "id")
     if len(chat) > _LONGEST_ID:
         raise BadRequest(f"'id' is longer than {_LONGEST_ID} characters.")
     return chat
@@ -77,9 +77,9 @@ def message_to_extend(body: JsonObject) -> str | None:
 class UiStream:
     """UI message chunks, then `[DONE]`. `message` names the message, if it isn't a new one."""
 
-    def __init__(self, shown: Shown, message: str | None = None) -> None:
-        self._shown = shown
-        self._message = message or shown.id
+    def __init__(self, meta: ResponseMeta, message: str | None = None) -> None:
+        self._meta = meta
+        self._message = message or meta.id
         self._begun = False
         self._open: dict[int, PartStart] = {}
         self._arguments: dict[int, list[str]] = {}
@@ -94,11 +94,11 @@ class UiStream:
         chunks = [] if self._begun else self._begin()
         chunks += self._chunks(frame)
         ended = isinstance(frame.event, GenerationEnd)
-        return [sse(chunk, id=at) for chunk in chunks] + ([_DONE] if ended else [])
+        return [sse_block(chunk, id=at) for chunk in chunks] + ([_DONE] if ended else [])
 
     def _begin(self) -> list[dict[str, Any]]:
         self._begun = True
-        metadata = {"generation": self._shown.id, "model": self._shown.model}
+        metadata = {"generation": self._meta.id, "model": self._meta.model}
         start = {"type": "start", "messageId": self._message, "messageMetadata": metadata}
         return [start, {"type": "start-step"}]
 
@@ -142,7 +142,7 @@ class UiStream:
             return []
         signature = self._signatures.pop(part, None)
         proof: dict[str, Any] = (
-            {"providerMetadata": {_OURS: {"signature": signature}}} if signature else {}
+            {"providerMetadata": {_METADATA_KEY: {"signature": signature}}} if signature else {}
         )
         if start.part_kind != "tool-call":
             return [{"type": f"{start.part_kind}-end", "id": str(part), **proof}]
@@ -156,9 +156,9 @@ class UiStream:
 
     def _end(self, end: GenerationEnd) -> list[dict[str, Any]]:
         chunks = [chunk for part in sorted(self._open) for chunk in self._close(part)]
-        error = view.error_of(end)
+        error = view.end_error(end)
         if error is not None:
-            return [*chunks, {"type": "error", "errorText": view.told(error)}]
+            return [*chunks, {"type": "error", "errorText": view.error_text(error)}]
         if end.ending == "stopped":
             return [*chunks, {"type": "abort"}]
         finish = {"type": "finish", "finishReason": _FINISH.get(end.finish_reason or "", "other")}
@@ -178,7 +178,7 @@ class UiStream:
 
 def error_body(error: GranthaError) -> dict[str, Any]:
     """An error before the first chunk: the transport shows the body's text."""
-    return {"error": view.told(error.to_json()), "code": error.code}
+    return {"error": view.error_text(error.to_json()), "code": error.code}
 
 
 # ---- helpers below -------------------------------------------------------------------------------
@@ -188,9 +188,9 @@ def _options(body: JsonObject) -> Options:
     return Options(
         temperature=view.number(body, "temperature", 0, 2),
         top_p=view.number(body, "topP", 0, 1),
-        max_tokens=view.count(body, "maxOutputTokens"),
-        stop=view.texts(body, "stopSequences"),
-        seed=view.whole_number(body, "seed"),
+        max_tokens=view.positive_integer(body, "maxOutputTokens"),
+        stop=view.strings(body, "stopSequences"),
+        seed=view.integer(body, "seed"),
         reasoning_effort=view.member(body, "reasoning", str),
         tools=_tools(view.member(body, "tools", dict, {})),
         tool_choice=_choice(view.member(body, "toolChoice", (str, dict))),
@@ -214,12 +214,12 @@ def _choice(choice: str | JsonObject | None) -> str | JsonObject | None:
         if choice not in {None, "auto", "none", "required"}:
             raise BadRequest("'toolChoice' must be auto, none, required, or name a tool.")
         return choice
-    return {"name": view.required(choice, "toolName")}
+    return {"name": view.required_string(choice, "toolName")}
 
 
 def _messages(ui: JsonObject) -> list[Message]:
     """A UI message as ours. One of an assistant holds several steps, each with its tools' results."""
-    step = _Step(view.role_of(ui, view.SPOKEN))
+    step = _Step(view.parse_role(ui, view.MESSAGE_ROLES))
     for part in view.objects(ui, "parts"):
         if part.get("type") == "step-start":
             step.close()
@@ -237,7 +237,7 @@ class _Step:
         self._results: list[Part] = []
 
     def take(self, part: JsonObject) -> None:
-        kind = view.required(part, "type")
+        kind = view.required_string(part, "type")
         if kind == "text":
             self._parts.append(TextPart(view.member(part, "text", str, "")))
         elif kind == "reasoning":
@@ -257,14 +257,14 @@ class _Step:
         self._parts, self._results = [], []
 
     def _tool(self, part: JsonObject, name: str) -> None:
-        call = view.required(part, "toolCallId")
-        arguments = view.compact(part["input"] if part.get("input") is not None else {})
+        call = view.required_string(part, "toolCallId")
+        arguments = view.compact_json(part["input"] if part.get("input") is not None else {})
         signature = _signature(part, "callProviderMetadata")
         self._parts.append(ToolCallPart(call, name, arguments, signature))
         state = part.get("state")
         if state == "output-available":
             output = part.get("output")
-            text = output if isinstance(output, str) else view.compact(output)
+            text = output if isinstance(output, str) else view.compact_json(output)
             self._results.append(ToolResultPart(call, text))
         elif state == "output-error":
             text = view.member(part, "errorText", str, "")
@@ -279,6 +279,6 @@ def _file(part: JsonObject) -> Part:
 
 
 def _signature(part: JsonObject, name: str) -> str | None:
-    ours = view.member(view.member(part, name, dict, {}), _OURS, dict, {})
+    ours = view.member(view.member(part, name, dict, {}), _METADATA_KEY, dict, {})
     signature: str | None = view.member(ours, "signature", str)
     return signature

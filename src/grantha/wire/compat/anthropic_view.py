@@ -36,7 +36,7 @@ from grantha.events import (
     ToolCallDelta,
 )
 from grantha.wire.compat import view
-from grantha.wire.compat.view import Asked, Shown, Whole, sse
+from grantha.wire.compat.view import AnswerFold, ParsedRequest, ResponseMeta, sse_block
 from grantha.wire.signatures import REDACTED
 
 _STOP = {
@@ -49,23 +49,23 @@ _STOP = {
 # The vendor's own words that say more than ours do, when the model is Anthropic's too.
 _NATIVE = {"stop_sequence", "pause_turn", "model_context_window_exceeded"}
 _EFFORTS = ((2048, "low"), (8192, "medium"))  # tokens of thought up to which an effort goes
-_EXTRA: view.Kinds = {"thinking": dict, "top_k": int, "metadata": dict, "service_tier": str}
-REFUSED = {
+_EXTRA: view.MemberTypes = {"thinking": dict, "top_k": int, "metadata": dict, "service_tier": str}
+UNSUPPORTED = {
     "mcp_servers": "no server-side tools run here",
     "container": "no code runs here",
 }
 
 
-def asked(body: JsonObject) -> Asked:
+def parse_request(body: JsonObject) -> ParsedRequest:
     """A request's body. Raises `BadRequest` that names the member."""
-    if view.count(body, "max_tokens") is None:
+    if view.positive_integer(body, "max_tokens") is None:
         raise BadRequest("'max_tokens' is missing.")
-    view.refuse(body, REFUSED)
+    view.reject_members(body, UNSUPPORTED)
     messages = [_message(message) for message in view.objects(body, "messages")]
     if system := _system(body.get("system")):
         messages.insert(0, text_message("system", system))
-    return Asked(
-        messages=view.require_question(messages),
+    return ParsedRequest(
+        messages=view.require_prompt(messages),
         options=_options(body),
         model=view.member(body, "model", str),
         stream=view.member(body, "stream", bool, False),
@@ -75,12 +75,12 @@ def asked(body: JsonObject) -> Asked:
 class MessagesStream:
     """`message_start`, content blocks, `message_delta`, `message_stop`."""
 
-    def __init__(self, shown: Shown) -> None:
-        self._shown = shown
+    def __init__(self, meta: ResponseMeta) -> None:
+        self._meta = meta
         self._begun = False
         self._starts: dict[int, PartStart] = {}  # begun, and nothing of it shown yet
         self._blocks: dict[int, int] = {}  # our part -> the index of its open block
-        self._shown_blocks = 0
+        self._block_count = 0
 
     def frames(self, frames: Sequence[Frame]) -> bytes:
         """The events of frames."""
@@ -98,7 +98,7 @@ class MessagesStream:
                 delta = {"type": "text_delta", "text": event.text}
                 blocks += self._delta(event.part, delta, at)
             case ReasoningDelta():
-                blocks += self._thought(event, at)
+                blocks += self._reasoning(event, at)
             case ToolCallDelta() if event.arguments:
                 piece = {"type": "input_json_delta", "partial_json": event.arguments}
                 blocks += self._delta(event.part, piece, at)
@@ -116,10 +116,10 @@ class MessagesStream:
     def _begin(self, at: str) -> list[str]:
         self._begun = True
         message: dict[str, Any] = {
-            "id": f"msg_{self._shown.id}",
+            "id": f"msg_{self._meta.id}",
             "type": "message",
             "role": "assistant",
-            "model": self._shown.model,
+            "model": self._meta.model,
             "content": [],
             "stop_reason": None,
             "stop_sequence": None,
@@ -127,7 +127,7 @@ class MessagesStream:
         }
         return [_event("message_start", {"message": message}, at), _event("ping", {}, at)]
 
-    def _thought(self, event: ReasoningDelta, at: str) -> list[str]:
+    def _reasoning(self, event: ReasoningDelta, at: str) -> list[str]:
         signature = event.signature or ""
         if signature.startswith(REDACTED) and event.part not in self._blocks and not event.text:
             hidden = {"type": "redacted_thinking", "data": signature.removeprefix(REDACTED)}
@@ -148,8 +148,8 @@ class MessagesStream:
 
     def _open(self, part: int, at: str, block: dict[str, Any] | None = None) -> list[str]:
         opened = block or _opened(self._starts.get(part) or PartStart(part, "text"))
-        index = self._blocks[part] = self._shown_blocks
-        self._shown_blocks += 1
+        index = self._blocks[part] = self._block_count
+        self._block_count += 1
         body = {"index": index, "content_block": opened}
         return [_event("content_block_start", body, at)]
 
@@ -159,7 +159,7 @@ class MessagesStream:
 
     def _end(self, end: GenerationEnd, at: str) -> list[str]:
         blocks = [block for part in sorted(self._blocks) for block in self._close(part, at)]
-        error = view.error_of(end)
+        error = view.end_error(end)
         if error is not None:
             return [*blocks, _event("error", {"error": _error(error)}, at)]
         delta = {
@@ -169,22 +169,22 @@ class MessagesStream:
         return [*blocks, _event("message_delta", delta, at), _event("message_stop", {}, at)]
 
 
-def reply(shown: Shown, whole: Whole) -> dict[str, Any]:
+def response_body(meta: ResponseMeta, answer: AnswerFold) -> dict[str, Any]:
     """The whole answer, which has its end."""
-    end = whole.end
+    end = answer.end
     return {
-        "id": f"msg_{shown.id}",
+        "id": f"msg_{meta.id}",
         "type": "message",
         "role": "assistant",
-        "model": shown.model,
-        "content": [_block(part, _sources(whole, number)) for number, part in whole.numbered()],
+        "model": meta.model,
+        "content": [_block(part, _sources(answer, number)) for number, part in answer.numbered()],
         "stop_reason": _stop_reason(end) if end else None,
         "stop_sequence": None,
         "usage": _usage(end.usage if end else None),
     }
 
 
-def models(cards: Sequence[tuple[str, str, int]]) -> dict[str, Any]:
+def model_list(cards: Sequence[tuple[str, str, int]]) -> dict[str, Any]:
     """The list of models, from (id, owner, made in seconds)."""
     rows = [
         {
@@ -213,7 +213,7 @@ def error_body(error: GranthaError) -> dict[str, Any]:
 
 
 def _event(name: str, body: dict[str, Any], at: str) -> str:
-    return sse({"type": name, **body}, event=name, id=at)
+    return sse_block({"type": name, **body}, event=name, id=at)
 
 
 def _opened(start: PartStart) -> dict[str, Any]:
@@ -240,7 +240,7 @@ def _block(part: Part, sources: list[dict[str, Any]]) -> dict[str, Any]:
                 "type": "tool_use",
                 "id": part.call_id,
                 "name": part.name,
-                "input": view.arguments_of(part.arguments),
+                "input": view.parse_arguments(part.arguments),
             }
         case TextPart():
             return {"type": "text", "text": part.text, "citations": sources or None}
@@ -248,8 +248,8 @@ def _block(part: Part, sources: list[dict[str, Any]]) -> dict[str, Any]:
             raise TypeError(f"an answer holds no {part.type} part")
 
 
-def _sources(whole: Whole, part: int) -> list[dict[str, Any]]:
-    cited = [source.citation for source in whole.sources if source.citation.part == part]
+def _sources(answer: AnswerFold, part: int) -> list[dict[str, Any]]:
+    cited = [source.citation for source in answer.sources if source.citation.part == part]
     return [_cited(citation) for citation in cited if citation.url is not None]
 
 
@@ -296,7 +296,7 @@ def _error(error: JsonObject) -> dict[str, Any]:
         kind = "not_found_error"
     if kind is None:
         kind = "invalid_request_error" if error.get("fault") == "caller" else "api_error"
-    return {"type": kind, "message": view.told(error)}
+    return {"type": kind, "message": view.error_text(error)}
 
 
 def _system(system: Any) -> str:
@@ -307,7 +307,7 @@ def _system(system: Any) -> str:
 
 
 def _message(body: JsonObject) -> Message:
-    role = view.role_of(body, view.SPOKEN)
+    role = view.parse_role(body, view.MESSAGE_ROLES)
     return Message(role, tuple(_content(body.get("content"))))
 
 
@@ -325,7 +325,7 @@ def _parts(block: JsonObject) -> list[Part]:
     content = block.get("content")
     parts = [] if content is None else _content(content)
     result = ToolResultPart(
-        view.required(block, "tool_use_id"),
+        view.required_string(block, "tool_use_id"),
         view.text_of(parts),
         view.member(block, "is_error", bool, False),
     )
@@ -342,16 +342,18 @@ def _part(block: JsonObject) -> Part:
                 view.member(block, "thinking", str, ""), view.member(block, "signature", str)
             )
         case "redacted_thinking":
-            return ReasoningPart("", REDACTED + view.required(block, "data"))
+            return ReasoningPart("", REDACTED + view.required_string(block, "data"))
         case "tool_use":
-            arguments = view.compact(view.member(block, "input", dict, {}))
-            return ToolCallPart(view.required(block, "id"), view.required(block, "name"), arguments)
+            arguments = view.compact_json(view.member(block, "input", dict, {}))
+            return ToolCallPart(
+                view.required_string(block, "id"), view.required_string(block, "name"), arguments
+            )
         case "image":
             source = view.member(block, "source", dict, {})
             if source.get("type") != "base64":
                 raise BadRequest("An image's 'source' must be base64: none is fetched.")
             return view.image(
-                view.member(source, "media_type", str, ""), view.required(source, "data")
+                view.member(source, "media_type", str, ""), view.required_string(source, "data")
             )
         case "document":
             return _document(block)
@@ -372,14 +374,14 @@ def _options(body: JsonObject) -> Options:
     return Options(
         temperature=view.number(body, "temperature", 0, 1),
         top_p=view.number(body, "top_p", 0, 1),
-        max_tokens=view.count(body, "max_tokens"),
-        stop=view.texts(body, "stop_sequences"),
+        max_tokens=view.positive_integer(body, "max_tokens"),
+        stop=view.strings(body, "stop_sequences"),
         reasoning_effort=view.member(output, "effort", str)
         or _effort(view.member(body, "thinking", dict, {})),
         tools=tuple(_tool(tool) for tool in view.objects(body, "tools")),
         tool_choice=_choice(view.member(body, "tool_choice", dict)),
         response_format=_format(view.member(output, "format", dict)),
-        extra=view.taken(body, _EXTRA),
+        extra=view.pick_members(body, _EXTRA),
     )
 
 
@@ -389,7 +391,7 @@ def _effort(thinking: JsonObject) -> str | None:
         case "disabled":
             return "none"
         case "enabled":
-            budget = view.count(thinking, "budget_tokens") or 0
+            budget = view.positive_integer(thinking, "budget_tokens") or 0
             return next((effort for most, effort in _EFFORTS if budget <= most), "high")
         case _:
             return None
@@ -409,7 +411,7 @@ def _tool(tool: JsonObject) -> JsonObject:
     if kind != "custom":
         raise BadRequest(f"'tools' of type {kind[:40]!r} can't be used, only custom ones.")
     found: dict[str, Any] = {
-        "name": view.required(tool, "name"),
+        "name": view.required_string(tool, "name"),
         "parameters": view.member(tool, "input_schema", dict, {}),
     }
     if description := view.member(tool, "description", str):
@@ -423,7 +425,7 @@ def _choice(choice: JsonObject | None) -> str | JsonObject | None:
     kinds = {"auto": "auto", "any": "required", "none": "none"}
     kind = view.member(choice, "type", str)
     if kind == "tool":
-        return {"name": view.required(choice, "name")}
+        return {"name": view.required_string(choice, "name")}
     if kind not in kinds:
         raise BadRequest("'tool_choice' must be of type auto, any, none or tool.")
     return kinds[kind]

@@ -35,20 +35,20 @@ from grantha.events import (
     ToolCallDelta,
 )
 from grantha.wire.compat import view
-from grantha.wire.compat.openai_chat_view import tool_of
-from grantha.wire.compat.view import Asked, Shown, Whole
+from grantha.wire.compat.openai_chat_view import parse_tool
+from grantha.wire.compat.view import AnswerFold, ParsedRequest, ResponseMeta
 
 MEDIA_TYPE = "application/x-ndjson"
 _DONE = {"stop": "stop", "length": "length"}
-_EXTRA: view.Kinds = {
-    "frequency_penalty": view.NUMBER,
-    "min_p": view.NUMBER,
-    "presence_penalty": view.NUMBER,
-    "repeat_penalty": view.NUMBER,
+_EXTRA: view.MemberTypes = {
+    "frequency_penalty": view.NUMBER_TYPES,
+    "min_p": view.NUMBER_TYPES,
+    "presence_penalty": view.NUMBER_TYPES,
+    "repeat_penalty": view.NUMBER_TYPES,
     "top_k": int,
 }
-_PROBABILITIES: view.Kinds = {"logprobs": bool, "top_logprobs": int}
-REFUSED = {
+_PROBABILITIES: view.MemberTypes = {"logprobs": bool, "top_logprobs": int}
+UNSUPPORTED = {
     "suffix": "nothing is written into a gap",
     "raw": "send messages",
     "template": "models have theirs",
@@ -56,32 +56,30 @@ REFUSED = {
 }
 
 
-def asked(body: JsonObject) -> Asked:
+def parse_request(body: JsonObject) -> ParsedRequest:
     """A request's body. Raises `BadRequest` that names the member."""
-    view.refuse(body, REFUSED)
+    view.reject_members(body, UNSUPPORTED)
     options = view.member(body, "options", dict, {})
-    calls = _Calls()
-    return Asked(
-        messages=view.require_question(
-            [_message(m, calls) for m in view.objects(body, "messages")]
-        ),
+    calls = _PendingCalls()
+    return ParsedRequest(
+        messages=view.require_prompt([_message(m, calls) for m in view.objects(body, "messages")]),
         options=Options(
             temperature=view.number(options, "temperature", 0, 2),
             top_p=view.number(options, "top_p", 0, 1),
             max_tokens=_limit(options),
-            stop=view.texts(options, "stop"),
-            seed=view.whole_number(options, "seed"),
+            stop=view.strings(options, "stop"),
+            seed=view.integer(options, "seed"),
             reasoning_effort=_effort(view.member(body, "think", (bool, str))),
-            tools=tuple(tool_of(tool) for tool in view.objects(body, "tools")),
+            tools=tuple(parse_tool(tool) for tool in view.objects(body, "tools")),
             response_format=_format(body.get("format")),
-            extra=view.taken(options, _EXTRA) | view.taken(body, _PROBABILITIES),
+            extra=view.pick_members(options, _EXTRA) | view.pick_members(body, _PROBABILITIES),
         ),
         model=view.member(body, "model", str),
         stream=view.member(body, "stream", bool, True),
     )
 
 
-def asked_once(body: JsonObject) -> Asked | None:
+def parse_completion(body: JsonObject) -> ParsedRequest | None:
     """The body of a completion, which is a chat of one question; None when it only loads a model."""
     images = view.member(body, "images", list, [])
     prompt = view.member(body, "prompt", str, "")
@@ -90,20 +88,20 @@ def asked_once(body: JsonObject) -> Asked | None:
     messages = [{"role": "user", "content": prompt, "images": images}]
     if system := view.member(body, "system", str, ""):
         messages.insert(0, {"role": "system", "content": system})
-    return asked({**body, "messages": messages, "tools": None})
+    return parse_request({**body, "messages": messages, "tools": None})
 
 
 class ChatLines:
     """One JSON object a line; the last has `done: true`."""
 
-    def __init__(self, shown: Shown) -> None:
-        self._head = {"model": shown.model, "created_at": _moment(shown.created)}
+    def __init__(self, meta: ResponseMeta) -> None:
+        self._head = {"model": meta.model, "created_at": _timestamp(meta.created)}
         self._tools: dict[int, tuple[PartStart, list[str]]] = {}
 
     def frames(self, frames: Sequence[Frame]) -> bytes:
         """The lines of frames."""
         lines = [line for frame in frames for line in self._frame(frame)]
-        return "".join([view.compact(line) + "\n" for line in lines]).encode()
+        return "".join([view.compact_json(line) + "\n" for line in lines]).encode()
 
     def _frame(self, frame: Frame) -> list[dict[str, Any]]:
         event = frame.event
@@ -132,19 +130,19 @@ class ChatLines:
         return [self._line({"content": "", "tool_calls": [call]})]
 
     def _line(self, message: dict[str, Any], logprobs: Sequence[JsonObject] = ()) -> dict[str, Any]:
-        line = {**self._head, **self.said(message), "done": False}
+        line = {**self._head, **self.message_members(message), "done": False}
         return {**line, "logprobs": list(logprobs)} if logprobs else line
 
     @staticmethod
-    def said(message: dict[str, Any]) -> dict[str, Any]:
+    def message_members(message: dict[str, Any]) -> dict[str, Any]:
         """Where a line has what was said."""
         return {"message": {"role": "assistant", **message}}
 
     def _end(self, end: GenerationEnd) -> dict[str, Any]:
-        error = view.error_of(end)
+        error = view.end_error(end)
         if error is not None:
-            return {"error": view.told(error)}
-        return {**self._head, **self.said({"content": ""}), "done": True, **_totals(end)}
+            return {"error": view.error_text(error)}
+        return {**self._head, **self.message_members({"content": ""}), "done": True, **_totals(end)}
 
 
 class CompletionLines(ChatLines):
@@ -152,34 +150,36 @@ class CompletionLines(ChatLines):
 
     @staticmethod
     @override
-    def said(message: dict[str, Any]) -> dict[str, Any]:
+    def message_members(message: dict[str, Any]) -> dict[str, Any]:
         response = {name: value for name, value in message.items() if name != "content"}
         return {"response": message["content"], **response}
 
 
-def reply(shown: Shown, whole: Whole, lines: type[ChatLines] = ChatLines) -> dict[str, Any]:
+def response_body(
+    meta: ResponseMeta, answer: AnswerFold, lines: type[ChatLines] = ChatLines
+) -> dict[str, Any]:
     """The whole answer, which has its end; in the form of these lines."""
-    parts = whole.parts()
+    parts = answer.parts()
     message: dict[str, Any] = {"content": view.text_of(parts)}
-    if thoughts := view.thoughts_of(parts):
-        message["thinking"] = thoughts
+    if reasoning := view.reasoning_of(parts):
+        message["thinking"] = reasoning
     if calls := view.calls_of(parts):
         message["tool_calls"] = [_call(c.call_id, c.name, c.arguments) for c in calls]
-    totals = _totals(whole.end) if whole.end else {}
-    head: dict[str, Any] = {"model": shown.model, "created_at": _moment(shown.created)}
-    if whole.logprobs:
-        head["logprobs"] = [lp for _, lps in sorted(whole.logprobs.items()) for lp in lps]
-    return {**head, **lines.said(message), "done": True, **totals}
+    totals = _totals(answer.end) if answer.end else {}
+    head: dict[str, Any] = {"model": meta.model, "created_at": _timestamp(meta.created)}
+    if answer.logprobs:
+        head["logprobs"] = [lp for _, lps in sorted(answer.logprobs.items()) for lp in lps]
+    return {**head, **lines.message_members(message), "done": True, **totals}
 
 
-def loaded(model: str, made: int, body: JsonObject) -> dict[str, Any]:
+def load_response(model: str, made: int, body: JsonObject) -> dict[str, Any]:
     """The reply to a completion that asks nothing: clients load models with it, and unload them."""
     reason = "unload" if body.get("keep_alive") in (0, "0") else "load"
-    head = {"model": model, "created_at": _moment(made)}
+    head = {"model": model, "created_at": _timestamp(made)}
     return {**head, "response": "", "done": True, "done_reason": reason}
 
 
-def show(model: str, owner: str, facts: Capabilities) -> dict[str, Any]:
+def model_info(model: str, owner: str, facts: Capabilities) -> dict[str, Any]:
     """What is known of a model."""
     able = {"tools": facts.tools, "vision": facts.images, "thinking": facts.reasoning}
     known: dict[str, Any] = {"general.architecture": owner, "general.basename": model}
@@ -195,13 +195,13 @@ def show(model: str, owner: str, facts: Capabilities) -> dict[str, Any]:
     }
 
 
-def tags(cards: Sequence[tuple[str, str, int]]) -> dict[str, Any]:
+def model_list(cards: Sequence[tuple[str, str, int]]) -> dict[str, Any]:
     """The list of models, from (id, owner, made in seconds)."""
     rows = [
         {
             "name": name,
             "model": name,
-            "modified_at": _moment(made),
+            "modified_at": _timestamp(made),
             "size": 0,
             "digest": "",
             "details": _details(owner),
@@ -213,7 +213,7 @@ def tags(cards: Sequence[tuple[str, str, int]]) -> dict[str, Any]:
 
 def error_body(error: GranthaError) -> dict[str, Any]:
     """An error before the first line."""
-    return {"error": view.told(error.to_json())}
+    return {"error": view.error_text(error.to_json())}
 
 
 # ---- helpers below -------------------------------------------------------------------------------
@@ -229,12 +229,12 @@ def _details(owner: str) -> dict[str, Any]:
     }
 
 
-def _moment(seconds: int) -> str:
+def _timestamp(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, tz=UTC).isoformat().replace("+00:00", "Z")
 
 
 def _call(call_id: str, name: str, arguments: str) -> dict[str, Any]:
-    return {"id": call_id, "function": {"name": name, "arguments": view.arguments_of(arguments)}}
+    return {"id": call_id, "function": {"name": name, "arguments": view.parse_arguments(arguments)}}
 
 
 def _totals(end: GenerationEnd) -> dict[str, Any]:
@@ -262,7 +262,7 @@ def _format(form: Any) -> JsonObject | None:
 
 def _limit(options: JsonObject) -> int | None:
     # Negative ones are words there: no limit at all, or as much as the context holds.
-    limit = view.whole_number(options, "num_predict")
+    limit = view.integer(options, "num_predict")
     return limit if limit is not None and limit > 0 else None
 
 
@@ -272,7 +272,7 @@ def _effort(think: bool | str | None) -> str | None:
     return think
 
 
-class _Calls:
+class _PendingCalls:
     """The calls of a conversation that wait for their results."""
 
     def __init__(self) -> None:
@@ -281,14 +281,14 @@ class _Calls:
 
     def call(self, body: JsonObject) -> ToolCallPart:
         function = view.member(body, "function", dict, {})
-        arguments = view.compact(view.member(function, "arguments", dict, {}))
+        arguments = view.compact_json(view.member(function, "arguments", dict, {}))
         self._count += 1
         call_id = view.member(body, "id", str) or f"call_{self._count}"
-        part = ToolCallPart(call_id, view.required(function, "name"), arguments)
+        part = ToolCallPart(call_id, view.required_string(function, "name"), arguments)
         self._waiting.append(part)
         return part
 
-    def answered(self, body: JsonObject) -> str:
+    def resolve_result(self, body: JsonObject) -> str:
         """The id of the call that a result is for."""
         call_id = view.member(body, "tool_call_id", str)
         name = view.member(body, "tool_name", str)
@@ -298,15 +298,15 @@ class _Calls:
         raise BadRequest("'tool_name' names no tool that was called before.")
 
 
-def _message(body: JsonObject, calls: _Calls) -> Message:
+def _message(body: JsonObject, calls: _PendingCalls) -> Message:
     text = view.member(body, "content", str, "")
     images = [_image(image) for image in view.member(body, "images", list, [])]
     if body.get("role") == "tool":
-        return Message("tool", (ToolResultPart(calls.answered(body), text), *images))
-    role = view.role_of(body, view.SPOKEN)
+        return Message("tool", (ToolResultPart(calls.resolve_result(body), text), *images))
+    role = view.parse_role(body, view.MESSAGE_ROLES)
     parts: list[Part] = []
-    if thoughts := view.member(body, "thinking", str, ""):
-        parts.append(ReasoningPart(thoughts))
+    if reasoning := view.member(body, "thinking", str, ""):
+        parts.append(ReasoningPart(reasoning))
     if text:
         parts.append(TextPart(text))
     parts.extend(images)

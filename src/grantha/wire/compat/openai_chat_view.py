@@ -31,7 +31,14 @@ from grantha.events import (
     ToolCallDelta,
 )
 from grantha.wire.compat import view
-from grantha.wire.compat.view import Asked, Places, Shown, Source, Whole, sse
+from grantha.wire.compat.view import (
+    AnswerFold,
+    CitationOffsets,
+    ParsedRequest,
+    PlacedCitation,
+    ResponseMeta,
+    sse_block,
+)
 
 _FINISH = {
     "stop": "stop",
@@ -40,9 +47,9 @@ _FINISH = {
     "content-filter": "content_filter",
     "refusal": "content_filter",
 }
-_EXTRA: view.Kinds = {
-    "frequency_penalty": view.NUMBER,
-    "presence_penalty": view.NUMBER,
+_EXTRA: view.MemberTypes = {
+    "frequency_penalty": view.NUMBER_TYPES,
+    "presence_penalty": view.NUMBER_TYPES,
     "logit_bias": dict,
     "logprobs": bool,
     "top_logprobs": int,
@@ -54,29 +61,29 @@ _EXTRA: view.Kinds = {
     "prompt_cache_key": str,
     # These aren't OpenAI's: compatible hosts know them and clients send them.
     "top_k": int,
-    "min_p": view.NUMBER,
-    "repetition_penalty": view.NUMBER,
+    "min_p": view.NUMBER_TYPES,
+    "repetition_penalty": view.NUMBER_TYPES,
 }
-REFUSED = {
+UNSUPPORTED = {
     "functions": "send 'tools'",
     "function_call": "send 'tool_choice'",
     "audio": "answers are text",
     "web_search_options": "no search runs here",
 }
-ROLES = {**view.SPOKEN, "developer": view.SPOKEN["system"]}
+ROLES = {**view.MESSAGE_ROLES, "developer": view.MESSAGE_ROLES["system"]}
 
 
-def asked(body: JsonObject) -> Asked:
+def parse_request(body: JsonObject) -> ParsedRequest:
     """A request's body. Raises `BadRequest` that names the member."""
     if view.member(body, "n", int, 1) != 1:
         raise BadRequest("'n' must be 1: ask several times for several answers.")
-    view.refuse(body, REFUSED)
-    if set(view.texts(body, "modalities")) - {"text"}:
+    view.reject_members(body, UNSUPPORTED)
+    if set(view.strings(body, "modalities")) - {"text"}:
         raise BadRequest("'modalities' must be [\"text\"]: answers are text.")
     stream_options = view.member(body, "stream_options", dict, {})
     messages = [_message(m) for m in view.objects(body, "messages")]
-    return Asked(
-        messages=view.require_question(messages),
+    return ParsedRequest(
+        messages=view.require_prompt(messages),
         options=_options(body),
         model=view.member(body, "model", str),
         stream=view.member(body, "stream", bool, False),
@@ -88,17 +95,17 @@ def asked(body: JsonObject) -> Asked:
 class ChatStream:
     """Chunks, then `[DONE]`."""
 
-    def __init__(self, shown: Shown, include_usage: bool = False) -> None:
+    def __init__(self, meta: ResponseMeta, include_usage: bool = False) -> None:
         self._head = {
-            "id": f"chatcmpl-{shown.id}",
+            "id": f"chatcmpl-{meta.id}",
             "object": "chat.completion.chunk",
-            "created": shown.created,
-            "model": shown.model,
+            "created": meta.created,
+            "model": meta.model,
         }
         self._include_usage = include_usage
         self._begun = False
         self._tools: dict[int, int] = {}  # our part -> the index of the call
-        self._places = Places()
+        self._offsets = CitationOffsets()
 
     def frames(self, frames: Sequence[Frame]) -> bytes:
         """The chunks of frames."""
@@ -108,7 +115,7 @@ class ChatStream:
         event, at = frame.event, str(frame.id)
         match event:
             case TextDelta():
-                self._places.pass_by(event)
+                self._offsets.advance(event)
                 return self._chunk(at, {"content": event.text}, logprobs=event.logprobs)
             case ReasoningDelta(text=text) if text:
                 return self._chunk(at, {"reasoning_content": text})
@@ -126,7 +133,7 @@ class ChatStream:
                 call = {"index": self._tools[event.part], "function": function}
                 return self._chunk(at, {"tool_calls": [call]})
             case Citation(url=str()):
-                return self._chunk(at, {"annotations": [_annotation(self._places.of(event))]})
+                return self._chunk(at, {"annotations": [_annotation(self._offsets.locate(event))]})
             case GenerationEnd():
                 return self._end(at, event)
             case _:
@@ -151,32 +158,32 @@ class ChatStream:
         body: dict[str, Any] = {**self._head, "choices": [choice]}
         if self._include_usage:
             body["usage"] = None
-        return [sse(body, id=at)]
+        return [sse_block(body, id=at)]
 
     def _end(self, at: str, end: GenerationEnd) -> list[str]:
-        error = view.error_of(end)
+        error = view.end_error(end)
         if error is not None:
-            return [sse({"error": _error(error)}, id=at), "data: [DONE]\n\n"]
+            return [sse_block({"error": _error(error)}, id=at), "data: [DONE]\n\n"]
         blocks = self._chunk(at, {}, _finish(end))
         if self._include_usage:
             usage = usage_json(end.usage) if end.usage else None
-            blocks.append(sse({**self._head, "choices": [], "usage": usage}, id=at))
+            blocks.append(sse_block({**self._head, "choices": [], "usage": usage}, id=at))
         return [*blocks, "data: [DONE]\n\n"]
 
 
-def reply(shown: Shown, whole: Whole) -> dict[str, Any]:
+def response_body(meta: ResponseMeta, answer: AnswerFold) -> dict[str, Any]:
     """The whole answer, which has its end."""
-    parts = whole.parts()
+    parts = answer.parts()
     calls = view.calls_of(parts)
     text = view.text_of(parts)
     message: dict[str, Any] = {
         "role": "assistant",
         "content": text if text or not calls else None,
         "refusal": None,
-        "annotations": [_annotation(s) for s in whole.sources if s.citation.url is not None],
+        "annotations": [_annotation(s) for s in answer.sources if s.citation.url is not None],
     }
-    if thoughts := view.thoughts_of(parts):
-        message["reasoning_content"] = thoughts
+    if reasoning := view.reasoning_of(parts):
+        message["reasoning_content"] = reasoning
     if calls:
         message["tool_calls"] = [
             {
@@ -186,24 +193,24 @@ def reply(shown: Shown, whole: Whole) -> dict[str, Any]:
             }
             for call in calls
         ]
-    end = whole.end
+    end = answer.end
     choice = {
         "index": 0,
         "message": message,
-        "logprobs": _logprobs([lp for _, lps in sorted(whole.logprobs.items()) for lp in lps]),
+        "logprobs": _logprobs([lp for _, lps in sorted(answer.logprobs.items()) for lp in lps]),
         "finish_reason": _finish(end),
     }
     return {
-        "id": f"chatcmpl-{shown.id}",
+        "id": f"chatcmpl-{meta.id}",
         "object": "chat.completion",
-        "created": shown.created,
-        "model": shown.model,
+        "created": meta.created,
+        "model": meta.model,
         "choices": [choice],
         "usage": usage_json(end.usage) if end and end.usage else None,
     }
 
 
-def models(cards: Sequence[tuple[str, str, int]]) -> dict[str, Any]:
+def model_list(cards: Sequence[tuple[str, str, int]]) -> dict[str, Any]:
     """The list of models, from (id, owner, created)."""
     rows = [
         {"id": name, "object": "model", "created": created, "owned_by": owner}
@@ -232,7 +239,7 @@ def usage_json(usage: Usage) -> dict[str, Any]:
 # ---- shared with the Responses API ---------------------------------------------------------------
 
 
-def content_of(content: Any) -> list[Part]:
+def parse_content(content: Any) -> list[Part]:
     """Content as text or as a list of parts, of either OpenAI API."""
     if content is None:
         return []
@@ -243,20 +250,20 @@ def content_of(content: Any) -> list[Part]:
     return [_part(part) for part in view.objects({"content": content}, "content")]
 
 
-def result_of(call_id: str, content: Any) -> Message:
+def parse_tool_result(call_id: str, content: Any) -> Message:
     """What a tool gave back. Images follow its text: a result of ours is text alone."""
-    parts = content_of(content)
+    parts = parse_content(content)
     images = [part for part in parts if not isinstance(part, TextPart)]
     return Message("tool", (ToolResultPart(call_id, view.text_of(parts)), *images))
 
 
-def tool_of(tool: JsonObject) -> JsonObject:
+def parse_tool(tool: JsonObject) -> JsonObject:
     """A function tool in our form; the Responses API has the same without the nesting."""
     kind = view.member(tool, "type", str, "function")
     if kind != "function":
         raise BadRequest(f"'tools' of type {kind[:40]!r} can't be used, only functions.")
     function = view.member(tool, "function", dict, tool)
-    found: dict[str, Any] = {"name": view.required(function, "name")}
+    found: dict[str, Any] = {"name": view.required_string(function, "name")}
     if description := view.member(function, "description", str):
         found["description"] = description
     if (parameters := view.member(function, "parameters", dict)) is not None:
@@ -266,7 +273,7 @@ def tool_of(tool: JsonObject) -> JsonObject:
     return found
 
 
-def choice_of(body: JsonObject) -> str | JsonObject | None:
+def parse_tool_choice(body: JsonObject) -> str | JsonObject | None:
     """A request's tool choice in our form."""
     choice = view.member(body, "tool_choice", (str, dict))
     if isinstance(choice, dict):
@@ -291,8 +298,8 @@ def _logprobs(found: Sequence[JsonObject]) -> dict[str, Any] | None:
     return {"content": list(found), "refusal": None} if found else None
 
 
-def _annotation(source: Source) -> dict[str, Any]:
-    place = {"start_index": source.in_text, "end_index": source.in_text}
+def _annotation(source: PlacedCitation) -> dict[str, Any]:
+    place = {"start_index": source.text_offset, "end_index": source.text_offset}
     cited = {"url": source.citation.url, "title": source.citation.title or ""}
     return {"type": "url_citation", "url_citation": {**place, **cited}}
 
@@ -300,7 +307,7 @@ def _annotation(source: Source) -> dict[str, Any]:
 def _error(error: JsonObject) -> dict[str, Any]:
     caller = error.get("fault") == "caller"
     return {
-        "message": view.told(error),
+        "message": view.error_text(error),
         "type": "invalid_request_error" if caller else "api_error",
         "param": None,
         "code": error.get("code"),
@@ -309,12 +316,12 @@ def _error(error: JsonObject) -> dict[str, Any]:
 
 def _message(body: JsonObject) -> Message:
     if body.get("role") == "tool":
-        return result_of(view.required(body, "tool_call_id"), body.get("content"))
-    role = view.role_of(body, ROLES)
-    parts = content_of(body.get("content"))
-    thoughts = view.member(body, "reasoning_content", str, "")
-    if thoughts:
-        parts.insert(0, ReasoningPart(thoughts))
+        return parse_tool_result(view.required_string(body, "tool_call_id"), body.get("content"))
+    role = view.parse_role(body, ROLES)
+    parts = parse_content(body.get("content"))
+    reasoning = view.member(body, "reasoning_content", str, "")
+    if reasoning:
+        parts.insert(0, ReasoningPart(reasoning))
     parts.extend(_call(call) for call in view.objects(body, "tool_calls"))
     return Message(role, tuple(parts))
 
@@ -348,8 +355,8 @@ def _call(call: JsonObject) -> ToolCallPart:
     arguments = view.member(function, "arguments", (str, dict), "{}")
     return ToolCallPart(
         view.member(call, "id", str, ""),
-        view.required(function, "name"),
-        arguments if isinstance(arguments, str) else view.compact(arguments),
+        view.required_string(function, "name"),
+        arguments if isinstance(arguments, str) else view.compact_json(arguments),
     )
 
 
@@ -357,23 +364,24 @@ def _options(body: JsonObject) -> Options:
     return Options(
         temperature=view.number(body, "temperature", 0, 2),
         top_p=view.number(body, "top_p", 0, 1),
-        max_tokens=view.count(body, "max_completion_tokens") or view.count(body, "max_tokens"),
-        stop=view.texts(body, "stop"),
-        seed=view.whole_number(body, "seed"),
+        max_tokens=view.positive_integer(body, "max_completion_tokens")
+        or view.positive_integer(body, "max_tokens"),
+        stop=view.strings(body, "stop"),
+        seed=view.integer(body, "seed"),
         reasoning_effort=view.member(body, "reasoning_effort", str),
-        tools=tuple(tool_of(tool) for tool in view.objects(body, "tools")),
-        tool_choice=choice_of(body),
+        tools=tuple(parse_tool(tool) for tool in view.objects(body, "tools")),
+        tool_choice=parse_tool_choice(body),
         response_format=_format(view.member(body, "response_format", dict)),
-        extra=view.taken(body, _EXTRA),
+        extra=view.pick_members(body, _EXTRA),
     )
 
 
 def _format(form: JsonObject | None) -> JsonObject | None:
     if form is None:
         return None
-    kind = view.required(form, "type")
+    kind = view.required_string(form, "type")
     if kind not in {"text", "json_object", "json_schema"}:
         raise BadRequest("'response_format' must be text, json_object or json_schema.")
     if kind == "json_schema":
-        view.required(view.member(form, "json_schema", dict, {}), "name")
+        view.required_string(view.member(form, "json_schema", dict, {}), "name")
     return form

@@ -21,10 +21,16 @@ from grantha.chat import (
 )
 from grantha.errors import BadRequest
 from grantha.wire.compat import view
-from grantha.wire.compat.openai_chat_view import ROLES, choice_of, content_of, result_of, tool_of
-from grantha.wire.compat.view import Asked
+from grantha.wire.compat.openai_chat_view import (
+    ROLES,
+    parse_content,
+    parse_tool,
+    parse_tool_choice,
+    parse_tool_result,
+)
+from grantha.wire.compat.view import ParsedRequest
 
-EXTRA: view.Kinds = {
+EXTRA: view.MemberTypes = {
     "metadata": dict,
     "parallel_tool_calls": bool,
     "service_tier": str,
@@ -32,16 +38,16 @@ EXTRA: view.Kinds = {
     "user": str,
     "verbosity": str,
 }
-REFUSED = {
+UNSUPPORTED = {
     "conversation": "send 'previous_response_id' or the whole input",
     "prompt": "templates are stored at OpenAI",
     "max_tool_calls": "no built-in tools run here",
 }
 
 
-def asked(body: JsonObject) -> Asked:
+def parse_request(body: JsonObject) -> ParsedRequest:
     """A request's body. Raises `BadRequest` that names the member."""
-    view.refuse(body, REFUSED)
+    view.reject_members(body, UNSUPPORTED)
     messages = _input(body.get("input"))
     instructions = view.member(body, "instructions", str, "")
     if instructions:
@@ -50,8 +56,8 @@ def asked(body: JsonObject) -> Asked:
     background = view.member(body, "background", bool, False)
     if background and not store:
         raise BadRequest("'background' needs 'store': what isn't kept can't be read later.")
-    return Asked(
-        messages=view.require_question(messages),
+    return ParsedRequest(
+        messages=view.require_prompt(messages),
         options=_options(body),
         model=view.member(body, "model", str),
         stream=view.member(body, "stream", bool, False),
@@ -62,20 +68,22 @@ def asked(body: JsonObject) -> Asked:
 
 def input_items(name: str, message: Message) -> list[dict[str, Any]]:
     """A message of the past as input items: thoughts or results, what was said and shown, calls."""
-    said = [part for part in message.parts if isinstance(part, TextPart | ImagePart | FilePart)]
+    message_members = [
+        part for part in message.parts if isinstance(part, TextPart | ImagePart | FilePart)
+    ]
     role = "user" if message.role == "tool" else message.role  # what a tool gave beside its text
-    content = [_input_content(part, role) for part in said]
-    thoughts = [thought_item(part) for part in message.parts if isinstance(part, ReasoningPart)]
+    content = [_input_content(part, role) for part in message_members]
+    reasoning = [reasoning_item(part) for part in message.parts if isinstance(part, ReasoningPart)]
     results = [_result_item(part) for part in message.parts if isinstance(part, ToolResultPart)]
     messages = [{"type": "message", "role": role, "content": content}] if content else []
     calls = [_call_item(part) for part in message.parts if isinstance(part, ToolCallPart)]
     return [
         {"id": f"item_{name}_{number}", "status": "completed", **item}
-        for number, item in enumerate([*thoughts, *results, *messages, *calls])
+        for number, item in enumerate([*reasoning, *results, *messages, *calls])
     ]
 
 
-def thought_item(part: ReasoningPart | None) -> dict[str, Any]:
+def reasoning_item(part: ReasoningPart | None) -> dict[str, Any]:
     """A thought; without one it has only begun."""
     summary = [{"type": "summary_text", "text": part.text}] if part and part.text else []
     # Opaque to clients, who send it back: whatever proof the vendor gave for its thought.
@@ -119,17 +127,17 @@ def _input(value: Any) -> list[Message]:
 def _item_in(item: JsonObject) -> Message:
     match item.get("type", "message"):
         case "message":
-            parts = tuple(content_of(item.get("content")))
-            return Message(view.role_of(item, ROLES), parts)
+            parts = tuple(parse_content(item.get("content")))
+            return Message(view.parse_role(item, ROLES), parts)
         case "function_call":
             call = ToolCallPart(
-                view.required(item, "call_id"),
-                view.required(item, "name"),
+                view.required_string(item, "call_id"),
+                view.required_string(item, "name"),
                 view.member(item, "arguments", str, "{}"),
             )
             return Message("assistant", (call,))
         case "function_call_output":
-            return result_of(view.required(item, "call_id"), item.get("output"))
+            return parse_tool_result(view.required_string(item, "call_id"), item.get("output"))
         case "reasoning":
             summary = [view.member(s, "text", str, "") for s in view.objects(item, "summary")]
             proof = view.member(item, "encrypted_content", str)
@@ -140,16 +148,16 @@ def _item_in(item: JsonObject) -> Message:
 
 def _options(body: JsonObject) -> Options:
     text = view.member(body, "text", dict, {})
-    extra = view.taken(body, EXTRA)
+    extra = view.pick_members(body, EXTRA)
     if (verbosity := view.member(text, "verbosity", str)) is not None:
         extra["verbosity"] = verbosity
     return Options(
         temperature=view.number(body, "temperature", 0, 2),
         top_p=view.number(body, "top_p", 0, 1),
-        max_tokens=view.count(body, "max_output_tokens"),
+        max_tokens=view.positive_integer(body, "max_output_tokens"),
         reasoning_effort=view.member(view.member(body, "reasoning", dict, {}), "effort", str),
-        tools=tuple(tool_of(tool) for tool in view.objects(body, "tools")),
-        tool_choice=choice_of(body),
+        tools=tuple(parse_tool(tool) for tool in view.objects(body, "tools")),
+        tool_choice=parse_tool_choice(body),
         response_format=_chat_form(view.member(text, "format", dict)),
         extra=extra,
     )
@@ -160,7 +168,7 @@ def _chat_form(form: JsonObject | None) -> JsonObject | None:
     if form is None or form.get("type") == "text":
         return None
     if form.get("type") == "json_schema":
-        view.required(form, "name")
+        view.required_string(form, "name")
         inner = {k: v for k, v in form.items() if k != "type"}
         return {"type": "json_schema", "json_schema": inner}
     if form.get("type") == "json_object":

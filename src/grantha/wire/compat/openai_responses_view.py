@@ -26,13 +26,13 @@ from grantha.events import (
     ToolCallDelta,
 )
 from grantha.wire.compat import view
-from grantha.wire.compat.openai_responses_input import EXTRA, thought_item
-from grantha.wire.compat.view import Shown, Source, Whole, sse
+from grantha.wire.compat.openai_responses_input import EXTRA, reasoning_item
+from grantha.wire.compat.view import AnswerFold, PlacedCitation, ResponseMeta, sse_block
 
 _SEQ_BITS, _EVENT_BITS = 30, 6
 
 
-def record_before(number: int) -> tuple[RecordId, int]:
+def record_of_sequence_number(number: int) -> tuple[RecordId, int]:
     """The record that an event of this number came from, and the event's place in it."""
     if number < 0:
         raise BadRequest("'starting_after' can't be negative.")
@@ -50,27 +50,27 @@ class ResponseStream:
     repeat that.
     """
 
-    def __init__(self, shown: Shown, echo: JsonObject, after: int = -1) -> None:
-        self._shown = shown
+    def __init__(self, meta: ResponseMeta, echo: JsonObject, after: int = -1) -> None:
+        self._meta = meta
         self._echo = echo
         self._after = after
-        self._whole = Whole()
+        self._answer = AnswerFold()
         self._starts: dict[int, PartStart] = {}
 
     def frames(self, frames: Sequence[Frame]) -> bytes:
         """The events of frames."""
-        events = [pair for frame in frames for pair in self._numbered(frame)]
+        events = [pair for frame in frames for pair in self._numbered_events(frame)]
         return "".join(
             [
-                sse({**body, "sequence_number": number}, event=body["type"])
+                sse_block({**body, "sequence_number": number}, event=body["type"])
                 for number, body in events
                 if number > self._after
             ]
         ).encode()
 
-    def _numbered(self, frame: Frame) -> list[tuple[int, dict[str, Any]]]:
+    def _numbered_events(self, frame: Frame) -> list[tuple[int, dict[str, Any]]]:
         first = ((frame.id.epoch - 1) << _SEQ_BITS | frame.id.seq) << _EVENT_BITS
-        self._whole.apply(frame.event)
+        self._answer.apply(frame.event)
         return [(first + place, body) for place, body in enumerate(self._events(frame))]
 
     def _events(self, frame: Frame) -> list[dict[str, Any]]:
@@ -87,13 +87,13 @@ class ResponseStream:
                 return self._start(event)
             case TextDelta():
                 delta = {"delta": event.text, "logprobs": list(event.logprobs)}
-                return [self._of_text("response.output_text.delta", event.part, delta)]
+                return [self._text_event("response.output_text.delta", event.part, delta)]
             case ReasoningDelta(text=text) if text:
                 kind = "response.reasoning_summary_text.delta"
-                return [self._of_summary(kind, event.part, {"delta": text})]
+                return [self._summary_event(kind, event.part, {"delta": text})]
             case ToolCallDelta() if event.arguments:
                 kind = "response.function_call_arguments.delta"
-                return [self._of_item(kind, event.part, {"delta": event.arguments})]
+                return [self._item_event(kind, event.part, {"delta": event.arguments})]
             case Citation(url=str()):
                 return [self._cited(event.part)]
             case PartEnd():
@@ -104,48 +104,48 @@ class ResponseStream:
                 return []
 
     def _start(self, start: PartStart) -> list[dict[str, Any]]:
-        item = _item(self._shown, start, None, "in_progress")
+        item = _item(self._meta, start, None, "in_progress")
         added = {"type": "response.output_item.added", "output_index": start.part, "item": item}
         if start.part_kind == "text":
             part = _text_content("", (), ())
             kind = "response.content_part.added"
-            return [added, self._of_text(kind, start.part, {"part": part})]
+            return [added, self._text_event(kind, start.part, {"part": part})]
         if start.part_kind == "reasoning":
             part = {"type": "summary_text", "text": ""}
             kind = "response.reasoning_summary_part.added"
-            return [added, self._of_summary(kind, start.part, {"part": part})]
+            return [added, self._summary_event(kind, start.part, {"part": part})]
         return [added]
 
     def _cited(self, part: int) -> dict[str, Any]:
-        sources = _sources(self._whole, part)
+        sources = _sources(self._answer, part)
         place = {"annotation_index": len(sources) - 1, "annotation": _annotation(sources[-1])}
-        return self._of_text("response.output_text.annotation.added", part, place)
+        return self._text_event("response.output_text.annotation.added", part, place)
 
     def _close(self, part: int, status: str) -> list[dict[str, Any]]:
         start = self._starts.pop(part, None)
         if start is None:
             return []
-        item = _item(self._shown, start, self._whole, status)
+        item = _item(self._meta, start, self._answer, status)
         done = {"type": "response.output_item.done", "output_index": part, "item": item}
         if start.part_kind == "tool-call":
             kind = "response.function_call_arguments.done"
-            told = {"arguments": item["arguments"], "name": item["name"]}
-            return [self._of_item(kind, part, told), done]
+            final = {"arguments": item["arguments"], "name": item["name"]}
+            return [self._item_event(kind, part, final), done]
         if start.part_kind == "reasoning":
-            value = self._whole.part(part)
+            value = self._answer.part(part)
             text = value.text if isinstance(value, ReasoningPart) else ""
-            whole = {"type": "summary_text", "text": text}
+            answer = {"type": "summary_text", "text": text}
             kind = "response.reasoning_summary_"
             return [
-                self._of_summary(f"{kind}text.done", part, {"text": text}),
-                self._of_summary(f"{kind}part.done", part, {"part": whole}),
+                self._summary_event(f"{kind}text.done", part, {"text": text}),
+                self._summary_event(f"{kind}part.done", part, {"part": answer}),
                 done,
             ]
         content = item["content"][0]
-        told = {"text": content["text"], "logprobs": content["logprobs"]}
+        final = {"text": content["text"], "logprobs": content["logprobs"]}
         return [
-            self._of_text("response.output_text.done", part, told),
-            self._of_text("response.content_part.done", part, {"part": content}),
+            self._text_event("response.output_text.done", part, final),
+            self._text_event("response.content_part.done", part, {"part": content}),
             done,
         ]
 
@@ -158,37 +158,37 @@ class ResponseStream:
         return [*closed, {"type": f"response.{kind}", "response": self._response(status)}]
 
     def _response(self, status: str) -> dict[str, Any]:
-        return response_json(self._shown, self._whole, status, self._echo)
+        return response_json(self._meta, self._answer, status, self._echo)
 
-    def _of_item(self, kind: str, part: int, more: dict[str, Any]) -> dict[str, Any]:
-        item = _item_id(self._shown, part)
+    def _item_event(self, kind: str, part: int, more: dict[str, Any]) -> dict[str, Any]:
+        item = _item_id(self._meta, part)
         return {"type": kind, "item_id": item, "output_index": part, **more}
 
-    def _of_text(self, kind: str, part: int, more: dict[str, Any]) -> dict[str, Any]:
-        return self._of_item(kind, part, {"content_index": 0, **more})
+    def _text_event(self, kind: str, part: int, more: dict[str, Any]) -> dict[str, Any]:
+        return self._item_event(kind, part, {"content_index": 0, **more})
 
-    def _of_summary(self, kind: str, part: int, more: dict[str, Any]) -> dict[str, Any]:
-        return self._of_item(kind, part, {"summary_index": 0, **more})
+    def _summary_event(self, kind: str, part: int, more: dict[str, Any]) -> dict[str, Any]:
+        return self._item_event(kind, part, {"summary_index": 0, **more})
 
 
 def response_json(
-    shown: Shown, whole: Whole, status: str | None, echo: JsonObject
+    meta: ResponseMeta, answer: AnswerFold, status: str | None, echo: JsonObject
 ) -> dict[str, Any]:
     """A whole response; `status` None takes it from the end."""
-    end = whole.end
+    end = answer.end
     found = status or (_status(end) if end else "in_progress")
-    error = view.error_of(end) if end else None
+    error = view.end_error(end) if end else None
     return {
-        "id": response_id(shown.id),
+        "id": response_id(meta.id),
         "object": "response",
-        "created_at": shown.created,
+        "created_at": meta.created,
         "status": found,
-        "error": {"code": "server_error", "message": view.told(error)} if error else None,
-        "incomplete_details": _why(end) if end else None,
+        "error": {"code": "server_error", "message": view.error_text(error)} if error else None,
+        "incomplete_details": _incomplete_details(end) if end else None,
         "instructions": None,
         "metadata": {},
-        "model": shown.model,
-        "output": _output(shown, whole, found),
+        "model": meta.model,
+        "output": _output(meta, answer, found),
         "parallel_tool_calls": True,
         "temperature": None,
         "tool_choice": "auto",
@@ -199,11 +199,11 @@ def response_json(
     }
 
 
-def output_item(shown: Shown, whole: Whole, item: str) -> dict[str, Any] | None:
+def output_item(meta: ResponseMeta, answer: AnswerFold, item: str) -> dict[str, Any] | None:
     """The output item of this id as it is sent back in an input; None when there is none."""
-    for number, part in whole.numbered():
-        if _item_id(shown, number) == item:
-            return _item(shown, _start_of(number, part), whole, "completed")
+    for number, part in answer.numbered():
+        if _item_id(meta, number) == item:
+            return _item(meta, _start_of(number, part), answer, "completed")
     return None
 
 
@@ -212,7 +212,7 @@ def generation_of_item(item: str) -> str:
     return item.removeprefix("item_").rpartition("_")[0]
 
 
-def echo_of(options: Options, body: JsonObject | None = None) -> dict[str, Any]:
+def echoed_members(options: Options, body: JsonObject | None = None) -> dict[str, Any]:
     """What of a request its response repeats. Without the body, what is stored of it."""
     choice = options.tool_choice
     found: dict[str, Any] = {
@@ -248,10 +248,10 @@ def _status(end: GenerationEnd) -> str:
         return "cancelled"
     if end.ending != "done":
         return "failed"
-    return "incomplete" if _why(end) else "completed"
+    return "incomplete" if _incomplete_details(end) else "completed"
 
 
-def _why(end: GenerationEnd) -> dict[str, str] | None:
+def _incomplete_details(end: GenerationEnd) -> dict[str, str] | None:
     if end.ending != "done":
         return None
     reasons = {
@@ -263,14 +263,16 @@ def _why(end: GenerationEnd) -> dict[str, str] | None:
     return {"reason": reason} if reason else None
 
 
-def _item_id(shown: Shown, part: int) -> str:
-    return f"item_{shown.id}_{part}"
+def _item_id(meta: ResponseMeta, part: int) -> str:
+    return f"item_{meta.id}_{part}"
 
 
-def _item(shown: Shown, start: PartStart, whole: Whole | None, status: str) -> dict[str, Any]:
-    """An output item; without a `whole` it has only begun."""
-    item: dict[str, Any] = {"id": _item_id(shown, start.part), "status": status}
-    value = whole.part(start.part) if whole is not None else None
+def _item(
+    meta: ResponseMeta, start: PartStart, answer: AnswerFold | None, status: str
+) -> dict[str, Any]:
+    """An output item; without a `answer` it has only begun."""
+    item: dict[str, Any] = {"id": _item_id(meta, start.part), "status": status}
+    value = answer.part(start.part) if answer is not None else None
     if start.part_kind == "tool-call":
         return {
             "type": "function_call",
@@ -280,17 +282,17 @@ def _item(shown: Shown, start: PartStart, whole: Whole | None, status: str) -> d
             **item,
         }
     if start.part_kind == "reasoning":
-        return {**thought_item(value if isinstance(value, ReasoningPart) else None), **item}
+        return {**reasoning_item(value if isinstance(value, ReasoningPart) else None), **item}
     text = value.text if isinstance(value, TextPart) else ""
     content = []
-    if whole is not None:
-        logprobs = whole.logprobs.get(start.part, ())
-        content = [_text_content(text, logprobs, _sources(whole, start.part))]
+    if answer is not None:
+        logprobs = answer.logprobs.get(start.part, ())
+        content = [_text_content(text, logprobs, _sources(answer, start.part))]
     return {"type": "message", "role": "assistant", "content": content, **item}
 
 
 def _text_content(
-    text: str, logprobs: Sequence[JsonObject], sources: Sequence[Source]
+    text: str, logprobs: Sequence[JsonObject], sources: Sequence[PlacedCitation]
 ) -> dict[str, Any]:
     return {
         "type": "output_text",
@@ -300,21 +302,21 @@ def _text_content(
     }
 
 
-def _sources(whole: Whole, part: int) -> list[Source]:
-    return [s for s in whole.sources if s.citation.part == part and s.citation.url is not None]
+def _sources(answer: AnswerFold, part: int) -> list[PlacedCitation]:
+    return [s for s in answer.sources if s.citation.part == part and s.citation.url is not None]
 
 
-def _annotation(source: Source) -> dict[str, Any]:
-    place = {"start_index": source.in_part, "end_index": source.in_part}
+def _annotation(source: PlacedCitation) -> dict[str, Any]:
+    place = {"start_index": source.part_offset, "end_index": source.part_offset}
     cited = {"url": source.citation.url, "title": source.citation.title or ""}
     return {"type": "url_citation", **place, **cited}
 
 
-def _output(shown: Shown, whole: Whole, status: str) -> list[dict[str, Any]]:
+def _output(meta: ResponseMeta, answer: AnswerFold, status: str) -> list[dict[str, Any]]:
     left = status if status in {"completed", "in_progress"} else "incomplete"
-    starts = [_start_of(number, part) for number, part in whole.numbered()]
+    starts = [_start_of(number, part) for number, part in answer.numbered()]
     return [
-        _item(shown, start, whole, left if start is starts[-1] else "completed") for start in starts
+        _item(meta, start, answer, left if start is starts[-1] else "completed") for start in starts
     ]
 
 

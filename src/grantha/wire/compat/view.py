@@ -1,6 +1,6 @@
 """What every view is made of. Pure: ids and times are given, no request, no store, no clock.
 
-A view has two halves: a function that reads a vendor's request into `Asked`, and a class that turns
+A view has two halves: a function that reads a vendor's request into `ParsedRequest`, and a class that turns
 frames of a log into that vendor's stream. How frames were merged must not show in what it means.
 """
 
@@ -32,14 +32,14 @@ from grantha.fold import Fold
 from grantha.wire import images
 
 _IMAGE_BYTES = 20 * 1024 * 1024
-NUMBER = (int, float)
-_EXACT = 2**53  # below, a number with a point is exactly what was written
-Kinds: TypeAlias = Mapping[str, type | tuple[type, ...]]  # members, and what each may be
-SPOKEN: dict[str, Role] = {"system": "system", "user": "user", "assistant": "assistant"}
+NUMBER_TYPES = (int, float)
+_LARGEST_EXACT = 2**53  # below, a number with a point is exactly what was written
+MemberTypes: TypeAlias = Mapping[str, type | tuple[type, ...]]  # members, and what each may be
+MESSAGE_ROLES: dict[str, Role] = {"system": "system", "user": "user", "assistant": "assistant"}
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ParsedRequest:
     """A vendor's request in our words; `model` is as the client wrote it, perhaps without
     provider.
     """
@@ -54,7 +54,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ResponseMeta:
     """What a reply says of itself: our generation's id, the model as the client knows it, and when
     it was made (seconds since 1970)."""
 
@@ -64,15 +64,15 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class PlacedCitation:
     """A citation and where it stands, in code points: in its part, and in the text of all parts."""
 
     citation: Citation
-    in_part: int
-    in_text: int
+    part_offset: int
+    text_offset: int
 
 
-class VendorStream(Protocol):
+class CompatStream(Protocol):
     """Turns frames into a vendor's bytes. Stateful: one for each reader."""
 
     def frames(self, frames: Sequence[Frame]) -> bytes:
@@ -80,60 +80,62 @@ class VendorStream(Protocol):
         ...
 
 
-class Places:
+class CitationOffsets:
     """Where sources stand. Holds counts only, so that a reader's memory doesn't grow."""
 
     def __init__(self) -> None:
         self._lengths: dict[int, int] = {}
 
-    def pass_by(self, text: TextDelta) -> None:
+    def advance(self, text: TextDelta) -> None:
         """Text before the next source."""
         self._lengths[text.part] = self._lengths.get(text.part, 0) + len(text.text)
 
-    def of(self, citation: Citation) -> Source:
+    def locate(self, citation: Citation) -> PlacedCitation:
         """A source with its place."""
-        return Source(citation, self._lengths.get(citation.part, 0), sum(self._lengths.values()))
+        return PlacedCitation(
+            citation, self._lengths.get(citation.part, 0), sum(self._lengths.values())
+        )
 
 
-class Whole(Fold):
+class AnswerFold(Fold):
     """A fold that also keeps what only replies show: log probabilities and places of sources."""
 
     def __init__(self) -> None:
         super().__init__()
         self.logprobs: dict[int, list[JsonObject]] = {}
-        self.sources: list[Source] = []
-        self._places = Places()
+        self.sources: list[PlacedCitation] = []
+        self._offsets = CitationOffsets()
 
     @override
     def apply(self, event: Event) -> None:
         super().apply(event)
         if isinstance(event, TextDelta):
-            self._places.pass_by(event)
+            self._offsets.advance(event)
             if event.logprobs:
                 self.logprobs.setdefault(event.part, []).extend(event.logprobs)
         elif isinstance(event, Citation):
-            self.sources.append(self._places.of(event))
+            self.sources.append(self._offsets.locate(event))
 
 
-def sse(data: dict[str, Any], event: str | None = None, id: str | None = None) -> str:  # noqa: A002
+def sse_block(data: dict[str, Any], event: str | None = None, id: str | None = None) -> str:  # noqa: A002
     """One SSE block; `id` lets a better client come back."""
     head = (f"id: {id}\n" if id else "") + (f"event: {event}\n" if event else "")
-    return f"{head}data: {compact(data)}\n\n"
+    return f"{head}data: {compact_json(data)}\n\n"
 
 
-def compact(value: Any) -> str:
+def compact_json(value: Any) -> str:
     """JSON without spaces, as it is sent."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def error_of(end: GenerationEnd) -> JsonObject | None:
+def end_error(end: GenerationEnd) -> JsonObject | None:
     """Why a generation isn't complete; None for `done` and for `stopped`, which is as was asked."""
     if end.ending in {"done", "stopped"}:
         return None
     return end.error or {"code": end.ending, "message": f"The answer ended {end.ending}."}
 
 
-def told(error: JsonObject) -> str:
+def error_text(error: JsonObject) -> str:
     """An error as one text: what happened, then what to do."""
     message, advice = str(error.get("message", "")).strip(), str(error.get("advice") or "")
     if advice and message and message[-1] not in ".!?…":
@@ -143,7 +145,7 @@ def told(error: JsonObject) -> str:
 
 # ---- reading requests ----------------------------------------------------------------------------
 
-_NAMES: dict[type, str] = {
+_TYPE_NAMES: dict[type, str] = {
     str: "text",
     bool: "true or false",
     int: "a whole number",
@@ -153,38 +155,38 @@ _NAMES: dict[type, str] = {
 }
 
 
-def member(body: JsonObject, name: str, kinds: type | tuple[type, ...], default: Any = None) -> Any:
+def member(body: JsonObject, name: str, types: type | tuple[type, ...], default: Any = None) -> Any:
     """A member of a JSON object, of one of some types; null counts as absent."""
     value = body.get(name)
     if value is None:
         return default
-    allowed = kinds if isinstance(kinds, tuple) else (kinds,)
-    if float not in allowed and isinstance(value, float) and abs(value) < _EXACT:
+    allowed = types if isinstance(types, tuple) else (types,)
+    if float not in allowed and isinstance(value, float) and abs(value) < _LARGEST_EXACT:
         # 40.0 is a whole number in JSON, and some clients write it so.
         value = int(value) if value.is_integer() else value
     # bool is an int in Python, but true isn't a number in JSON.
     if (isinstance(value, bool) and bool not in allowed) or not isinstance(value, allowed):
-        raise BadRequest(f"{name!r} must be {' or '.join(_NAMES[kind] for kind in allowed)}.")
+        raise BadRequest(f"{name!r} must be {' or '.join(_TYPE_NAMES[kind] for kind in allowed)}.")
     return value
 
 
 def number(body: JsonObject, name: str, low: float, high: float) -> float | None:
     """A number within bounds."""
-    value = member(body, name, NUMBER)
+    value = member(body, name, NUMBER_TYPES)
     if value is not None and not low <= value <= high:
         raise BadRequest(f"{name!r} must be between {low:g} and {high:g}.")
     return None if value is None else float(value)
 
 
-def count(body: JsonObject, name: str) -> int | None:
+def positive_integer(body: JsonObject, name: str) -> int | None:
     """A positive whole number."""
-    value = whole_number(body, name)
+    value = integer(body, name)
     if value is not None and value < 1:
         raise BadRequest(f"{name!r} must be at least 1.")
     return value
 
 
-def whole_number(body: JsonObject, name: str) -> int | None:
+def integer(body: JsonObject, name: str) -> int | None:
     """A whole number that every database and vendor can hold."""
     value = member(body, name, int)
     if value is not None and abs(value) >= 2**63:
@@ -201,7 +203,7 @@ def objects(body: JsonObject, name: str) -> list[JsonObject]:
     return list(found)
 
 
-def texts(body: JsonObject, name: str) -> tuple[str, ...]:
+def strings(body: JsonObject, name: str) -> tuple[str, ...]:
     """One text or a list of them; empty when absent."""
     found = member(body, name, (str, list), [])
     listed = [found] if isinstance(found, str) else found
@@ -211,7 +213,7 @@ def texts(body: JsonObject, name: str) -> tuple[str, ...]:
     return tuple(listed)
 
 
-def required(body: JsonObject, name: str) -> str:
+def required_string(body: JsonObject, name: str) -> str:
     """A text that must be there."""
     value: str | None = member(body, name, str)
     if not value:
@@ -219,13 +221,13 @@ def required(body: JsonObject, name: str) -> str:
     return value
 
 
-def taken(body: JsonObject, kinds: Kinds) -> dict[str, Any]:
+def pick_members(body: JsonObject, types: MemberTypes) -> dict[str, Any]:
     """Those of some members that are there, each of its type: what a dialect passes on unchanged."""
-    found = {name: member(body, name, kind) for name, kind in kinds.items()}
+    found = {name: member(body, name, kind) for name, kind in types.items()}
     return {name: value for name, value in found.items() if value is not None}
 
 
-def refuse(body: JsonObject, why: Mapping[str, str]) -> None:
+def reject_members(body: JsonObject, why: Mapping[str, str]) -> None:
     """Raises `BadRequest` for a member that would change the answer and that we don't carry out."""
     for name, reason in why.items():
         if body.get(name) not in (None, [], {}, "", False):
@@ -271,15 +273,15 @@ def data_url(file: FilePart) -> str:
     return f"data:{file.media_type};base64,{data}"
 
 
-def role_of(body: JsonObject, roles: Mapping[str, Role]) -> Role:
+def parse_role(body: JsonObject, roles: Mapping[str, Role]) -> Role:
     """A message's role in our words. Raises `BadRequest` for one that isn't among `roles`."""
-    role = required(body, "role")
+    role = required_string(body, "role")
     if role not in roles:
         raise BadRequest(f"There is no 'role' {role[:40]!r}; there are {', '.join(roles)}.")
     return roles[role]
 
 
-def require_question(messages: Sequence[Message]) -> tuple[Message, ...]:
+def require_prompt(messages: Sequence[Message]) -> tuple[Message, ...]:
     """The messages, if there is something to answer."""
     if all(message.role == "system" or not message.parts for message in messages):
         raise BadRequest(
@@ -296,7 +298,7 @@ def text_of(parts: Sequence[Part]) -> str:
     return "".join(part.text for part in parts if isinstance(part, TextPart))
 
 
-def thoughts_of(parts: Sequence[Part]) -> str:
+def reasoning_of(parts: Sequence[Part]) -> str:
     """The reasoning among parts."""
     return "".join(part.text for part in parts if isinstance(part, ReasoningPart))
 
@@ -306,7 +308,7 @@ def calls_of(parts: Sequence[Part]) -> list[ToolCallPart]:
     return [part for part in parts if isinstance(part, ToolCallPart)]
 
 
-def arguments_of(text: str) -> Any:
+def parse_arguments(text: str) -> Any:
     """A call's arguments decoded; none for text that was cut in the middle: the end says so."""
     try:
         return json.loads(text or "{}")
@@ -328,6 +330,6 @@ _STATUS = {
 }
 
 
-def status_for_clients(error: GranthaError) -> int:
+def client_status(error: GranthaError) -> int:
     """The HTTP status by which vendors' clients choose their exception, and to try again."""
     return _STATUS.get(error.code, error.http_status)

@@ -21,12 +21,12 @@ import msgspec
 
 from grantha.chat import FinishReason, Usage
 from grantha.events import Accepted, Cited, ToolCall, UpstreamEvent, UsageSeen
-from grantha.wire.lenient_json import NotJson, Reader, dumps, loads
+from grantha.wire.lenient_json import InvalidJson, JsonReader, dumps, loads
 from grantha.wire.signatures import REDACTED
 from grantha.wire.sse import SseDecoder
-from grantha.wire.upstream.decoder import Reply, StreamDecoder, whole_reply
-from grantha.wire.upstream.turn_normalizer import Joint
-from grantha.wire.upstream.vendor_errors import Faults, Reported, read_report
+from grantha.wire.upstream.decoder import Reply, StreamDecoder, parse_whole_body
+from grantha.wire.upstream.turn_normalizer import PrefixTrimmer
+from grantha.wire.upstream.vendor_errors import ErrorFactory, ErrorReport, parse_error_report
 
 FINISH_REASONS: dict[str, FinishReason] = {
     "end_turn": "stop",
@@ -98,22 +98,22 @@ class _Tool:
 class AnthropicReply(Reply):
     """Events of one message. `prefix` is the partial answer that it goes on from."""
 
-    def __init__(self, faults: Faults, prefix: str = "") -> None:
-        super().__init__(faults)
-        self._reader = Reader(_Event)
+    def __init__(self, error_factory: ErrorFactory, prefix: str = "") -> None:
+        super().__init__(error_factory)
+        self._reader = JsonReader(_Event)
         self._counts: dict[str, int] = {}
         self._tools: dict[int, _Tool] = {}
         self._tool_count = 0
-        self._joint = Joint(prefix) if prefix else None
+        self._prefix_trimmer = PrefixTrimmer(prefix) if prefix else None
 
     def read(self, payload: bytes) -> None:
         """One event."""
         try:
             event = self._reader.read(payload)
-        except NotJson as error:
+        except InvalidJson as error:
             self.unreadable(payload, error)
             return
-        self.batch.torn = self._reader.torn
+        self.batch.lone_surrogates = self._reader.lone_surrogates
         if event.type == "content_block_delta" and event.delta is not None:
             self._delta(event.index or 0, event.delta)
         else:
@@ -161,7 +161,7 @@ class AnthropicReply(Reply):
             case "message_stop":
                 self.done = True
             case "error":
-                self.fail(read_report({"error": event.error}) or Reported())
+                self.fail(parse_error_report({"error": event.error}) or ErrorReport())
             case _:
                 pass
 
@@ -205,12 +205,16 @@ class AnthropicReply(Reply):
             return
         try:
             loads(arguments)
-        except NotJson as error:
-            self.failure = self.failure or self.faults.malformed("a tool call's input is no JSON")
+        except InvalidJson as error:
+            self.failure = self.failure or self.error_factory.malformed(
+                "a tool call's input is no JSON"
+            )
             self.failure.__cause__ = error
 
     def _text(self, text: str) -> None:
-        self.batch.text(self._joint.strip(text) if self._joint is not None else text)
+        self.batch.text(
+            self._prefix_trimmer.strip(text) if self._prefix_trimmer is not None else text
+        )
 
     def _arguments(self, index: int, piece: str) -> None:
         tool = self._tools.get(index)
@@ -243,9 +247,9 @@ class AnthropicReply(Reply):
         self.finish = (FINISH_REASONS.get(reason, "unknown"), reason or None)
 
 
-def anthropic_decoder(faults: Faults, prefix: str = "") -> StreamDecoder:
+def anthropic_decoder(error_factory: ErrorFactory, prefix: str = "") -> StreamDecoder:
     """Reads a streamed message."""
-    return StreamDecoder(SseDecoder(), AnthropicReply(faults, prefix))
+    return StreamDecoder(SseDecoder(), AnthropicReply(error_factory, prefix))
 
 
 class _WholeReply(AnthropicReply):
@@ -255,12 +259,14 @@ class _WholeReply(AnthropicReply):
             if isinstance(body, dict) and body.get("type") == "message":
                 self.message(msgspec.convert(body, _Message, strict=False))
             else:
-                raise NotJson("It is no message")
+                raise InvalidJson("It is no message")
         except ValueError as error:
-            problem = error if isinstance(error, NotJson) else NotJson("It is no message")
+            problem = error if isinstance(error, InvalidJson) else InvalidJson("It is no message")
             self.unreadable(payload, problem)
 
 
-def anthropic_reply(body: bytes, faults: Faults, prefix: str = "") -> list[UpstreamEvent]:
+def anthropic_reply(
+    body: bytes, error_factory: ErrorFactory, prefix: str = ""
+) -> list[UpstreamEvent]:
     """A non-streaming message as events, `Finished` last. Raises a `ProviderError`."""
-    return whole_reply(_WholeReply(faults, prefix), body)
+    return parse_whole_body(_WholeReply(error_factory, prefix), body)

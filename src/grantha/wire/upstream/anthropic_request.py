@@ -17,15 +17,21 @@ from grantha.chat import (
     ToolResultPart,
 )
 from grantha.wire import images
-from grantha.wire.lenient_json import NotJson, dumps, loads
+from grantha.wire.lenient_json import InvalidJson, dumps, loads
 from grantha.wire.signatures import REDACTED
-from grantha.wire.upstream.turn_normalizer import BLANK, Turn, spoken, system_text, turns
+from grantha.wire.upstream.turn_normalizer import (
+    WHITESPACE,
+    Turn,
+    group_turns,
+    plain_text,
+    system_text,
+)
 
 VERSION = "2023-06-01"
 IMAGE_BYTES = 5 * 1024 * 1024
 OUTPUT_LIMIT = 8192  # the field is required; used where a model's limit isn't known
 # Claude up to 4.5 counts its thought in tokens; later models measure it by an effort.
-COUNTED = re.compile(r"claude-(3|(opus|sonnet|haiku)-4([-.][015])?($|[@:]|-v|-20))")
+TOKEN_BUDGET_MODELS = re.compile(r"claude-(3|(opus|sonnet|haiku)-4([-.][015])?($|[@:]|-v|-20))")
 BUDGETS = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 24576}  # tokens of thought
 _KNOWN = frozenset({"top_k", "metadata", "service_tier", "thinking", "output_config", "container"})
 
@@ -63,12 +69,12 @@ def request_bytes(call: Call, facts: Capabilities, *, stream: bool = True) -> by
 def _messages(call: Call) -> list[dict[str, Any]]:
     messages = [
         {"role": turn.role, "content": content}
-        for turn in turns(call.messages)
+        for turn in group_turns(call.messages)
         if (content := _content(turn))
     ]
     if call.prefix:
-        # Blanks at its end are refused; `Joint` on the reply side makes up for it.
-        text = call.prefix.rstrip(BLANK)
+        # Blanks at its end are refused; `PrefixTrimmer` on the reply side makes up for it.
+        text = call.prefix.rstrip(WHITESPACE)
         if text:
             messages.append({"role": "assistant", "content": [{"type": "text", "text": text}]})
     return messages
@@ -98,8 +104,8 @@ def _block(part: Part, turn: Turn) -> list[dict[str, Any]]:
             source = {"type": "base64", "media_type": image.media_type, "data": image.data}
             return [{"type": "image", "source": source}]
         case _:
-            text = spoken(part)
-            return [{"type": "text", "text": text}] if text.strip(BLANK) else []
+            text = plain_text(part)
+            return [{"type": "text", "text": text}] if text.strip(WHITESPACE) else []
 
 
 def _thought(part: ReasoningPart) -> list[dict[str, Any]]:
@@ -114,7 +120,7 @@ def _thought(part: ReasoningPart) -> list[dict[str, Any]]:
 def _tool_use(part: ToolCallPart) -> dict[str, Any]:
     try:
         arguments = loads(part.arguments or "{}")
-    except NotJson:
+    except InvalidJson:
         arguments = {}
     return {
         "type": "tool_use",
@@ -125,7 +131,7 @@ def _tool_use(part: ToolCallPart) -> dict[str, Any]:
 
 
 def _thinking(body: dict[str, Any], options: Options, facts: Capabilities) -> None:
-    counted = facts.prefix or COUNTED.search(body["model"]) is not None
+    counted = facts.prefix or TOKEN_BUDGET_MODELS.search(body["model"]) is not None
     if facts.reasoning and not counted:
         _effort(body, options.reasoning_effort)
     elif facts.reasoning or "thinking" in body:
@@ -175,7 +181,7 @@ def _sampling(body: dict[str, Any], options: Options, facts: Capabilities) -> No
     elif options.top_p is not None and facts.top_p and not thinking:
         body["top_p"] = options.top_p  # newer models refuse both together
     if options.stop:
-        body["stop_sequences"] = [text for text in options.stop if text.strip(BLANK)]
+        body["stop_sequences"] = [text for text in options.stop if text.strip(WHITESPACE)]
 
 
 def _tool(tool: JsonObject) -> dict[str, Any]:

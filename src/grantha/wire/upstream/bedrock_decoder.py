@@ -19,12 +19,12 @@ import msgspec
 
 from grantha.chat import FinishReason, Usage
 from grantha.events import Accepted, Cited, ToolCall, UpstreamEvent, UsageSeen
-from grantha.wire.eventstream import EventStreamDecoder, Frame
-from grantha.wire.lenient_json import NotJson, Reader, dumps, loads
+from grantha.wire.eventstream import EventStreamDecoder, EventStreamMessage
+from grantha.wire.lenient_json import InvalidJson, JsonReader, dumps, loads
 from grantha.wire.signatures import REDACTED
-from grantha.wire.upstream.decoder import Reply, StreamDecoder, whole_reply
-from grantha.wire.upstream.turn_normalizer import Joint
-from grantha.wire.upstream.vendor_errors import Faults, Reported, read_report
+from grantha.wire.upstream.decoder import Reply, StreamDecoder, parse_whole_body
+from grantha.wire.upstream.turn_normalizer import PrefixTrimmer
+from grantha.wire.upstream.vendor_errors import ErrorFactory, ErrorReport, parse_error_report
 
 FINISH_REASONS: dict[str, FinishReason] = {
     "end_turn": "stop",
@@ -79,20 +79,20 @@ class _Event(msgspec.Struct):
 class BedrockReply(Reply):
     """Events of one message; each payload has its event's name put into it by `_Frames`."""
 
-    def __init__(self, faults: Faults, prefix: str = "") -> None:
-        super().__init__(faults)
-        self._reader = Reader(_Event)
+    def __init__(self, error_factory: ErrorFactory, prefix: str = "") -> None:
+        super().__init__(error_factory)
+        self._reader = JsonReader(_Event)
         self._tools: dict[int, int] = {}
-        self._joint = Joint(prefix) if prefix else None
+        self._prefix_trimmer = PrefixTrimmer(prefix) if prefix else None
 
     def read(self, payload: bytes) -> None:
         """One event."""
         try:
             event = self._reader.read(payload)
-        except NotJson as error:
+        except InvalidJson as error:
             self.unreadable(payload, error)
             return
-        self.batch.torn = self._reader.torn
+        self.batch.lone_surrogates = self._reader.lone_surrogates
         match event.event:
             case "contentBlockDelta" if event.delta is not None:
                 self._delta(event.contentBlockIndex, event.delta)
@@ -113,7 +113,9 @@ class BedrockReply(Reply):
     def _delta(self, index: int, delta: _Delta) -> None:
         if delta.text:
             text = delta.text
-            self.batch.text(self._joint.strip(text) if self._joint is not None else text)
+            self.batch.text(
+                self._prefix_trimmer.strip(text) if self._prefix_trimmer is not None else text
+            )
         if delta.toolUse is not None and isinstance(delta.toolUse.input, str):
             number = self._tools.get(index)
             if number is not None:
@@ -145,10 +147,10 @@ class BedrockReply(Reply):
 
     def _exception(self, name: str, payload: bytes) -> None:
         try:
-            report = read_report(loads(payload)) or Reported()
-        except NotJson:
-            report = Reported()
-        self.fail(Reported(name, report.words))
+            report = parse_error_report(loads(payload)) or ErrorReport()
+        except InvalidJson:
+            report = ErrorReport()
+        self.fail(ErrorReport(name, report.message))
 
 
 class _Frames:
@@ -164,7 +166,7 @@ class _Frames:
         return [_named(frame) for frame in self._frames.finish()]
 
 
-def _named(frame: Frame) -> bytes:
+def _named(frame: EventStreamMessage) -> bytes:
     headers = frame.headers
     name = (
         headers.get(":event-type")
@@ -180,9 +182,9 @@ def _named(frame: Frame) -> bytes:
     return b'{"event":' + dumps(name) + comma + rest
 
 
-def bedrock_decoder(faults: Faults, prefix: str = "") -> StreamDecoder:
+def bedrock_decoder(error_factory: ErrorFactory, prefix: str = "") -> StreamDecoder:
     """Reads a streamed message."""
-    return StreamDecoder(_Frames(), BedrockReply(faults, prefix))
+    return StreamDecoder(_Frames(), BedrockReply(error_factory, prefix))
 
 
 class _WholeReply(BedrockReply):
@@ -190,14 +192,14 @@ class _WholeReply(BedrockReply):
         try:
             body = loads(payload)
             message = body["output"]["message"]
-            self.batch.torn = True
+            self.batch.lone_surrogates = True
             self.batch.add(Accepted())
             for index, block in enumerate(message["content"]):
                 self._block(index, block)
             self._usage(msgspec.convert(body.get("usage"), _Usage | None))
             self.finish = _finish(body.get("stopReason"))
         except (ValueError, LookupError, TypeError, AttributeError):
-            self.unreadable(payload, NotJson("It is no message"))
+            self.unreadable(payload, InvalidJson("It is no message"))
 
     def _block(self, index: int, block: dict[str, Any]) -> None:
         self.batch.text(block.get("text") or "")
@@ -212,9 +214,9 @@ class _WholeReply(BedrockReply):
         self._thought(_Thought(inner.get("text"), inner.get("signature"), redacted))
 
 
-def bedrock_reply(body: bytes, faults: Faults) -> list[UpstreamEvent]:
+def bedrock_reply(body: bytes, error_factory: ErrorFactory) -> list[UpstreamEvent]:
     """The reply of `Converse` as events. Raises a `ProviderError`."""
-    return whole_reply(_WholeReply(faults), body)
+    return parse_whole_body(_WholeReply(error_factory), body)
 
 
 def _finish(reason: str | None) -> tuple[FinishReason, str | None]:

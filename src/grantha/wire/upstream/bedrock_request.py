@@ -16,10 +16,16 @@ from grantha.chat import (
     ToolResultPart,
 )
 from grantha.wire import images
-from grantha.wire.lenient_json import NotJson, dumps, loads
+from grantha.wire.lenient_json import InvalidJson, dumps, loads
 from grantha.wire.signatures import REDACTED
 from grantha.wire.upstream import anthropic_request
-from grantha.wire.upstream.turn_normalizer import BLANK, Turn, spoken, system_text, turns
+from grantha.wire.upstream.turn_normalizer import (
+    WHITESPACE,
+    Turn,
+    group_turns,
+    plain_text,
+    system_text,
+)
 
 IMAGE_BYTES = 3_932_160  # 3.75 MB
 
@@ -78,11 +84,11 @@ def _claude_s_thought(
 
 def _messages(call: Call) -> list[dict[str, Any]]:
     messages = []
-    for turn in turns(call.messages):
+    for turn in group_turns(call.messages):
         content = [block for part in turn.parts if (block := _block(part, turn)) is not None]
         if content:
             messages.append({"role": turn.role, "content": content})
-    text = call.prefix.rstrip(BLANK)
+    text = call.prefix.rstrip(WHITESPACE)
     if text:
         messages.append({"role": "assistant", "content": [{"text": text}]})
     return messages
@@ -107,8 +113,8 @@ def _block(part: Part, turn: Turn) -> dict[str, Any] | None:
             kind = image.media_type.removeprefix("image/")
             return {"image": {"format": kind, "source": {"bytes": image.data}}}
         case _:
-            text = spoken(part)
-            return {"text": text} if text.strip(BLANK) else None
+            text = plain_text(part)
+            return {"text": text} if text.strip(WHITESPACE) else None
 
 
 def _proof(part: ReasoningPart) -> dict[str, Any] | None:
@@ -124,7 +130,7 @@ def _proof(part: ReasoningPart) -> dict[str, Any] | None:
 def _arguments(part: ToolCallPart) -> dict[str, Any]:
     try:
         arguments = loads(part.arguments or "{}")
-    except NotJson:
+    except InvalidJson:
         return {}
     return arguments if isinstance(arguments, dict) else {}
 

@@ -12,16 +12,16 @@ from typing import Protocol
 from grantha.chat import FinishReason
 from grantha.errors import GranthaError
 from grantha.events import Cited, Finished, Reasoning, Text, ToolCall, UpstreamEvent
-from grantha.wire.lenient_json import NotJson, loads
-from grantha.wire.signatures import maker, marked
-from grantha.wire.upstream.vendor_errors import Faults, Reported, read_report
+from grantha.wire.lenient_json import InvalidJson, loads
+from grantha.wire.signatures import signature_owner, tag_signature
+from grantha.wire.upstream.vendor_errors import ErrorFactory, ErrorReport, parse_error_report
 
 
 class Decoder(Protocol):
     """Bytes of one reply to events. Used once, by one reader.
 
     `failure` is set when the reply reported or was a failure: the events fed before it stand, the
-    caller raises it after them. `ending` says that the answer is complete and at most usage can
+    caller raises it after them. `answer_complete` says that the answer is complete and at most usage can
     follow; `done` that nothing can.
     """
 
@@ -29,7 +29,7 @@ class Decoder(Protocol):
     def failure(self) -> GranthaError | None: ...
 
     @property
-    def ending(self) -> bool: ...
+    def answer_complete(self) -> bool: ...
 
     @property
     def done(self) -> bool: ...
@@ -53,23 +53,31 @@ class Decoder(Protocol):
 _TEXT, _REASONING = 1, 2
 
 
-class Batch:
+class EventBatch:
     """The events of one feed. Adjacent pieces of text, and of reasoning, become one event each.
 
-    With `torn` set, halves of surrogate pairs are joined across pieces and feeds; a half whose
-    other half never comes becomes U+FFFD. Signatures leave marked with `made_by`.
+    With `lone_surrogates` set, halves of surrogate pairs are joined across pieces and feeds; a half whose
+    other half never comes becomes U+FFFD. Signatures leave marked with `owner`.
     """
 
-    __slots__ = ("_events", "_halves", "_kind", "_logprobs", "_made_by", "_pieces", "torn")
+    __slots__ = (
+        "_events",
+        "_kind",
+        "_logprobs",
+        "_owner",
+        "_pending_surrogates",
+        "_pieces",
+        "lone_surrogates",
+    )
 
-    def __init__(self, made_by: str) -> None:
-        self._made_by = made_by
+    def __init__(self, owner: str) -> None:
+        self._owner = owner
         self._events: list[UpstreamEvent] = []
         self._pieces: list[str] = []
         self._logprobs: list[dict[str, object]] = []
         self._kind = 0
-        self._halves: dict[object, str] = {}
-        self.torn = False
+        self._pending_surrogates: dict[object, str] = {}
+        self.lone_surrogates = False
 
     def text(self, piece: str) -> None:
         """Visible text; an empty piece changes nothing."""
@@ -92,17 +100,19 @@ class Batch:
 
     def signature(self, signature: str) -> None:
         """The vendor's proof for the thought so far."""
-        self.add(Reasoning("", marked(signature, self._made_by), 0))
+        self.add(Reasoning("", tag_signature(signature, self._owner), 0))
 
     def add(self, event: UpstreamEvent) -> None:
         """Any other event, in order."""
         self._close(0)
         if isinstance(event, ToolCall):
             if event.signature:
-                event = replace(event, signature=marked(event.signature, self._made_by))
-            if self.torn:
-                event = replace(event, arguments=self._mend(event.index, event.arguments))
-        if self.torn and isinstance(event, Cited):
+                event = replace(event, signature=tag_signature(event.signature, self._owner))
+            if self.lone_surrogates:
+                event = replace(
+                    event, arguments=self._join_surrogates(event.index, event.arguments)
+                )
+        if self.lone_surrogates and isinstance(event, Cited):
             event = Cited(*(whole(text) for text in (event.url, event.title, event.quoted)))
         self._events.append(event)
 
@@ -116,8 +126,8 @@ class Batch:
     def end(self) -> None:
         """The reply is over: halves still waiting become U+FFFD."""
         self._close(0)
-        for channel in list(self._halves):
-            del self._halves[channel]
+        for channel in list(self._pending_surrogates):
+            del self._pending_surrogates[channel]
             if channel == "text":
                 self._events.append(Text("\ufffd", 0))
             elif channel == "reasoning":
@@ -127,8 +137,8 @@ class Batch:
         pieces = self._pieces
         if pieces:
             text = pieces[0] if len(pieces) == 1 else "".join(pieces)
-            if self.torn:
-                text = self._mend("text" if self._kind == _TEXT else "reasoning", text)
+            if self.lone_surrogates:
+                text = self._join_surrogates("text" if self._kind == _TEXT else "reasoning", text)
             if not text:
                 pass
             elif self._kind == _TEXT:
@@ -139,15 +149,15 @@ class Batch:
             self._pieces = []
         self._kind = kind
 
-    def _mend(self, channel: object, text: str) -> str:
-        text = self._halves.pop(channel, "") + text
+    def _join_surrogates(self, channel: object, text: str) -> str:
+        text = self._pending_surrogates.pop(channel, "") + text
         if text and "\ud800" <= text[-1] <= "\udbff":
-            self._halves[channel] = text[-1]
+            self._pending_surrogates[channel] = text[-1]
             text = text[:-1]
         return whole(text) or ""
 
 
-class Frames(Protocol):
+class Framing(Protocol):
     """Framing: bytes to payloads. A ValueError says that a bound was passed or a frame is damaged."""
 
     def feed(self, chunk: bytes) -> list[bytes]: ...
@@ -161,9 +171,9 @@ class Reply:
     They set `finish` at the dialect's finish reason, `done` when nothing can follow, and `failure`.
     """
 
-    def __init__(self, faults: Faults) -> None:
-        self.faults = faults
-        self.batch = Batch(maker(faults.provider, faults.model))
+    def __init__(self, error_factory: ErrorFactory) -> None:
+        self.error_factory = error_factory
+        self.batch = EventBatch(signature_owner(error_factory.provider, error_factory.model))
         self.failure: GranthaError | None = None
         self.finish: tuple[FinishReason, str | None] | None = None
         self.done = False
@@ -181,30 +191,30 @@ class Reply:
         """Whether a terminal sign was seen."""
         return self.finish is not None
 
-    def fail(self, report: Reported) -> None:
+    def fail(self, report: ErrorReport) -> None:
         """The reply reports a failure; the first one counts."""
         if self.failure is None:
-            if report.failed_text:
-                self.batch.text(report.failed_text)
-            self.failure = self.faults.reported(report)
+            if report.failed_generation:
+                self.batch.text(report.failed_generation)
+            self.failure = self.error_factory.from_report(report)
 
-    def unreadable(self, payload: bytes, error: NotJson) -> None:
+    def unreadable(self, payload: bytes, error: InvalidJson) -> None:
         """A payload that isn't of the dialect: an error of some other shape, or malformed."""
         try:
-            report = read_report(loads(payload))
-        except NotJson:
+            report = parse_error_report(loads(payload))
+        except InvalidJson:
             report = None
         if report is not None:
             self.fail(report)
         elif self.failure is None:
-            self.failure = self.faults.malformed(str(error))
+            self.failure = self.error_factory.malformed(str(error))
             self.failure.__cause__ = error
 
 
 class StreamDecoder:
     """A `Decoder` made of a framing and a reply."""
 
-    def __init__(self, frames: Frames, reply: Reply) -> None:
+    def __init__(self, frames: Framing, reply: Reply) -> None:
         self._frames = frames
         self._reply = reply
 
@@ -214,7 +224,7 @@ class StreamDecoder:
         return self._reply.failure
 
     @property
-    def ending(self) -> bool:
+    def answer_complete(self) -> bool:
         """The finish reason was seen."""
         return self._reply.finish is not None
 
@@ -237,7 +247,7 @@ class StreamDecoder:
                     break
                 reply.read(payload)
         except ValueError as error:
-            reply.failure = reply.failure or reply.faults.malformed(str(error))
+            reply.failure = reply.failure or reply.error_factory.malformed(str(error))
         return reply.batch.take()
 
     def finish(self) -> list[UpstreamEvent]:
@@ -249,7 +259,7 @@ class StreamDecoder:
         if reply.failure is not None:
             raise reply.failure
         if not reply.complete():
-            raise reply.faults.truncated()
+            raise reply.error_factory.truncated()
         reply.batch.add(Finished(*(reply.finish or ("unknown", None))))
         return reply.batch.take()
 
@@ -260,17 +270,17 @@ class StreamDecoder:
                 if payload == b"[DONE]" or _is_json(payload):
                     self._reply.read(payload)
         except ValueError as error:
-            self._reply.failure = self._reply.faults.malformed(str(error))
+            self._reply.failure = self._reply.error_factory.malformed(str(error))
 
 
-def whole_reply(reply: Reply, body: bytes) -> list[UpstreamEvent]:
+def parse_whole_body(reply: Reply, body: bytes) -> list[UpstreamEvent]:
     """The events of a reply that came as one body, `Finished` last; raises a `ProviderError`."""
     reply.read(body)
     reply.close()
     if reply.failure is not None:
         raise reply.failure
     if reply.finish is None:
-        raise reply.faults.malformed("it holds no finished answer")
+        raise reply.error_factory.malformed("it holds no finished answer")
     reply.batch.add(Finished(*reply.finish))
     return reply.batch.take()
 
@@ -278,7 +288,7 @@ def whole_reply(reply: Reply, body: bytes) -> list[UpstreamEvent]:
 def _is_json(payload: bytes) -> bool:
     try:
         loads(payload)
-    except NotJson:
+    except InvalidJson:
         return False
     return True
 

@@ -22,11 +22,11 @@ import msgspec
 
 from grantha.chat import FinishReason, Usage
 from grantha.events import Accepted, Cited, ToolCall, UpstreamEvent, UsageSeen
-from grantha.wire.lenient_json import NotJson, Reader, dumps, loads
+from grantha.wire.lenient_json import InvalidJson, JsonReader, dumps, loads
 from grantha.wire.sse import LIMIT, EventTooLarge, SseDecoder
 from grantha.wire.tool_calls import new_call_id
-from grantha.wire.upstream.decoder import Reply, StreamDecoder, whole_reply
-from grantha.wire.upstream.vendor_errors import Faults, Reported, read_report
+from grantha.wire.upstream.decoder import Reply, StreamDecoder, parse_whole_body
+from grantha.wire.upstream.vendor_errors import ErrorFactory, ErrorReport, parse_error_report
 
 FINISH_REASONS: dict[str, FinishReason] = {
     "STOP": "stop",
@@ -90,9 +90,9 @@ class _Chunk(msgspec.Struct):
 class GeminiReply(Reply):
     """Chunks of one answer."""
 
-    def __init__(self, faults: Faults) -> None:
-        super().__init__(faults)
-        self._reader = Reader(_Chunk)
+    def __init__(self, error_factory: ErrorFactory) -> None:
+        super().__init__(error_factory)
+        self._reader = JsonReader(_Chunk)
         self._accepted = False
         self._calls = 0
         self._cited: set[str] = set()
@@ -104,10 +104,10 @@ class GeminiReply(Reply):
             return
         try:
             chunk = self._reader.read(payload)
-        except NotJson as error:
+        except InvalidJson as error:
             self.unreadable(payload, error)
             return
-        self.batch.torn = self.batch.torn or self._reader.torn
+        self.batch.lone_surrogates = self.batch.lone_surrogates or self._reader.lone_surrogates
         self._chunk(chunk)
 
     def _chunk(self, chunk: _Chunk) -> None:
@@ -122,7 +122,7 @@ class GeminiReply(Reply):
         if chunk.usageMetadata is not None:
             self.batch.add(UsageSeen(_usage(chunk.usageMetadata)))
         if chunk.error is not None:
-            self.fail(read_report({"error": chunk.error}) or Reported())
+            self.fail(parse_error_report({"error": chunk.error}) or ErrorReport())
 
     def _candidate(self, candidate: _Candidate) -> None:
         if candidate.content is not None:
@@ -177,19 +177,19 @@ class GeminiReply(Reply):
                 self.batch.add(Cited(url, title if isinstance(title, str) else None))
 
     def _blocked(self, reason: str) -> None:
-        self.fail(Reported("content_filter", reason))
+        self.fail(ErrorReport("content_filter", reason))
         if self.failure is not None:
-            self.failure.native = self.faults.quotable(reason)
+            self.failure.native = self.error_factory.quotable(reason)
 
     def _array(self, payload: bytes) -> None:
         try:
             items = loads(payload)
-            self.batch.torn = True  # such a body may hold halves, and it is rare
+            self.batch.lone_surrogates = True  # such a body may hold halves, and it is rare
             for item in items:
                 if self.failure is None:
                     self._chunk(msgspec.convert(item, _Chunk, strict=False))
         except ValueError as error:
-            self.unreadable(payload, NotJson(str(error)))
+            self.unreadable(payload, InvalidJson(str(error)))
 
 
 class _Frames:
@@ -224,14 +224,14 @@ class _Frames:
         return [b"".join(self._body).strip()] if self._body else []
 
 
-def gemini_decoder(faults: Faults) -> StreamDecoder:
+def gemini_decoder(error_factory: ErrorFactory) -> StreamDecoder:
     """Reads a streamed answer."""
-    return StreamDecoder(_Frames(), GeminiReply(faults))
+    return StreamDecoder(_Frames(), GeminiReply(error_factory))
 
 
-def gemini_reply(body: bytes, faults: Faults) -> list[UpstreamEvent]:
+def gemini_reply(body: bytes, error_factory: ErrorFactory) -> list[UpstreamEvent]:
     """A non-streaming answer, or an array of chunks, as events. Raises a `ProviderError`."""
-    return whole_reply(GeminiReply(faults), body.strip())
+    return parse_whole_body(GeminiReply(error_factory), body.strip())
 
 
 def _usage(seen: _Usage) -> Usage:

@@ -18,16 +18,22 @@ from grantha.chat import (
     ToolResultPart,
 )
 from grantha.wire import images
-from grantha.wire.lenient_json import NotJson, dumps, loads
-from grantha.wire.upstream.turn_normalizer import Turn, call_names, spoken, system_text, turns
+from grantha.wire.lenient_json import InvalidJson, dumps, loads
+from grantha.wire.upstream.turn_normalizer import (
+    Turn,
+    group_turns,
+    plain_text,
+    system_text,
+    tool_names_by_call,
+)
 
 IMAGE_BYTES = 14 * 1024 * 1024  # a whole request is limited to 20 MB, base64 included
 BUDGETS = {"none": 0, "minimal": 512, "low": 1024, "medium": 8192, "high": 24576}
 LEAST_OF_PRO = 128  # gemini-2.5-pro can't be told not to think
 # What Google takes for the proof of a call that another model made, or that has lost its own.
 # https://ai.google.dev/gemini-api/docs/thought-signatures
-NO_PROOF = "skip_thought_signature_validator"
-UNPROVEN = re.compile(r"gemini-[12]\b")  # models that take calls without proof
+SKIP_SIGNATURE_CHECK = "skip_thought_signature_validator"
+UNSIGNED_CALL_MODELS = re.compile(r"gemini-[12]\b")  # models that take calls without proof
 LEVELS = frozenset({"minimal", "low", "medium", "high"})
 _KNOWN = frozenset({"safetySettings", "cachedContent", "labels"})
 _GENERATION = {
@@ -59,13 +65,17 @@ def encode_request(call: Call, facts: Capabilities) -> bytes:
 
 
 def _contents(call: Call) -> list[dict[str, Any]]:
-    names = call_names(call.messages)
+    names = tool_names_by_call(call.messages)
     contents = []
-    for turn in turns(call.messages):
+    for turn in group_turns(call.messages):
         parts = [item for part in turn.parts for item in _part(part, turn, names)]
         if parts:
             role = "model" if turn.role == "assistant" else "user"
-            if turn.current and "gemini" in call.model and not UNPROVEN.search(call.model):
+            if (
+                turn.current
+                and "gemini" in call.model
+                and not UNSIGNED_CALL_MODELS.search(call.model)
+            ):
                 _prove(parts)
             contents.append({"role": role, "parts": parts})
     if call.prefix:
@@ -87,7 +97,7 @@ def _part(part: Part, turn: Turn, names: Mapping[str, str]) -> list[dict[str, An
             image = images.check(part, IMAGE_BYTES)
             return [{"inlineData": {"mimeType": image.media_type, "data": image.data}}]
         case _:
-            text = spoken(part)
+            text = plain_text(part)
             return [{"text": text}] if text else []
 
 
@@ -102,7 +112,7 @@ def _thought(part: ReasoningPart) -> list[dict[str, Any]]:
 def _called(part: ToolCallPart, turn: Turn) -> dict[str, Any]:
     try:
         arguments = loads(part.arguments or "{}")
-    except NotJson:
+    except InvalidJson:
         arguments = {}
     call = {"name": part.name, "args": arguments if isinstance(arguments, dict) else {}}
     signed = {"thoughtSignature": part.signature} if part.signature and turn.current else {}
@@ -113,7 +123,7 @@ def _prove(parts: list[dict[str, Any]]) -> None:
     """From Gemini 3 on, the first call of each step of the current turn must be signed."""
     first = next((part for part in parts if "functionCall" in part), None)
     if first is not None and "thoughtSignature" not in first:
-        first["thoughtSignature"] = NO_PROOF
+        first["thoughtSignature"] = SKIP_SIGNATURE_CHECK
 
 
 def _generation(call: Call, facts: Capabilities) -> dict[str, Any]:

@@ -29,14 +29,14 @@ from grantha.chat import (
 )
 from grantha.events import Accepted, ToolCall, UpstreamEvent, UsageSeen
 from grantha.wire import images
-from grantha.wire.lenient_json import NotJson, Reader, dumps, loads
+from grantha.wire.lenient_json import InvalidJson, JsonReader, dumps, loads
 from grantha.wire.ndjson import LineDecoder
 from grantha.wire.tool_calls import new_call_id
-from grantha.wire.upstream.decoder import Reply, StreamDecoder, whole_reply
-from grantha.wire.upstream.openai_chat_request import tools_of
-from grantha.wire.upstream.think_tags import ThinkSplitter
-from grantha.wire.upstream.turn_normalizer import call_names, spoken
-from grantha.wire.upstream.vendor_errors import Faults, Reported, read_report
+from grantha.wire.upstream.decoder import Reply, StreamDecoder, parse_whole_body
+from grantha.wire.upstream.openai_chat_request import encode_tools
+from grantha.wire.upstream.think_tags import ThinkTagSplitter
+from grantha.wire.upstream.turn_normalizer import plain_text, tool_names_by_call
+from grantha.wire.upstream.vendor_errors import ErrorFactory, ErrorReport, parse_error_report
 
 IMAGE_BYTES = 20 * 1024 * 1024
 FINISH_REASONS: dict[str, FinishReason] = {"stop": "stop", "length": "length"}
@@ -78,23 +78,23 @@ class _Line(msgspec.Struct):
 class OllamaReply(Reply):
     """Lines of one answer. `continued`: it goes on from a prefix."""
 
-    def __init__(self, faults: Faults, *, continued: bool = False) -> None:
-        super().__init__(faults)
-        self._reader = Reader(_Line)
+    def __init__(self, error_factory: ErrorFactory, *, continued: bool = False) -> None:
+        super().__init__(error_factory)
+        self._reader = JsonReader(_Line)
         self._accepted = False
         self._calls = 0
-        self._think = None if continued else ThinkSplitter()
+        self._think = None if continued else ThinkTagSplitter()
 
     def read(self, payload: bytes) -> None:
         """One line."""
         try:
             line = self._reader.read(payload)
-        except NotJson as error:
+        except InvalidJson as error:
             self.unreadable(payload, error)
             return
-        self.batch.torn = self._reader.torn
+        self.batch.lone_surrogates = self._reader.lone_surrogates
         if line.error is not None:
-            self.fail(read_report({"error": line.error}) or Reported())
+            self.fail(parse_error_report({"error": line.error}) or ErrorReport())
             return
         if not self._accepted and line.model:
             self._accepted = True
@@ -139,7 +139,7 @@ class OllamaReply(Reply):
     def _done(self, line: _Line) -> None:
         reason = line.done_reason
         if reason in {"load", "unload"}:
-            self.fail(Reported("server_error", f"the model was {reason}ed without an answer"))
+            self.fail(ErrorReport("server_error", f"the model was {reason}ed without an answer"))
             return
         if line.prompt_eval_count is not None or line.eval_count is not None:
             self.batch.add(UsageSeen(Usage(line.prompt_eval_count, line.eval_count)))
@@ -150,14 +150,16 @@ class OllamaReply(Reply):
         self.done = True
 
 
-def ollama_decoder(faults: Faults, *, continued: bool = False) -> StreamDecoder:
+def ollama_decoder(error_factory: ErrorFactory, *, continued: bool = False) -> StreamDecoder:
     """Reads a streamed answer."""
-    return StreamDecoder(LineDecoder(), OllamaReply(faults, continued=continued))
+    return StreamDecoder(LineDecoder(), OllamaReply(error_factory, continued=continued))
 
 
-def ollama_reply(body: bytes, faults: Faults, *, continued: bool = False) -> list[UpstreamEvent]:
+def ollama_reply(
+    body: bytes, error_factory: ErrorFactory, *, continued: bool = False
+) -> list[UpstreamEvent]:
     """A non-streaming answer as events. Raises a `ProviderError`."""
-    return whole_reply(OllamaReply(faults, continued=continued), body)
+    return parse_whole_body(OllamaReply(error_factory, continued=continued), body)
 
 
 def encode_request(call: Call, facts: Capabilities, *, stream: bool = True) -> bytes:
@@ -165,7 +167,7 @@ def encode_request(call: Call, facts: Capabilities, *, stream: bool = True) -> b
     options = call.options
     body: dict[str, Any] = {k: v for k, v in options.extra.items() if k in _KNOWN}
     body["model"] = call.model
-    names = call_names(call.messages)
+    names = tool_names_by_call(call.messages)
     body["messages"] = [item for message in call.messages for item in _encoded(message, names)]
     if call.prefix:
         # Ollama goes on with a last assistant message instead of answering it.
@@ -175,7 +177,7 @@ def encode_request(call: Call, facts: Capabilities, *, stream: bool = True) -> b
     if model_options:
         body["options"] = model_options
     if options.tools and options.tool_choice != "none":
-        body["tools"] = tools_of(options.tools)
+        body["tools"] = encode_tools(options.tools)
     if options.reasoning_effort is not None:
         body["think"] = _think(call.model, options.reasoning_effort)
     wanted = options.response_format or {}
@@ -211,7 +213,7 @@ def _encoded(message: Message, names: dict[str, str]) -> list[dict[str, Any]]:
         for part in message.parts
         if isinstance(part, ToolResultPart)
     ]
-    said = "\n\n".join(text for part in message.parts if (text := spoken(part)))
+    said = "\n\n".join(text for part in message.parts if (text := plain_text(part)))
     pictures = [
         images.check(part, IMAGE_BYTES).data
         for part in message.parts
@@ -236,6 +238,6 @@ def _encoded(message: Message, names: dict[str, str]) -> list[dict[str, Any]]:
 def _arguments(part: ToolCallPart) -> dict[str, Any]:
     try:
         arguments = loads(part.arguments or "{}")
-    except NotJson:
+    except InvalidJson:
         return {}
     return arguments if isinstance(arguments, dict) else {}

@@ -24,12 +24,12 @@ import msgspec
 
 from grantha.chat import FinishReason, Usage
 from grantha.events import Accepted, Cited, UpstreamEvent, UsageSeen
-from grantha.wire.lenient_json import NotJson, Reader
+from grantha.wire.lenient_json import InvalidJson, JsonReader
 from grantha.wire.sse import SseDecoder
-from grantha.wire.tool_calls import ToolCalls
-from grantha.wire.upstream.decoder import Reply, StreamDecoder, whole_reply
-from grantha.wire.upstream.think_tags import ThinkSplitter
-from grantha.wire.upstream.vendor_errors import Faults, Reported, read_report
+from grantha.wire.tool_calls import ToolCallAssembler
+from grantha.wire.upstream.decoder import Reply, StreamDecoder, parse_whole_body
+from grantha.wire.upstream.think_tags import ThinkTagSplitter
+from grantha.wire.upstream.vendor_errors import ErrorFactory, ErrorReport, parse_error_report
 
 PrefixField = Literal["prefix", "partial", "trailing", "continue_final_message"]
 Terminal = Literal["either", "finish", "done"]
@@ -59,7 +59,7 @@ class DialectProfile:
     extra: frozenset[str] | None = None
 
 
-PLAIN = DialectProfile()
+DEFAULT_PROFILE = DialectProfile()
 
 
 class _Function(msgspec.Struct):
@@ -160,14 +160,16 @@ _FAILED = {"error", "insufficient_system_resource", "network_error"}
 class _ChatReply(Reply):
     """Chunks, or the one object of a whole reply."""
 
-    def __init__(self, profile: DialectProfile, faults: Faults, *, continued: bool) -> None:
-        super().__init__(faults)
+    def __init__(
+        self, profile: DialectProfile, error_factory: ErrorFactory, *, continued: bool
+    ) -> None:
+        super().__init__(error_factory)
         self._profile = profile
-        self._reader = Reader(_Chunk)
+        self._reader = JsonReader(_Chunk)
         self._accepted = False
-        self._calls = ToolCalls()
+        self._calls = ToolCallAssembler()
         # A continued answer can't open with a thought: the tag would be the answer's own.
-        self._think = ThinkSplitter() if profile.think_tags and not continued else None
+        self._think = ThinkTagSplitter() if profile.think_tags and not continued else None
         self._details: list[dict[str, Any]] = []
         self._cited: set[str] = set()
         self._refused = False
@@ -185,11 +187,11 @@ class _ChatReply(Reply):
             return
         try:
             chunk = self._reader.read(payload)
-        except NotJson as error:
+        except InvalidJson as error:
             if payload.strip():
                 self.unreadable(payload, error)
             return
-        self.batch.torn = self._reader.torn
+        self.batch.lone_surrogates = self._reader.lone_surrogates
         if not self._accepted and (chunk.id or chunk.model) and chunk.error is None:
             self._accepted = True
             self.batch.add(Accepted(chunk.model or None, chunk.id or None))
@@ -289,12 +291,12 @@ class _ChatReply(Reply):
         self.batch.add(self._calls.fragment(index, call_id, function.name, arguments or ""))
 
     def _reasoning_details(self, delta: _Delta) -> None:
-        spoken = bool(delta.reasoning or delta.reasoning_content)
+        plain_text = bool(delta.reasoning or delta.reasoning_content)
         for detail in delta.reasoning_details or ():
             if not isinstance(detail, dict):
                 continue
             text = detail.get("text") or detail.get("summary")
-            if isinstance(text, str) and not spoken:
+            if isinstance(text, str) and not plain_text:
                 self.batch.reasoning(text)
             last = self._details[-1] if self._details else None
             if last is not None and _same_detail(last, detail):
@@ -341,7 +343,7 @@ class _ChatReply(Reply):
     def _finished(self, choice: _Choice, reason: str) -> None:
         if reason in _FAILED:
             if choice.error is None:
-                self.fail(Reported(reason))
+                self.fail(ErrorReport(reason))
             return
         mapped = FINISH_REASONS.get(reason, "unknown")
         if self._refused and mapped == "stop":
@@ -351,24 +353,24 @@ class _ChatReply(Reply):
         self.finish = (mapped, choice.native_finish_reason or reason)
 
     def _fail_with(self, body: Any) -> None:
-        self.fail(read_report(body) or Reported())
+        self.fail(parse_error_report(body) or ErrorReport())
 
 
 def chat_decoder(
-    profile: DialectProfile, faults: Faults, *, continued: bool = False
+    profile: DialectProfile, error_factory: ErrorFactory, *, continued: bool = False
 ) -> StreamDecoder:
     """Reads a streamed reply. `continued`: it goes on from a prefix."""
-    return StreamDecoder(SseDecoder(), _ChatReply(profile, faults, continued=continued))
+    return StreamDecoder(SseDecoder(), _ChatReply(profile, error_factory, continued=continued))
 
 
 def chat_reply(
-    body: bytes, profile: DialectProfile, faults: Faults, *, continued: bool = False
+    body: bytes, profile: DialectProfile, error_factory: ErrorFactory, *, continued: bool = False
 ) -> list[UpstreamEvent]:
     """A non-streaming reply as the events a streamed one would have given, `Finished` last.
 
     Raises a `ProviderError` when the body is an error, no JSON, or has no finished choice.
     """
-    return whole_reply(_ChatReply(profile, faults, continued=continued), body)
+    return parse_whole_body(_ChatReply(profile, error_factory, continued=continued), body)
 
 
 def _usage(seen: _Usage) -> Usage:

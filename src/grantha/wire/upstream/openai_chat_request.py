@@ -18,9 +18,9 @@ from grantha.chat import (
     ToolResultPart,
 )
 from grantha.wire import images
-from grantha.wire.lenient_json import NotJson, dumps, loads
+from grantha.wire.lenient_json import InvalidJson, dumps, loads
 from grantha.wire.upstream.openai_chat_decoder import DialectProfile
-from grantha.wire.upstream.turn_normalizer import spoken
+from grantha.wire.upstream.turn_normalizer import plain_text
 
 # Fields that we set ourselves, and Anthropic's `thinking`, which strict hosts refuse and which comes along
 # as an effort of reasoning: `extra` must not reach past them.
@@ -46,7 +46,7 @@ def encode_request(
     facts = capabilities or Capabilities()
     body = _extra(call.options, profile, facts)
     body["model"] = call.model
-    body["messages"] = messages_of(call, profile)
+    body["messages"] = encode_messages(call, profile)
     body["stream"] = stream
     if stream and profile.stream_options:
         body["stream_options"] = {"include_usage": True}
@@ -57,7 +57,7 @@ def encode_request(
     return dumps(body)
 
 
-def messages_of(call: Call, profile: DialectProfile) -> list[dict[str, Any]]:
+def encode_messages(call: Call, profile: DialectProfile) -> list[dict[str, Any]]:
     """The conversation in this dialect's form, the partial answer last."""
     messages = [item for message in call.messages for item in _message(message, profile)]
     if call.prefix:
@@ -68,7 +68,7 @@ def messages_of(call: Call, profile: DialectProfile) -> list[dict[str, Any]]:
     return messages
 
 
-def tools_of(tools: tuple[JsonObject, ...]) -> list[dict[str, Any]]:
+def encode_tools(tools: tuple[JsonObject, ...]) -> list[dict[str, Any]]:
     """Our tools in OpenAI's form."""
     return [{"type": "function", "function": dict(tool)} for tool in tools]
 
@@ -102,7 +102,7 @@ def _options(
         nested = profile.reasoning_effort == "reasoning"
         body[profile.reasoning_effort] = {"effort": effort} if nested else effort
     if options.tools:
-        body["tools"] = tools_of(options.tools)
+        body["tools"] = encode_tools(options.tools)
         if options.tool_choice is not None:
             body["tool_choice"] = _choice(options.tool_choice, profile)
     if options.response_format is not None:
@@ -156,20 +156,20 @@ def _assistant(parts: tuple[Part, ...], profile: DialectProfile) -> dict[str, An
 def _details(part: ReasoningPart) -> list[Any]:
     try:
         details = loads(part.signature or "null")
-    except NotJson:
+    except InvalidJson:
         return []  # another vendor's signature, from before the model was changed
     return details if isinstance(details, list) else []
 
 
 def _content(parts: tuple[Part, ...], profile: DialectProfile) -> str | list[dict[str, Any]]:
     if not any(isinstance(part, ImagePart) for part in parts):
-        return "\n\n".join(text for part in parts if (text := spoken(part)))
+        return "\n\n".join(text for part in parts if (text := plain_text(part)))
     content: list[dict[str, Any]] = []
     for part in parts:
         if isinstance(part, ImagePart):
             image = images.check(part, profile.image_bytes)
             url = f"data:{image.media_type};base64,{image.data}"
             content.append({"type": "image_url", "image_url": {"url": url}})
-        elif text := spoken(part):
+        elif text := plain_text(part):
             content.append({"type": "text", "text": text})
     return content

@@ -21,10 +21,10 @@ import msgspec
 
 from grantha.chat import FinishReason, Usage
 from grantha.events import Accepted, Cited, ToolCall, UpstreamEvent, UsageSeen
-from grantha.wire.lenient_json import NotJson, Reader, dumps, loads
+from grantha.wire.lenient_json import InvalidJson, JsonReader, dumps, loads
 from grantha.wire.sse import SseDecoder
-from grantha.wire.upstream.decoder import Reply, StreamDecoder, whole_reply
-from grantha.wire.upstream.vendor_errors import Faults, Reported, read_report
+from grantha.wire.upstream.decoder import Reply, StreamDecoder, parse_whole_body
+from grantha.wire.upstream.vendor_errors import ErrorFactory, ErrorReport, parse_error_report
 
 
 class _InputDetails(msgspec.Struct):
@@ -84,10 +84,10 @@ class ResponsesReply(Reply):
     """
 
     def __init__(
-        self, faults: Faults, *, background: bool = False, resumed: str | None = None
+        self, error_factory: ErrorFactory, *, background: bool = False, resumed: str | None = None
     ) -> None:
-        super().__init__(faults)
-        self._reader = Reader(_Event)
+        super().__init__(error_factory)
+        self._reader = JsonReader(_Event)
         self._background = background
         self._id = resumed
         self._calls: dict[int, int] = {}
@@ -100,10 +100,10 @@ class ResponsesReply(Reply):
             return
         try:
             event = self._reader.read(payload)
-        except NotJson as error:
+        except InvalidJson as error:
             self.unreadable(payload, error)
             return
-        self.batch.torn = self._reader.torn
+        self.batch.lone_surrogates = self._reader.lone_surrogates
         if event.type == "response.output_text.delta":
             self._text(event)
         else:
@@ -151,10 +151,10 @@ class ResponsesReply(Reply):
             case "response.completed" | "response.incomplete" | "response.failed":
                 self._ended(body or _Response())
             case "response.cancelled":
-                self.fail(Reported("server_error", "the response was cancelled"))
+                self.fail(ErrorReport("server_error", "the response was cancelled"))
             case "error":
                 shown = {"message": event.message, "code": event.code, "param": event.param}
-                self.fail(read_report({"error": event.error or shown}) or Reported())
+                self.fail(parse_error_report({"error": event.error or shown}) or ErrorReport())
             case _:
                 pass
 
@@ -206,7 +206,9 @@ class ResponsesReply(Reply):
         if body.usage is not None:
             self.batch.add(UsageSeen(_usage(body.usage)))
         if body.status == "failed" or body.error is not None:
-            self.fail(read_report({"error": body.error or {}}) or Reported("server_error"))
+            self.fail(
+                parse_error_report({"error": body.error or {}}) or ErrorReport("server_error")
+            )
             return
         self.done = True
         reason = None if body.incomplete_details is None else body.incomplete_details.reason
@@ -220,11 +222,11 @@ class ResponsesReply(Reply):
 
 
 def responses_decoder(
-    faults: Faults, *, background: bool = False, resumed: str | None = None
+    error_factory: ErrorFactory, *, background: bool = False, resumed: str | None = None
 ) -> StreamDecoder:
     """Reads a streamed response; `resumed` is the id of the one that is taken up again."""
     return StreamDecoder(
-        SseDecoder(), ResponsesReply(faults, background=background, resumed=resumed)
+        SseDecoder(), ResponsesReply(error_factory, background=background, resumed=resumed)
     )
 
 
@@ -233,17 +235,17 @@ class _WholeReply(ResponsesReply):
         try:
             body = loads(payload)
             if not isinstance(body, dict) or body.get("object") != "response":
-                raise NotJson("It is no response")
-            self.batch.torn = True
+                raise InvalidJson("It is no response")
+            self.batch.lone_surrogates = True
             self.response(msgspec.convert(body, _Response, strict=False))
         except ValueError as error:
-            problem = error if isinstance(error, NotJson) else NotJson("It is no response")
+            problem = error if isinstance(error, InvalidJson) else InvalidJson("It is no response")
             self.unreadable(payload, problem)
 
 
-def responses_reply(body: bytes, faults: Faults) -> list[UpstreamEvent]:
+def responses_reply(body: bytes, error_factory: ErrorFactory) -> list[UpstreamEvent]:
     """A non-streaming response as events, `Finished` last. Raises a `ProviderError`."""
-    return whole_reply(_WholeReply(faults), body)
+    return parse_whole_body(_WholeReply(error_factory), body)
 
 
 def _usage(seen: _Usage) -> Usage:

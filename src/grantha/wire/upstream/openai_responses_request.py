@@ -17,8 +17,8 @@ from grantha.chat import (
     ToolResultPart,
 )
 from grantha.wire import images
-from grantha.wire.lenient_json import NotJson, dumps, loads
-from grantha.wire.upstream.turn_normalizer import spoken, turns
+from grantha.wire.lenient_json import InvalidJson, dumps, loads
+from grantha.wire.upstream.turn_normalizer import group_turns, plain_text
 
 IMAGE_BYTES = 20 * 1024 * 1024
 _KNOWN = frozenset(
@@ -58,7 +58,9 @@ def encode_request(call: Call, facts: Capabilities, *, stream: bool = True) -> b
 
 
 def _items(call: Call) -> list[dict[str, Any]]:
-    current = {id(part) for turn in turns(call.messages) if turn.current for part in turn.parts}
+    current = {
+        id(part) for turn in group_turns(call.messages) if turn.current for part in turn.parts
+    }
     items = [item for message in call.messages for item in _message(message, current)]
     if call.prefix:
         items.append({"type": "message", "role": "assistant", "content": call.prefix})
@@ -105,7 +107,7 @@ def _item(part: Part, current: set[int]) -> dict[str, Any] | None:
 def _thought(part: ReasoningPart) -> dict[str, Any] | None:
     try:
         item = loads(part.signature or "null")
-    except NotJson:
+    except InvalidJson:
         return None  # another vendor's signature
     if isinstance(item, dict) and item.get("type") == "reasoning":
         return {"summary": [], **item}
@@ -117,7 +119,7 @@ def _content(part: Part) -> list[dict[str, Any]]:
         image = images.check(part, IMAGE_BYTES)
         url = f"data:{image.media_type};base64,{image.data}"
         return [{"type": "input_image", "image_url": url, "detail": "auto"}]
-    text = spoken(part)
+    text = plain_text(part)
     return [{"type": "input_text", "text": text}] if text else []
 
 

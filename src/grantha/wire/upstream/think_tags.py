@@ -16,7 +16,7 @@ _BLANK = " \t\r\n"
 Place = Literal["before", "lead", "inside", "after", "text"]
 
 
-class ThinkSplitter:
+class ThinkTagSplitter:
     """Text pieces to (is_thought, text) pieces."""
 
     __slots__ = ("_held", "_place")

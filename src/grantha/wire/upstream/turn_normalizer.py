@@ -10,7 +10,7 @@ from typing import Literal
 
 from grantha.chat import FilePart, Message, Part, TextPart, ToolCallPart, ToolResultPart
 
-BLANK = " \t\r\n"
+WHITESPACE = " \t\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ def system_text(messages: Sequence[Message]) -> str:
     return "\n\n".join(m.text for m in messages if m.role == "system" and m.text)
 
 
-def turns(messages: Sequence[Message]) -> list[Turn]:
+def group_turns(messages: Sequence[Message]) -> list[Turn]:
     """The conversation without its system messages; empty messages are left out.
 
     Tool results belong to the user's side and come first in their turn, as Anthropic demands.
@@ -59,14 +59,14 @@ def document(part: FilePart) -> str:
     return f'<document name="{name}">\n{part.text}\n</document>'
 
 
-def spoken(part: Part) -> str:
+def plain_text(part: Part) -> str:
     """What a text or a document says; empty for other parts."""
     if isinstance(part, TextPart):
         return part.text
     return document(part) if isinstance(part, FilePart) else ""
 
 
-def call_names(messages: Sequence[Message]) -> dict[str, str]:
+def tool_names_by_call(messages: Sequence[Message]) -> dict[str, str]:
     """The names of the tools called, by call id: some dialects want them with the results."""
     return {
         part.call_id: part.name
@@ -76,7 +76,7 @@ def call_names(messages: Sequence[Message]) -> dict[str, str]:
     }
 
 
-class Joint:
+class PrefixTrimmer:
     """Where a reply meets a prefix whose last blanks the vendor refuses to be sent.
 
     The model tends to write those blanks again: what equals them at the start of the reply is
@@ -86,7 +86,7 @@ class Joint:
     __slots__ = ("_left",)
 
     def __init__(self, prefix: str) -> None:
-        self._left = prefix[len(prefix.rstrip(BLANK)) :]
+        self._left = prefix[len(prefix.rstrip(WHITESPACE)) :]
 
     def strip(self, text: str) -> str:
         """The text without what the prefix already ends with."""

@@ -23,9 +23,9 @@ from typing import Any
 from grantha import errors
 from grantha.errors import ProviderError
 
-READ_LENGTH = 2000  # characters of a vendor's words that are searched: they may be a whole page
+SEARCHED_LENGTH = 2000  # characters of a vendor's words that are searched: they may be a whole page
 QUOTED_LENGTH = 300  # characters of them that we pass on
-LEAST_SECRET = 20  # characters of a header that may be a key: shorter ones are content types
+SHORTEST_SECRET = 20  # characters of a header that may be a key: shorter ones are content types
 SHARED_LENGTH = 20  # a stretch this long that also stands in the conversation is the user's text
 
 _CODES: dict[str, type[ProviderError]] = {
@@ -114,7 +114,7 @@ _STATUSES: dict[int, type[ProviderError]] = {
 }
 
 # Only for a code and status that say no more than "bad request" or nothing at all.
-_WORDS: tuple[tuple[re.Pattern[str], type[ProviderError]], ...] = tuple(
+_MESSAGE_PATTERNS: tuple[tuple[re.Pattern[str], type[ProviderError]], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), kind)
     for pattern, kind in (
         (r"api key (is )?(not valid|invalid|expired)|invalid api[- ]key", errors.KeyRejected),
@@ -151,18 +151,20 @@ _NEVER_QUOTED = (errors.KeyRejected, errors.ContentBlocked)
 
 
 @dataclass(frozen=True, slots=True)
-class Reported:
-    """A failure as a vendor reports it. `seconds` is the retry delay the body names."""
+class ErrorReport:
+    """A failure as a vendor reports it. `retry_after` is the retry delay the body names."""
 
     code: str | None = None
-    words: str = ""
-    seconds: float | None = None
+    message: str = ""
+    retry_after: float | None = None
     param: str | None = None
     status: int | None = None
-    failed_text: str | None = None  # what the model wrote before its tool call was found invalid
+    failed_generation: str | None = (
+        None  # what the model wrote before its tool call was found invalid
+    )
 
 
-class Faults:
+class ErrorFactory:
     """Makes the errors of one call. `secrets` and `texts` are what no error may quote."""
 
     def __init__(
@@ -177,26 +179,26 @@ class Faults:
         self._secrets = tuple(secret for secret in secrets if secret)
         self._texts = texts
 
-    def reported(
-        self, seen: Reported, status: int | None = None, wait: float | None = None
+    def from_report(
+        self, seen: ErrorReport, status: int | None = None, header_retry_after: float | None = None
     ) -> ProviderError:
-        """The error for what a vendor reported; `wait` is the retry-after of the headers, in
+        """The error for what a vendor reported; `header_retry_after` is the retry-after of the headers, in
         seconds.
         """
         status = status or seen.status
-        kind = classify(status, seen.code, seen.words)
+        kind = error_class(status, seen.code, seen.message)
         native = seen.code or (str(status) if status else None)
         return kind(
-            self._message(kind, status, seen.words),
+            self._message(kind, status, seen.message),
             provider=self.provider,
-            retry_after=wait if wait is not None else seen.seconds,
+            retry_after=header_retry_after if header_retry_after is not None else seen.retry_after,
             native=self.quotable(native or "") or None,
         )
 
-    def hide(self, headers: Mapping[str, str]) -> None:
+    def add_secrets(self, headers: Mapping[str, str]) -> None:
         """What a request's headers hold is secret, too: tokens that were fetched, signatures."""
         values = (value.rpartition(" ")[2] for value in headers.values())
-        self._secrets += tuple(value for value in values if len(value) >= LEAST_SECRET)
+        self._secrets += tuple(value for value in values if len(value) >= SHORTEST_SECRET)
 
     def truncated(self) -> ProviderError:
         """The bytes ended without the terminal sign."""
@@ -212,33 +214,33 @@ class Faults:
             provider=self.provider,
         )
 
-    def quotable(self, words: str) -> str:
+    def quotable(self, message: str) -> str:
         """The vendor's words on one line and shortened; empty if they hold a key or the user's
         text.
         """
-        words = " ".join(words.split())
-        if any(secret in words for secret in self._secrets):
+        message = " ".join(message.split())
+        if any(secret in message for secret in self._secrets):
             return ""
-        if len(words) > QUOTED_LENGTH:
-            words = words[: QUOTED_LENGTH - 1] + "…"
-        return "" if self._shares_text(words) else words
+        if len(message) > QUOTED_LENGTH:
+            message = message[: QUOTED_LENGTH - 1] + "…"
+        return "" if self._quotes_conversation(message) else message
 
-    def _message(self, kind: type[ProviderError], status: int | None, words: str) -> str:
+    def _message(self, kind: type[ProviderError], status: int | None, message: str) -> str:
         title = _TITLES[kind].format(who=self.provider, what=self.model or "this model")
         if status and kind in {errors.ProviderFailed, errors.RequestRefused}:
             title += f" (HTTP {status})"
-        quoted = "" if kind in _NEVER_QUOTED else self.quotable(words)
+        quoted = "" if kind in _NEVER_QUOTED else self.quotable(message)
         return f"{title}: {quoted}" if quoted else title
 
-    def _shares_text(self, words: str) -> bool:
+    def _quotes_conversation(self, message: str) -> bool:
         known = [" ".join(text.split()) for text in self._texts]
-        if any(len(text) >= 4 and text in words for text in known):
+        if any(len(text) >= 4 and text in message for text in known):
             return True
-        last = len(words) - SHARED_LENGTH + 1
-        return any(words[i : i + SHARED_LENGTH] in text for i in range(last) for text in known)
+        last = len(message) - SHARED_LENGTH + 1
+        return any(message[i : i + SHARED_LENGTH] in text for i in range(last) for text in known)
 
 
-def classify(status: int | None, code: str | None, words: str) -> type[ProviderError]:
+def error_class(status: int | None, code: str | None, message: str) -> type[ProviderError]:
     """The class for a failure; `RequestRefused` for an unexplained 4xx, `ProviderFailed` for the
     rest.
     """
@@ -246,41 +248,41 @@ def classify(status: int | None, code: str | None, words: str) -> type[ProviderE
     if by_code is not None and not (by_code is errors.ProviderFailed and status in _STATUSES):
         return by_code
     by_status = _STATUSES.get(status or 0)
-    if by_status is errors.RateLimited and _matches(errors.QuotaExhausted, words):
+    if by_status is errors.RateLimited and _matches(errors.QuotaExhausted, message):
         return errors.QuotaExhausted
     if by_status is not None:
         return by_status
     if status is not None and status >= 500:
         return errors.ProviderFailed
-    for pattern, kind in _WORDS:
-        if pattern.search(words):
+    for pattern, kind in _MESSAGE_PATTERNS:
+        if pattern.search(message):
             return kind
     named = any(word in (code or "").lower() for word in ("invalid", "validation"))
     refused = named or (status is not None and 400 <= status < 500)
     return errors.RequestRefused if refused else errors.ProviderFailed
 
 
-def read_report(body: Any) -> Reported | None:
+def parse_error_report(body: Any) -> ErrorReport | None:
     """A vendor's error body, in any of the known shapes; None for what is no error.
 
     Knows `{"error": {...}}`, `{"error": "text"}`, the flat `{"object": "error", ...}`, Gemini's
     list of one, AWS's `{"message"}`, FastAPI's `{"detail"}`.
     """
     if isinstance(body, list) and body:
-        return read_report(body[0])
+        return parse_error_report(body[0])
     if not isinstance(body, Mapping):
         return None
     error = body.get("error")
     if isinstance(error, Mapping):
-        return _from_object(error)
+        return _report_from_object(error)
     if isinstance(error, str) and error:
-        return Reported(_code_of(body), error[:READ_LENGTH])
+        return ErrorReport(_error_code(body), error[:SEARCHED_LENGTH])
     if body.get("object") == "error" or "message" in body or "detail" in body:
-        return _from_object(body)
+        return _report_from_object(body)
     return None
 
 
-def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
+def parse_retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
     """Seconds to wait by `retry-after-ms` or `retry-after` (seconds or an HTTP date); never
     negative.
     """
@@ -300,31 +302,31 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
     return None
 
 
-def _matches(kind: type[ProviderError], words: str) -> bool:
-    return any(wanted is kind and pattern.search(words) for pattern, wanted in _WORDS)
+def _matches(kind: type[ProviderError], message: str) -> bool:
+    return any(wanted is kind and pattern.search(message) for pattern, wanted in _MESSAGE_PATTERNS)
 
 
-def _from_object(error: Mapping[str, Any]) -> Reported:
-    code = _code_of(error)
-    words = error.get("message") or error.get("detail") or error.get("msg") or ""
+def _report_from_object(error: Mapping[str, Any]) -> ErrorReport:
+    code = _error_code(error)
+    message = error.get("message") or error.get("detail") or error.get("msg") or ""
     status = error.get("code") if isinstance(error.get("code"), int) else None
-    seconds = None
+    retry_after = None
     for detail in error.get("details") or ():
         if isinstance(detail, Mapping):
-            code, seconds = _google_detail(detail, code, seconds)
+            code, retry_after = _google_detail(detail, code, retry_after)
     param = error.get("param")
-    failed = error.get("failed_generation")
-    return Reported(
+    failed_generation = error.get("failed_generation")
+    return ErrorReport(
         code,
-        words[:READ_LENGTH] if isinstance(words, str) else "",
-        seconds,
+        message[:SEARCHED_LENGTH] if isinstance(message, str) else "",
+        retry_after,
         param if isinstance(param, str) else None,
         status if status is not None and 400 <= status < 600 else None,
-        failed if isinstance(failed, str) else None,
+        failed_generation if isinstance(failed_generation, str) else None,
     )
 
 
-def _code_of(error: Mapping[str, Any]) -> str | None:
+def _error_code(error: Mapping[str, Any]) -> str | None:
     inner = error.get("innererror")
     if isinstance(inner, Mapping) and isinstance(inner.get("code"), str):
         return str(inner["code"])  # Azure: "content_filter" stands outside, the exact policy inside
@@ -335,13 +337,13 @@ def _code_of(error: Mapping[str, Any]) -> str | None:
 
 
 def _google_detail(
-    detail: Mapping[str, Any], code: str | None, seconds: float | None
+    detail: Mapping[str, Any], code: str | None, retry_after: float | None
 ) -> tuple[str | None, float | None]:
     delay = detail.get("retryDelay")
     if isinstance(delay, str) and re.fullmatch(r"\d+(\.\d+)?s", delay):
         return code, float(delay[:-1])
     if detail.get("reason") == "API_KEY_INVALID":
-        return "api_key_invalid", seconds
+        return "api_key_invalid", retry_after
     if any("PerDay" in str(violation) for violation in detail.get("violations") or ()):
-        return "quota_per_day", seconds
-    return code, seconds
+        return "quota_per_day", retry_after
+    return code, retry_after
