@@ -1,4 +1,4 @@
-"""The schemas of the vendors' doors name what the doors read and write, all of it and nothing else."""
+"""The compatible APIs' schemas list every member that is read or written, and no other."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from pydantic import BaseModel, TypeAdapter
 
 from grantha.api.openapi.compat import (
-    SAMPLES,
+    EXAMPLES,
     ai_sdk_schemas,
     anthropic_schemas,
     models,
@@ -77,11 +77,11 @@ def bodies(raw: bytes) -> list[Any]:
     return [json.loads(line) for line in lines if line.startswith("{")]
 
 
-@pytest.mark.parametrize("door", STREAMS)
+@pytest.mark.parametrize("endpoint", STREAMS)
 @settings(deadline=None, max_examples=60)
 @given(records=logs())
-def test_whatever_is_streamed_fits_its_schema(door: str, records: list[Record]) -> None:
-    make, schema = STREAMS[door]
+def test_whatever_is_streamed_fits_its_schema(endpoint: str, records: list[Record]) -> None:
+    make, schema = STREAMS[endpoint]
     view = make()
     for frames in frames_of(records):
         for body in bodies(view.frames(frames)):
@@ -134,7 +134,7 @@ REFUSED = {
 @pytest.mark.parametrize("name", READ)
 def test_the_members_of_a_request_are_those_that_are_read(name: str) -> None:
     read, elsewhere = READ[name]
-    body = Watched(SAMPLES[name])
+    body = Watched(EXAMPLES[name])
     read(body)
     assert (body.asked | elsewhere) - set(REFUSED.get(name, ())) == set(MODELS[name].model_fields)
 
@@ -152,7 +152,7 @@ REQUESTS = {
 @pytest.mark.parametrize("name", REQUESTS)
 def test_every_example_is_taken_and_answered_in_form(shared: Server, name: str) -> None:
     path, reply = REQUESTS[name]
-    body = {**SAMPLES[name], "model": "scripted/hello"}
+    body = {**EXAMPLES[name], "model": "scripted/hello"}
     fits(MODELS[reply], shared.call("POST", path, body).expect(200))
     wrong = shared.call("POST", path, {**body, "model": 5})
     error = {"/v1/messages": "AnthropicError", "/ollama": "OllamaError"}
@@ -161,7 +161,7 @@ def test_every_example_is_taken_and_answered_in_form(shared: Server, name: str) 
 
 
 def test_the_example_of_a_chat_is_streamed_in_form(shared: Server) -> None:
-    body = {**SAMPLES["UiRequest"], "model": "scripted/hello"}
+    body = {**EXAMPLES["UiRequest"], "model": "scripted/hello"}
     reply = shared.call("POST", "/ai-sdk/chat", body)
     assert reply.headers["location"].startswith("/api/generations/g_")
     for chunk in bodies(reply.body):

@@ -1,4 +1,4 @@
-"""Streams that are compressed: negotiated, decoded frame by frame while they grow, and padded."""
+"""Streams that are compressed: negotiate, decoded frame by frame while they grow, and padded."""
 
 import asyncio
 import shutil
@@ -12,7 +12,7 @@ import brotli  # type: ignore[import-untyped]  # it has no types
 import httpx
 import pytest
 
-from grantha.api.http.compression import negotiated
+from grantha.api.http.compression import negotiate
 from tests.api.streams import attached, text_of
 from tests.server import MakeServer, Server
 
@@ -54,7 +54,7 @@ def _decoder(coding: str) -> Callable[[bytes], bytes]:
     ],
 )
 def test_the_coding_is_the_one_that_is_most_welcome(accept: str, coding: str | None) -> None:
-    found = negotiated(accept)
+    found = negotiate(accept)
     assert (found[0] if found else None) == coding
 
 

@@ -24,7 +24,7 @@ from schemathesis.specs.openapi.checks import (
 
 from grantha.api.app import create_app
 from grantha.api.openapi import compat as vendors
-from grantha.api.openapi.examples import SAMPLES
+from grantha.api.openapi.examples import EXAMPLES
 from grantha.api.routes import login
 from grantha.api.schemas import requests, responses
 from grantha.config import Settings
@@ -114,7 +114,7 @@ def test_every_example_fits_its_schema(described: dict[str, Any]) -> None:
         for name, found in vars(module).items()
         if isinstance(found, type) and issubclass(found, BaseModel)
     } | vendors.models()
-    for name, sample in (SAMPLES | vendors.SAMPLES).items():
+    for name, sample in (EXAMPLES | vendors.EXAMPLES).items():
         models[name].model_validate(sample)
         assert described["components"]["schemas"][name]["examples"] == [sample]
 

@@ -1,4 +1,4 @@
-"""The starting contract: lines of content, done, model and provider, on every door it has."""
+"""The simple chat endpoint: lines of content, done, model and provider, on each of its transports."""
 
 import json
 from typing import Any

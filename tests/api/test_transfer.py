@@ -9,7 +9,7 @@ import pytest
 
 from tests.api.test_native import _ask, _ended
 
-SAMPLES = Path(__file__).parent / "exports"
+EXAMPLES = Path(__file__).parent / "exports"
 
 
 async def _import(client: httpx.AsyncClient, document: Any) -> list[dict[str, Any]]:
@@ -107,13 +107,13 @@ async def test_markdown_holds_the_branch_that_is_shown(client: httpx.AsyncClient
 
 
 async def test_an_imported_answer_can_be_asked_further(client: httpx.AsyncClient) -> None:
-    (talk,) = await _import(client, json.loads((SAMPLES / "claude.json").read_text()))
+    (talk,) = await _import(client, json.loads((EXAMPLES / "claude.json").read_text()))
     made = await _ask(client, conversation=talk["id"], text="And now?")
     assert (await _ended(client, made["id"]))["status"] == "done"
 
 
 async def test_a_chatgpt_export_keeps_its_branches(client: httpx.AsyncClient) -> None:
-    (talk,) = await _import(client, json.loads((SAMPLES / "chatgpt.json").read_text()))
+    (talk,) = await _import(client, json.loads((EXAMPLES / "chatgpt.json").read_text()))
     assert talk["title"] == "Rivers"
     assert talk["created_at"] == "2024-05-01T10:00:00.500Z"
     assert _shape(talk) == [
@@ -128,7 +128,7 @@ async def test_a_chatgpt_export_keeps_its_branches(client: httpx.AsyncClient) ->
 
 
 async def test_a_claude_export_keeps_thoughts_and_attachments(client: httpx.AsyncClient) -> None:
-    (talk,) = await _import(client, json.loads((SAMPLES / "claude.json").read_text()))
+    (talk,) = await _import(client, json.loads((EXAMPLES / "claude.json").read_text()))
     assert talk["title"] == "A poem"
     assert _shape(talk) == [
         (None, "user", ["Roses are red", "Go on with this."], None, None),

@@ -45,8 +45,8 @@ SCRIPTS: dict[str, dict[str, Any]] = {
 _names = itertools.count()
 
 
-class Doors(Server):
-    """A server, and what its log says of an answer that came through a door."""
+class CompatServer(Server):
+    """A server, and what its log says of an answer that came through a compatible API."""
 
     def gated(self, text: str = TEXT) -> tuple[str, Callable[[int | str], None]]:
         """A model that writes as many characters as it is allowed, and what allows them."""
@@ -73,7 +73,7 @@ class Doors(Server):
         return f"/api/generations/{row['generation']}/events"
 
     def stop(self, location: str) -> None:
-        """Stops it through the native door."""
+        """Stops it through the native API."""
         path = f"/api/generations/{self.located(location)}/stop"
         assert self.call("POST", path).expect(200)["stopped"]
 
@@ -84,9 +84,9 @@ class Doors(Server):
 
 
 @pytest.fixture(scope="session")
-def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
+def compat_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CompatServer]:
     """The server that every client of this folder calls."""
-    made = Doors(tmp_path_factory.mktemp("doors"), {"GRANTHA_MAX_BODY": "200000"})
+    made = CompatServer(tmp_path_factory.mktemp("compat"), {"GRANTHA_MAX_BODY": "200000"})
     for name, script in SCRIPTS.items():
         made.script(name, script)
     made.start()
@@ -95,21 +95,21 @@ def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
 
 
 @pytest.fixture
-def openai_client(doors: Doors) -> Iterator[openai.OpenAI]:
+def openai_client(compat_server: CompatServer) -> Iterator[openai.OpenAI]:
     """OpenAI's client; it doesn't try again, so that every error is seen."""
-    with openai.OpenAI(base_url=f"{doors.url}/v1", api_key="any", max_retries=0) as client:
+    with openai.OpenAI(base_url=f"{compat_server.url}/v1", api_key="any", max_retries=0) as client:
         yield client
 
 
 @pytest.fixture
-def anthropic_client(doors: Doors) -> Iterator[anthropic.Anthropic]:
+def anthropic_client(compat_server: CompatServer) -> Iterator[anthropic.Anthropic]:
     """Anthropic's client."""
-    with anthropic.Anthropic(base_url=doors.url, api_key="any", max_retries=0) as client:
+    with anthropic.Anthropic(base_url=compat_server.url, api_key="any", max_retries=0) as client:
         yield client
 
 
 @pytest.fixture
-def ollama_client(doors: Doors) -> Iterator[ollama.Client]:
+def ollama_client(compat_server: CompatServer) -> Iterator[ollama.Client]:
     """Ollama's client."""
-    with ollama.Client(host=f"{doors.url}/ollama") as client:
+    with ollama.Client(host=f"{compat_server.url}/ollama") as client:
         yield client

@@ -10,33 +10,33 @@ from urllib.parse import quote
 import pytest
 
 from tests.compat_clients import node
-from tests.compat_clients.conftest import TEXT, THOUGHT, Doors
+from tests.compat_clients.conftest import TEXT, THOUGHT, CompatServer
 
 _names = itertools.count()
 
 
-def chat(doors: Doors, scenario: str, model: str, gate: str | None = None) -> Any:
+def chat(compat_server: CompatServer, scenario: str, model: str, gate: str | None = None) -> Any:
     """How a chat looks after a scenario of `js/chat.mjs`."""
-    place = str(doors.scripts / gate) if gate else None
+    place = str(compat_server.scripts / gate) if gate else None
     return node.run(
-        "chat.mjs", scenario, json.dumps({"url": doors.url, "model": model, "gate": place})
+        "chat.mjs", scenario, json.dumps({"url": compat_server.url, "model": model, "gate": place})
     )
 
 
-def gated(doors: Doors) -> tuple[str, str]:
-    model, _ = doors.gated()
+def gated(compat_server: CompatServer) -> tuple[str, str]:
+    model, _ = compat_server.gated()
     return model, f"{model.partition('/')[2]}.gate"
 
 
-def talk_of(doors: Doors, found: Any) -> dict[str, Any]:
+def talk_of(compat_server: CompatServer, found: Any) -> dict[str, Any]:
     """The conversation that holds the answer shown last."""
     last = found["messages"][-1]["metadata"]["generation"]
-    conversation = doors.generation(last)["conversation"]
-    return doors.call("GET", f"/api/conversations/{conversation}").expect(200)
+    conversation = compat_server.generation(last)["conversation"]
+    return compat_server.call("GET", f"/api/conversations/{conversation}").expect(200)
 
 
-def test_an_answer_has_thought_text_source_and_hash(doors: Doors) -> None:
-    found = chat(doors, "once", "scripted/everything")
+def test_an_answer_has_thought_text_source_and_hash(compat_server: CompatServer) -> None:
+    found = chat(compat_server, "once", "scripted/everything")
     assert (found["status"], found["error"], found["text"]) == ("ready", None, TEXT)
     said = found["messages"][-1]
     kinds = [part["type"] for part in said["parts"]]
@@ -44,71 +44,77 @@ def test_an_answer_has_thought_text_source_and_hash(doors: Doors) -> None:
     thought = said["parts"][1]
     assert thought["text"] == THOUGHT
     assert thought["providerMetadata"] == {"grantha": {"signature": "proof=="}}
-    ended = doors.assert_said(f"/api/generations/{said['metadata']['generation']}/events", TEXT)
+    ended = compat_server.assert_said(
+        f"/api/generations/{said['metadata']['generation']}/events", TEXT
+    )
     assert said["metadata"]["sha256"] == ended["end"]["sha256"]
     assert said["metadata"]["usage"]["output_tokens"] > len(TEXT)
 
 
-def test_one_chat_is_one_conversation_that_holds_everything_once(doors: Doors) -> None:
-    found = chat(doors, "twice", "scripted/everything")
-    talk = talk_of(doors, found)
+def test_one_chat_is_one_conversation_that_holds_everything_once(
+    compat_server: CompatServer,
+) -> None:
+    found = chat(compat_server, "twice", "scripted/everything")
+    talk = talk_of(compat_server, found)
     assert [m["role"] for m in found["messages"]] == ["user", "assistant"] * 2
     # The fifth is the second answer to the second question.
     assert [m["role"] for m in talk["messages"]] == ["user", "assistant"] * 2 + ["assistant"]
     assert talk["messages"][4]["parent"] == talk["messages"][3]["parent"]
 
 
-def test_a_tool_runs_in_the_client_and_the_same_message_goes_on(doors: Doors) -> None:
+def test_a_tool_runs_in_the_client_and_the_same_message_goes_on(
+    compat_server: CompatServer,
+) -> None:
     name = f"weather-{next(_names)}"
     call = {"tool": "get_weather", "arguments": {"city": "Paris"}}
-    model = doors.script(
+    model = compat_server.script(
         name,
         {"attempts": [
             {"steps": [{"text": "Let me look. "}, call, {"finish": "tool-calls"}]},
             {"steps": [{"text": "It is mild!"}]},
         ]},
     )  # fmt: skip
-    found = chat(doors, "tools", model)
+    found = chat(compat_server, "tools", model)
     assert found["error"] is None
     assert [m["role"] for m in found["messages"]] == ["user", "assistant"], "one message for both"
     kinds = [part["type"] for part in found["messages"][1]["parts"]]
     assert kinds == ["step-start", "text", "tool-get_weather", "step-start", "text"]
-    talk = talk_of(doors, found)
+    talk = talk_of(compat_server, found)
     assert [m["role"] for m in talk["messages"]] == ["user", "assistant", "tool", "assistant"]
     assert talk["messages"][2]["parts"][0]["text"] == "12 degrees in Paris"
 
 
-def test_resuming_finds_nothing_when_nothing_runs(doors: Doors) -> None:
-    found = chat(doors, "nothing", "scripted/everything")
+def test_resuming_finds_nothing_when_nothing_runs(compat_server: CompatServer) -> None:
+    found = chat(compat_server, "nothing", "scripted/everything")
     assert (found["status"], found["messages"], found["error"]) == ("ready", [], None)
-    reply = doors.call("GET", f"/ai-sdk/chat/{quote(found['id'], safe='')}/stream")
+    reply = compat_server.call("GET", f"/ai-sdk/chat/{quote(found['id'], safe='')}/stream")
     assert (reply.status, reply.body) == (204, b"")
 
 
-def test_another_page_joins_in_mid_answer(doors: Doors) -> None:
-    model, gate = gated(doors)
-    found = chat(doors, "another", model, gate)
+def test_another_page_joins_in_mid_answer(compat_server: CompatServer) -> None:
+    model, gate = gated(compat_server)
+    found = chat(compat_server, "another", model, gate)
     assert (found["text"], found["same"], found["status"]) == (TEXT, True, "ready")
 
 
-def test_a_cut_stream_is_resumed_without_a_doubled_letter(doors: Doors) -> None:
-    model, gate = gated(doors)
-    found = chat(doors, "cut", model, gate)
+def test_a_cut_stream_is_resumed_without_a_doubled_letter(compat_server: CompatServer) -> None:
+    model, gate = gated(compat_server)
+    found = chat(compat_server, "cut", model, gate)
     assert (found["broken"], found["status"], found["text"]) == ("error", "ready", TEXT)
     assert [m["role"] for m in found["messages"]] == ["user", "assistant"]
 
 
-def test_leaving_the_stream_does_not_end_the_answer(doors: Doors) -> None:
-    model, gate = gated(doors)
-    found = chat(doors, "leave", model, gate)
+def test_leaving_the_stream_does_not_end_the_answer(compat_server: CompatServer) -> None:
+    model, gate = gated(compat_server)
+    found = chat(compat_server, "leave", model, gate)
     assert (found["text"], found["status"]) == (TEXT[:4], "ready")
     generation = found["messages"][-1]["metadata"]["generation"]
-    doors.assert_said(f"/api/generations/{generation}/events", TEXT)
+    compat_server.assert_said(f"/api/generations/{generation}/events", TEXT)
 
 
-def test_the_stop_address_ends_the_answer_for_good(doors: Doors) -> None:
-    model, gate = gated(doors)
-    found = chat(doors, "stop", model, gate)
+def test_the_stop_address_ends_the_answer_for_good(compat_server: CompatServer) -> None:
+    model, gate = gated(compat_server)
+    found = chat(compat_server, "stop", model, gate)
     assert (found["text"], found["status"], found["error"]) == (TEXT[:4], "ready", None)
     assert found["receipt"]["status"] == "stopped"
 
@@ -121,8 +127,10 @@ def test_the_stop_address_ends_the_answer_for_good(doors: Doors) -> None:
         ("scripted/blocked", "The filter cut it", "Half an "),
     ],
 )
-def test_an_error_is_the_chats_error(doors: Doors, model: str, told: str, text: str) -> None:
-    found = chat(doors, "once", model)
+def test_an_error_is_the_chats_error(
+    compat_server: CompatServer, model: str, told: str, text: str
+) -> None:
+    found = chat(compat_server, "once", model)
     assert found["status"] == "error"
     assert told in found["error"]
     assert found["text"] == text

@@ -9,7 +9,7 @@ import anthropic
 import pytest
 from aiohttp import web
 
-from tests.compat_clients.conftest import PNG, TEXT, THOUGHT, Doors
+from tests.compat_clients.conftest import PNG, TEXT, THOUGHT, CompatServer
 from tests.fake_vendors import shapes
 from tests.fake_vendors.server import Vendor, serving
 from tests.server import MakeServer
@@ -23,7 +23,7 @@ WEATHER: Any = {
 
 
 def test_a_stream_has_every_event_thought_and_proof(
-    anthropic_client: anthropic.Anthropic, doors: Doors
+    anthropic_client: anthropic.Anthropic, compat_server: CompatServer
 ) -> None:
     with anthropic_client.messages.stream(
         model="scripted/everything", max_tokens=2000, messages=HI
@@ -36,7 +36,7 @@ def test_a_stream_has_every_event_thought_and_proof(
     assert (thought.thinking, thought.signature) == (THOUGHT, "proof==")
     assert said.type == "text"
     assert said.text == TEXT
-    doors.assert_said(location, TEXT)
+    compat_server.assert_said(location, TEXT)
     assert [c.url for c in said.citations or [] if c.type == "web_search_result_location"] == [
         "https://example.org/"
     ]
@@ -48,7 +48,7 @@ def test_a_stream_has_every_event_thought_and_proof(
 
 
 def test_a_whole_message_equals_the_stream(
-    anthropic_client: anthropic.Anthropic, doors: Doors
+    anthropic_client: anthropic.Anthropic, compat_server: CompatServer
 ) -> None:
     raw = anthropic_client.messages.with_raw_response.create(
         model="scripted/everything", max_tokens=2000, messages=HI, system="Be brief"
@@ -56,12 +56,12 @@ def test_a_whole_message_equals_the_stream(
     message = raw.parse()
     assert [block.type for block in message.content] == ["thinking", "text"]
     text = "".join(block.text for block in message.content if block.type == "text")
-    doors.assert_said(raw.headers["location"], text)
+    compat_server.assert_said(raw.headers["location"], text)
     assert text == TEXT
 
 
 def test_tools_thoughts_and_results_with_images_make_the_round(
-    anthropic_client: anthropic.Anthropic, doors: Doors
+    anthropic_client: anthropic.Anthropic, compat_server: CompatServer
 ) -> None:
     first = anthropic_client.messages.create(
         model="scripted/think-and-call", max_tokens=99, messages=HI, tools=[WEATHER]
@@ -84,8 +84,8 @@ def test_tools_thoughts_and_results_with_images_make_the_round(
         model="scripted/hello", max_tokens=99, messages=turns, tools=[WEATHER]
     )
 
-    found = doors.ended(doors.located(raw.headers["location"]))
-    talk = doors.call("GET", f"/api/conversations/{found['conversation']}").expect(200)
+    found = compat_server.ended(compat_server.located(raw.headers["location"]))
+    talk = compat_server.call("GET", f"/api/conversations/{found['conversation']}").expect(200)
     kept = [part for message in talk["messages"][:-1] for part in message["parts"]]
     assert [part["type"] for part in kept] == [
         "text", "reasoning", "text", "tool-call", "tool-result", "image"
@@ -130,22 +130,22 @@ def test_a_failure_after_the_first_word_is_an_error_of_the_stream(
 
 
 def test_a_stream_is_stopped_through_the_native_door(
-    anthropic_client: anthropic.Anthropic, doors: Doors
+    anthropic_client: anthropic.Anthropic, compat_server: CompatServer
 ) -> None:
-    model, allow = doors.gated()
+    model, allow = compat_server.gated()
     allow(5)
     with anthropic_client.messages.stream(model=model, max_tokens=999, messages=HI) as stream:
         location = stream.response.headers["location"]
-        doors.wait_for_text(location, 5)
-        doors.stop(location)
+        compat_server.wait_for_text(location, 5)
+        compat_server.stop(location)
         final = stream.get_final_message()
     assert final.content[0].type == "text"
     assert final.content[0].text == TEXT[:5]
     assert final.stop_reason == "end_turn"
 
 
-def test_a_missing_limit_is_named(doors: Doors) -> None:
-    reply = doors.call(
+def test_a_missing_limit_is_named(compat_server: CompatServer) -> None:
+    reply = compat_server.call(
         "POST", "/v1/messages", {"messages": HI}, {"anthropic-version": "2023-06-01"}
     )
     error = reply.expect(400)["error"]

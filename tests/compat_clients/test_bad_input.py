@@ -1,4 +1,4 @@
-"""Malformed, oversized, unknown, cut off, refused: each door says so in its own vendor's shape."""
+"""Malformed, oversized, unknown, cut off, refused: each endpoint answers in its vendor's own format."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.compat_clients.conftest import TEXT, TOKEN, Doors
+from tests.compat_clients.conftest import TEXT, TOKEN, CompatServer
 from tests.server import DEADLINE, Server, until
 
 
@@ -38,7 +38,7 @@ def of_ai_sdk(body: Any) -> str:
     return str(body["error"])
 
 
-DOORS: dict[str, tuple[str, Callable[[Any], str]]] = {
+ENDPOINTS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "chat": ("/v1/chat/completions", of_openai),
     "responses": ("/v1/responses", of_openai),
     "messages": ("/v1/messages", of_anthropic),
@@ -50,12 +50,12 @@ GOOD = {"model": "scripted/hello", "messages": HI, "input": "Hi", "max_tokens": 
 
 
 @pytest.fixture
-def http(doors: Doors) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=doors.url, timeout=DEADLINE) as client:
+def http(compat_server: CompatServer) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=compat_server.url, timeout=DEADLINE) as client:
         yield client
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
 @pytest.mark.parametrize(
     ("body", "told"),
     [
@@ -73,18 +73,20 @@ def http(doors: Doors) -> Iterator[httpx.Client]:
     ],
 )
 def test_a_malformed_body_is_refused_in_the_vendors_shape(
-    http: httpx.Client, door: str, body: bytes, told: str
+    http: httpx.Client, endpoint: str, body: bytes, told: str
 ) -> None:
-    path, message_of = DOORS[door]
+    path, message_of = ENDPOINTS[endpoint]
     reply = http.post(path, content=body, headers={"Content-Type": "application/json"})
     assert reply.status_code == 400
     message = message_of(reply.json())
     assert any(words in message for words in told.split("|")), message
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_an_oversized_body_is_refused_in_the_vendors_shape(http: httpx.Client, door: str) -> None:
-    path, message_of = DOORS[door]
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_an_oversized_body_is_refused_in_the_vendors_shape(
+    http: httpx.Client, endpoint: str
+) -> None:
+    path, message_of = ENDPOINTS[endpoint]
     said = http.post(path, content=b" " * 300_000)
 
     def trickle() -> Iterator[bytes]:
@@ -97,14 +99,14 @@ def test_an_oversized_body_is_refused_in_the_vendors_shape(http: httpx.Client, d
         assert "larger than" in message_of(reply.json())
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
 @pytest.mark.parametrize("media", ["application/json", "text/plain", None])
 def test_whatever_the_content_type_says_the_body_is_read_as_json(
-    http: httpx.Client, door: str, media: str | None
+    http: httpx.Client, endpoint: str, media: str | None
 ) -> None:
-    path, _ = DOORS[door]
+    path, _ = ENDPOINTS[endpoint]
     headers = {"Content-Type": media} if media else {}
-    request = http.build_request("POST", path, json=GOOD | {"id": f"{door}-{media}"})
+    request = http.build_request("POST", path, json=GOOD | {"id": f"{endpoint}-{media}"})
     request.headers.pop("content-type")
     request.headers.update(headers)
     reply = http.send(request)
@@ -138,31 +140,35 @@ def test_what_is_unknown_is_told_in_the_vendors_shape(
     assert message_of(reply.json())
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_a_client_that_leaves_in_mid_body_hurts_nobody(doors: Doors, door: str) -> None:
-    path, _ = DOORS[door]
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_a_client_that_leaves_in_mid_body_hurts_nobody(
+    compat_server: CompatServer, endpoint: str
+) -> None:
+    path, _ = ENDPOINTS[endpoint]
     for _ in range(5):
-        with socket.create_connection(("127.0.0.1", doors.port), timeout=DEADLINE) as connection:
+        with socket.create_connection(
+            ("127.0.0.1", compat_server.port), timeout=DEADLINE
+        ) as connection:
             head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500\r\n\r\n"
             connection.sendall(head.encode() + b'{"messages": [')
-    assert doors.call("GET", "/readyz").status == 200
-    assert "Traceback" not in doors.words()
+    assert compat_server.call("GET", "/readyz").status == 200
+    assert "Traceback" not in compat_server.words()
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
 def test_a_client_that_leaves_in_mid_answer_hurts_nobody(
-    http: httpx.Client, doors: Doors, door: str
+    http: httpx.Client, compat_server: CompatServer, endpoint: str
 ) -> None:
-    path, _ = DOORS[door]
-    model, allow = doors.gated()
+    path, _ = ENDPOINTS[endpoint]
+    model, allow = compat_server.gated()
     allow(3)
-    body = GOOD | {"model": model, "stream": True, "id": f"leaves-{door}", "max_tokens": 999}
+    body = GOOD | {"model": model, "stream": True, "id": f"leaves-{endpoint}", "max_tokens": 999}
     with http.stream("POST", path, json=body) as reply:
         location = reply.headers["location"]
         next(reply.iter_raw())
     allow("open")
-    doors.assert_said(location, TEXT)
-    assert "Traceback" not in doors.words()
+    compat_server.assert_said(location, TEXT)
+    assert "Traceback" not in compat_server.words()
 
 
 @pytest.fixture(scope="module")
@@ -182,9 +188,9 @@ def _lives(server: Server) -> bool:
         return False
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_the_guards_refusals_have_the_vendors_shape(guarded: Server, door: str) -> None:
-    path, message_of = DOORS[door]
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_the_guards_refusals_have_the_vendors_shape(guarded: Server, endpoint: str) -> None:
+    path, message_of = ENDPOINTS[endpoint]
     stranger = guarded.call("POST", path, GOOD)
     assert stranger.status == 401
     assert "access token" in message_of(stranger.json())

@@ -22,7 +22,7 @@ from grantha.wire.compat import (
     openai_responses_view,
 )
 from tests.compat_clients import node
-from tests.compat_clients.conftest import PNG, TEXT, Doors
+from tests.compat_clients.conftest import PNG, TEXT, CompatServer
 from tests.wire.compat.logs import end_of, everything, frames_of, numbered
 from tests.wire.compat.test_merging import STREAMS
 
@@ -34,9 +34,9 @@ def programs(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
 
 
-def here(program: str, doors: Doors) -> str:
+def here(program: str, compat_server: CompatServer) -> str:
     """The program as a reader would change it: its server and model."""
-    return program.replace("http://127.0.0.1:8000", doors.url).replace(
+    return program.replace("http://127.0.0.1:8000", compat_server.url).replace(
         "local/default", "scripted/everything"
     )
 
@@ -57,30 +57,34 @@ def printed(command: list[str], folder: Path, **more: str) -> str:
 
 
 @pytest.mark.parametrize("number", range(len(programs("python"))))
-def test_every_python_program_prints_the_answer(number: int, doors: Doors, tmp_path: Path) -> None:
-    program = here(programs("python")[number], doors)
+def test_every_python_program_prints_the_answer(
+    number: int, compat_server: CompatServer, tmp_path: Path
+) -> None:
+    program = here(programs("python")[number], compat_server)
     assert printed([sys.executable, "-X", "utf8", "-c", program], tmp_path) == TEXT
 
 
-def test_the_javascript_program_prints_the_answer(doors: Doors) -> None:
+def test_the_javascript_program_prints_the_answer(compat_server: CompatServer) -> None:
     (program,) = programs("js")
-    command = [str(node.NODE), "--input-type=module", "-e", here(program, doors)]
+    command = [str(node.NODE), "--input-type=module", "-e", here(program, compat_server)]
     assert printed(command, node.HERE) == TEXT + "\n"
 
 
 @pytest.mark.slow
-def test_llm_answers_by_its_configuration(doors: Doors, tmp_path: Path) -> None:
+def test_llm_answers_by_its_configuration(compat_server: CompatServer, tmp_path: Path) -> None:
     (configuration,) = programs("yaml")
-    (tmp_path / "extra-openai-models.yaml").write_text(here(configuration, doors))
+    (tmp_path / "extra-openai-models.yaml").write_text(here(configuration, compat_server))
     (command,) = [program for program in programs("sh") if program.startswith("llm ")]
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     own = {"LLM_USER_PATH": str(tmp_path), "LLM_LOAD_PLUGINS": "", "OPENAI_API_KEY": "any"}
     assert printed(["sh", "-c", command], tmp_path, PATH=path, **own) == TEXT + "\n"
 
 
-def test_curl_gets_a_stream_that_is_done(doors: Doors, tmp_path: Path) -> None:
+def test_curl_gets_a_stream_that_is_done(compat_server: CompatServer, tmp_path: Path) -> None:
     (command,) = [program for program in programs("sh") if program.startswith("curl ")]
-    assert printed(["sh", "-c", here(command, doors)], tmp_path).endswith("data: [DONE]\n\n")
+    assert printed(["sh", "-c", here(command, compat_server)], tmp_path).endswith(
+        "data: [DONE]\n\n"
+    )
 
 
 # ---- the table -----------------------------------------------------------------------------------
@@ -109,7 +113,7 @@ def user(**more: Any) -> dict[str, Any]:
     return {"max_tokens": 5, "messages": [{"role": "user", **more}]}
 
 
-def spoken(door: str, **more: Any) -> dict[str, Any]:
+def spoken(endpoint: str, **more: Any) -> dict[str, Any]:
     parts = [{"type": "text", "text": "Hi"}]
     return {"input": "Hi", **user(content="Hi", parts=parts), **more}
 
@@ -160,47 +164,47 @@ COMES_BACK = {
 }  # fmt: skip
 
 
-def shown(door: str) -> str:
+def shown(endpoint: str) -> str:
     events = everything()
     records = numbered([*events, end_of(events)])
-    return b"".join([STREAMS[door]().frames(batch) for batch in frames_of(records)]).decode()
+    return b"".join([STREAMS[endpoint]().frames(batch) for batch in frames_of(records)]).decode()
 
 
-def has_part(door: str, bodies: dict[str, dict[str, Any]], kind: str) -> bool:
-    if door not in bodies:
+def has_part(endpoint: str, bodies: dict[str, dict[str, Any]], kind: str) -> bool:
+    if endpoint not in bodies:
         return False
-    parts = READ[door](bodies[door]).messages[0].parts
+    parts = READ[endpoint](bodies[endpoint]).messages[0].parts
     return [part.type for part in parts] == [kind]
 
 
-def has_option(door: str, members: dict[str, dict[str, Any]], name: str) -> bool:
-    options = READ[door](spoken(door, **members.get(door, {}))).options
+def has_option(endpoint: str, members: dict[str, dict[str, Any]], name: str) -> bool:
+    options = READ[endpoint](spoken(endpoint, **members.get(endpoint, {}))).options
     return bool(getattr(options, name))
 
 
 FEATURES: dict[str, Callable[[str], bool]] = {
-    "streams": lambda door: "Hello world" in shown(door),
-    "non-streaming": lambda door: door in REPLIES,
-    "reasoning": lambda door: "Let me think." in shown(door),
-    "reasoning signatures, echoed": lambda door: "proof" in shown(door),
-    "tool calls": lambda door: "call_x" in shown(door),
-    "client tools": lambda door: has_option(door, TOOLS, "tools"),
-    "sources": lambda door: "https://a.example/" in shown(door),
-    "log probabilities": lambda door: '"logprob"' in shown(door),
-    "usage": lambda door: (
-        re.search(r'"(input|prompt)_(tokens|eval_count)":7\b', shown(door)) is not None
+    "streams": lambda endpoint: "Hello world" in shown(endpoint),
+    "non-streaming": lambda endpoint: endpoint in REPLIES,
+    "reasoning": lambda endpoint: "Let me think." in shown(endpoint),
+    "reasoning signatures, echoed": lambda endpoint: "proof" in shown(endpoint),
+    "tool calls": lambda endpoint: "call_x" in shown(endpoint),
+    "client tools": lambda endpoint: has_option(endpoint, TOOLS, "tools"),
+    "sources": lambda endpoint: "https://a.example/" in shown(endpoint),
+    "log probabilities": lambda endpoint: '"logprob"' in shown(endpoint),
+    "usage": lambda endpoint: (
+        re.search(r'"(input|prompt)_(tokens|eval_count)":7\b', shown(endpoint)) is not None
     ),
-    "images": lambda door: has_part(door, IMAGES, "image"),
-    "text documents": lambda door: has_part(door, DOCUMENTS, "file"),
-    "structured output": lambda door: has_option(door, FORMS, "response_format"),
-    "reasoning effort": lambda door: has_option(door, EFFORTS, "reasoning_effort"),
+    "images": lambda endpoint: has_part(endpoint, IMAGES, "image"),
+    "text documents": lambda endpoint: has_part(endpoint, DOCUMENTS, "file"),
+    "structured output": lambda endpoint: has_option(endpoint, FORMS, "response_format"),
+    "reasoning effort": lambda endpoint: has_option(endpoint, EFFORTS, "reasoning_effort"),
 }
 
 
 def table() -> str:
     lines = ["| | " + " | ".join(VIEWS) + " |", "|---" * (len(VIEWS) + 1) + "|"]
     for name, holds in FEATURES.items():
-        cells = ["yes" if holds(door) else "no" for door in VIEWS.values()]
+        cells = ["yes" if holds(endpoint) else "no" for endpoint in VIEWS.values()]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     lines.append("| resumes by | " + " | ".join(COMES_BACK[d] for d in VIEWS.values()) + " |")
     return "\n".join(lines)

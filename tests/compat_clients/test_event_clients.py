@@ -9,7 +9,7 @@ import httpx
 from httpx_sse import connect_sse
 
 from tests.compat_clients import node
-from tests.compat_clients.conftest import TEXT, Doors
+from tests.compat_clients.conftest import TEXT, CompatServer
 
 
 def text_of(frames: list[dict[str, Any]]) -> str:
@@ -23,11 +23,11 @@ def assert_whole(frames: list[dict[str, Any]]) -> None:
     assert frames[-1]["sha256"] == hashlib.sha256(TEXT.encode()).hexdigest()
 
 
-def test_httpx_sse_reads_a_log_and_comes_back_with_its_last_id(doors: Doors) -> None:
-    model, allow = doors.gated()
+def test_httpx_sse_reads_a_log_and_comes_back_with_its_last_id(compat_server: CompatServer) -> None:
+    model, allow = compat_server.gated()
     allow(6)
-    generation = doors.ask(model)["id"]
-    address = f"{doors.url}/api/generations/{generation}/events"
+    generation = compat_server.ask(model)["id"]
+    address = f"{compat_server.url}/api/generations/{generation}/events"
     frames: list[dict[str, Any]] = []
     last = ""
     with httpx.Client(timeout=20) as client:
@@ -44,12 +44,14 @@ def test_httpx_sse_reads_a_log_and_comes_back_with_its_last_id(doors: Doors) -> 
     assert_whole(frames)
 
 
-def test_eventsource_comes_back_by_its_last_id_until_nothing_more_can_come(doors: Doors) -> None:
-    model, allow = doors.gated()
+def test_eventsource_comes_back_by_its_last_id_until_nothing_more_can_come(
+    compat_server: CompatServer,
+) -> None:
+    model, allow = compat_server.gated()
     allow(6)
-    generation = doors.ask(model)["id"]
-    gate = doors.scripts / f"{model.partition('/')[2]}.gate"
-    address = f"{doors.url}/api/generations/{generation}/events"
+    generation = compat_server.ask(model)["id"]
+    gate = compat_server.scripts / f"{model.partition('/')[2]}.gate"
+    address = f"{compat_server.url}/api/generations/{generation}/events"
 
     found = node.run("events.mjs", address, str(gate), "6")
 

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.compat_clients.conftest import TEXT, Doors
+from tests.compat_clients.conftest import TEXT, CompatServer
 
 DEADLINE = 60.0  # seconds
 pytestmark = pytest.mark.slow  # it takes seconds to start
 
 
 @pytest.fixture
-def llm(tmp_path: Path, doors: Doors) -> list[str]:
+def llm(tmp_path: Path, compat_server: CompatServer) -> list[str]:
     """The command, in a folder of its own that names two models."""
     models = "".join(
-        f"- model_id: {name}\n  model_name: scripted/{name}\n  api_base: {doors.url}/v1\n"
+        f"- model_id: {name}\n  model_name: scripted/{name}\n  api_base: {compat_server.url}/v1\n"
         for name in ("everything", "nobody")
     )
     (tmp_path / "extra-openai-models.yaml").write_text(models)
@@ -43,12 +43,12 @@ def run(llm: list[str], folder: Path, *arguments: str) -> subprocess.CompletedPr
 
 @pytest.mark.parametrize("more", [(), ("--no-stream",)])
 def test_it_prints_the_answer(
-    llm: list[str], tmp_path: Path, doors: Doors, more: tuple[str, ...]
+    llm: list[str], tmp_path: Path, compat_server: CompatServer, more: tuple[str, ...]
 ) -> None:
     done = run(llm, tmp_path, "prompt", "-m", "everything", "--no-log", *more, "Hi")
     assert done.returncode == 0, done.stderr
     assert done.stdout == TEXT + "\n"
-    doors.assert_said(doors.newest(), TEXT)
+    compat_server.assert_said(compat_server.newest(), TEXT)
 
 
 def test_it_tells_an_error_and_fails(llm: list[str], tmp_path: Path) -> None:

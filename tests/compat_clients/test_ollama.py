@@ -7,18 +7,18 @@ import base64
 import ollama
 import pytest
 
-from tests.compat_clients.conftest import PNG, TEXT, THOUGHT, Doors
+from tests.compat_clients.conftest import PNG, TEXT, THOUGHT, CompatServer
 
 HI = [{"role": "user", "content": "Hi"}]
 
 
 def test_a_stream_has_every_character_and_ends_with_counts(
-    ollama_client: ollama.Client, doors: Doors
+    ollama_client: ollama.Client, compat_server: CompatServer
 ) -> None:
     lines = list(ollama_client.chat("scripted/everything", HI, stream=True, think=True))
     text = "".join(line.message.content or "" for line in lines)
     assert text == TEXT
-    doors.assert_said(doors.newest(), TEXT)
+    compat_server.assert_said(compat_server.newest(), TEXT)
     assert "".join(line.message.thinking or "" for line in lines) == THOUGHT
     assert [line.done for line in lines[:-1]] == [False] * (len(lines) - 1)
     last = lines[-1]
@@ -39,7 +39,7 @@ def test_a_whole_reply_equals_the_stream(ollama_client: ollama.Client) -> None:
 
 
 def test_tools_go_out_and_their_results_come_back(
-    ollama_client: ollama.Client, doors: Doors
+    ollama_client: ollama.Client, compat_server: CompatServer
 ) -> None:
     def get_weather(city: str) -> str:
         """The weather.
@@ -59,8 +59,8 @@ def test_tools_go_out_and_their_results_come_back(
     }
     second = ollama_client.chat("scripted/hello", [*HI, first.message, result])
     assert (second.message.content or "").startswith("Hello!")
-    found = doors.ended(doors.located(doors.newest()))
-    talk = doors.call("GET", f"/api/conversations/{found['conversation']}").expect(200)
+    found = compat_server.ended(compat_server.located(compat_server.newest()))
+    talk = compat_server.call("GET", f"/api/conversations/{found['conversation']}").expect(200)
     assert talk["messages"][2]["parts"][0]["text"] == "12 degrees in Paris"
 
 
@@ -89,7 +89,7 @@ def test_a_failure_after_the_first_word_is_an_error_of_the_stream(
 
 
 def test_a_prompt_is_completed_in_lines_and_at_once(
-    ollama_client: ollama.Client, doors: Doors
+    ollama_client: ollama.Client, compat_server: CompatServer
 ) -> None:
     lines = list(ollama_client.generate("scripted/everything", "Hi", stream=True, think=True))
     assert "".join(line.response or "" for line in lines) == TEXT
@@ -103,20 +103,20 @@ def test_a_prompt_is_completed_in_lines_and_at_once(
         options={"temperature": 0.5},
     )
     assert (reply.response, reply.thinking) == (TEXT, THOUGHT)
-    found = doors.assert_said(doors.newest(), TEXT)
+    found = compat_server.assert_said(compat_server.newest(), TEXT)
     assert found["options"]["temperature"] == 0.5
-    talk = doors.call("GET", f"/api/conversations/{found['conversation']}").expect(200)
+    talk = compat_server.call("GET", f"/api/conversations/{found['conversation']}").expect(200)
     assert [m["role"] for m in talk["messages"]] == ["system", "user", "assistant"]
     assert [part["type"] for part in talk["messages"][1]["parts"]] == ["text", "image"]
 
 
 def test_a_completion_without_a_prompt_only_loads_the_model(
-    ollama_client: ollama.Client, doors: Doors
+    ollama_client: ollama.Client, compat_server: CompatServer
 ) -> None:
-    before = doors.newest()
+    before = compat_server.newest()
     assert ollama_client.generate("scripted/everything").done_reason == "load"
     assert ollama_client.generate("scripted/everything", keep_alive=0).done_reason == "unload"
-    assert doors.newest() == before
+    assert compat_server.newest() == before
     with pytest.raises(ollama.ResponseError) as caught:
         ollama_client.generate("scripted")
     assert caught.value.status_code == 404
@@ -128,9 +128,9 @@ def test_what_a_completion_cannot_carry_is_refused(ollama_client: ollama.Client)
     assert caught.value.status_code == 400
 
 
-def test_a_model_is_shown(ollama_client: ollama.Client, doors: Doors) -> None:
+def test_a_model_is_shown(ollama_client: ollama.Client, compat_server: CompatServer) -> None:
     facts = {"tools": True, "reasoning": True, "images": True, "context_length": 4096}
-    model = doors.script("shown", {"capabilities": facts, "steps": [{"text": "Hi"}]})
+    model = compat_server.script("shown", {"capabilities": facts, "steps": [{"text": "Hi"}]})
     shown = ollama_client.show(f"{model}:latest".removeprefix("scripted/"))
     assert shown.capabilities == ["completion", "tools", "vision", "thinking"]
     assert (shown.modelinfo or {})["scripted.context_length"] == 4096
@@ -139,10 +139,10 @@ def test_a_model_is_shown(ollama_client: ollama.Client, doors: Doors) -> None:
     assert caught.value.status_code == 404
 
 
-def test_a_client_that_looks_first_finds_somebody(doors: Doors) -> None:
+def test_a_client_that_looks_first_finds_somebody(compat_server: CompatServer) -> None:
     for method in ("GET", "HEAD"):
-        assert doors.call(method, "/ollama/").status == 200
-    assert doors.call("GET", "/ollama/api/version").expect(200)["version"]
+        assert compat_server.call(method, "/ollama/").status == 200
+    assert compat_server.call("GET", "/ollama/api/version").expect(200)["version"]
 
 
 def test_models_are_listed(ollama_client: ollama.Client) -> None:

@@ -9,7 +9,7 @@ import openai
 import pytest
 from openai.types.chat import ChatCompletionChunk
 
-from tests.compat_clients.conftest import PNG, TEXT, THOUGHT, Doors
+from tests.compat_clients.conftest import PNG, TEXT, THOUGHT, CompatServer
 
 HI: list[Any] = [{"role": "user", "content": "Hi"}]
 WEATHER: Any = {
@@ -25,18 +25,22 @@ def text_of(chunks: list[ChatCompletionChunk]) -> str:
     return "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
 
 
-def test_what_is_not_stored_is_listed_nowhere(openai_client: openai.OpenAI, doors: Doors) -> None:
+def test_what_is_not_stored_is_listed_nowhere(
+    openai_client: openai.OpenAI, compat_server: CompatServer
+) -> None:
     raw = openai_client.chat.completions.with_raw_response.create(
         model="scripted/everything", messages=[{"role": "user", "content": "Hi"}], store=False
     )
     assert raw.parse().choices[0].message.content == TEXT
-    found = doors.assert_said(raw.headers["location"], TEXT)
-    listed = doors.call("GET", "/api/conversations?origin=all&limit=200").expect(200)["items"]
+    found = compat_server.assert_said(raw.headers["location"], TEXT)
+    listed = compat_server.call("GET", "/api/conversations?origin=all&limit=200").expect(200)[
+        "items"
+    ]
     assert found["conversation"] not in {item["id"] for item in listed}
 
 
 def test_a_stream_has_every_character_thought_usage_and_reason(
-    openai_client: openai.OpenAI, doors: Doors
+    openai_client: openai.OpenAI, compat_server: CompatServer
 ) -> None:
     reply = openai_client.chat.completions.with_raw_response.create(
         model="scripted/everything",
@@ -47,7 +51,7 @@ def test_a_stream_has_every_character_thought_usage_and_reason(
     chunks = list(reply.parse())
 
     assert text_of(chunks) == TEXT
-    doors.assert_said(reply.headers["location"], TEXT)
+    compat_server.assert_said(reply.headers["location"], TEXT)
     *_, last, usage = chunks
     assert last.choices[0].finish_reason == "stop"
     assert usage.choices == []
@@ -57,7 +61,9 @@ def test_a_stream_has_every_character_thought_usage_and_reason(
     assert "".join(thought or "" for thought in thoughts) == THOUGHT
 
 
-def test_a_whole_reply_equals_the_stream(openai_client: openai.OpenAI, doors: Doors) -> None:
+def test_a_whole_reply_equals_the_stream(
+    openai_client: openai.OpenAI, compat_server: CompatServer
+) -> None:
     raw = openai_client.chat.completions.with_raw_response.create(
         model="scripted/everything", messages=HI
     )
@@ -65,7 +71,7 @@ def test_a_whole_reply_equals_the_stream(openai_client: openai.OpenAI, doors: Do
 
     message = reply.choices[0].message
     assert message.content == TEXT
-    doors.assert_said(raw.headers["location"], TEXT)
+    compat_server.assert_said(raw.headers["location"], TEXT)
     assert [a.url_citation.url for a in message.annotations or []] == ["https://example.org/"]
     assert reply.usage is not None
     assert reply.usage.total_tokens == reply.usage.prompt_tokens + reply.usage.completion_tokens
@@ -80,7 +86,7 @@ def test_the_streaming_helper_sees_the_same_answer(openai_client: openai.OpenAI)
 
 
 def test_tools_go_out_and_their_results_come_back(
-    openai_client: openai.OpenAI, doors: Doors
+    openai_client: openai.OpenAI, compat_server: CompatServer
 ) -> None:
     first = openai_client.chat.completions.create(
         model="scripted/call", messages=HI, tools=[WEATHER], tool_choice="auto"
@@ -97,8 +103,10 @@ def test_tools_go_out_and_their_results_come_back(
         tools=[WEATHER],
     )
 
-    found = doors.assert_said(raw.headers["location"], raw.parse().choices[0].message.content or "")
-    talk = doors.call("GET", f"/api/conversations/{found['conversation']}").expect(200)
+    found = compat_server.assert_said(
+        raw.headers["location"], raw.parse().choices[0].message.content or ""
+    )
+    talk = compat_server.call("GET", f"/api/conversations/{found['conversation']}").expect(200)
     assert [m["role"] for m in talk["messages"]] == ["user", "assistant", "tool", "assistant"]
     (kept,) = talk["messages"][2]["parts"]
     assert (kept["call_id"], kept["text"]) == ("call_1", "12 degrees")
@@ -106,7 +114,7 @@ def test_tools_go_out_and_their_results_come_back(
 
 
 def test_images_and_forms_and_probabilities_reach_the_generation(
-    openai_client: openai.OpenAI, doors: Doors
+    openai_client: openai.OpenAI, compat_server: CompatServer
 ) -> None:
     image = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG}"}}
     form: Any = {"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "object"}}}
@@ -120,11 +128,11 @@ def test_images_and_forms_and_probabilities_reach_the_generation(
         temperature=0.2,
         stop=["END"],
     )  # fmt: skip
-    found = doors.ended(doors.located(raw.headers["location"]))
+    found = compat_server.ended(compat_server.located(raw.headers["location"]))
     assert found["options"]["response_format"] == form
     assert found["options"]["extra"] == {"logprobs": True, "top_logprobs": 2}
     assert (found["options"]["temperature"], found["options"]["stop"]) == (0.2, ["END"])
-    talk = doors.call("GET", f"/api/conversations/{found['conversation']}").expect(200)
+    talk = compat_server.call("GET", f"/api/conversations/{found['conversation']}").expect(200)
     assert [m["role"] for m in talk["messages"]] == ["system", "user", "assistant"]
     assert [p["type"] for p in talk["messages"][1]["parts"]] == ["text", "image"]
 
@@ -174,9 +182,9 @@ def test_a_cut_whole_reply_is_an_error_and_never_passed_off_as_complete(
 
 
 def test_an_answer_outlives_the_client_that_asked_for_it(
-    openai_client: openai.OpenAI, doors: Doors
+    openai_client: openai.OpenAI, compat_server: CompatServer
 ) -> None:
-    model, allow = doors.gated()
+    model, allow = compat_server.gated()
     allow(3)
     raw = openai_client.chat.completions.with_raw_response.create(
         model=model, messages=HI, stream=True
@@ -185,28 +193,28 @@ def test_an_answer_outlives_the_client_that_asked_for_it(
     next(iter(stream))
     stream.close()
     allow("open")
-    doors.assert_said(raw.headers["location"], TEXT)
+    compat_server.assert_said(raw.headers["location"], TEXT)
 
 
 def test_a_stream_is_stopped_through_the_native_door(
-    openai_client: openai.OpenAI, doors: Doors
+    openai_client: openai.OpenAI, compat_server: CompatServer
 ) -> None:
-    model, allow = doors.gated()
+    model, allow = compat_server.gated()
     allow(5)
     raw = openai_client.chat.completions.with_raw_response.create(
         model=model, messages=HI, stream=True
     )
     location = raw.headers["location"]
-    doors.wait_for_text(location, 5)
-    doors.stop(location)
+    compat_server.wait_for_text(location, 5)
+    compat_server.stop(location)
     chunks = list(raw.parse())
     assert text_of(chunks) == TEXT[:5]
     assert chunks[-1].choices[0].finish_reason == "stop"
-    assert doors.assert_said(location, TEXT[:5])["status"] == "stopped"
+    assert compat_server.assert_said(location, TEXT[:5])["status"] == "stopped"
 
 
 def test_a_retry_with_the_same_key_is_the_same_answer(
-    openai_client: openai.OpenAI, doors: Doors
+    openai_client: openai.OpenAI, compat_server: CompatServer
 ) -> None:
     replies = [
         openai_client.chat.completions.with_raw_response.create(

@@ -7,7 +7,7 @@ from typing import Any
 import openai
 import pytest
 
-from tests.compat_clients.conftest import PNG, TEXT, THOUGHT, Doors
+from tests.compat_clients.conftest import PNG, TEXT, THOUGHT, CompatServer
 from tests.server import until
 
 DELTA = "response.output_text.delta"
@@ -21,12 +21,14 @@ def location_of(response: Any) -> str:
     return f"/api/generations/{response.id.removeprefix('resp_')}/events"
 
 
-def test_a_stream_has_every_event_and_adds_up(openai_client: openai.OpenAI, doors: Doors) -> None:
+def test_a_stream_has_every_event_and_adds_up(
+    openai_client: openai.OpenAI, compat_server: CompatServer
+) -> None:
     with openai_client.responses.stream(model="scripted/everything", input="Hi") as stream:
         events: list[Any] = list(stream)
         final = stream.get_final_response()
     assert text_of(events) == final.output_text == TEXT
-    doors.assert_said(location_of(final), TEXT)
+    compat_server.assert_said(location_of(final), TEXT)
     assert [item.type for item in final.output] == ["reasoning", "message"]
     thought = final.output[0]
     assert thought.type == "reasoning"
@@ -44,7 +46,7 @@ def test_a_stream_has_every_event_and_adds_up(openai_client: openai.OpenAI, door
 
 
 def test_a_whole_response_repeats_what_was_asked(
-    openai_client: openai.OpenAI, doors: Doors
+    openai_client: openai.OpenAI, compat_server: CompatServer
 ) -> None:
     image: Any = {"type": "input_image", "image_url": f"data:image/png;base64,{PNG}"}
     message: Any = {"role": "user", "content": [{"type": "input_text", "text": "See"}, image]}
@@ -62,14 +64,14 @@ def test_a_whole_response_repeats_what_was_asked(
     found = openai_client.responses.retrieve(made.id)
     assert (found.temperature, found.max_output_tokens) == (0.5, 900)
     assert (found.output_text, found.metadata) == (TEXT, {"a": "b"})
-    options = doors.generation(doors.located(location_of(made)))["options"]
+    options = compat_server.generation(compat_server.located(location_of(made)))["options"]
     assert options["response_format"] == {"type": "json_object"}
 
 
 def test_a_background_response_is_resumed_after_any_number_with_exactly_the_rest(
-    openai_client: openai.OpenAI, doors: Doors
+    openai_client: openai.OpenAI, compat_server: CompatServer
 ) -> None:
-    model, allow = doors.gated()
+    model, allow = compat_server.gated()
     made = openai_client.responses.create(model=model, input="Hi", background=True)
     assert made.status == "in_progress"
     allow(4)
@@ -81,7 +83,7 @@ def test_a_background_response_is_resumed_after_any_number_with_exactly_the_rest
             break
     live.close()
     allow("open")
-    doors.ended(doors.located(location_of(made)))
+    compat_server.ended(compat_server.located(location_of(made)))
 
     for place, event in enumerate(seen):
         rest: list[Any] = list(
@@ -103,12 +105,14 @@ def test_a_background_response_is_resumed_after_any_number_with_exactly_the_rest
         assert rest == whole[place + 1 :]
 
 
-def test_a_response_is_cancelled_and_says_so(openai_client: openai.OpenAI, doors: Doors) -> None:
-    model, allow = doors.gated()
+def test_a_response_is_cancelled_and_says_so(
+    openai_client: openai.OpenAI, compat_server: CompatServer
+) -> None:
+    model, allow = compat_server.gated()
     made = openai_client.responses.create(model=model, input="Hi", background=True)
     stream = openai_client.responses.retrieve(made.id, stream=True)
     allow(5)
-    doors.wait_for_text(location_of(made), 5)
+    compat_server.wait_for_text(location_of(made), 5)
     gone = openai_client.responses.cancel(made.id)
     assert (gone.status, gone.output_text) == ("cancelled", TEXT[:5])
     last: Any = list(stream)[-1]
@@ -116,26 +120,31 @@ def test_a_response_is_cancelled_and_says_so(openai_client: openai.OpenAI, doors
     assert openai_client.responses.retrieve(made.id).status == "cancelled"
 
 
-def test_a_deleted_response_is_gone(openai_client: openai.OpenAI, doors: Doors) -> None:
-    model, _ = doors.gated()
+def test_a_deleted_response_is_gone(
+    openai_client: openai.OpenAI, compat_server: CompatServer
+) -> None:
+    model, _ = compat_server.gated()
     made = openai_client.responses.create(model=model, input="Hi", background=True)
     openai_client.responses.delete(made.id)
     for call in (openai_client.responses.retrieve, openai_client.responses.cancel):
         with pytest.raises(openai.NotFoundError, match="There is no response"):
             call(made.id)
     assert until(
-        lambda: doors.call("GET", location_of(made).removesuffix("/events")).status != 500, "no 500"
+        lambda: compat_server.call("GET", location_of(made).removesuffix("/events")).status != 500,
+        "no 500",
     )
 
 
-def test_a_response_goes_on_from_the_one_before(openai_client: openai.OpenAI, doors: Doors) -> None:
+def test_a_response_goes_on_from_the_one_before(
+    openai_client: openai.OpenAI, compat_server: CompatServer
+) -> None:
     first = openai_client.responses.create(model="scripted/hello", input="One")
     second = openai_client.responses.create(
         model="scripted/hello", input="Two", previous_response_id=first.id
     )
     assert second.previous_response_id == first.id
-    found = doors.generation(doors.located(location_of(second)))
-    talk = doors.call("GET", f"/api/conversations/{found['conversation']}").expect(200)
+    found = compat_server.generation(compat_server.located(location_of(second)))
+    talk = compat_server.call("GET", f"/api/conversations/{found['conversation']}").expect(200)
     said = [m["parts"][0]["text"] for m in talk["messages"]]
     assert said == ["One", first.output_text, "Two", second.output_text]
     with pytest.raises(openai.NotFoundError):
@@ -184,7 +193,7 @@ def test_what_it_was_asked_with_is_listed_and_can_be_sent_again(
 
 
 def test_an_item_that_is_referred_to_is_read_from_its_response(
-    openai_client: openai.OpenAI, doors: Doors
+    openai_client: openai.OpenAI, compat_server: CompatServer
 ) -> None:
     first = openai_client.responses.create(model="scripted/think-and-call", input="Hi")
     refer: list[Any] = [{"type": "item_reference", "id": item.id} for item in first.output]
@@ -192,8 +201,8 @@ def test_an_item_that_is_referred_to_is_read_from_its_response(
     second = openai_client.responses.create(
         model="scripted/hello", input=[{"role": "user", "content": "Hi"}, *refer, result]
     )
-    found = doors.generation(doors.located(location_of(second)))
-    talk = doors.call("GET", f"/api/conversations/{found['conversation']}").expect(200)
+    found = compat_server.generation(compat_server.located(location_of(second)))
+    talk = compat_server.call("GET", f"/api/conversations/{found['conversation']}").expect(200)
     kinds = [part["type"] for message in talk["messages"][:-1] for part in message["parts"]]
     assert kinds == ["text", "reasoning", "text", "tool-call", "tool-result"]
     assert talk["messages"][1]["parts"][0]["signature"] == "proof=="
@@ -210,7 +219,7 @@ def test_an_input_is_not_counted_by_guess(openai_client: openai.OpenAI) -> None:
 
 
 def test_what_is_not_stored_is_read_once_and_found_nowhere(
-    openai_client: openai.OpenAI, doors: Doors
+    openai_client: openai.OpenAI, compat_server: CompatServer
 ) -> None:
     first = openai_client.responses.create(model="scripted/hello", input="One")
     made = openai_client.responses.create(
@@ -224,14 +233,16 @@ def test_what_is_not_stored_is_read_once_and_found_nowhere(
         openai_client.responses.create(
             model="scripted/hello", input="Hi", previous_response_id=made.id
         )
-    found = doors.generation(doors.located(location_of(made)))
-    listed = doors.call("GET", "/api/conversations?origin=all&limit=200").expect(200)["items"]
+    found = compat_server.generation(compat_server.located(location_of(made)))
+    listed = compat_server.call("GET", "/api/conversations?origin=all&limit=200").expect(200)[
+        "items"
+    ]
     assert found["conversation"] not in {item["id"] for item in listed}
-    talk = doors.call("GET", f"/api/conversations/{found['conversation']}").expect(200)
+    talk = compat_server.call("GET", f"/api/conversations/{found['conversation']}").expect(200)
     said = [message["parts"][0]["text"] for message in talk["messages"]]
     assert said == ["One", first.output_text, "Two", made.output_text]
-    kept = doors.generation(doors.located(location_of(first)))["conversation"]
-    talk = doors.call("GET", f"/api/conversations/{kept}").expect(200)
+    kept = compat_server.generation(compat_server.located(location_of(first)))["conversation"]
+    talk = compat_server.call("GET", f"/api/conversations/{kept}").expect(200)
     assert len(talk["messages"]) == 2
     with pytest.raises(openai.BadRequestError, match="'background' needs 'store'"):
         openai_client.responses.create(
@@ -255,9 +266,11 @@ def test_functions_go_out_and_their_outputs_come_back(openai_client: openai.Open
     assert second.output_text.startswith("Hello!")
 
 
-def test_a_failed_response_says_why(openai_client: openai.OpenAI, doors: Doors) -> None:
+def test_a_failed_response_says_why(
+    openai_client: openai.OpenAI, compat_server: CompatServer
+) -> None:
     made = openai_client.responses.create(model="scripted/blocked", input="Hi", background=True)
-    doors.ended(doors.located(location_of(made)))
+    compat_server.ended(compat_server.located(location_of(made)))
     found = openai_client.responses.retrieve(made.id)
     assert found.status == "failed"
     assert found.error is not None

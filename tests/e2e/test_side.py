@@ -51,7 +51,7 @@ def _ask_all(page: Page, server: Server, models: list[str]) -> None:
         first,
         "scripted/hello",
         *rest,
-    ):  # the default was chosen; a second time lets it go
+    ):  # the default was best_coding; a second time lets it go
         page.get_by_role("combobox", name="Find a model").fill(model)
         page.get_by_role("option", name=model).first.click(modifiers=["Shift"])
     page.keyboard.press("Escape")

@@ -1,1 +1,1 @@
-"""The doors: HTTP and WebSocket routes over the engine."""
+"""HTTP and WebSocket routes over the engine."""

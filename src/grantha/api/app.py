@@ -21,12 +21,12 @@ from grantha.api.compat import (
     openai_chat_completions,
     openai_responses_api,
 )
-from grantha.api.fast_path import Shortcut
+from grantha.api.fast_path import FastPath
 from grantha.api.http import problems
 from grantha.api.http.page import Page
-from grantha.api.http.security import Guard
+from grantha.api.http.security import SecurityMiddleware
 from grantha.api.openapi import description
-from grantha.api.reader_limits import Readers
+from grantha.api.reader_limits import ReaderLimits
 from grantha.api.routes import (
     analytics,
     conversations,
@@ -41,8 +41,8 @@ from grantha.api.routes import (
 )
 from grantha.api.routes.metrics import Metrics
 from grantha.api.routes.metrics import router as metrics_router
-from grantha.api.state import Pieces
-from grantha.api.tracing import spans_for
+from grantha.api.state import AppState
+from grantha.api.tracing import tracer_for
 from grantha.config import Settings
 from grantha.engine.feed import Feed
 from grantha.engine.ids import new_id
@@ -58,9 +58,9 @@ from grantha.storage.sql import FILE_NAME, SqlStore
 STATIC = Path(__file__).parent.parent / "static"
 _log = logging.getLogger(__name__)
 _HOUR_MS = 3_600_000
-_MOST_TRIMS = 100  # batches in one go
-_CLEANING = 300.0  # seconds between two looks for what can be deleted
-_VENDORS = (
+_MAX_TRIM_BATCHES = 100  # batches in one go
+_CLEANUP_INTERVAL = 300.0  # seconds between two looks for what can be deleted
+_COMPAT_PREFIXES = (
     openai_chat_completions,
     openai_responses_api,
     anthropic_messages,
@@ -68,7 +68,7 @@ _VENDORS = (
     ollama_api,
 )
 _ROUTERS = (
-    *_VENDORS,
+    *_COMPAT_PREFIXES,
     generations,
     conversations,
     transfer,
@@ -97,28 +97,28 @@ def assemble(settings: Settings, registry: Registry | None) -> tuple[ASGIApp, Su
     known = registry or Registry(settings)
     feed = Feed()
     metrics = Metrics()
-    spans = spans_for(settings)
+    spans = tracer_for(settings)
     observer = Observers(metrics, spans) if spans else metrics
     supervisor = Supervisor(store, known, feed, boot, _tuning(settings), observer=observer)
-    readers = Readers(settings.max_readers)
+    readers = ReaderLimits(settings.max_readers)
     metrics.watch(supervisor, readers, lambda: store.health().ok)
-    pieces = Pieces(settings, store, known, supervisor, feed, readers)
+    state = AppState(settings, store, known, supervisor, feed, readers)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await store.open()
         supervisor.start_flushing()
-        asides = [
+        background_tasks = [
             asyncio.create_task(_recover(supervisor, known)),
-            asyncio.create_task(_clean(pieces)),
+            asyncio.create_task(_clean(state)),
             asyncio.create_task(_warm(known)),
         ]
         try:
             yield
         finally:
-            for aside in asides:
-                aside.cancel()
-            await asyncio.gather(*asides, return_exceptions=True)
+            for task in background_tasks:
+                task.cancel()
+            await asyncio.gather(*background_tasks, return_exceptions=True)
             await supervisor.aclose(settings.drain)
             await known.aclose()
             await store.aclose()
@@ -135,7 +135,7 @@ def assemble(settings: Settings, registry: Registry | None) -> tuple[ASGIApp, Su
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.pieces = pieces
+    app.state.app_state = state
     app.state.metrics = metrics
     problems.install(app)
     for module in _ROUTERS:
@@ -143,7 +143,7 @@ def assemble(settings: Settings, registry: Registry | None) -> tuple[ASGIApp, Su
     app.include_router(metrics_router)
     description.install(app)
     app.router.default = Page(STATIC)
-    guarded: ASGIApp = Guard(Shortcut(app), settings)
+    guarded: ASGIApp = SecurityMiddleware(FastPath(app), settings)
     if settings.cors_origins:
         guarded = CORSMiddleware(
             guarded,
@@ -188,18 +188,18 @@ async def _recover(supervisor: Supervisor, known: Registry) -> None:
         _log.info("took up %d answers that were cut when the server stopped", found)
 
 
-async def _clean(pieces: Pieces) -> None:
+async def _clean(state: AppState) -> None:
     """Deletes old records, hidden conversations and old keys, a little at a time."""
     while True:
         now = time.time_ns() // 1_000_000
         with suppress(GranthaError):  # the store says so on the health page already
-            await _trim(pieces.store, now - round(pieces.settings.record_ttl * 1000))
-            await pieces.store.purge(now - _HOUR_MS)
-        await asyncio.sleep(_CLEANING)
+            await _trim(state.store, now - round(state.settings.record_ttl * 1000))
+            await state.store.purge(now - _HOUR_MS)
+        await asyncio.sleep(_CLEANUP_INTERVAL)
 
 
 async def _trim(store: Store, before: int) -> None:
-    for _ in range(_MOST_TRIMS):
+    for _ in range(_MAX_TRIM_BATCHES):
         if not await store.trim(before):
             break
 

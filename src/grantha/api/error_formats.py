@@ -1,7 +1,7 @@
-"""Whose shape an error has, told by the address alone: a client of OpenAI's wants OpenAI's.
+"""Which format an error has, decided by the request's path: OpenAI's clients get OpenAI's errors.
 
-So it holds for whatever refuses a call, before any route is reached as well: the guard, the router,
-a route. Addresses of no vendor have none: there an error is a problem.
+So the format is right whatever rejects a request: the security middleware, the router or a route.
+Paths of the native API have no format of their own: their errors are problem+json.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from grantha.wire.compat import ai_sdk_view, anthropic_view, ollama_view, openai
 ErrorBody = Callable[[GranthaError], dict[str, Any]]
 
 
-def shape_of(scope: Scope) -> ErrorBody | None:
+def error_format(scope: Scope) -> ErrorBody | None:
     """What makes the body of an error for the client that called; None for our own clients."""
     path: str = scope["path"]
     if path.startswith("/v1/"):
-        if path.startswith("/v1/messages") or speaks_anthropic(Headers(scope=scope)):
+        if path.startswith("/v1/messages") or is_anthropic_client(Headers(scope=scope)):
             return anthropic_view.error_body
         return openai_chat_view.error_body
     if path.startswith("/ollama/"):
@@ -30,6 +30,6 @@ def shape_of(scope: Scope) -> ErrorBody | None:
     return ai_sdk_view.error_body if path.startswith("/ai-sdk/") else None
 
 
-def speaks_anthropic(headers: Headers) -> bool:
+def is_anthropic_client(headers: Headers) -> bool:
     """Whether a caller of an address that two vendors have is Anthropic's client."""
     return "anthropic-version" in headers

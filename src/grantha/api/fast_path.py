@@ -18,16 +18,16 @@ from starlette.types import Message, Receive, Scope, Send
 
 from grantha.api.compat import openai_chat_completions
 from grantha.api.http.bodies import StrictJsonRequest, read_json
-from grantha.api.http.problems import refusal
+from grantha.api.http.problems import error_response
 from grantha.api.routes import generations, simple_chat
-from grantha.api.schemas.requests import ContractBody, GenerationBody
+from grantha.api.schemas.requests import GenerationBody, SimpleChatBody
 from grantha.errors import GranthaError, Internal
 
 _log = logging.getLogger(__name__)
 Endpoint = Callable[[StrictJsonRequest], Awaitable[Response]]
 
 
-class Shortcut:
+class FastPath:
     """Wraps the app."""
 
     def __init__(self, app: FastAPI) -> None:
@@ -49,19 +49,23 @@ class Shortcut:
         except ClientDisconnect:
             return  # nobody is there to read a reply
         except GranthaError as error:
-            reply = refusal(scope, error)
+            reply = error_response(scope, error)
         except Exception as error:  # noqa: BLE001  recorded, and told to the caller
             _log.error("POST %s failed by a defect", scope["path"], exc_info=error)
-            reply = refusal(scope, Internal("Grantha met an error of its own."))
+            reply = error_response(scope, Internal("Grantha met an error of its own."))
         await reply(scope, receive, send)
 
 
 async def _contract_stream(request: StrictJsonRequest) -> Response:
-    return await simple_chat.stream(ContractBody.model_validate(await read_json(request)), request)
+    return await simple_chat.stream(
+        SimpleChatBody.model_validate(await read_json(request)), request
+    )
 
 
 async def _contract_whole(request: StrictJsonRequest) -> Response:
-    return await simple_chat.whole(ContractBody.model_validate(await read_json(request)), request)
+    return await simple_chat.complete(
+        SimpleChatBody.model_validate(await read_json(request)), request
+    )
 
 
 async def _generation(request: StrictJsonRequest) -> Response:

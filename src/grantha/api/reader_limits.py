@@ -12,7 +12,7 @@ from grantha.errors import Busy
 Transport = Literal["sse", "ndjson", "websocket", "json"]
 
 
-class Readers:
+class ReaderLimits:
     """`most` is how many may read at a time."""
 
     def __init__(self, most: int) -> None:

@@ -21,20 +21,20 @@ import uvicorn
 from typing_extensions import override
 
 from grantha.api.app import assemble, check_database, prepared_folder
-from grantha.api.http.request_timeouts import protocol_for
+from grantha.api.http.request_timeouts import timeout_protocol_for
 from grantha.api.http.security import LOOPBACK
 from grantha.api.systemd import inherited_socket, notify
 from grantha.config import Settings
 from grantha.errors import CallerError
 from grantha.providers.registry import LOCAL, ProviderCard, Registry
 
-_LAST_WORDS = (
+_CLOSE_TIMEOUT = (
     3  # seconds that connections have to close once every answer has ended or was handed over
 )
-_KEEP_ALIVE = 30  # seconds an idle connection stays open between two requests
-_SWITCH = 0.0005  # seconds a thread may keep the interpreter while another wants it
-_COLLECTIONS = (10_000, 20, 20)  # new containers before a look at the youngest, and so on
-_MOST_WS_MESSAGE = 1024 * 1024
+_KEEP_ALIVE_TIMEOUT = 30  # seconds an idle connection stays open between two requests
+_SWITCH_INTERVAL = 0.0005  # seconds a thread may keep the interpreter while another wants it
+_GC_THRESHOLDS = (10_000, 20, 20)  # new containers before a look at the youngest, and so on
+_MAX_WS_MESSAGE = 1024 * 1024
 
 
 class CannotStart(CallerError):
@@ -52,16 +52,16 @@ def serve(settings: Settings, on_ready: Callable[[str], None] | None = None) -> 
     host = inherited.getsockname()[0] if inherited is not None else settings.host
     _check_exposure(settings, host)
     folder = prepared_folder(settings)
-    with _only_one(folder), inherited or _bind(settings) as listening:
+    with _lock_folder(folder), inherited or _bind(settings) as listening:
         check_database(settings)
         registry = Registry(settings)
         app, supervisor = assemble(settings, registry)
         config = uvicorn.Config(
             app,
             loop="uvloop",
-            http=protocol_for(settings.header_timeout, settings.body_timeout),
+            http=timeout_protocol_for(settings.header_timeout, settings.body_timeout),
             ws="websockets-sansio",
-            ws_max_size=_MOST_WS_MESSAGE,
+            ws_max_size=_MAX_WS_MESSAGE,
             ws_per_message_deflate=False,
             log_config=None,
             access_log=False,
@@ -69,8 +69,8 @@ def serve(settings: Settings, on_ready: Callable[[str], None] | None = None) -> 
             date_header=False,
             proxy_headers=False,
             limit_concurrency=settings.max_connections,
-            timeout_keep_alive=_KEEP_ALIVE,
-            timeout_graceful_shutdown=_LAST_WORDS,
+            timeout_keep_alive=_KEEP_ALIVE_TIMEOUT,
+            timeout_graceful_shutdown=_CLOSE_TIMEOUT,
         )
         drain = partial(supervisor.aclose, settings.drain)
         report = partial(notify, settings.variables)
@@ -102,7 +102,7 @@ class _Server(uvicorn.Server):
     @override
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        _settle()
+        _tune_interpreter()
         logging.getLogger("grantha").info(
             "Grantha serves on %s; %s", self._address, _models(self._registry.providers())
         )
@@ -120,24 +120,26 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def _settle() -> None:
+def _tune_interpreter() -> None:
     """Tells the interpreter what kind of program this is, now that everything is loaded."""
     # The writer's thread needs the interpreter's lock again after each statement. At 5 ms, the default,
     # a busy loop would make it wait longer than the disk does.
-    sys.setswitchinterval(_SWITCH)
+    sys.setswitchinterval(_SWITCH_INTERVAL)
     # Modules and routes live as long as the process: looking through them at every full collection
     # took 30 ms, in which no stream moved.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*_COLLECTIONS)
+    gc.set_threshold(*_GC_THRESHOLDS)
 
 
-def _models(cards: Iterable[ProviderCard]) -> str:
+def _models(usable_models: Iterable[ProviderCard]) -> str:
     """Which providers can be used. The local model loads in the background, and says when it has."""
-    cards = list(cards)
-    ready = [card.title for card in cards if card.readiness.state == "ready"]
+    usable_models = list(usable_models)
+    ready = [card.title for card in usable_models if card.readiness.state == "ready"]
     loading = [
-        card.title for card in cards if card.name == LOCAL and card.readiness.state == "loading"
+        card.title
+        for card in usable_models
+        if card.name == LOCAL and card.readiness.state == "loading"
     ]
     known = [("ready", ready), ("loading", loading)]
     said = [f"{state}: {', '.join(titles)}" for state, titles in known if titles]
@@ -157,7 +159,7 @@ def _check_exposure(settings: Settings, host: str) -> None:
         )
 
 
-def _only_one(folder: Path) -> IO[str]:
+def _lock_folder(folder: Path) -> IO[str]:
     """Holds the folder's lock as long as it is open: a second server would take over our answers."""
     lock = (folder / "serve.lock").open("a")
     try:

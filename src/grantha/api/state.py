@@ -10,7 +10,7 @@ from fastapi import Request
 from pydantic import BaseModel
 from starlette.requests import HTTPConnection
 
-from grantha.api.reader_limits import Readers
+from grantha.api.reader_limits import ReaderLimits
 from grantha.chat import JsonObject
 from grantha.config import Settings
 from grantha.engine.feed import Feed
@@ -19,11 +19,11 @@ from grantha.errors import BadRequest
 from grantha.providers.registry import Registry
 from grantha.storage.base import LOCAL_SUBJECT, Store
 
-_LONGEST_KEY = 200
+_MAX_KEY = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Pieces:
+class AppState:
     """Made once, in `create_app`, and given to the routes through the app's state."""
 
     settings: Settings
@@ -31,12 +31,12 @@ class Pieces:
     registry: Registry
     supervisor: Supervisor
     feed: Feed
-    readers: Readers
+    readers: ReaderLimits
 
 
-def pieces(connection: HTTPConnection) -> Pieces:
+def app_state(connection: HTTPConnection) -> AppState:
     """The pieces of the app that serves a request."""
-    found: Pieces = connection.app.state.pieces
+    found: AppState = connection.app.state.app_state
     return found
 
 
@@ -50,8 +50,8 @@ def idempotency(request: Request, body: BaseModel | JsonObject) -> tuple[str | N
     key = request.headers.get("idempotency-key")
     if key is None:
         return None, ""
-    if not 1 <= len(key) <= _LONGEST_KEY or not key.isprintable():
-        raise BadRequest(f"An Idempotency-Key has 1 to {_LONGEST_KEY} printable characters.")
+    if not 1 <= len(key) <= _MAX_KEY or not key.isprintable():
+        raise BadRequest(f"An Idempotency-Key has 1 to {_MAX_KEY} printable characters.")
     plain = body.model_dump(mode="json") if isinstance(body, BaseModel) else body
     whole = json.dumps([request.url.path, plain], sort_keys=True, ensure_ascii=False)
     return key, hashlib.sha256(whole.encode()).hexdigest()

@@ -23,7 +23,7 @@ from grantha.storage.base import GenerationRow
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
 
-_WANTED = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+_ENDPOINT_VARIABLES = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 # Names of the conventions where they differ from ours.
 _PROVIDERS = {
     "google": "gcp.gemini",
@@ -35,9 +35,9 @@ _PROVIDERS = {
 }
 
 
-def spans_for(settings: Settings) -> Spans | None:
-    """Spans, if the environment says where to send them. Raises `BadRequest` without the extra."""
-    if not any(settings.variables.get(name) for name in _WANTED):
+def tracer_for(settings: Settings) -> GenerationTracer | None:
+    """A tracer, if the environment says where to send spans. Raises `BadRequest` without the extra."""
+    if not any(settings.variables.get(name) for name in _ENDPOINT_VARIABLES):
         return None
     try:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -52,10 +52,10 @@ def spans_for(settings: Settings) -> Spans | None:
     own = {"service.name": "grantha", "service.version": __version__}
     provider = TracerProvider(resource=Resource.create(own))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    return Spans(provider)
+    return GenerationTracer(provider)
 
 
-class Spans(Observer):
+class GenerationTracer(Observer):
     """Makes them with a tracer provider of the app's own, not the process's."""
 
     def __init__(self, provider: TracerProvider) -> None:

@@ -52,13 +52,13 @@ WORDS = """
 LEAVES: tuple[Any, ...] = (None, True, 0, -1, 5, 2**70, 0.5, 1e300, "", "x", [], {})
 
 
-@pytest.mark.parametrize("door", READ)
+@pytest.mark.parametrize("endpoint", READ)
 @settings(deadline=None, max_examples=400)
 @given(seed=st.integers(0, 2**32))
-def test_any_json_is_read_or_refused(door: str, seed: int) -> None:
+def test_any_json_is_read_or_refused(endpoint: str, seed: int) -> None:
     body = _body(Random(seed))
     with suppress(BadRequest):
-        asked = READ[door](body)
+        asked = READ[endpoint](body)
         if asked is not None:  # nothing is asked where only a model is to be loaded
             assert asked.messages
             asked.options.to_json()

@@ -391,7 +391,7 @@ READ = {
 
 
 @pytest.mark.parametrize(
-    ("door", "wrong", "named"),
+    ("endpoint", "wrong", "named"),
     [
         ("chat", {"n": 2}, "'n'"),
         ("chat", {"messages": []}, "'messages'"),
@@ -436,8 +436,8 @@ READ = {
         ("ui", {"toolChoice": "some"}, "'toolChoice'"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_carried_out_is_named(door: str, wrong: Any, named: str) -> None:
-    read, body = READ[door]
+def test_what_cannot_be_carried_out_is_named(endpoint: str, wrong: Any, named: str) -> None:
+    read, body = READ[endpoint]
     with pytest.raises(BadRequest) as caught:
         read({**body, **wrong})
     assert named in caught.value.message

@@ -1,1 +1,1 @@
-"""Doors for clients of other vendors' APIs: thin routes over the same engine and the same log."""
+"""Compatible APIs, for the vendors' own clients: thin routes over the same engine and the same log."""

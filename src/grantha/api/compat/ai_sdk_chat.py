@@ -14,10 +14,10 @@ from starlette.responses import JSONResponse, Response
 
 from grantha.api.compat import base
 from grantha.api.http.streams import EventStream
-from grantha.api.openapi.description import told
+from grantha.api.openapi.description import response_doc
 from grantha.api.routes.generations import stop_receipt
 from grantha.api.schemas.responses import StopReply
-from grantha.api.state import pieces, subject_of
+from grantha.api.state import app_state, subject_of
 from grantha.chat import Message
 from grantha.errors import NotFound
 from grantha.events import START
@@ -31,25 +31,25 @@ router = APIRouter(prefix="/ai-sdk", tags=["AI SDK"])
 @router.post(
     "/chat",
     response_class=Response,
-    openapi_extra=base.described("UiRequest", events=["UiChunk"], last=base.DONE),
+    openapi_extra=base.operation_doc("UiRequest", events=["UiChunk"], last=base.DONE),
 )
 async def chat(request: Request) -> Response:
     """The transport's send and regenerate."""
     body = await base.body_of(request)
     own = _conversation_of(ai_sdk_view.chat_id(body))
     parsed = ai_sdk_view.parse_request(body)
-    door, subject = pieces(request), subject_of(request)
+    state, subject = app_state(request), subject_of(request)
     try:
-        known = await door.store.conversation(subject, own)
+        known = await state.store.conversation(subject, own)
     except NotFound:
-        row = await base.begin(request, parsed, body, new_id_of_conversation=own)
+        row = await base.start_generation(request, parsed, body, new_id_of_conversation=own)
     else:
-        path = await door.store.path(subject, known.leaf) if known.leaf else []
+        path = await state.store.path(subject, known.leaf) if known.leaf else []
         parent, messages = _new_part(path, parsed.messages)
-        row = await base.begin(
+        row = await base.start_generation(
             request, parsed, body, conversation=own, parent=parent, messages=messages
         )
-    view = UiStream(base.shown(row), ai_sdk_view.message_to_extend(body))
+    view = UiStream(base.response_meta(row), ai_sdk_view.message_to_extend(body))
     return await base.stream(request, row, view, headers=ai_sdk_view.HEADERS)
 
 
@@ -57,34 +57,36 @@ async def chat(request: Request) -> Response:
     "/chat/{chat:path}/stream",
     response_class=Response,
     responses={204: {"description": "Nothing runs."}},
-    openapi_extra=base.described(None, events=["UiChunk"], last=base.DONE),
+    openapi_extra=base.operation_doc(None, events=["UiChunk"], last=base.DONE),
 )
 async def resume(chat: str, request: Request) -> Response:
     """The running answer of a chat from its beginning; 204 when nothing runs."""
-    door, subject = pieces(request), subject_of(request)
+    state, subject = app_state(request), subject_of(request)
     try:
-        known = await door.store.conversation(subject, _conversation_of(chat))
+        known = await state.store.conversation(subject, _conversation_of(chat))
     except NotFound:
         return Response(status_code=204)
     if known.status != "running" or known.generation is None:
         return Response(status_code=204)
-    row = await door.store.generation(subject, known.generation)
+    row = await state.store.generation(subject, known.generation)
     return EventStream(
-        door.supervisor.reader(subject, row.id, START),
-        UiStream(base.shown(row)),
-        heartbeat=door.settings.heartbeat,
+        state.supervisor.reader(subject, row.id, START),
+        UiStream(base.response_meta(row)),
+        heartbeat=state.settings.heartbeat,
         headers={**base.location(row), **ai_sdk_view.HEADERS},
     )
 
 
-@router.post("/chat/{chat:path}/stop", responses=told(200, StopReply, "The receipt of the stop."))
+@router.post(
+    "/chat/{chat:path}/stop", responses=response_doc(200, StopReply, "The receipt of the stop.")
+)
 async def stop(chat: str, request: Request) -> Response:
     """Stops the running answer: the transport's own `stop` only leaves the stream."""
-    door, subject = pieces(request), subject_of(request)
-    known = await door.store.conversation(subject, _conversation_of(chat))
+    state, subject = app_state(request), subject_of(request)
+    known = await state.store.conversation(subject, _conversation_of(chat))
     if known.generation is None:
         raise NotFound(f"Nothing was asked in the chat {chat[:80]!r}.")
-    row, receipt = await door.supervisor.stop(subject, known.generation)
+    row, receipt = await state.supervisor.stop(subject, known.generation)
     return JSONResponse(stop_receipt(row, receipt.to_json() if receipt else None))
 
 

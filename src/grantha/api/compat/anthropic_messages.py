@@ -13,19 +13,23 @@ router = APIRouter(prefix="/v1", tags=["Anthropic"])
 
 @router.post(
     "/messages",
-    openapi_extra=base.described("MessagesRequest", "MessagesReply", events=["MessagesEvent"]),
+    openapi_extra=base.operation_doc("MessagesRequest", "MessagesReply", events=["MessagesEvent"]),
 )
 async def messages(request: Request) -> Response:
     """Anthropic Messages, streaming and not."""
     body = await base.body_of(request)
     parsed = anthropic_view.parse_request(body)
-    row = await base.begin(request, parsed, body)
+    row = await base.start_generation(request, parsed, body)
     if parsed.stream:
-        return await base.stream(request, row, anthropic_view.MessagesStream(base.shown(row)))
+        return await base.stream(
+            request, row, anthropic_view.MessagesStream(base.response_meta(row))
+        )
     return await base.reply(request, row, anthropic_view.response_body)
 
 
-@router.post("/messages/count_tokens", openapi_extra=base.described("CountRequest", "CountReply"))
+@router.post(
+    "/messages/count_tokens", openapi_extra=base.operation_doc("CountRequest", "CountReply")
+)
 async def count_tokens(request: Request) -> Response:
     """How long a message is, where its provider can tell: the local models, and Anthropic."""
     parsed = anthropic_view.parse_request({**await base.body_of(request), "max_tokens": 1})

@@ -1,7 +1,7 @@
-"""What the vendors' doors share: starting a generation, and answering from its log in their form.
+"""What the compatible APIs share: starting a generation, and answering from its log in their format.
 
-Each door reads its body with a function of `wire.views` and answers with a view from there. An error
-before the first byte has the vendor's own shape and status (`api.shapes`); later ones are events.
+Each reads its body with a function of `wire.compat` and answers with a view from there. An error
+before the first byte has the vendor's own format and status (`api.error_formats`); later ones are events.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 
 from grantha.api.http.bodies import decode_json
-from grantha.api.http.problems import refusal
+from grantha.api.http.problems import error_response
 from grantha.api.http.streams import HEARTBEAT, EventStream
 from grantha.api.openapi.description import IDEMPOTENCY, LOCATION, named
-from grantha.api.state import idempotency, pieces, subject_of
+from grantha.api.state import app_state, idempotency, subject_of
 from grantha.chat import Call, Message
 from grantha.engine.ids import new_id
 from grantha.engine.reader import Reader
@@ -46,7 +46,7 @@ from grantha.wire.compat.view import (
 from grantha.wire.sse import HEADERS
 
 DONE = "[DONE]"  # what two vendors end a stream with, in place of JSON
-_PATIENCE = 10.0  # seconds for which a stream's status waits for the first word
+_READ_TIMEOUT = 10.0  # seconds for which a stream's status waits for the first word
 _LOOK_AGAIN = 3600.0  # seconds
 
 
@@ -56,13 +56,13 @@ async def body_of(request: Request) -> dict[str, Any]:
         raw = await request.body()
     except ClientDisconnect as error:
         raise BadRequest("The body broke off.") from error  # nobody is there to read it
-    body = decode_json(raw, pieces(request).settings.max_json_depth)
+    body = decode_json(raw, app_state(request).settings.max_json_depth)
     if not isinstance(body, dict):
         raise BadRequest("The body must be a JSON object.")
     return body
 
 
-async def begin(
+async def start_generation(
     request: Request,
     parsed: ParsedRequest,
     body: Mapping[str, Any],
@@ -74,11 +74,11 @@ async def begin(
 ) -> GenerationRow:
     """Starts the generation that a request asks for; in a conversation of its own, unless one is
     named."""
-    door, subject = pieces(request), subject_of(request)
+    state, subject = app_state(request), subject_of(request)
     key, fingerprint = idempotency(request, body)
     own = new_id_of_conversation or new_id("c")
     question = next((m.text for m in reversed(parsed.messages) if m.role == "user"), "")
-    rows, _ = await door.supervisor.start(
+    rows, _ = await state.supervisor.start(
         Send(
             subject=subject,
             models=(await model_of(request, parsed.model),),
@@ -101,24 +101,26 @@ async def model_of(request: Request, named: str | None) -> str:
 
     Many of these clients can't write a slash, or have their models' names built in.
     """
-    registry = pieces(request).registry
+    registry = app_state(request).registry
     try:
         return registry.model_id(named)
     except UnknownModel:
         bare = (named or "").removesuffix(":latest")
-        found = [card for card, _, _ in await cards(request) if card.partition("/")[2] == bare]
+        found = [
+            card for card, _, _ in await usable_models(request) if card.partition("/")[2] == bare
+        ]
         if len(found) != 1:
             raise
         return found[0]
 
 
-def shown(row: GenerationRow) -> ResponseMeta:
+def response_meta(row: GenerationRow) -> ResponseMeta:
     """What a reply says of a generation."""
     return ResponseMeta(row.id, row.model, row.created_at // 1000)
 
 
 def location(row: GenerationRow) -> dict[str, str]:
-    """The header that names the generation on every door."""
+    """The header that names the generation, on every endpoint."""
     return {"Location": f"/api/generations/{row.id}/events"}
 
 
@@ -132,17 +134,19 @@ async def stream(
     beat: bytes = HEARTBEAT,
 ) -> Response:
     """The log as a vendor's stream. A failure before the first word is a status, as theirs is."""
-    door = pieces(request)
-    reader = door.supervisor.reader(subject_of(request), row.id, START)
-    frames = await (_remembered(request, row) if row.trimmed else _first_words(reader))
-    failure = _failure_without_words(frames)
+    state = app_state(request)
+    reader = state.supervisor.reader(subject_of(request), row.id, START)
+    frames = await (
+        _frames_of_message(request, row) if row.trimmed else _frames_until_content(reader)
+    )
+    failure = _failure_before_content(frames)
     if failure is not None:
-        return _failed(request, row, failure)
+        return _failure_response(request, row, failure)
     return EventStream(
         reader,
         view,
         first=view.frames(frames),
-        heartbeat=door.settings.heartbeat,
+        heartbeat=state.settings.heartbeat,
         headers={**location(row), **(headers or {})},
         media=media,
         beat=beat,
@@ -153,9 +157,9 @@ async def reply(
     request: Request, row: GenerationRow, form: Callable[[ResponseMeta, AnswerFold], dict[str, Any]]
 ) -> Response:
     """The whole answer as one JSON reply, once it has ended; its failure as an error."""
-    reader = pieces(request).supervisor.reader(subject_of(request), row.id, START)
+    reader = app_state(request).supervisor.reader(subject_of(request), row.id, START)
     whole = AnswerFold()
-    frames = await _remembered(request, row) if row.trimmed else []
+    frames = await _frames_of_message(request, row) if row.trimmed else []
     while True:
         for frame in frames:
             whole.apply(frame.event)
@@ -166,14 +170,14 @@ async def reply(
         raise Trimmed("The records of this answer have been deleted.")
     error = end_error(whole.end)
     if error is not None:
-        return _failed(request, row, error_from_json(error))
-    return JSONResponse(form(shown(row), whole), headers=location(row))
+        return _failure_response(request, row, error_from_json(error))
+    return JSONResponse(form(response_meta(row), whole), headers=location(row))
 
 
 async def count_tokens(request: Request, parsed: ParsedRequest) -> int:
     """How long what is asked is. Raises `Unsupported` where its provider can't tell: never a guess."""
     model = await model_of(request, parsed.model)
-    provider, name = pieces(request).registry.resolve(model)
+    provider, name = app_state(request).registry.resolve(model)
     if not isinstance(provider, CountsTokens):
         raise Unsupported(
             f"{model} can't count tokens without answering.",
@@ -182,21 +186,21 @@ async def count_tokens(request: Request, parsed: ParsedRequest) -> int:
     return await provider.count_tokens(Call(name, parsed.messages, parsed.options))
 
 
-async def cards(request: Request) -> list[tuple[str, str, int]]:
+async def usable_models(request: Request) -> list[tuple[str, str, int]]:
     """Models that can be used, as (id, provider, made): the time is that of this call's day."""
-    found = await pieces(request).registry.models()
+    found = await app_state(request).registry.models()
     today = int(time.time()) // 86400 * 86400
     return [(c.id, c.provider, today) for c in found if c.readiness.state in {"ready", "loading"}]
 
 
-def described(
+def operation_doc(
     body: str | None,
     *replies: str,
     events: Sequence[str] = (),
     last: str | None = None,
     lines: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """What OpenAPI says of a call, in the schemas of these names (`api.vendor_schemas`).
+    """What OpenAPI says of a call, in the schemas of these names (`api.openapi.compat`).
 
     A call that has a body and `events` (SSE, each `data` JSON but the one that is `last`) or `lines`
     (NDJSON) starts an answer.
@@ -227,25 +231,25 @@ def described(
 # ---- helpers below -------------------------------------------------------------------------------
 
 
-def _failed(request: Request, row: GenerationRow, error: GranthaError) -> Response:
-    failed = refusal(request.scope, error)
+def _failure_response(request: Request, row: GenerationRow, error: GranthaError) -> Response:
+    failed = error_response(request.scope, error)
     failed.headers.update(location(row))
     return failed
 
 
-async def _remembered(request: Request, row: GenerationRow) -> list[Frame]:
+async def _frames_of_message(request: Request, row: GenerationRow) -> list[Frame]:
     """The frames of an answer that was asked for with the same key so long ago that its records
     are gone; all at once, from its message."""
-    message = await pieces(request).store.message(subject_of(request), row.message)
+    message = await app_state(request).store.message(subject_of(request), row.message)
     events = [Open(None, row.model), *events_of(message.parts, row.end)]
     return [Frame(RecordId(1, seq), row.created_at, event) for seq, event in enumerate(events)]
 
 
-async def _first_words(reader: Reader) -> list[Frame]:
+async def _frames_until_content(reader: Reader) -> list[Frame]:
     frames: list[Frame] = []
     clock = asyncio.get_running_loop().time
-    deadline = clock() + _PATIENCE
-    while not any(_tells(frame) for frame in frames):
+    deadline = clock() + _READ_TIMEOUT
+    while not any(_has_content(frame) for frame in frames):
         found = await reader.read(max(0.0, deadline - clock()))
         if not found:
             break
@@ -253,12 +257,12 @@ async def _first_words(reader: Reader) -> list[Frame]:
     return frames
 
 
-def _tells(frame: Frame) -> bool:
+def _has_content(frame: Frame) -> bool:
     return not isinstance(frame.event, Open | Notice)
 
 
-def _failure_without_words(frames: Sequence[Frame]) -> GranthaError | None:
-    telling = [frame.event for frame in frames if _tells(frame)]
+def _failure_before_content(frames: Sequence[Frame]) -> GranthaError | None:
+    telling = [frame.event for frame in frames if _has_content(frame)]
     if len(telling) == 1 and isinstance(telling[0], GenerationEnd):
         error = end_error(telling[0])
         return error_from_json(error) if error is not None else None

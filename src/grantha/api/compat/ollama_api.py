@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from grantha import __version__
 from grantha.api.compat import base
-from grantha.api.state import pieces
+from grantha.api.state import app_state
 from grantha.chat import JsonObject
 from grantha.wire.compat import ollama_view
 from grantha.wire.compat.view import ParsedRequest, member
@@ -25,7 +25,7 @@ _MEDIA = {
 
 @router.post(
     "/api/chat",
-    openapi_extra=base.described(
+    openapi_extra=base.operation_doc(
         "OllamaChatRequest", "OllamaChatReply", lines=["OllamaChatReply", "OllamaError"]
     ),
 )
@@ -37,7 +37,7 @@ async def chat(request: Request) -> Response:
 
 @router.post(
     "/api/generate",
-    openapi_extra=base.described(
+    openapi_extra=base.operation_doc(
         "OllamaGenerateRequest", "OllamaGenerateReply", lines=["OllamaGenerateReply", "OllamaError"]
     ),
 )
@@ -51,24 +51,24 @@ async def generate(request: Request) -> Response:
     return await _answer(request, parsed, body, ollama_view.CompletionLines)
 
 
-@router.get("/api/tags", openapi_extra=base.described(None, "OllamaModels"))
+@router.get("/api/tags", openapi_extra=base.operation_doc(None, "OllamaModels"))
 async def tags(request: Request) -> Response:
     """The models that can be used."""
-    return JSONResponse(ollama_view.model_list(await base.cards(request)))
+    return JSONResponse(ollama_view.model_list(await base.usable_models(request)))
 
 
-@router.post("/api/show", openapi_extra=base.described("OllamaShowRequest", "OllamaShowReply"))
+@router.post("/api/show", openapi_extra=base.operation_doc("OllamaShowRequest", "OllamaShowReply"))
 async def show(request: Request) -> Response:
     """What is known of a model; its file's own details only Ollama has."""
     body = await base.body_of(request)
     named = member(body, "model", str) or member(body, "name", str)
     model = await base.model_of(request, named)
-    provider, name = pieces(request).registry.resolve(model)
+    provider, name = app_state(request).registry.resolve(model)
     owner = model.partition("/")[0]
     return JSONResponse(ollama_view.model_info(model, owner, provider.capabilities(name)))
 
 
-@router.get("/api/version", openapi_extra=base.described(None, "OllamaVersion"))
+@router.get("/api/version", openapi_extra=base.operation_doc(None, "OllamaVersion"))
 async def version() -> Response:
     """Our version, for clients that ask before they speak."""
     return JSONResponse({"version": __version__})
@@ -87,8 +87,10 @@ async def alive() -> Response:
 async def _answer(
     request: Request, parsed: ParsedRequest, body: JsonObject, lines: type[ollama_view.ChatLines]
 ) -> Response:
-    row = await base.begin(request, parsed, body)
+    row = await base.start_generation(request, parsed, body)
     if parsed.stream:
         # NDJSON has no comments: a silent provider is a silent stream here, as it is at Ollama.
-        return await base.stream(request, row, lines(base.shown(row)), media=_MEDIA, beat=b"")
+        return await base.stream(
+            request, row, lines(base.response_meta(row)), media=_MEDIA, beat=b""
+        )
     return await base.reply(request, row, partial(ollama_view.response_body, lines=lines))

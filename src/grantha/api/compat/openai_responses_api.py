@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 
 from grantha.api.compat import base
 from grantha.api.http.streams import EventStream
-from grantha.api.state import pieces, subject_of
+from grantha.api.state import app_state, subject_of
 from grantha.chat import JsonObject, Message
 from grantha.engine.replay import whole_log
 from grantha.errors import NotFound, Trimmed
@@ -24,7 +24,7 @@ router = APIRouter(prefix="/v1/responses", tags=["OpenAI"])
 
 @router.post(
     "",
-    openapi_extra=base.described("ResponseRequest", "ResponseReply", events=["ResponseEvent"]),
+    openapi_extra=base.operation_doc("ResponseRequest", "ResponseReply", events=["ResponseEvent"]),
 )
 async def create_response(request: Request) -> Response:
     """OpenAI Responses: in the foreground, in the background, streaming or not."""
@@ -33,7 +33,7 @@ async def create_response(request: Request) -> Response:
     row = await _begin(request, parsed, body)
     echo = openai_responses_view.echoed_members(row.options, body)
     if parsed.stream:
-        return await base.stream(request, row, ResponseStream(base.shown(row), echo))
+        return await base.stream(request, row, ResponseStream(base.response_meta(row), echo))
     if parsed.background:
         return _response(row, await _whole(request, row), echo)
     return await base.reply(
@@ -43,7 +43,7 @@ async def create_response(request: Request) -> Response:
 
 @router.get(
     "/{response}",
-    openapi_extra=base.described(None, "ResponseReply", events=["ResponseEvent"]),
+    openapi_extra=base.operation_doc(None, "ResponseReply", events=["ResponseEvent"]),
 )
 async def retrieve_response(
     response: str,
@@ -58,25 +58,25 @@ async def retrieve_response(
     return _response(row, await _whole(request, row))
 
 
-@router.post("/{response}/cancel", openapi_extra=base.described(None, "ResponseReply"))
+@router.post("/{response}/cancel", openapi_extra=base.operation_doc(None, "ResponseReply"))
 async def cancel_response(response: str, request: Request) -> Response:
     """Stops it."""
     row = await _generation(request, response)
-    row, _ = await pieces(request).supervisor.stop(subject_of(request), row.id)
+    row, _ = await app_state(request).supervisor.stop(subject_of(request), row.id)
     return _response(row, await _whole(request, row))
 
 
-@router.delete("/{response}", openapi_extra=base.described(None, "ResponseDeleted"))
+@router.delete("/{response}", openapi_extra=base.operation_doc(None, "ResponseDeleted"))
 async def delete_response(response: str, request: Request) -> Response:
     """Deletes it, with the conversation it stands in."""
-    door, subject = pieces(request), subject_of(request)
+    state, subject = app_state(request), subject_of(request)
     row = await _generation(request, response)
-    await door.store.delete_conversation(subject, row.conversation)
-    await door.supervisor.stop_all_of(subject, row.conversation)
+    await state.store.delete_conversation(subject, row.conversation)
+    await state.supervisor.stop_all_of(subject, row.conversation)
     return JSONResponse({"id": response, "object": "response", "deleted": True})
 
 
-@router.get("/{response}/input_items", openapi_extra=base.described(None, "ResponseItems"))
+@router.get("/{response}/input_items", openapi_extra=base.operation_doc(None, "ResponseItems"))
 async def input_items(
     response: str,
     request: Request,
@@ -85,9 +85,9 @@ async def input_items(
     after: Annotated[str, Query(description="The id of the last item seen.")] = "",
 ) -> Response:
     """What it was asked with: the whole conversation before it, the newest first."""
-    door, subject = pieces(request), subject_of(request)
+    state, subject = app_state(request), subject_of(request)
     row = await _generation(request, response)
-    path = await door.store.path(subject, row.message)
+    path = await state.store.path(subject, row.message)
     found = [
         item
         for message in path[:-1]
@@ -114,7 +114,7 @@ async def input_items(
     )
 
 
-@router.post("/input_tokens", openapi_extra=base.described("ResponseRequest", "ResponseTokens"))
+@router.post("/input_tokens", openapi_extra=base.operation_doc("ResponseRequest", "ResponseTokens"))
 async def input_tokens(request: Request) -> Response:
     """How long an input is, where its provider can tell."""
     body = await _with_items(request, await base.body_of(request))
@@ -129,17 +129,17 @@ async def input_tokens(request: Request) -> Response:
 async def _begin(request: Request, parsed: ParsedRequest, body: JsonObject) -> GenerationRow:
     previous = member(body, "previous_response_id", str)
     if not previous:
-        return await base.begin(request, parsed, body)
+        return await base.start_generation(request, parsed, body)
     before = await _generation(request, previous)
     if parsed.store:
-        return await base.begin(
+        return await base.start_generation(
             request, parsed, body, conversation=before.conversation, parent=before.message
         )
     # What is kept mustn't grow by what isn't: the past is copied.
-    door, subject = pieces(request), subject_of(request)
-    path = await door.store.path(subject, before.message)
+    state, subject = app_state(request), subject_of(request)
+    path = await state.store.path(subject, before.message)
     past = [Message(row.role, row.parts) for row in path]
-    return await base.begin(request, parsed, body, messages=[*past, *parsed.messages])
+    return await base.start_generation(request, parsed, body, messages=[*past, *parsed.messages])
 
 
 async def _with_items(request: Request, body: dict[str, Any]) -> dict[str, Any]:
@@ -160,19 +160,19 @@ async def _item(request: Request, item: Any) -> Any:
     except NotFound:
         found = None
     else:
-        found = openai_responses_view.output_item(base.shown(row), whole, name)
+        found = openai_responses_view.output_item(base.response_meta(row), whole, name)
     if found is None:
         raise NotFound(f"There is no item {name[:80]!r}.")
     return found
 
 
 async def _generation(request: Request, response: str) -> GenerationRow:
-    door, subject = pieces(request), subject_of(request)
+    state, subject = app_state(request), subject_of(request)
     generation = openai_responses_view.generation_of(response)
     unknown = NotFound(f"There is no response {response[:80]!r}.")
     try:
-        row = await door.store.generation(subject, generation)
-        conversation = await door.store.conversation(subject, row.conversation)
+        row = await state.store.generation(subject, generation)
+        conversation = await state.store.conversation(subject, row.conversation)
     except NotFound as error:
         raise unknown from error
     if conversation.origin == UNKEPT:
@@ -182,18 +182,18 @@ async def _generation(request: Request, response: str) -> GenerationRow:
 
 def _response(row: GenerationRow, whole: AnswerFold, echo: JsonObject | None = None) -> Response:
     told = openai_responses_view.echoed_members(row.options) if echo is None else echo
-    body = response_json(base.shown(row), whole, None, told)
+    body = response_json(base.response_meta(row), whole, None, told)
     return JSONResponse(body, headers=base.location(row))
 
 
 async def _whole(request: Request, row: GenerationRow) -> AnswerFold:
     """What there is of an answer now; from its message, once its records are gone."""
-    door, subject = pieces(request), subject_of(request)
+    state, subject = app_state(request), subject_of(request)
     if row.trimmed:
-        message = await door.store.message(subject, row.message)
+        message = await state.store.message(subject, row.message)
         return AnswerFold.of(message.parts, row.end)
     whole = AnswerFold()
-    for record in await whole_log(door.store, subject, row.id):
+    for record in await whole_log(state.store, subject, row.id):
         whole.apply(record.event)
     return whole
 
@@ -203,20 +203,22 @@ async def _tail(request: Request, row: GenerationRow, after: int) -> Response:
         raise Trimmed(
             "The events of this response have been deleted.", advice="Retrieve it without 'stream'."
         )
-    door, subject = pieces(request), subject_of(request)
-    view = ResponseStream(base.shown(row), openai_responses_view.echoed_members(row.options), after)
+    state, subject = app_state(request), subject_of(request)
+    view = ResponseStream(
+        base.response_meta(row), openai_responses_view.echoed_members(row.options), after
+    )
     cursor, first = START, b""
     if after >= 0:
         # What was seen is read again, as the last events repeat the text, and by itself: merged with
         # what follows it would be sent once more.
         wanted, _ = openai_responses_view.record_of_sequence_number(after)
-        seen = [r for r in await whole_log(door.store, subject, row.id) if r.id <= wanted]
+        seen = [r for r in await whole_log(state.store, subject, row.id) if r.id <= wanted]
         first = view.frames(merge(seen))
         cursor = seen[-1].id if seen else START
     return EventStream(
-        door.supervisor.reader(subject, row.id, cursor),
+        state.supervisor.reader(subject, row.id, cursor),
         view,
         first=first,
-        heartbeat=door.settings.heartbeat,
+        heartbeat=state.settings.heartbeat,
         headers=base.location(row),
     )

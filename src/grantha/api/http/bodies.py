@@ -17,10 +17,10 @@ from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
 from typing_extensions import override
 
-from grantha.api.state import pieces
+from grantha.api.state import app_state
 from grantha.errors import BadRequest, WrongMediaType
 
-MOST_DEPTH = 64
+MAX_DEPTH = 64
 _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _BRACKETS = bytes.maketrans(b"[]{}", b"()()")  # both kinds alike: json.loads tells them apart
 _OTHERS = bytes(set(range(256)) - set(b"[]{}"))
@@ -28,14 +28,14 @@ _PAIRS = re.compile(rb"(?:\(\))+")
 _BAD_TEXT = re.compile("[\x00\ud800-\udfff]")
 
 
-def decode_json(body: bytes, most_depth: int = MOST_DEPTH, *, text_checked: bool = True) -> Any:
+def decode_json(body: bytes, max_depth: int = MAX_DEPTH, *, text_checked: bool = True) -> Any:
     """The value of a JSON body. Raises `BadRequest` that says what is wrong with it.
 
     `text_checked` false leaves characters in that can't be stored, for a caller who mends them.
     """
     if not body.strip():
         raise BadRequest("The body is empty.", advice="Send a JSON object.")
-    _check_depth(body, most_depth)
+    _check_depth(body, max_depth)
     try:
         text = body.decode()
     except UnicodeDecodeError as error:
@@ -79,7 +79,7 @@ class StrictJsonRequest(Request):
     @override
     async def json(self) -> Any:
         if not hasattr(self, "_json"):
-            most = pieces(self).settings.max_json_depth
+            most = app_state(self).settings.max_json_depth
             self._json = decode_json(await self.body(), most)
         return self._json
 

@@ -31,13 +31,13 @@ class Compressor(Protocol):
         ...
 
 
-def negotiated(accept: str) -> tuple[str, Callable[[], Compressor]] | None:
+def negotiate(accept: str) -> tuple[str, Callable[[], Compressor]] | None:
     """The content coding for an Accept-Encoding header and what makes its compressors, or None."""
-    name = chosen(accept, _MAKERS)
+    name = best_coding(accept, _MAKERS)
     return (name, _MAKERS[name]) if name is not None else None
 
 
-def chosen(accept: str, offered: Iterable[str]) -> str | None:
+def best_coding(accept: str, offered: Iterable[str]) -> str | None:
     """The most welcome of some content codings, the first of equals; None for none of them."""
     wanted = _qualities(accept)
     best, name = 0.0, None

@@ -16,9 +16,9 @@ from starlette.responses import FileResponse, Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
-from grantha.api.http.compression import chosen
-from grantha.api.http.problems import of_status, problem, refusal
-from grantha.api.http.security import is_api
+from grantha.api.http.compression import best_coding
+from grantha.api.http.problems import error_for_status, error_response, problem
+from grantha.api.http.security import is_api_path
 from grantha.errors import NotFound
 
 CSP = (
@@ -42,12 +42,12 @@ class Page:
         if scope["type"] == "websocket":
             await WebSocketClose()(scope, receive, send)
             return
-        if is_api(scope["path"]):
+        if is_api_path(scope["path"]):
             missing = NotFound(
                 f"There is nothing at {scope['path'][:80]!r}.",
                 advice="See /docs for what there is.",
             )
-            await refusal(scope, missing)(scope, receive, send)
+            await error_response(scope, missing)(scope, receive, send)
             return
         accept = Headers(scope=scope).get("accept-encoding", "")
         await self.reply(scope["method"], scope["path"], accept)(scope, receive, send)
@@ -55,7 +55,7 @@ class Page:
     def reply(self, method: str, path: str, accept: str) -> Response:
         """The file of a path, else the entry of the page, which shows what it makes of the path."""
         if method not in {"GET", "HEAD"}:
-            reply = problem(of_status(405))
+            reply = problem(error_for_status(405))
             reply.headers["allow"] = "GET, HEAD"
             return reply
         found = self._find(path)
@@ -64,7 +64,7 @@ class Page:
             return self._file(found, cache, accept)
         entry = self._folder / "index.html"
         if path.startswith("/_app/") or Path(path).suffix:
-            return problem(of_status(404))
+            return problem(error_for_status(404))
         if entry.is_file():
             return self._file(entry, "no-cache", accept)
         return problem(
@@ -93,7 +93,7 @@ class Page:
             for coding, ending in _PACKED.items()
             if (beside := file.with_name(file.name + ending)).is_file()
         }
-        coding = chosen(accept, packed)
+        coding = best_coding(accept, packed)
         if coding is not None:
             headers["Content-Encoding"] = coding
             file = packed[coding]

@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.types import Scope
 
-from grantha.api.error_formats import shape_of
+from grantha.api.error_formats import error_format
 from grantha.errors import BadRequest, CallerError, GranthaError, Internal
 from grantha.wire.compat.view import client_status
 
@@ -34,9 +34,9 @@ def problem(error: GranthaError, **more: Any) -> Response:
     return Response(content, error.http_status, _headers(error), MEDIA_TYPE)
 
 
-def refusal(scope: Scope, error: GranthaError) -> Response:
+def error_response(scope: Scope, error: GranthaError) -> Response:
     """The reply for an error, in the shape that whoever calls this address reads."""
-    shape = shape_of(scope)
+    shape = error_format(scope)
     if shape is None:
         return problem(error)
     # Without it these clients try again after every 429 and 5xx, an exhausted account's as well.
@@ -62,20 +62,20 @@ def install(app: FastAPI) -> None:
 
     async def ours(request: Request, error: Exception) -> Response:
         told = error if isinstance(error, GranthaError) else Internal("Grantha failed.")
-        return refusal(request.scope, told)
+        return error_response(request.scope, told)
 
     async def invalid(request: Request, error: Exception) -> Response:
-        return refusal(request.scope, first_invalid(error))
+        return error_response(request.scope, first_validation_error(error))
 
     async def http(request: Request, error: Exception) -> Response:
         told = error if isinstance(error, HTTPException) else HTTPException(500)
-        reply = refusal(request.scope, of_status(told.status_code))
+        reply = error_response(request.scope, error_for_status(told.status_code))
         reply.headers.update(told.headers or {})  # such as Allow
         return reply
 
     async def defect(request: Request, error: Exception) -> Response:
         _log.error("%s %s failed by a defect", request.method, request.url.path, exc_info=error)
-        return refusal(request.scope, Internal("Grantha met an error of its own."))
+        return error_response(request.scope, Internal("Grantha met an error of its own."))
 
     app.add_exception_handler(GranthaError, ours)
     app.add_exception_handler(RequestValidationError, invalid)
@@ -94,7 +94,7 @@ def _headers(error: GranthaError) -> dict[str, str]:
     return headers
 
 
-def first_invalid(error: Exception) -> BadRequest:
+def first_validation_error(error: Exception) -> BadRequest:
     """The first thing wrong with a body, by place and rule: the input itself isn't repeated."""
     errors: Sequence[Any] = []
     if isinstance(error, RequestValidationError):
@@ -112,7 +112,7 @@ def first_invalid(error: Exception) -> BadRequest:
     )
 
 
-def of_status(status: int) -> GranthaError:
+def error_for_status(status: int) -> GranthaError:
     """An error of the framework as one of ours."""
     phrases = {
         404: "There is nothing at this address.",

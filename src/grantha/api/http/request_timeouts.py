@@ -15,21 +15,23 @@ from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 FLOW = "grantha.flow"  # key in the scope: uvicorn's `FlowControl` of the connection
-_MOST_HEADERS = 64 * 1024
-_GRACE = 2.0  # seconds in which the guard may still answer a late body with a 408
+_MAX_HEADERS = 64 * 1024
+_GRACE = 2.0  # seconds in which the security middleware may still answer a late body with a 408
 
 
-def protocol_for(header_timeout: float, body_timeout: float) -> type[DeadlineProtocol]:
+def timeout_protocol_for(
+    header_timeout: float, body_timeout: float
+) -> type[RequestTimeoutProtocol]:
     """The protocol class with these deadlines, in seconds: uvicorn makes the instances itself."""
 
-    class Configured(DeadlineProtocol):
+    class Configured(RequestTimeoutProtocol):
         header_seconds = header_timeout
         body_seconds = body_timeout + _GRACE
 
     return Configured
 
 
-class DeadlineProtocol(HttpToolsProtocol):
+class RequestTimeoutProtocol(HttpToolsProtocol):
     """Closes a connection on which a request takes too long, or has too large headers."""
 
     header_seconds: ClassVar[float]
@@ -53,7 +55,7 @@ class DeadlineProtocol(HttpToolsProtocol):
             self._await("headers", self.header_seconds)
         self._received += len(data)
         super().data_received(data)
-        if self._awaited == "headers" and self._received > _MOST_HEADERS:
+        if self._awaited == "headers" and self._received > _MAX_HEADERS:
             self.send_400_response("The headers are too large.")
 
     @override

@@ -21,7 +21,7 @@ from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from grantha.api.http.problems import problem, refusal
+from grantha.api.http.problems import error_response, problem
 from grantha.config import Settings
 from grantha.errors import Forbidden, GranthaError, TooLarge, TooSlow, Unauthorized
 
@@ -39,9 +39,9 @@ _API = (
     "/docs",
     "/openapi.json",
 )
-_OPEN = frozenset({"/healthz", "/api/login"})
+_PUBLIC = frozenset({"/healthz", "/api/login"})
 DIRECT = "grantha.send"  # key in the scope
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def cookie_value(token: str) -> str:
@@ -49,7 +49,7 @@ def cookie_value(token: str) -> str:
     return hmac.new(token.encode(), b"grantha page cookie", hashlib.sha256).hexdigest()
 
 
-class Guard:
+class SecurityMiddleware:
     """Wraps the app."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
@@ -71,13 +71,13 @@ class Guard:
         try:
             self._check(scope, headers)
         except GranthaError as error:
-            await _refuse(scope, receive, send, error)
+            await _reject(scope, receive, send, error)
             return
-        if scope["type"] == "http" and scope["method"] not in _SAFE:
-            receive = _Bounded(receive, self._most(scope), self._body_timeout)
+        if scope["type"] == "http" and scope["method"] not in _SAFE_METHODS:
+            receive = _LimitedBody(receive, self._most(scope), self._body_timeout)
         # Only a reply's start needs what the layers above add; a stream's bytes go past them.
         scope[DIRECT] = send
-        await self._app(scope, receive, _hardened(send))
+        await self._app(scope, receive, _with_security_headers(send))
 
     def _check(self, scope: Scope, headers: Headers) -> None:
         host = headers.get("host", "")
@@ -93,7 +93,7 @@ class Guard:
         return self._max_import if scope["path"] == "/api/import" else self._max_body
 
     def _check_host(self, host: str) -> None:
-        if self._hosts is not None and _name_of(host) not in self._hosts:
+        if self._hosts is not None and _host_name(host) not in self._hosts:
             raise Forbidden(
                 f"This server isn't {host[:80]!r}.",
                 advice="Call it by its own name, or add that name to GRANTHA_ALLOWED_HOSTS.",
@@ -102,7 +102,7 @@ class Guard:
     def _check_origin(self, scope: Scope, headers: Headers, host: str) -> None:
         origin = headers.get("origin")
         if origin is not None:
-            if origin in self._origins or "*" in self._origins or _is_at(origin, host):
+            if origin in self._origins or "*" in self._origins or _is_same_origin(origin, host):
                 return
             raise Forbidden(
                 f"Pages of {origin[:80]!r} may not call this server.",
@@ -112,7 +112,7 @@ class Guard:
         if site in {"none", "same-origin"}:
             return
         navigates = headers.get("sec-fetch-mode") == "navigate"
-        if navigates and scope.get("method") == "GET" and not is_api(scope["path"]):
+        if navigates and scope.get("method") == "GET" and not is_api_path(scope["path"]):
             return
         raise Forbidden("Pages of another site may not call this server.")
 
@@ -120,15 +120,15 @@ class Guard:
         if self._token is None or self._cookie is None:
             return
         path = scope["path"]
-        if path in _OPEN or not is_api(path):
+        if path in _PUBLIC or not is_api_path(path):
             return
         scheme, _, given = headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and _same(given.strip(), self._token):
+        if scheme.lower() == "bearer" and _equal(given.strip(), self._token):
             return
         # Anthropic's clients send their key in a header of its own.
-        if _same(headers.get("x-api-key", ""), self._token):
+        if _equal(headers.get("x-api-key", ""), self._token):
             return
-        if _same(_cookie_of(headers), self._cookie):
+        if _equal(_session_cookie(headers), self._cookie):
             return
         raise Unauthorized(
             "This server wants its access token.",
@@ -136,7 +136,7 @@ class Guard:
         )
 
 
-class _Bounded:
+class _LimitedBody:
     """A `receive` that counts the body and gives it a deadline, until it is complete."""
 
     def __init__(self, receive: Receive, most: int, timeout: float) -> None:
@@ -172,29 +172,29 @@ def _hosts(settings: Settings) -> frozenset[str] | None:
     return None
 
 
-def _name_of(host: str) -> str:
+def _host_name(host: str) -> str:
     if host.startswith("["):
         return host.partition("]")[0].lower() + "]"
     return host.rpartition(":")[0].lower() if ":" in host else host.lower()
 
 
-def is_api(path: str) -> bool:
+def is_api_path(path: str) -> bool:
     """Whether a path belongs to the API, so that the page's entry must not answer it."""
     return path.startswith(_API)
 
 
-def _is_at(origin: str, host: str) -> bool:
+def _is_same_origin(origin: str, host: str) -> bool:
     try:
         return bool(host) and urlsplit(origin).netloc == host
     except ValueError:
         return False  # not an origin at all
 
 
-def _same(given: str, wanted: str) -> bool:
+def _equal(given: str, wanted: str) -> bool:
     return hmac.compare_digest(given.encode(), wanted.encode())
 
 
-def _cookie_of(headers: Headers) -> str:
+def _session_cookie(headers: Headers) -> str:
     # Not SimpleCookie: it stops at the first cookie that it can't read, and those of every other
     # server on this host come along.
     return cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
@@ -206,13 +206,13 @@ def _too_large(most: int) -> TooLarge:
     )
 
 
-def _hardened(send: Send) -> Send:
-    async def hardened(message: Message) -> None:
+def _with_security_headers(send: Send) -> Send:
+    async def with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             message["headers"] = [*message.get("headers", ()), *_HEADERS]
         await send(message)
 
-    return hardened
+    return with_headers
 
 
 _HEADERS = (
@@ -223,9 +223,9 @@ _HEADERS = (
 )
 
 
-async def _refuse(scope: Scope, receive: Receive, send: Send, error: GranthaError) -> None:
+async def _reject(scope: Scope, receive: Receive, send: Send, error: GranthaError) -> None:
     if scope["type"] == "http":
-        await refusal(scope, error)(scope, receive, _hardened(send))
+        await error_response(scope, error)(scope, receive, _with_security_headers(send))
         return
     await receive()
     # Instead of accepting, the upgrade is answered with the problem, where the server can do that.

@@ -14,7 +14,7 @@ from grantha.api.http.security import DIRECT
 RawHeaders = list[tuple[bytes, bytes]]
 
 
-class Channel:
+class StreamWriter:
     """Sends frames as they are. Awaiting `send` is the back-pressure.
 
     `send` goes through every layer of the framework; what the server put into the `scope`, where it
@@ -59,7 +59,7 @@ class Channel:
         return b""
 
 
-class Compressed(Channel):
+class CompressedWriter(StreamWriter):
     """Every frame compressed and flushed, so that the client can decode it when it comes."""
 
     def __init__(self, send: Send, scope: Scope, compressor: Compressor) -> None:
@@ -75,7 +75,7 @@ class Compressed(Channel):
         return self._compressor.finish()
 
 
-class Padded(Channel):
+class PaddedWriter(StreamWriter):
     """Every send filled up to a multiple of `size` bytes, so that lengths tell less of the text.
 
     Filled with a comment where the format has comments (its `beat` is one), else with the blanks

@@ -21,10 +21,10 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from typing_extensions import override
 
-from grantha.api.http.compression import negotiated
-from grantha.api.http.problems import refusal
-from grantha.api.http.stream_writer import Channel, Compressed, Padded
-from grantha.api.state import pieces
+from grantha.api.http.compression import negotiate
+from grantha.api.http.problems import error_response
+from grantha.api.http.stream_writer import CompressedWriter, PaddedWriter, StreamWriter
+from grantha.api.state import app_state
 from grantha.config import Settings
 from grantha.engine.reader import Reader
 from grantha.errors import Busy
@@ -56,7 +56,7 @@ def sse_frame(frame: Frame) -> bytes:
     return f"id: {frame.id}\ndata: {frame_json(frame)}\n\n".encode()
 
 
-def hello_of(generation: str, after: RecordId, status: str, heartbeat: float) -> dict[str, Any]:
+def hello_frame(generation: str, after: RecordId, status: str, heartbeat: float) -> dict[str, Any]:
     """What every native transport says first."""
     return {
         "kind": "hello",
@@ -68,10 +68,10 @@ def hello_of(generation: str, after: RecordId, status: str, heartbeat: float) ->
     }
 
 
-def opening(generation: str, after: RecordId, status: str, heartbeat: float) -> bytes:
+def stream_preamble(generation: str, after: RecordId, status: str, heartbeat: float) -> bytes:
     """The first block of every native stream: an id to come back with, a pause, and a hello."""
     retry = 500 + random.randrange(1000)  # noqa: S311  jitter, so that a crowd spreads out
-    hello = json.dumps(hello_of(generation, after, status, heartbeat))
+    hello = json.dumps(hello_frame(generation, after, status, heartbeat))
     return f"id: {after}\nretry: {retry}\n\ndata: {hello}\n\n".encode()
 
 
@@ -115,33 +115,33 @@ class EventStream(Response):
 
     @override
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        door = pieces(HTTPConnection(scope))
+        state = app_state(HTTPConnection(scope))
         try:
-            with door.readers.reading("sse", resumed=self._resumed):
-                await self._reply(receive, self._channel(scope, send, door.settings))
+            with state.readers.reading("sse", resumed=self._resumed):
+                await self._reply(receive, self._writer(scope, send, state.settings))
         except Busy as error:
-            reply = refusal(scope, error)
+            reply = error_response(scope, error)
             # The answer is being written all the same: this is where it can be read later.
             if location := self.headers.get("location"):
                 reply.headers["location"] = location
             await reply(scope, receive, send)
 
-    def _channel(self, scope: Scope, send: Send, settings: Settings) -> Channel:
+    def _writer(self, scope: Scope, send: Send, settings: Settings) -> StreamWriter:
         if settings.pad_frames:
-            return Padded(send, scope, settings.pad_frames, self._beat)
+            return PaddedWriter(send, scope, settings.pad_frames, self._beat)
         accept = Headers(scope=scope).get("accept-encoding")
-        if accept and settings.compression and (found := negotiated(accept)):
+        if accept and settings.compression and (found := negotiate(accept)):
             name, make = found
             self.headers["content-encoding"] = name
             self.headers["vary"] = "accept-encoding"
-            return Compressed(send, scope, make())
-        return Channel(send, scope)
+            return CompressedWriter(send, scope, make())
+        return StreamWriter(send, scope)
 
-    async def _reply(self, receive: Receive, channel: Channel) -> None:
-        await channel.start(self.status_code, self.raw_headers)
+    async def _reply(self, receive: Receive, writer: StreamWriter) -> None:
+        await writer.start(self.status_code, self.raw_headers)
         gone = asyncio.create_task(self._watch(receive))
         try:
-            await self._send_all(channel)
+            await self._send_all(writer)
         except OSError:
             pass  # the client went away in the middle of a write: nothing is owed to it
         finally:
@@ -149,30 +149,30 @@ class EventStream(Response):
             with contextlib.suppress(asyncio.CancelledError):
                 await gone
 
-    async def _send_all(self, channel: Channel) -> None:
+    async def _send_all(self, writer: StreamWriter) -> None:
         if self._first:
-            await channel.send(self._first)
+            await writer.send(self._first)
         reader, view = self._reader, self._view
-        push = partial(self._push, channel)
+        push = partial(self._push, writer)
         while not reader.closed:
             frames = await reader.read(self._heartbeat, push)
             if self._defect is not None:
                 raise self._defect
             if frames:
                 if body := view.frames(frames):
-                    await channel.send(body)
+                    await writer.send(body)
             elif not reader.ended and not reader.closed:
-                await channel.send(self._beat)
+                await writer.send(self._beat)
             if reader.ended:
                 break
-        await channel.end(self._last)
+        await writer.end(self._last)
 
-    def _push(self, channel: Channel, frames: list[Frame]) -> bool:
-        if not channel.free:
+    def _push(self, writer: StreamWriter, frames: list[Frame]) -> bool:
+        if not writer.free:
             return False
         try:
             if body := self._view.frames(frames):
-                channel.offer(body)
+                writer.offer(body)
         except Exception as error:  # noqa: BLE001  raised in this stream's own task, not the log's
             self._defect = error
             return False

@@ -17,11 +17,11 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from grantha.api.http.page import CSP
 from grantha.api.http.problems import MEDIA_TYPE
 from grantha.api.openapi import docs_page
-from grantha.api.openapi.examples import SAMPLES
+from grantha.api.openapi.examples import EXAMPLES
 from grantha.api.schemas.values import add_values
 
 Json = dict[str, Any]
-_VENDORS = ("/v1/", "/ai-sdk/", "/ollama/")
+_COMPAT_PREFIXES = ("/v1/", "/ai-sdk/", "/ollama/")
 _ERRORS = {  # whose shape an error has, by how the address begins; the first that fits
     "/v1/messages": ("AnthropicError",),
     "/v1/models": ("OpenAiError", "AnthropicError"),
@@ -29,7 +29,7 @@ _ERRORS = {  # whose shape an error has, by how the address begins; the first th
     "/ollama/": ("OllamaError",),
     "/ai-sdk/": ("UiError",),
 }
-_OPEN = {"/healthz", "/api/login"}
+_PUBLIC = {"/healthz", "/api/login"}
 _MEANINGS = {
     "400": "The request can't be read: what is wrong, and where.",
     "401": "This server wants its access token.",
@@ -93,7 +93,7 @@ def named(*names: str) -> Json:
     return found[0] if len(found) == 1 else {"anyOf": found}
 
 
-def told(
+def response_doc(
     status: int, model: type[BaseModel] | None, description: str, **content: Json
 ) -> dict[int | str, Json]:
     """The `responses` of a route that goes well. `content` names further media types."""
@@ -145,7 +145,7 @@ def _described(app: FastAPI) -> Json:
     from grantha.api.openapi.compat import components  # slow, and only wanted here
 
     schemas |= components()
-    for name, sample in SAMPLES.items():
+    for name, sample in EXAMPLES.items():
         if name in schemas:
             schemas[name]["examples"] = [sample]
     whole["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
@@ -159,7 +159,7 @@ def _complete(path: str, operation: Json) -> None:
     replies: Json = operation["responses"]
     if _is_validation(replies.get("422")):
         del replies["422"]
-    if path not in _OPEN:
+    if path not in _PUBLIC:
         operation["security"] = [{"token": []}, {}]
     for status in _statuses(path, operation):
         replies.setdefault(status, {"description": _MEANINGS[status], "content": _content(path)})
@@ -177,7 +177,7 @@ def _statuses(path: str, operation: Json) -> set[str]:
         wanted.update(_WITH_PATH)
     if "requestBody" in operation or IDEMPOTENCY in operation.get("parameters", []):
         wanted.update(_WITH_BODY)
-    if path.startswith((*_VENDORS, "/chat/")):
+    if path.startswith((*_COMPAT_PREFIXES, "/chat/")):
         wanted.update((*_UPSTREAM, "404", "409", "410", "422"))
     if path.startswith("/api/generations/"):
         wanted.add("409")

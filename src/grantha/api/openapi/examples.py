@@ -95,9 +95,14 @@ _NUMBERS: Json = {
 }
 _MESSAGES: Json = {"messages": [{"role": "user", "content": "Tell me a joke"}]}
 
-SAMPLES: dict[str, Json] = {
+EXAMPLES: dict[str, Json] = {
     # bodies
-    "ContractBody": {**_MESSAGES, "model": "local/default", "temperature": 0.7, "max_tokens": 200},
+    "SimpleChatBody": {
+        **_MESSAGES,
+        "model": "local/default",
+        "temperature": 0.7,
+        "max_tokens": 200,
+    },
     "ConversationBody": {"title": "A greeting", "pinned": True, "options": {"temperature": 0.7}},
     "GenerationBody": {"text": "Hello", "model": "local/default", "options": {"temperature": 0.7}},
     "ChangeBody": {"temperature": 1.2},
@@ -213,7 +218,7 @@ SAMPLES: dict[str, Json] = {
         "flush_window_ms": 40.0,
         "version": "0.1.0",
     },
-    "ContractReply": {
+    "SimpleChatReply": {
         "content": "Hello, world!",
         "role": "assistant",
         "model": "default",

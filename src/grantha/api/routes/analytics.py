@@ -11,24 +11,24 @@ from starlette.responses import JSONResponse, Response
 
 from grantha.analytics.traces import rows_since_before, rows_since_start, segments, stored_bytes
 from grantha.api.http.bodies import StrictRoute
-from grantha.api.openapi.description import told
+from grantha.api.openapi.description import response_doc
 from grantha.api.routes import serializers
 from grantha.api.schemas.responses import InspectionReply, SummaryReply
-from grantha.api.state import pieces, subject_of
+from grantha.api.state import app_state, subject_of
 from grantha.engine.replay import whole_log
 from grantha.storage.base import NumbersRow
 
-router = APIRouter(prefix="/api/analytics", route_class=StrictRoute, tags=["numbers"])
+router = APIRouter(prefix="/api/analytics", route_class=StrictRoute, tags=["analytics"])
 _DAY_MS = 24 * 3600 * 1000
 
 
-@router.get("/summary", responses=told(200, SummaryReply, "The numbers."))
+@router.get("/summary", responses=response_doc(200, SummaryReply, "The numbers."))
 async def summary(
     request: Request, days: Annotated[int, Query(ge=1, le=3660, description="Up to now.")] = 30
 ) -> Response:
     """Counts, sums and percentiles: in all, by model, by day (UTC)."""
-    door, subject = pieces(request), subject_of(request)
-    found = await door.store.numbers(subject, time.time_ns() // 1_000_000 - days * _DAY_MS)
+    state, subject = app_state(request), subject_of(request)
+    found = await state.store.numbers(subject, time.time_ns() // 1_000_000 - days * _DAY_MS)
     return JSONResponse(
         {
             "totals": _row(found.totals),
@@ -39,19 +39,20 @@ async def summary(
 
 
 @router.get(
-    "/generations/{generation}", responses=told(200, InspectionReply, "The answer from the inside.")
+    "/generations/{generation}",
+    responses=response_doc(200, InspectionReply, "The answer from the inside."),
 )
 async def inspect(generation: str, request: Request) -> Response:
     """One answer from the inside: its timings, segments, and when each record was written."""
-    door, subject = pieces(request), subject_of(request)
-    row = await door.store.generation(subject, generation)
-    shown = await serializers.generation(door.supervisor, subject, row)
+    state, subject = app_state(request), subject_of(request)
+    row = await state.store.generation(subject, generation)
+    shown = await serializers.generation(state.supervisor, subject, row)
     stored: int | None
     if row.trimmed:
         kept = row.trace or {}
         rows, stored = kept.get("records", []), kept.get("stored")
     else:
-        records = await whole_log(door.store, subject, generation)
+        records = await whole_log(state.store, subject, generation)
         rows, stored = rows_since_start(records), stored_bytes(records)
     timings = shown["timings"] or {}
     parts = segments(rows, shown["seams"], row.model, row.options.to_json(), len(shown["text"]))

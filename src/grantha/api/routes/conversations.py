@@ -9,11 +9,11 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, Response
 
 from grantha.api.http.bodies import StrictRoute
-from grantha.api.openapi.description import told
+from grantha.api.openapi.description import response_doc
 from grantha.api.routes import serializers
 from grantha.api.schemas.requests import IMAGE_TYPES, ConversationBody
 from grantha.api.schemas.responses import ConversationList, ConversationReply
-from grantha.api.state import pieces, subject_of
+from grantha.api.state import app_state, subject_of
 from grantha.chat import ImagePart
 from grantha.engine.feed import Change
 from grantha.engine.ids import new_id
@@ -22,10 +22,10 @@ from grantha.storage.base import NewConversation
 
 router = APIRouter(prefix="/api", route_class=StrictRoute, tags=["conversations"])
 _IMAGES: dict[str, Any] = {name: {} for name in sorted(IMAGE_TYPES)}
-_WHOLE = told(200, ConversationReply, "The conversation with its tree.")
+_WHOLE = response_doc(200, ConversationReply, "The conversation with its tree.")
 
 
-@router.get("/conversations", responses=told(200, ConversationList, "One page."))
+@router.get("/conversations", responses=response_doc(200, ConversationList, "One page."))
 async def listing(
     request: Request,
     q: Annotated[str, Query(max_length=500, description="Words to search for.")] = "",
@@ -34,8 +34,8 @@ async def listing(
     origin: Annotated[str, Query(pattern="^(page|api|all)$")] = "page",
 ) -> Response:
     """Pinned ones first, then the last changed; with `q`, those that hold the words."""
-    door, subject = pieces(request), subject_of(request)
-    found = await door.store.conversations(
+    state, subject = app_state(request), subject_of(request)
+    found = await state.store.conversations(
         subject,
         query=q,
         cursor=cursor,
@@ -47,11 +47,13 @@ async def listing(
 
 
 @router.post(
-    "/conversations", status_code=201, responses=told(201, ConversationReply, "The new one.")
+    "/conversations",
+    status_code=201,
+    responses=response_doc(201, ConversationReply, "The new one."),
 )
 async def create(body: ConversationBody, request: Request) -> Response:
     """A new, empty conversation."""
-    door, subject = pieces(request), subject_of(request)
+    state, subject = app_state(request), subject_of(request)
     changes = body.changes()
     new = NewConversation(
         id=new_id("c"),
@@ -62,8 +64,8 @@ async def create(body: ConversationBody, request: Request) -> Response:
         options=changes.get("options", {}),
         model=changes.get("model"),
     )
-    row = await door.store.create_conversation(subject, new)
-    door.feed.tell(Change("conversation", subject, row.id))
+    row = await state.store.create_conversation(subject, new)
+    state.feed.tell(Change("conversation", subject, row.id))
     return JSONResponse(
         serializers.conversation(row, []), 201, {"Location": f"/api/conversations/{row.id}"}
     )
@@ -72,42 +74,42 @@ async def create(body: ConversationBody, request: Request) -> Response:
 @router.get("/conversations/{conversation}", responses=_WHOLE)
 async def read(conversation: str, request: Request) -> Response:
     """The conversation with its whole tree of messages."""
-    door, subject = pieces(request), subject_of(request)
-    row = await door.store.conversation(subject, conversation)
-    messages = await door.store.messages(subject, conversation)
+    state, subject = app_state(request), subject_of(request)
+    row = await state.store.conversation(subject, conversation)
+    messages = await state.store.messages(subject, conversation)
     return JSONResponse(serializers.conversation(row, messages))
 
 
 @router.patch("/conversations/{conversation}", responses=_WHOLE)
 async def change(conversation: str, body: ConversationBody, request: Request) -> Response:
     """Renames, pins, sets prompt, options, model, or turns to another branch."""
-    door, subject = pieces(request), subject_of(request)
+    state, subject = app_state(request), subject_of(request)
     changes = body.changes()
     if not changes:
         raise BadRequest("Nothing to change was named.", advice="Name title or pinned, say.")
-    row = await door.store.update_conversation(subject, conversation, changes)
-    messages = await door.store.messages(subject, conversation)
-    door.feed.tell(Change("conversation", subject, conversation))
+    row = await state.store.update_conversation(subject, conversation, changes)
+    messages = await state.store.messages(subject, conversation)
+    state.feed.tell(Change("conversation", subject, conversation))
     return JSONResponse(serializers.conversation(row, messages))
 
 
 @router.delete("/conversations/{conversation}", status_code=204)
 async def delete(conversation: str, request: Request) -> Response:
     """Stops what runs in it and hides it; for an hour it can be restored."""
-    door, subject = pieces(request), subject_of(request)
-    await door.store.delete_conversation(subject, conversation)
-    await door.supervisor.stop_all_of(subject, conversation)
-    door.feed.tell(Change("conversation-deleted", subject, conversation))
+    state, subject = app_state(request), subject_of(request)
+    await state.store.delete_conversation(subject, conversation)
+    await state.supervisor.stop_all_of(subject, conversation)
+    state.feed.tell(Change("conversation-deleted", subject, conversation))
     return Response(status_code=204)
 
 
 @router.post("/conversations/{conversation}/restore", responses=_WHOLE)
 async def restore(conversation: str, request: Request) -> Response:
     """Undoes a deletion."""
-    door, subject = pieces(request), subject_of(request)
-    row = await door.store.restore_conversation(subject, conversation)
-    messages = await door.store.messages(subject, conversation)
-    door.feed.tell(Change("conversation", subject, conversation))
+    state, subject = app_state(request), subject_of(request)
+    row = await state.store.restore_conversation(subject, conversation)
+    messages = await state.store.messages(subject, conversation)
+    state.feed.tell(Change("conversation", subject, conversation))
     return JSONResponse(serializers.conversation(row, messages))
 
 
@@ -118,8 +120,8 @@ async def restore(conversation: str, request: Request) -> Response:
 )
 async def image(message: str, number: int, request: Request) -> Response:
     """The bytes of an image part."""
-    door, subject = pieces(request), subject_of(request)
-    row = await door.store.message(subject, message)
+    state, subject = app_state(request), subject_of(request)
+    row = await state.store.message(subject, message)
     part = row.parts[number] if 0 <= number < len(row.parts) else None
     if not isinstance(part, ImagePart):
         raise NotFound(f"Message {message!r} has no image at {number}.")

@@ -14,12 +14,18 @@ from grantha.api.http.bodies import StrictRoute
 from grantha.api.http.streams import (
     EventStream,
     NativeView,
-    hello_of,
+    hello_frame,
     ndjson,
-    opening,
     snapshot_block,
+    stream_preamble,
 )
-from grantha.api.openapi.description import ACCEPT_STREAM, EVENT_STREAM, IDEMPOTENCY, LINES, told
+from grantha.api.openapi.description import (
+    ACCEPT_STREAM,
+    EVENT_STREAM,
+    IDEMPOTENCY,
+    LINES,
+    response_doc,
+)
 from grantha.api.routes import serializers
 from grantha.api.schemas.requests import ChangeBody, ContinueBody, GenerationBody
 from grantha.api.schemas.responses import (
@@ -29,7 +35,7 @@ from grantha.api.schemas.responses import (
     StartedReply,
     StopReply,
 )
-from grantha.api.state import Pieces, idempotency, pieces, subject_of
+from grantha.api.state import AppState, app_state, idempotency, subject_of
 from grantha.chat import Options
 from grantha.engine.supervisor import Send
 from grantha.errors import BadRequest, Trimmed, Unsupported
@@ -37,15 +43,17 @@ from grantha.events import START, Frame, RecordId, frame_json, merge
 from grantha.storage.base import GenerationRow
 
 router = APIRouter(prefix="/api", route_class=StrictRoute, tags=["generations"])
-_MOST_WAIT = 60.0  # seconds of a long-poll
-_CATCH_UP = 2000  # records of one JSON catch-up
+_MAX_WAIT = 60.0  # seconds of a long-poll
+_MAX_CATCH_UP = 2000  # records of one JSON catch-up
 
 
-_STARTED = {
-    **told(201, StartedReply, "Started.", text_event_stream=EVENT_STREAM),
-    **told(200, StartedReply, "The key had started it before.", text_event_stream=EVENT_STREAM),
+_STARTED_DOC = {
+    **response_doc(201, StartedReply, "Started.", text_event_stream=EVENT_STREAM),
+    **response_doc(
+        200, StartedReply, "The key had started it before.", text_event_stream=EVENT_STREAM
+    ),
 }
-_FORMS = {
+_ACCEPT_DOC = {
     "name": "Accept",
     "in": "header",
     "required": False,
@@ -55,34 +63,34 @@ _FORMS = {
     },
     "description": "A stream (the default), a long-poll, or a catch-up.",
 }
-_SENDING = {"parameters": [IDEMPOTENCY, ACCEPT_STREAM]}
+_SEND_DOC = {"parameters": [IDEMPOTENCY, ACCEPT_STREAM]}
 
 
 @router.post(
     "/conversations/{conversation}/generations",
     status_code=201,
-    responses=_STARTED,
-    openapi_extra=_SENDING,
+    responses=_STARTED_DOC,
+    openapi_extra=_SEND_DOC,
 )
 async def start(conversation: str, body: GenerationBody, request: Request) -> Response:
     """Appends the user's message, or names an existing one, and starts to answer it.
 
     With `Accept: text/event-stream` the same reply tails the log.
     """
-    door, subject = pieces(request), subject_of(request)
+    state, subject = app_state(request), subject_of(request)
     key, fingerprint = idempotency(request, body)
     if body.models and len(body.models) > 1 and _wants_stream(request):
         raise BadRequest("Several answers can't be tailed by one reply.")
-    row = await door.store.conversation(subject, conversation)
+    row = await state.store.conversation(subject, conversation)
     message = body.message()
     parent = body.parent
     if "parent" not in body.model_fields_set:
-        parent = row.leaf if message is not None else await _question(door, subject, row.leaf)
-    wanted = body.models or [body.model or row.model or door.registry.default_model()]
+        parent = row.leaf if message is not None else await _question_of(state, subject, row.leaf)
+    wanted = body.models or [body.model or row.model or state.registry.default_model()]
     own = body.options.changes() if body.options else {}
     send = Send(
         subject=subject,
-        models=tuple(dict.fromkeys(door.registry.model_id(model) for model in wanted)),
+        models=tuple(dict.fromkeys(state.registry.model_id(model) for model in wanted)),
         options=Options.from_json(dict(row.options)).changed(own),
         conversation=conversation,
         parent=parent,
@@ -90,22 +98,24 @@ async def start(conversation: str, body: GenerationBody, request: Request) -> Re
         key=key,
         fingerprint=fingerprint,
     )
-    rows, created = await door.supervisor.start(send)
+    rows, created = await state.supervisor.start(send)
     return await _started(request, rows, created)
 
 
-@router.get("/generations/{generation}", responses=told(200, GenerationReply, "As it is now."))
+@router.get(
+    "/generations/{generation}", responses=response_doc(200, GenerationReply, "As it is now.")
+)
 async def snapshot(generation: str, request: Request) -> Response:
     """The answer as it is now, with the id that its tail goes on from."""
-    door, subject = pieces(request), subject_of(request)
-    row = await door.store.generation(subject, generation)
-    return JSONResponse(await serializers.generation(door.supervisor, subject, row))
+    state, subject = app_state(request), subject_of(request)
+    row = await state.store.generation(subject, generation)
+    return JSONResponse(await serializers.generation(state.supervisor, subject, row))
 
 
 @router.get(
     "/generations/{generation}/events",
     responses={
-        **told(
+        **response_doc(
             200,
             FramesReply,
             "Frames after the cursor.",
@@ -115,14 +125,14 @@ async def snapshot(generation: str, request: Request) -> Response:
         204: {"description": "It has ended, and there is nothing newer."},
         410: {"description": "The records are gone; the body holds the snapshot."},
     },
-    openapi_extra={"parameters": [_FORMS]},
+    openapi_extra={"parameters": [_ACCEPT_DOC]},
 )
 async def events(
     generation: str,
     request: Request,
     *,
     after: Annotated[str | None, Query(description="Read on after this id.")] = None,
-    wait: Annotated[float, Query(ge=0, le=_MOST_WAIT, description="Seconds of a long-poll.")] = 25,
+    wait: Annotated[float, Query(ge=0, le=_MAX_WAIT, description="Seconds of a long-poll.")] = 25,
     merged: Annotated[bool, Query(description="JSON only: false keeps every record apart.")] = True,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> Response:
@@ -131,41 +141,41 @@ async def events(
     Without a cursor a snapshot comes first, then the tail. 204: ended and nothing newer.
     410: the records are trimmed; the body holds the snapshot.
     """
-    door, subject = pieces(request), subject_of(request)
-    row = await door.store.generation(subject, generation)
+    state, subject = app_state(request), subject_of(request)
+    row = await state.store.generation(subject, generation)
     cursor = _cursor(after if after is not None else last_event_id)
     accept = request.headers.get("accept", "")
     if cursor is not None and row.status != "running" and cursor >= row.last_id:
         return Response(status_code=204)
     # An id later than every record was never given out: its owner has another log in mind.
     if cursor is not None and (row.trimmed or cursor > row.last_id):
-        return await _trimmed(door, subject, row)
+        return await _trimmed(state, subject, row)
     if "application/x-ndjson" in accept:
-        return await _long_poll(door, subject, row, cursor, wait)
+        return await _long_poll(state, subject, row, cursor, wait)
     if "text/event-stream" in accept or "application/json" not in accept:
-        return await _stream(door, subject, row, cursor)
+        return await _stream(state, subject, row, cursor)
     if row.trimmed:
-        return await _trimmed(door, subject, row)
-    return await _catch_up(door, subject, row, cursor, merged)
+        return await _trimmed(state, subject, row)
+    return await _catch_up(state, subject, row, cursor, merged)
 
 
 @router.patch(
     "/generations/{generation}",
     responses={
-        **told(200, ChangeReply, "It acts from the next token."),
+        **response_doc(200, ChangeReply, "It acts from the next token."),
         422: {"description": "The model can't do this; nothing was changed."},
     },
 )
 async def change(generation: str, body: ChangeBody, request: Request) -> Response:
     """Live controls: acts from the next token, with a seam."""
-    door, subject = pieces(request), subject_of(request)
-    await door.store.generation(subject, generation)
+    state, subject = app_state(request), subject_of(request)
+    await state.store.generation(subject, generation)
     changes = {name: value for name, value in body.changes().items() if name != "model"}
-    model = door.registry.model_id(body.model) if body.model else None
+    model = state.registry.model_id(body.model) if body.model else None
     if not changes and model is None:
         raise BadRequest("Nothing to change was named.", advice="Name temperature, for example.")
     try:
-        how, wanted, options = door.supervisor.change(subject, generation, changes, model)
+        how, wanted, options = state.supervisor.change(subject, generation, changes, model)
     except Unsupported as error:
         return problems.problem(error, applied=False, reason=error.message)
     return JSONResponse(
@@ -173,11 +183,13 @@ async def change(generation: str, body: ChangeBody, request: Request) -> Respons
     )
 
 
-@router.post("/generations/{generation}/stop", responses=told(200, StopReply, "The receipt."))
+@router.post(
+    "/generations/{generation}/stop", responses=response_doc(200, StopReply, "The receipt.")
+)
 async def stop(generation: str, request: Request) -> Response:
     """Closes the upstream, keeps the text; the reply is the receipt. Idempotent."""
-    door, subject = pieces(request), subject_of(request)
-    row, receipt = await door.supervisor.stop(subject, generation)
+    state, subject = app_state(request), subject_of(request)
+    row, receipt = await state.supervisor.stop(subject, generation)
     return JSONResponse(stop_receipt(row, receipt.to_json() if receipt else None))
 
 
@@ -185,20 +197,20 @@ async def stop(generation: str, request: Request) -> Response:
     "/generations/{generation}/continue",
     status_code=201,
     responses={
-        **_STARTED,
+        **_STARTED_DOC,
         422: {"description": "An answer that calls tools can't be continued."},
     },
-    openapi_extra=_SENDING,
+    openapi_extra=_SEND_DOC,
 )
 async def continue_answer(generation: str, request: Request, body: ContinueBody) -> Response:
     """Goes on with an ended answer: a new generation on the same message, after a seam."""
-    door, subject = pieces(request), subject_of(request)
+    state, subject = app_state(request), subject_of(request)
     key, fingerprint = idempotency(request, body)
-    row, created = await door.supervisor.continue_answer(
+    row, created = await state.supervisor.continue_answer(
         subject,
         generation,
         body.options.changes() if body.options else {},
-        door.registry.model_id(body.model) if body.model else None,
+        state.registry.model_id(body.model) if body.model else None,
         key,
         fingerprint,
     )
@@ -214,62 +226,62 @@ def stop_receipt(row: GenerationRow, receipt: dict[str, Any] | None) -> dict[str
 # ---- helpers below -------------------------------------------------------------------------------
 
 
-async def _question(door: Pieces, subject: str, leaf: str | None) -> str | None:
+async def _question_of(state: AppState, subject: str, leaf: str | None) -> str | None:
     """The user's message that a leaf is, or answers."""
     if leaf is None:
         return None
-    found = await door.store.message(subject, leaf)
+    found = await state.store.message(subject, leaf)
     return found.parent if found.role == "assistant" else found.id
 
 
 async def _started(request: Request, rows: list[GenerationRow], created: bool) -> Response:
-    door, subject = pieces(request), subject_of(request)
+    state, subject = app_state(request), subject_of(request)
     headers = {"Location": f"/api/generations/{rows[0].id}/events"}
     status = 201 if created else 200
     if _wants_stream(request):
         row = rows[0]
         return EventStream(
-            door.supervisor.reader(subject, row.id, START),
+            state.supervisor.reader(subject, row.id, START),
             NativeView(),
-            first=opening(row.id, START, row.status, door.settings.heartbeat),
+            first=stream_preamble(row.id, START, row.status, state.settings.heartbeat),
             status=status,
-            heartbeat=door.settings.heartbeat,
+            heartbeat=state.settings.heartbeat,
             headers=headers,
         )
-    found = [await serializers.generation(door.supervisor, subject, row) for row in rows]
+    found = [await serializers.generation(state.supervisor, subject, row) for row in rows]
     body = found[0] if len(found) == 1 else {**found[0], "generations": found}
     return JSONResponse(body, status, headers)
 
 
 async def _stream(
-    door: Pieces, subject: str, row: GenerationRow, cursor: RecordId | None
+    state: AppState, subject: str, row: GenerationRow, cursor: RecordId | None
 ) -> Response:
-    heartbeat = door.settings.heartbeat
+    heartbeat = state.settings.heartbeat
     if cursor is None:
-        shown = await serializers.generation(door.supervisor, subject, row)
+        shown = await serializers.generation(state.supervisor, subject, row)
         at = RecordId.parse(shown["last_id"])
-        first = opening(row.id, at, shown["status"], heartbeat) + snapshot_block(shown)
+        first = stream_preamble(row.id, at, shown["status"], heartbeat) + snapshot_block(shown)
     else:
         at = cursor
-        first = opening(row.id, at, row.status, heartbeat)
-    reader = door.supervisor.reader(subject, row.id, at)
+        first = stream_preamble(row.id, at, row.status, heartbeat)
+    reader = state.supervisor.reader(subject, row.id, at)
     resumed = cursor is not None
     return EventStream(reader, NativeView(), first=first, heartbeat=heartbeat, resumed=resumed)
 
 
 async def _long_poll(
-    door: Pieces, subject: str, row: GenerationRow, cursor: RecordId | None, wait: float
+    state: AppState, subject: str, row: GenerationRow, cursor: RecordId | None, wait: float
 ) -> Response:
     first, at, resumed = "", cursor, cursor is not None
     if at is None:
-        shown = await serializers.generation(door.supervisor, subject, row)
+        shown = await serializers.generation(state.supervisor, subject, row)
         at = RecordId.parse(shown["last_id"])
-        hello = hello_of(row.id, at, shown["status"], door.settings.heartbeat)
+        hello = hello_frame(row.id, at, shown["status"], state.settings.heartbeat)
         body = {**shown, "kind": "snapshot", "generation": row.id, "id": shown["last_id"]}
         lines = (json.dumps(line, ensure_ascii=False) + "\n" for line in (hello, body))
         first, wait = "".join(lines), 0.0
-    reader = door.supervisor.reader(subject, row.id, at)
-    with door.readers.reading("ndjson", resumed=resumed):
+    reader = state.supervisor.reader(subject, row.id, at)
+    with state.readers.reading("ndjson", resumed=resumed):
         frames = await reader.read(wait)
     return Response(
         first.encode() + ndjson(frames),
@@ -279,21 +291,21 @@ async def _long_poll(
 
 
 async def _catch_up(
-    door: Pieces, subject: str, row: GenerationRow, cursor: RecordId | None, merged: bool
+    state: AppState, subject: str, row: GenerationRow, cursor: RecordId | None, merged: bool
 ) -> Response:
-    records = await door.store.records(subject, row.id, cursor or START, _CATCH_UP)
+    records = await state.store.records(subject, row.id, cursor or START, _MAX_CATCH_UP)
     # A replay needs the time of every record; a merged frame has only its last one's.
     shown = merge(records) if merged else [Frame(r.id, r.at, r.event) for r in records]
     frames = [json.loads(frame_json(frame)) for frame in shown]
-    now = await door.store.generation(subject, row.id)
+    now = await state.store.generation(subject, row.id)
     last = str(records[-1].id) if records else str(cursor or START)
     return JSONResponse(
         {"frames": frames, "last_id": last, "status": now.status, "at": time.time_ns() // 10**6}
     )
 
 
-async def _trimmed(door: Pieces, subject: str, row: GenerationRow) -> Response:
-    shown = await serializers.generation(door.supervisor, subject, row)
+async def _trimmed(state: AppState, subject: str, row: GenerationRow) -> Response:
+    shown = await serializers.generation(state.supervisor, subject, row)
     error = Trimmed(
         f"Generation {row.id!r} has no records after this id any more."
         if row.trimmed

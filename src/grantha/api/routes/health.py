@@ -6,14 +6,14 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from grantha import __version__
-from grantha.api.openapi.description import told
+from grantha.api.openapi.description import response_doc
 from grantha.api.schemas.responses import HealthReply, ReadyReply
-from grantha.api.state import pieces
+from grantha.api.state import app_state
 
 router = APIRouter(tags=["health"])
 
 
-@router.get("/healthz", responses=told(200, HealthReply, "It lives."))
+@router.get("/healthz", responses=response_doc(200, HealthReply, "It lives."))
 async def healthz() -> dict[str, str]:
     """The process answers."""
     return {"status": "ok"}
@@ -22,8 +22,8 @@ async def healthz() -> dict[str, str]:
 @router.get(
     "/readyz",
     responses={
-        **told(200, ReadyReply, "Ready."),
-        **told(503, ReadyReply, "Answers can't be stored now."),
+        **response_doc(200, ReadyReply, "Ready."),
+        **response_doc(503, ReadyReply, "Answers can't be stored now."),
     },
 )
 async def readyz(request: Request) -> Response:
@@ -31,17 +31,17 @@ async def readyz(request: Request) -> Response:
 
     Found out by a small write, at most once a second.
     """
-    door = pieces(request)
-    health = await door.store.check()
-    failing = door.supervisor.flusher.failing
+    state = app_state(request)
+    health = await state.store.check()
+    failing = state.supervisor.flusher.failing
     error = health.error or (failing.message if failing else None)
     body = {
         "status": "degraded" if error else "ready",
         "durability": health.durability,
         "storage": {"ok": error is None, "version": health.version, "error": error},
         "sqlite": health.version.rpartition(" ")[2],
-        "running": door.supervisor.running,
-        "flush_window_ms": round(door.supervisor.flusher.window * 1000, 1),
+        "running": state.supervisor.running,
+        "flush_window_ms": round(state.supervisor.flusher.window * 1000, 1),
         "version": __version__,
     }
     return JSONResponse(body, 503 if error else 200)

@@ -19,30 +19,30 @@ from grantha.api.http.bodies import decode_json
 from grantha.api.http.streams import PROTOCOL
 from grantha.api.routes import serializers
 from grantha.api.routes.generations import stop_receipt
-from grantha.api.state import Pieces, pieces, subject_of
+from grantha.api.state import AppState, app_state, subject_of
 from grantha.engine.feed import Change
 from grantha.errors import BadRequest, GranthaError, NotFound, Trimmed
 from grantha.events import RecordId, frame_json
 from grantha.storage.base import GenerationRow
 
 router = APIRouter()
-_MOST_SUBSCRIBED = 256
-_LONGEST_MESSAGE = 16 * 1024
+_MAX_SUBSCRIPTIONS = 256
+_MAX_MESSAGE = 16 * 1024
 
 
 @router.websocket("/api/live")
 async def live(socket: WebSocket) -> None:
     """See `docs/protocol.md`."""
     await socket.accept()
-    await Live(socket, pieces(socket), subject_of(socket)).run()
+    await LiveConnection(socket, app_state(socket), subject_of(socket)).run()
 
 
-class Live:
+class LiveConnection:
     """One connection. Ends when the client goes away; generations don't notice."""
 
-    def __init__(self, socket: WebSocket, door: Pieces, subject: str) -> None:
+    def __init__(self, socket: WebSocket, state: AppState, subject: str) -> None:
         self._socket = socket
-        self._door = door
+        self._state = state
         self._subject = subject
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._lock = asyncio.Lock()  # one message at a time: uvicorn doesn't order concurrent sends
@@ -53,19 +53,19 @@ class Live:
             {
                 "type": "hello",
                 "protocol": PROTOCOL,
-                "heartbeat": self._door.settings.heartbeat,
-                "boot": self._door.supervisor.boot,
+                "heartbeat": self._state.settings.heartbeat,
+                "boot": self._state.supervisor.boot,
             }
         )
-        news = asyncio.create_task(self._news())
-        beat = asyncio.create_task(self._beat())
+        changes = asyncio.create_task(self._send_changes())
+        beat = asyncio.create_task(self._send_heartbeats())
         try:
             while True:
                 await self._take(await self._socket.receive_text())
         except (WebSocketDisconnect, RuntimeError, KeyError):
             pass  # closed, or a binary message, which this socket doesn't speak
         finally:
-            tasks = [news, beat, *self._tasks.values()]
+            tasks = [changes, beat, *self._tasks.values()]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -84,7 +84,7 @@ class Live:
                         task.cancel()
                 case "stop":
                     generation = str(word.get("generation"))
-                    row, receipt = await self._door.supervisor.stop(self._subject, generation)
+                    row, receipt = await self._state.supervisor.stop(self._subject, generation)
                     told = stop_receipt(row, receipt.to_json() if receipt else None)
                     await self._send({"type": "stopped", **told})
                 case "ping":
@@ -96,8 +96,8 @@ class Live:
 
     async def _subscribe(self, word: dict[str, Any]) -> None:
         generation = str(word.get("generation"))
-        if len(self._tasks) >= _MOST_SUBSCRIBED and generation not in self._tasks:
-            raise BadRequest(f"One socket reads at most {_MOST_SUBSCRIBED} generations.")
+        if len(self._tasks) >= _MAX_SUBSCRIPTIONS and generation not in self._tasks:
+            raise BadRequest(f"One socket reads at most {_MAX_SUBSCRIPTIONS} generations.")
         after = word.get("after")
         try:
             cursor = RecordId.parse(after) if isinstance(after, str) else None
@@ -115,18 +115,18 @@ class Live:
             del self._tasks[generation]
 
     async def _follow(self, generation: str, cursor: RecordId | None) -> None:
-        door, subject, resumed = self._door, self._subject, cursor is not None
+        state, subject, resumed = self._state, self._subject, cursor is not None
         try:
-            row = await door.store.generation(subject, generation)
+            row = await state.store.generation(subject, generation)
             if cursor is not None and _is_lost(row, cursor):
                 raise Trimmed("There is nothing after this id.")
             if cursor is None:
-                shown = await serializers.generation(door.supervisor, subject, row)
+                shown = await serializers.generation(state.supervisor, subject, row)
                 cursor = RecordId.parse(shown["last_id"])
                 whole = {**shown, "kind": "snapshot", "generation": row.id, "id": shown["last_id"]}
                 await self._send({"type": "frame", "generation": generation, "frame": whole})
             await self._send({"type": "subscribed", "generation": generation, "status": row.status})
-            with door.readers.reading("websocket", resumed=resumed):
+            with state.readers.reading("websocket", resumed=resumed):
                 await self._tail(generation, cursor)
         except (NotFound, Trimmed) as error:
             await self._send({"type": "gone", "generation": generation, "code": error.code})
@@ -134,41 +134,41 @@ class Live:
             await self._send({"type": "error", "generation": generation, "error": error.to_json()})
 
     async def _tail(self, generation: str, cursor: RecordId) -> None:
-        reader = self._door.supervisor.reader(self._subject, generation, cursor)
+        reader = self._state.supervisor.reader(self._subject, generation, cursor)
         start = f'{{"type":"frame","generation":{json.dumps(generation)},"frame":'
         while not reader.ended:
             for frame in await reader.read(60.0):
                 await self._send_text(f"{start}{frame_json(frame)}}}")
 
-    async def _news(self) -> None:
-        listener = self._door.feed.listen(self._subject)
+    async def _send_changes(self) -> None:
+        listener = self._state.feed.listen(self._subject)
         while True:
             for change in await listener.changes():
-                await self._send(await self._told(change))
+                await self._send(await self._change_message(change))
 
-    async def _told(self, change: Change) -> dict[str, Any]:
+    async def _change_message(self, change: Change) -> dict[str, Any]:
         body: dict[str, Any] = {"type": "change", "change": change.change}
         if change.generation is not None:
             body["generation"] = change.generation
         if change.conversation is not None:
             body["conversation"] = change.conversation
             try:
-                row = await self._door.store.conversation(self._subject, change.conversation)
+                row = await self._state.store.conversation(self._subject, change.conversation)
                 body["row"] = serializers.conversation_row(row)
             except GranthaError:
                 pass  # deleted meanwhile: its own change follows
         return body
 
-    async def _beat(self) -> None:
+    async def _send_heartbeats(self) -> None:
         while True:
-            await asyncio.sleep(self._door.settings.heartbeat)
+            await asyncio.sleep(self._state.settings.heartbeat)
             await self._send({"type": "heartbeat"})
 
     async def _send(self, body: dict[str, Any]) -> None:
         await self._send_text(json.dumps(body, ensure_ascii=False))
 
     async def _send_text(self, text: str) -> None:
-        if size := self._door.settings.pad_frames:
+        if size := self._state.settings.pad_frames:
             text += " " * (-len(text.encode()) % size)
         async with self._lock:
             await self._socket.send_text(text)
@@ -185,7 +185,7 @@ def _is_lost(row: GenerationRow, cursor: RecordId) -> bool:
 
 
 def _word(text: str) -> dict[str, Any]:
-    if len(text) > _LONGEST_MESSAGE:
+    if len(text) > _MAX_MESSAGE:
         raise BadRequest("The message is too long.")
     word = decode_json(text.encode("utf-8", "replace"))
     if not isinstance(word, dict) or not isinstance(word.get("type"), str):

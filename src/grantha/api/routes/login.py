@@ -12,7 +12,7 @@ from starlette.responses import Response
 from grantha.api.http.bodies import StrictRoute
 from grantha.api.http.security import COOKIE, cookie_value
 from grantha.api.schemas.requests import Body
-from grantha.api.state import pieces
+from grantha.api.state import app_state
 from grantha.errors import Unauthorized
 
 router = APIRouter(prefix="/api", route_class=StrictRoute, tags=["access"])
@@ -28,7 +28,7 @@ class LoginBody(Body):
 @router.post("/login", status_code=204)
 async def login(body: LoginBody, request: Request) -> Response:
     """Sets the cookie; 401 for a wrong token."""
-    token = pieces(request).settings.token
+    token = app_state(request).settings.token
     reply = Response(status_code=204)
     if token is None:
         return reply

@@ -24,7 +24,7 @@ from prometheus_client.registry import Collector
 from starlette.responses import Response
 from typing_extensions import override
 
-from grantha.api.reader_limits import Readers
+from grantha.api.reader_limits import ReaderLimits
 from grantha.chat import split_model_id
 from grantha.engine.observer import Observer
 from grantha.events import GenerationEnd
@@ -81,9 +81,11 @@ class Metrics(Observer):
         )
         self._rate = histogram("tokens_per_second", "While writing.", _RATES)
 
-    def watch(self, supervisor: Supervisor, readers: Readers, stored: Callable[[], bool]) -> None:
+    def watch(
+        self, supervisor: Supervisor, readers: ReaderLimits, stored: Callable[[], bool]
+    ) -> None:
         """Adds what is asked for at every look: readers, lag, whether the store takes records."""
-        self.registry.register(_Now(supervisor, readers, stored))
+        self.registry.register(_CurrentState(supervisor, readers, stored))
 
     def text(self) -> bytes:
         """The exposition."""
@@ -118,11 +120,11 @@ class Metrics(Observer):
             self._rate.labels(provider).observe(timings["tok_s"])
 
 
-class _Now(Collector):
-    """What holds at this moment."""
+class _CurrentState(Collector):
+    """Gauges and counters that are read when Prometheus scrapes."""
 
     def __init__(
-        self, supervisor: Supervisor, readers: Readers, stored: Callable[[], bool]
+        self, supervisor: Supervisor, readers: ReaderLimits, stored: Callable[[], bool]
     ) -> None:
         self._supervisor = supervisor
         self._readers = readers
@@ -139,7 +141,7 @@ class _Now(Collector):
             "grantha_active_readers", "Clients that read now.", labels=["transport"]
         )
         attached = CounterMetricFamily(
-            "grantha_attaches", "Readers that began.", labels=["transport", "resumed"]
+            "grantha_attaches", "ReaderLimits that began.", labels=["transport", "resumed"]
         )
         for transport, count in sorted(self._readers.active.items()):
             active.add_metric([transport], count)

@@ -6,42 +6,43 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from grantha.api.http.bodies import StrictRoute
-from grantha.api.openapi.description import told
+from grantha.api.openapi.description import response_doc
 from grantha.api.routes import serializers
 from grantha.api.schemas.responses import CheckReply, ModelList, ProviderList
-from grantha.api.state import pieces
+from grantha.api.state import app_state
 from grantha.errors import UnknownProvider
 from grantha.providers.doctor import check_named
 
 router = APIRouter(prefix="/api", route_class=StrictRoute, tags=["models"])
 
 
-@router.get("/models", responses=told(200, ModelList, "Usable or not."))
+@router.get("/models", responses=response_doc(200, ModelList, "Usable or not."))
 async def models(request: Request) -> Response:
     """Every model that is offered, and the one that answers when none is named."""
-    registry = pieces(request).registry
-    cards = await registry.models()
+    registry = app_state(request).registry
+    usable_models = await registry.models()
     return JSONResponse(
         {
             "default": registry.default_model(),
-            "items": [serializers.model_card(card) for card in cards],
+            "items": [serializers.model_card(card) for card in usable_models],
         }
     )
 
 
-@router.get("/providers", responses=told(200, ProviderList, "Usable or not."))
+@router.get("/providers", responses=response_doc(200, ProviderList, "Usable or not."))
 async def providers(request: Request) -> Response:
     """Every provider, usable or not, and why not."""
-    registry = pieces(request).registry
+    registry = app_state(request).registry
     return JSONResponse({"items": [card.to_json() for card in registry.providers()]})
 
 
 @router.post(
-    "/providers/{name}/check", responses=told(200, CheckReply, "Whether it works, or why not.")
+    "/providers/{name}/check",
+    responses=response_doc(200, CheckReply, "Whether it works, or why not."),
 )
 async def check(name: str, request: Request) -> Response:
     """Asks a provider for one word, for a few tokens of its price."""
-    registry = pieces(request).registry
+    registry = app_state(request).registry
     if name not in {card.name for card in registry.providers()}:
         raise UnknownProvider(
             f"There is no provider {name[:60]!r}.", advice="Look at /api/providers."

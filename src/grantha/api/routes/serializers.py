@@ -19,7 +19,7 @@ from grantha.storage.base import ConversationRow, GenerationRow, MessageRow
 Json = dict[str, Any]
 
 
-def moment(ms: int) -> str:
+def iso_time(ms: int) -> str:
     """Milliseconds since 1970 as ISO 8601 in UTC, with milliseconds."""
     at = datetime.fromtimestamp(ms / 1000, tz=UTC)
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -32,8 +32,8 @@ def conversation_row(row: ConversationRow) -> Json:
         "title": row.title,
         "pinned": row.pinned,
         "origin": row.origin,
-        "created_at": moment(row.created_at),
-        "updated_at": moment(row.updated_at),
+        "created_at": iso_time(row.created_at),
+        "updated_at": iso_time(row.updated_at),
         "status": row.status,
         "generation": row.generation,
         "snippet": row.snippet,
@@ -59,7 +59,7 @@ def message(row: MessageRow) -> Json:
         "parent": row.parent,
         "role": row.role,
         "parts": [part(row.id, number, p) for number, p in enumerate(row.parts)],
-        "created_at": moment(row.created_at),
+        "created_at": iso_time(row.created_at),
         "model": row.model,
         "generation": row.generation,
         "status": row.status,
@@ -86,7 +86,7 @@ async def generation(supervisor: Supervisor, subject: str, row: GenerationRow) -
         ended = await supervisor.store.message(subject, row.message)
         # A later continuation only added to the message: what was this one's stands at its beginning.
         length = None if ended.generation == row.id else (row.end or {}).get("text_length")
-        return _snapshot(supervisor, row, _Ended(ended, length))
+        return _snapshot(supervisor, row, _EndedMessage(ended, length))
     records = await whole_log(supervisor.store, subject, row.id)
     folded = fold(record.event for record in records)
     if records:
@@ -107,7 +107,7 @@ def model_card(card: ModelCard) -> Json:
     }
 
 
-class _Ended:
+class _EndedMessage:
     """An ended message in the shape of a fold."""
 
     def __init__(self, row: MessageRow, length: int | None = None) -> None:
@@ -133,7 +133,7 @@ def _first(parts: Sequence[Part], length: int) -> tuple[Part, ...]:
     return tuple(kept)
 
 
-def _snapshot(supervisor: Supervisor, row: GenerationRow, folded: Fold | _Ended) -> Json:
+def _snapshot(supervisor: Supervisor, row: GenerationRow, folded: Fold | _EndedMessage) -> Json:
     parts = folded.parts()
     current = supervisor.current(row.id)
     model, options = current or (row.model, row.options)
@@ -161,7 +161,7 @@ def _snapshot(supervisor: Supervisor, row: GenerationRow, folded: Fold | _Ended)
         "usage": end.get("usage") if end else usage,
         "timings": end.get("timings") if end else None,
         "error": end.get("error") if end else None,
-        "created_at": moment(row.created_at),
+        "created_at": iso_time(row.created_at),
         "end": dict(end) if end else None,
     }
 

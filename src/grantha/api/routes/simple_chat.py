@@ -1,4 +1,4 @@
-"""The starting contract: `POST /chat/completions/stream` and its non-streaming form.
+"""The simple chat endpoint: `POST /chat/completions/stream` and its non-streaming form.
 
 Each line is JSON with `content`, `done`, `model`, `provider`; the last has `done: true`. A well-formed
 request gets its errors inside the stream; a malformed one gets a 4xx. The answers are generations like
@@ -18,10 +18,10 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from grantha.api.http import problems
 from grantha.api.http.bodies import StrictRoute
 from grantha.api.http.streams import EventStream
-from grantha.api.openapi.description import EVENT_STREAM, IDEMPOTENCY, told
-from grantha.api.schemas.requests import ContractBody
-from grantha.api.schemas.responses import ContractReply
-from grantha.api.state import Pieces, idempotency, pieces, subject_of
+from grantha.api.openapi.description import EVENT_STREAM, IDEMPOTENCY, response_doc
+from grantha.api.schemas.requests import SimpleChatBody
+from grantha.api.schemas.responses import SimpleChatReply
+from grantha.api.state import AppState, app_state, idempotency, subject_of
 from grantha.chat import split_model_id
 from grantha.engine.ids import new_id
 from grantha.engine.reader import Reader
@@ -32,12 +32,12 @@ from grantha.events import START, Frame, GenerationEnd, Seam, TextDelta
 from grantha.storage.base import GenerationRow, NewConversation
 from grantha.wire.sse import HEADERS
 
-router = APIRouter(route_class=StrictRoute, tags=["starting contract"])
-_PATIENCE = 3600.0  # seconds of silence after which a waiting reply looks again
+router = APIRouter(route_class=StrictRoute, tags=["simple chat"])
+_READ_TIMEOUT = 3600.0  # seconds of silence after which a waiting reply looks again
 
 
-class ContractView:
-    """Frames as lines of the contract. Envelope bytes are built once for a model."""
+class SimpleChatView:
+    """Frames as lines of the simple chat endpoint. Envelope bytes are built once for a model."""
 
     def __init__(self, row: GenerationRow) -> None:
         self._generation = row.id
@@ -51,7 +51,7 @@ class ContractView:
         return "".join(blocks).encode()
 
     def line(self, frame: Frame) -> str | None:
-        """The JSON of one frame, None for what the contract doesn't speak of."""
+        """The JSON of one frame, None for what the endpoint doesn't speak of."""
         event = frame.event
         if isinstance(event, TextDelta):
             return f'{{"content":{encode_basestring(event.text)},{self._rest}'
@@ -88,9 +88,9 @@ class ContractView:
     responses={200: {"description": "Lines.", "content": {"text/event-stream": EVENT_STREAM}}},
     openapi_extra={"parameters": [IDEMPOTENCY]},
 )
-async def stream(body: ContractBody, request: Request) -> Response:
+async def stream(body: SimpleChatBody, request: Request) -> Response:
     """Server-Sent Events, one line of the contract each."""
-    door = pieces(request)
+    state = app_state(request)
     try:
         row = await _start(request, body)
     except (NotFound, GranthaError) as error:
@@ -98,29 +98,29 @@ async def stream(body: ContractBody, request: Request) -> Response:
             raise
         line = error_line(error, body)
         return StreamingResponse(iter([f"data: {line}\n\n".encode()]), headers=HEADERS)
-    reader = door.supervisor.reader(subject_of(request), row.id, START)
+    reader = state.supervisor.reader(subject_of(request), row.id, START)
     return EventStream(
         reader,
-        ContractView(row),
-        heartbeat=door.settings.heartbeat,
+        SimpleChatView(row),
+        heartbeat=state.settings.heartbeat,
         headers={"Location": f"/api/generations/{row.id}/events"},
     )
 
 
 @router.post(
     "/chat/completions",
-    responses=told(200, ContractReply, "The answer.", text_event_stream=EVENT_STREAM),
+    responses=response_doc(200, SimpleChatReply, "The answer.", text_event_stream=EVENT_STREAM),
     openapi_extra={"parameters": [IDEMPOTENCY]},
 )
 @router.post("/chat/completion", include_in_schema=False)
-async def whole(body: ContractBody, request: Request) -> Response:
+async def complete(body: SimpleChatBody, request: Request) -> Response:
     """The same answer as one JSON reply; with `stream: true`, the same as `/stream`."""
     if body.stream:
         return await stream(body, request)
-    door, subject = pieces(request), subject_of(request)
+    state, subject = app_state(request), subject_of(request)
     row = await _start(request, body)
     headers = {"Location": f"/api/generations/{row.id}/events"}
-    reader = door.supervisor.reader(subject, row.id, START)
+    reader = state.supervisor.reader(subject, row.id, START)
     text, model_id, end = await _read_whole(reader, row.model)
     if end.ending == "failed" and end.error is not None:
         return problems.problem(_failure(end), generation=row.id, content=text)
@@ -138,12 +138,12 @@ async def whole(body: ContractBody, request: Request) -> Response:
     return JSONResponse(reply, headers=headers)
 
 
-async def begin(
-    door: Pieces, subject: str, body: ContractBody, key: str | None, fingerprint: str
+async def start_generation(
+    state: AppState, subject: str, body: SimpleChatBody, key: str | None, fingerprint: str
 ) -> GenerationRow:
     """Starts the answer to a body, in a conversation of its own."""
     messages = body.values()
-    model = door.registry.model_id(body.model, body.provider)
+    model = state.registry.model_id(body.model, body.provider)
     conversation = new_id("c")
     send = Send(
         subject=subject,
@@ -155,11 +155,11 @@ async def begin(
         key=key,
         fingerprint=fingerprint,
     )
-    rows, _ = await door.supervisor.start(send)
+    rows, _ = await state.supervisor.start(send)
     return rows[0]
 
 
-def error_line(error: GranthaError, body: ContractBody | None = None) -> str:
+def error_line(error: GranthaError, body: SimpleChatBody | None = None) -> str:
     """The only line of a reply that couldn't begin."""
     line = {
         "content": "",
@@ -174,15 +174,15 @@ def error_line(error: GranthaError, body: ContractBody | None = None) -> str:
 # ---- helpers below -------------------------------------------------------------------------------
 
 
-async def _start(request: Request, body: ContractBody) -> GenerationRow:
+async def _start(request: Request, body: SimpleChatBody) -> GenerationRow:
     key, fingerprint = idempotency(request, body)
-    return await begin(pieces(request), subject_of(request), body, key, fingerprint)
+    return await start_generation(app_state(request), subject_of(request), body, key, fingerprint)
 
 
 async def _read_whole(reader: Reader, model_id: str) -> tuple[str, str, GenerationEnd]:
     pieces_of_text: list[str] = []
     while True:
-        for frame in await reader.read(_PATIENCE):
+        for frame in await reader.read(_READ_TIMEOUT):
             event = frame.event
             if isinstance(event, TextDelta):
                 pieces_of_text.append(event.text)

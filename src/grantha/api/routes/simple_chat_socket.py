@@ -1,4 +1,4 @@
-"""`WS /ws/chat`: each message is a body of the starting contract, each reply its lines.
+"""`WS /ws/chat`: each message is a body of the simple chat endpoint, each reply its lines.
 
 One task listens, one answers, in order; `{"type": "stop"}` stops the answer that is being written.
 A client that goes away only ends the reading: the answer goes on.
@@ -14,18 +14,18 @@ from pydantic import ValidationError
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from grantha.api.http.bodies import decode_json
-from grantha.api.http.problems import first_invalid
-from grantha.api.routes.simple_chat import ContractView, begin, error_line
-from grantha.api.schemas.requests import ContractBody
-from grantha.api.state import pieces, subject_of
+from grantha.api.http.problems import first_validation_error
+from grantha.api.routes.simple_chat import SimpleChatView, error_line, start_generation
+from grantha.api.schemas.requests import SimpleChatBody
+from grantha.api.state import app_state, subject_of
 from grantha.engine.reader import Reader
 from grantha.errors import Busy, GranthaError
 from grantha.events import START
 from grantha.storage.base import GenerationRow
 
 router = APIRouter()
-_MOST_WAITING = 16  # bodies that may wait for the answer before theirs
-_PATIENCE = 60.0  # seconds of silence after which the log is looked at again
+_MAX_QUEUED = 16  # bodies that may wait for the answer before theirs
+_READ_TIMEOUT = 60.0  # seconds of silence after which the log is looked at again
 
 
 @router.websocket("/ws/chat")
@@ -40,9 +40,9 @@ class ChatSocket:
 
     def __init__(self, socket: WebSocket) -> None:
         self._socket = socket
-        self._door = pieces(socket)
+        self._state = app_state(socket)
         self._subject = subject_of(socket)
-        self._waiting: asyncio.Queue[str] = asyncio.Queue(_MOST_WAITING)
+        self._waiting: asyncio.Queue[str] = asyncio.Queue(_MAX_QUEUED)
         self._reader: Reader | None = None
 
     async def run(self) -> None:
@@ -63,7 +63,7 @@ class ChatSocket:
     async def _take(self, text: str) -> None:
         if self._reader is not None and _is_stop(text):
             with contextlib.suppress(GranthaError):  # told by the answer's own last line
-                await self._door.supervisor.stop(self._subject, self._reader.generation)
+                await self._state.supervisor.stop(self._subject, self._reader.generation)
             return
         try:
             self._waiting.put_nowait(text)
@@ -75,23 +75,23 @@ class ChatSocket:
             await self._answer(await self._waiting.get())
 
     async def _answer(self, text: str) -> None:
-        body: ContractBody | None = None
+        body: SimpleChatBody | None = None
         try:
-            most = self._door.settings.max_json_depth
-            body = ContractBody.model_validate(decode_json(text.encode("utf-8", "replace"), most))
-            row = await begin(self._door, self._subject, body, None, "")
+            most = self._state.settings.max_json_depth
+            body = SimpleChatBody.model_validate(decode_json(text.encode("utf-8", "replace"), most))
+            row = await start_generation(self._state, self._subject, body, None, "")
             await self._tail(row)
         except ValidationError as error:
-            await self._socket.send_text(error_line(first_invalid(error)))
+            await self._socket.send_text(error_line(first_validation_error(error)))
         except GranthaError as error:
             await self._socket.send_text(error_line(error, body))
 
     async def _tail(self, row: GenerationRow) -> None:
-        view = ContractView(row)
-        reader = self._reader = self._door.supervisor.reader(self._subject, row.id, START)
+        view = SimpleChatView(row)
+        reader = self._reader = self._state.supervisor.reader(self._subject, row.id, START)
         try:
             while not (reader.ended or reader.closed):
-                for frame in await reader.read(_PATIENCE):
+                for frame in await reader.read(_READ_TIMEOUT):
                     if line := view.line(frame):
                         await self._socket.send_text(f'{line[:-1]},"id":"{frame.id}"}}')
         finally:

@@ -15,9 +15,9 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, Response
 
 from grantha.api.http.bodies import StrictRoute, decode_json
-from grantha.api.openapi.description import told
+from grantha.api.openapi.description import response_doc
 from grantha.api.schemas.responses import ImportReply
-from grantha.api.state import pieces, subject_of
+from grantha.api.state import app_state, subject_of
 from grantha.engine.feed import Change
 from grantha.engine.ids import new_id
 from grantha.engine.titles import title_from
@@ -41,9 +41,9 @@ async def export(
     format: Annotated[Literal["json", "markdown"], Query()] = "json",  # noqa: A002  as clients say it
 ) -> Response:
     """The conversation as a file: all of it as JSON, or the branch that is shown as Markdown."""
-    door, subject = pieces(request), subject_of(request)
-    row = await door.store.conversation(subject, conversation)
-    talk = talk_of(row, await door.store.messages(subject, conversation))
+    state, subject = app_state(request), subject_of(request)
+    row = await state.store.conversation(subject, conversation)
+    talk = talk_of(row, await state.store.messages(subject, conversation))
     if format == "markdown":
         return _file(to_markdown(talk), "text/markdown; charset=utf-8", talk.title, "md")
     body = json.dumps(grantha_format.to_json([talk]), ensure_ascii=False)
@@ -53,7 +53,7 @@ async def export(
 @router.post(
     "/import",
     status_code=201,
-    responses=told(201, ImportReply, "What was imported."),
+    responses=response_doc(201, ImportReply, "What was imported."),
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -63,23 +63,23 @@ async def export(
 )
 async def import_file(request: Request) -> Response:
     """Conversations of a file that Grantha, ChatGPT or Claude exported; all of them or none."""
-    door, subject = pieces(request), subject_of(request)
+    state, subject = app_state(request), subject_of(request)
     now = time.time_ns() // 1_000_000
     body = await request.body()
-    most_depth = door.settings.max_json_depth
-    talks = await asyncio.to_thread(_read, body, most_depth, now)
+    max_depth = state.settings.max_json_depth
+    talks = await asyncio.to_thread(_read, body, max_depth, now)
     ids = []
     for talk in talks:
         new, messages = rows_of(talk)
-        row = await door.store.import_conversation(subject, new, messages, talk.created_at)
+        row = await state.store.import_conversation(subject, new, messages, talk.created_at)
         changes: dict[str, Any] = {"pinned": True} if talk.pinned else {}
         if talk.leaf is not None:
             tip = [m.id for m in talk.messages].index(talk.leaf)
             changes["leaf"] = messages[tip].id
         if changes:
-            await door.store.update_conversation(subject, row.id, changes)
+            await state.store.update_conversation(subject, row.id, changes)
         ids.append(row.id)
-        door.feed.tell(Change("conversation", subject, row.id))
+        state.feed.tell(Change("conversation", subject, row.id))
     return JSONResponse({"imported": len(ids), "conversations": ids}, 201)
 
 
@@ -131,8 +131,8 @@ def rows_of(talk: Talk) -> tuple[NewConversation, list[MessageRow]]:
 # ---- helpers below -------------------------------------------------------------------------------
 
 
-def _read(body: bytes, most_depth: int, now: int) -> list[Talk]:
-    return talks_from(decode_json(body, most_depth, text_checked=False), now)
+def _read(body: bytes, max_depth: int, now: int) -> list[Talk]:
+    return talks_from(decode_json(body, max_depth, text_checked=False), now)
 
 
 def _travelling(row: MessageRow) -> TalkMessage:

@@ -1,7 +1,7 @@
-"""Bodies that the native API and the starting contract take, as pydantic models.
+"""Bodies that the native API and the simple chat endpoint take, as pydantic models.
 
-They validate and are turned into the values of `grantha.chat` at once; nothing behind the door sees
-them. Unknown fields are ignored, so that a newer client can speak to an older server.
+They validate and are turned into the values of `grantha.chat` at once; nothing below this
+layer sees them. Unknown fields are ignored, so that a newer client can speak to an older server.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from grantha.chat import FilePart, ImagePart, Message, Options, Part, TextPart
 from grantha.errors import BadRequest, TooLarge
 
 IMAGE_TYPES = frozenset({"image/png", "image/jpeg", "image/webp", "image/gif"})
-MOST_IMAGE = 5 * 1024 * 1024  # bytes, decoded: the smallest limit among the vendors
-_MOST_TEXT = 4 * 1024 * 1024
+MAX_IMAGE = 5 * 1024 * 1024  # bytes, decoded: the smallest limit among the vendors
+_MAX_TEXT = 4 * 1024 * 1024
 
 ModelId = Annotated[str, Field(min_length=1, max_length=300)]
 _OPTIONS = {
@@ -58,7 +58,7 @@ class TextPartBody(Body):
     """Text."""
 
     type: Literal["text"]
-    text: str = Field(max_length=_MOST_TEXT)
+    text: str = Field(max_length=_MAX_TEXT)
 
 
 class ImagePartBody(Body):
@@ -75,7 +75,7 @@ class FilePartBody(Body):
     type: Literal["file"]
     name: str = Field(max_length=300)
     media_type: str = Field(default="text/plain", max_length=100)
-    text: str = Field(max_length=_MOST_TEXT)
+    text: str = Field(max_length=_MAX_TEXT)
 
 
 PartBody = Annotated[TextPartBody | ImagePartBody | FilePartBody, Field(discriminator="type")]
@@ -84,7 +84,7 @@ PartBody = Annotated[TextPartBody | ImagePartBody | FilePartBody, Field(discrimi
 class GenerationBody(Body):
     """A send: text or parts ask something new; neither answers an existing question again."""
 
-    text: str | None = Field(default=None, max_length=_MOST_TEXT)
+    text: str | None = Field(default=None, max_length=_MAX_TEXT)
     parts: list[PartBody] | None = Field(default=None, max_length=64)
     parent: str | None = None
     model: ModelId | None = None
@@ -154,17 +154,17 @@ def _text_of_content(content: Any) -> Any:
     return content
 
 
-class ContractMessage(Body):
-    """A message of the starting contract."""
+class SimpleChatMessage(Body):
+    """A message of the simple chat endpoint."""
 
     role: Literal["system", "user", "assistant"]
-    content: Annotated[str, BeforeValidator(_text_of_content)] = Field(max_length=_MOST_TEXT)
+    content: Annotated[str, BeforeValidator(_text_of_content)] = Field(max_length=_MAX_TEXT)
 
 
-class ContractBody(Body):
+class SimpleChatBody(Body):
     """`POST /chat/completions/stream` and its kin. `model` may be bare or `provider/model`."""
 
-    messages: list[ContractMessage] = Field(min_length=1, max_length=10_000)
+    messages: list[SimpleChatMessage] = Field(min_length=1, max_length=10_000)
     model: ModelId | None = None
     provider: Annotated[str, Field(min_length=1, max_length=100)] | None = None
     temperature: float | None = Field(default=None, ge=0, le=2)
@@ -203,8 +203,8 @@ def part_of(body: TextPartBody | ImagePartBody | FilePartBody) -> Part:
         size = len(base64.b64decode(body.data, validate=True))
     except (binascii.Error, ValueError) as error:
         raise BadRequest("The image isn't base64.") from error
-    if not 0 < size <= MOST_IMAGE:
+    if not 0 < size <= MAX_IMAGE:
         raise TooLarge(
-            f"The image has {size} bytes; {MOST_IMAGE} are allowed.", advice="Make it smaller."
+            f"The image has {size} bytes; {MAX_IMAGE} are allowed.", advice="Make it smaller."
         )
     return ImagePart(body.media_type, body.data)

@@ -28,13 +28,13 @@ from grantha.providers.base import Readiness
 Json = dict[str, Any]
 
 
-class Reply(BaseModel):
+class ResponseModel(BaseModel):
     """Base of all; further fields may come with later versions."""
 
     model_config = ConfigDict(extra="allow")
 
 
-class Problem(Reply):
+class Problem(ResponseModel):
     """RFC 9457: what happened, to what, and what to do."""
 
     type: str
@@ -49,7 +49,7 @@ class Problem(Reply):
     retry_after: float | None = None
 
 
-class Fault(TypedDict):
+class ErrorObject(TypedDict):
     """Why an answer failed: `GranthaError.to_json`."""
 
     code: str
@@ -79,7 +79,7 @@ class Timings(TypedDict, total=False):
     retries: int
 
 
-class Receipt(Reply):
+class StopReceipt(ResponseModel):
     """How a stop went; null is unknown."""
 
     closed_ms: float | None
@@ -87,7 +87,7 @@ class Receipt(Reply):
     pieces: int | None
 
 
-class Hello(Reply):
+class Hello(ResponseModel):
     """What every transport says first. `heartbeat` is in seconds."""
 
     kind: Literal["hello"]
@@ -98,7 +98,7 @@ class Hello(Reply):
     generation: str
 
 
-class ImagePartReply(Reply):
+class ImagePartReply(ResponseModel):
     """An image; its bytes are at `url`."""
 
     type: Literal["image"]
@@ -112,7 +112,7 @@ PartReply: TypeAlias = Annotated[
 ]
 
 
-class ConversationLine(Reply):
+class ConversationListItem(ResponseModel):
     """A conversation in a list. `snippet` marks a match between U+0002 and U+0003."""
 
     id: str
@@ -126,14 +126,14 @@ class ConversationLine(Reply):
     snippet: str | None
 
 
-class ConversationList(Reply):
+class ConversationList(ResponseModel):
     """One page of the list."""
 
-    items: list[ConversationLine]
+    items: list[ConversationListItem]
     next_cursor: str | None
 
 
-class MessageReply(Reply):
+class MessageReply(ResponseModel):
     """One message of the tree."""
 
     id: str
@@ -149,7 +149,7 @@ class MessageReply(Reply):
     citations: list[Citation]
 
 
-class ConversationReply(ConversationLine):
+class ConversationReply(ConversationListItem):
     """A conversation with its whole tree, in order of creation; `leaf` is the tip that is shown."""
 
     system_prompt: str
@@ -159,7 +159,7 @@ class ConversationReply(ConversationLine):
     messages: list[MessageReply]
 
 
-class GenerationReply(Reply):
+class GenerationReply(ResponseModel):
     """An answer as it is now; its events go on after `last_id`."""
 
     id: str
@@ -176,7 +176,7 @@ class GenerationReply(Reply):
     citations: list[Citation]
     usage: Usage | None
     timings: Timings | None
-    error: Fault | None
+    error: ErrorObject | None
     created_at: str
     end: GenerationEnd | None
 
@@ -187,7 +187,7 @@ class StartedReply(GenerationReply):
     generations: list[GenerationReply] = Field(default_factory=list)
 
 
-class FramesReply(Reply):
+class FramesReply(ResponseModel):
     """A catch-up: frames after the cursor, and where to go on."""
 
     frames: list[Json]
@@ -196,7 +196,7 @@ class FramesReply(Reply):
     at: int
 
 
-class StopReply(Receipt):
+class StopReply(StopReceipt):
     """The receipt of a stop. `stopped` is false when nothing was running."""
 
     generation: str
@@ -204,7 +204,7 @@ class StopReply(Receipt):
     stopped: bool
 
 
-class ChangeReply(Reply):
+class ChangeReply(ResponseModel):
     """How a change acts: as a true continuation, by instruction, or before any text."""
 
     applied: bool
@@ -213,7 +213,7 @@ class ChangeReply(Reply):
     options: Options
 
 
-class ModelReply(Reply):
+class ModelReply(ResponseModel):
     """One model; `id` is `provider/model`."""
 
     id: str
@@ -223,14 +223,14 @@ class ModelReply(Reply):
     readiness: Readiness
 
 
-class ModelList(Reply):
+class ModelList(ResponseModel):
     """Every model, and the one that answers when none is named."""
 
     default: str | None
     items: list[ModelReply]
 
 
-class ProviderReply(Reply):
+class ProviderReply(ResponseModel):
     """One provider."""
 
     name: str
@@ -239,13 +239,13 @@ class ProviderReply(Reply):
     readiness: Readiness
 
 
-class ProviderList(Reply):
+class ProviderList(ResponseModel):
     """Every provider, usable or not."""
 
     items: list[ProviderReply]
 
 
-class CheckReply(Reply):
+class CheckReply(ResponseModel):
     """What asking a provider for one word came to."""
 
     ok: bool
@@ -255,14 +255,14 @@ class CheckReply(Reply):
     advice: str | None
 
 
-class ImportReply(Reply):
+class ImportReply(ResponseModel):
     """The new conversations."""
 
     imported: int
     conversations: list[str]
 
 
-class NumbersLine(Reply):
+class AnswerStatistics(ResponseModel):
     """Numbers of some answers; null is unknown. Percentiles by nearest rank."""
 
     generations: int
@@ -275,27 +275,27 @@ class NumbersLine(Reply):
     tok_s_p50: float | None
 
 
-class ModelNumbers(NumbersLine):
+class ModelStatistics(AnswerStatistics):
     """Those of one model."""
 
     model: str
 
 
-class DayNumbers(NumbersLine):
+class DayStatistics(AnswerStatistics):
     """Those of one day, in UTC."""
 
     day: str
 
 
-class SummaryReply(Reply):
+class SummaryReply(ResponseModel):
     """Numbers in all, by model, by day."""
 
-    totals: NumbersLine
-    by_model: list[ModelNumbers]
-    by_day: list[DayNumbers]
+    totals: AnswerStatistics
+    by_model: list[ModelStatistics]
+    by_day: list[DayStatistics]
 
 
-class SegmentReply(Reply):
+class SegmentReply(ResponseModel):
     """A stretch of an answer that one upstream call wrote. Lengths are in code points."""
 
     offset: int
@@ -308,14 +308,14 @@ class SegmentReply(Reply):
     text_length: int
 
 
-class BytesReply(Reply):
+class BytesReply(ResponseModel):
     """What an answer takes; `stored` is null where its records are gone."""
 
     text: int
     stored: int | None
 
 
-class InspectionReply(Reply):
+class InspectionReply(ResponseModel):
     """One answer from the inside.
 
     A row of `trace` is [ms since the one before, kind, code points, pieces].
@@ -329,13 +329,13 @@ class InspectionReply(Reply):
     attempts: int
 
 
-class HealthReply(Reply):
+class HealthReply(ResponseModel):
     """The process answers."""
 
     status: Literal["ok"]
 
 
-class StorageReply(Reply):
+class StorageReply(ResponseModel):
     """Whether records can be stored, and why not."""
 
     ok: bool
@@ -343,7 +343,7 @@ class StorageReply(Reply):
     error: str | None
 
 
-class ReadyReply(Reply):
+class ReadyReply(ResponseModel):
     """Whether answers can be written, and how durably."""
 
     status: Literal["ready", "degraded"]
@@ -355,8 +355,8 @@ class ReadyReply(Reply):
     version: str
 
 
-class ContractReply(Reply):
-    """An answer of the starting contract, whole."""
+class SimpleChatReply(ResponseModel):
+    """An answer of the simple chat endpoint, whole."""
 
     content: str
     role: Literal["assistant"]

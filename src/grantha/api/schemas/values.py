@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 from pydantic import TypeAdapter
 
-from grantha.api.schemas.responses import Fault, Hello, Problem, Receipt, Timings
+from grantha.api.schemas.responses import ErrorObject, Hello, Problem, StopReceipt, Timings
 from grantha.chat import (
     FilePart,
     Options,
@@ -35,7 +35,7 @@ _SPARSE = (
 
 def add_values(schemas: Json) -> None:
     """Adds `Event`, `Frame` and all that they are made of; completes the values among `schemas`."""
-    for model in (Problem, Fault, Timings, Receipt, Hello, *_EVENTS):
+    for model in (Problem, ErrorObject, Timings, StopReceipt, Hello, *_EVENTS):
         described = TypeAdapter(model).json_schema(ref_template=REF)
         schemas.update(described.pop("$defs", {}))
         schemas[model.__name__] = described
@@ -60,7 +60,7 @@ def add_values(schemas: Json) -> None:
 
 # What these classes hold as plain JSON, because they are below those who know its shape.
 _INSIDE: dict[type[Event], dict[str, str]] = {
-    GenerationEnd: {"timings": "Timings", "error": "Fault", "receipt": "Receipt"},
+    GenerationEnd: {"timings": "Timings", "error": "ErrorObject", "receipt": "StopReceipt"},
     Seam: {"options": "Options"},
     Open: {"options": "Options"},
 }

@@ -5,7 +5,7 @@ import { Fold, type OpenPart } from '#lib/wire/fold.ts';
 import type { Problem } from '#lib/wire/api.ts';
 import type {
   Citation,
-  Fault,
+  ErrorObject,
   Frame,
   Generation,
   GenerationEnd,
@@ -67,7 +67,7 @@ export class Answer {
   citations = $state.raw<Citation[]>([]);
   ended = $state<GenerationEnd['ending'] | null>(null);
   end = $state.raw<GenerationEnd | null>(null);
-  error = $state.raw<Fault | null>(null);
+  error = $state.raw<ErrorObject | null>(null);
   notice = $state.raw<{ code: string; message: string; details: Record<string, unknown> } | null>(null);
   connection = $state.raw<ConnectionState | null>(null);
   /** Pieces the provider sent so far: close to tokens, and all that is known before the end. */

@@ -1,6 +1,6 @@
 // Series of numbers by day as the charts draw them: scales with round ticks, and a sentence for each.
 
-import type { DayNumbers } from '#lib/wire/types.ts';
+import type { DayStatistics } from '#lib/wire/types.ts';
 
 export interface Series {
   name: string;
@@ -48,7 +48,7 @@ function round(value: number): number {
 }
 
 /** One row for each of the last `count` days (UTC), up to `now`: a day without answers has counts of 0. */
-export function fillDays(rows: readonly DayNumbers[], count: number, now: number): DayNumbers[] {
+export function fillDays(rows: readonly DayStatistics[], count: number, now: number): DayStatistics[] {
   const known = new Map(rows.map((row) => [row.day, row]));
   return Array.from({ length: Math.max(2, count) }, (_, n) => {
     const day = new Date(now - (Math.max(2, count) - 1 - n) * DAY_MS).toISOString().slice(0, 10);

@@ -1,7 +1,7 @@
 // A fault in words for the reader: a title, what happened, what is kept, and a command where one helps.
 // The server's own message names the thing; the title says it plainly.
 import type { Strings } from '#lib/strings/en.ts';
-import type { Fault } from '#lib/wire/types.ts';
+import type { ErrorObject } from '#lib/wire/types.ts';
 
 export interface FaultText {
   title: string;
@@ -11,7 +11,7 @@ export interface FaultText {
 }
 
 export function faultText(
-  fault: Fault | null,
+  fault: ErrorObject | null,
   status: 'failed' | 'interrupted',
   kept: boolean,
   provider: string,
@@ -34,7 +34,7 @@ export function faultText(
   };
 }
 
-function titleOf(fault: Fault | null, kept: boolean, provider: string, t: Strings): string {
+function titleOf(fault: ErrorObject | null, kept: boolean, provider: string, t: Strings): string {
   switch (fault?.code) {
     case 'missing_key':
       return t.missingKeyTitle(provider);
@@ -56,7 +56,7 @@ function titleOf(fault: Fault | null, kept: boolean, provider: string, t: String
 }
 
 /** The environment variable that the server's words name. */
-function variableIn(fault: Fault): string | null {
+function variableIn(fault: ErrorObject): string | null {
   return /\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b/.exec(`${fault.message} ${fault.advice ?? ''}`)?.[0] ?? null;
 }
 

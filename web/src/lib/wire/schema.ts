@@ -1,6 +1,18 @@
 // The API's bodies, replies and events as the server describes them in /openapi.json.
 // Written by tools/page_types.py (`make types`); what is changed here is lost.
 
+/** Numbers of some answers; null is unknown. Percentiles by nearest rank. */
+export interface AnswerStatistics {
+  generations: number;
+  errors: number;
+  stopped: number;
+  output_tokens: number | null;
+  cost_usd: number | null;
+  ttft_p50_ms: number | null;
+  ttft_p95_ms: number | null;
+  tok_s_p50: number | null;
+}
+
 /** What an answer takes; `stored` is null where its records are gone. */
 export interface BytesReply {
   text: number;
@@ -68,35 +80,6 @@ export interface ContinueBody {
   options?: OptionsBody | null;
 }
 
-/** `POST /chat/completions/stream` and its kin. `model` may be bare or `provider/model`. */
-export interface ContractBody {
-  messages: ContractMessage[];
-  model?: string | null;
-  provider?: string | null;
-  temperature?: number | null;
-  top_p?: number | null;
-  max_tokens?: number | null;
-  stream?: boolean | null;
-}
-
-/** A message of the starting contract. */
-export interface ContractMessage {
-  role: 'system' | 'user' | 'assistant';
-  content: string;
-}
-
-/** An answer of the starting contract, whole. */
-export interface ContractReply {
-  content: string;
-  role: 'assistant';
-  model: string;
-  provider: string;
-  usage: Usage | null;
-  finish_reason: string | null;
-  ending: 'done' | 'stopped' | 'failed' | 'interrupted';
-  generation: string;
-}
-
 /** A new conversation, or changes to one. */
 export interface ConversationBody {
   title?: string | null;
@@ -107,8 +90,14 @@ export interface ConversationBody {
   leaf?: string | null;
 }
 
+/** One page of the list. */
+export interface ConversationList {
+  items: ConversationListItem[];
+  next_cursor: string | null;
+}
+
 /** A conversation in a list. `snippet` marks a match between U+0002 and U+0003. */
-export interface ConversationLine {
+export interface ConversationListItem {
   id: string;
   title: string;
   pinned: boolean;
@@ -118,12 +107,6 @@ export interface ConversationLine {
   status: 'running' | 'done' | 'stopped' | 'failed' | 'interrupted' | null;
   generation: string | null;
   snippet: string | null;
-}
-
-/** One page of the list. */
-export interface ConversationList {
-  items: ConversationLine[];
-  next_cursor: string | null;
 }
 
 /** A conversation with its whole tree, in order of creation; `leaf` is the tip that is shown. */
@@ -145,7 +128,7 @@ export interface ConversationReply {
 }
 
 /** Those of one day, in UTC. */
-export interface DayNumbers {
+export interface DayStatistics {
   generations: number;
   errors: number;
   stopped: number;
@@ -155,6 +138,18 @@ export interface DayNumbers {
   ttft_p95_ms: number | null;
   tok_s_p50: number | null;
   day: string;
+}
+
+/** Why an answer failed: `GranthaError.to_json`. */
+export interface ErrorObject {
+  code: string;
+  message: string;
+  fault?: 'caller' | 'provider' | 'us';
+  retryable?: boolean;
+  advice?: string;
+  provider?: string;
+  retry_after?: number;
+  native?: string;
 }
 
 /** One record of an answer. */
@@ -181,18 +176,6 @@ export type Event = (Open & {
 }) | (GenerationEnd & {
   kind: 'generation-end';
 });
-
-/** Why an answer failed: `GranthaError.to_json`. */
-export interface Fault {
-  code: string;
-  message: string;
-  fault?: 'caller' | 'provider' | 'us';
-  retryable?: boolean;
-  advice?: string;
-  provider?: string;
-  retry_after?: number;
-  native?: string;
-}
 
 /** A document that was turned into text. */
 export interface FilePart {
@@ -244,8 +227,8 @@ export interface GenerationEnd {
   timings: Timings;
   text_length: number;
   sha256: string;
-  error?: Fault;
-  receipt?: Receipt;
+  error?: ErrorObject;
+  receipt?: StopReceipt;
 }
 
 /** An answer as it is now; its events go on after `last_id`. */
@@ -264,7 +247,7 @@ export interface GenerationReply {
   citations: Citation[];
   usage: Usage | null;
   timings: Timings | null;
-  error: Fault | null;
+  error: ErrorObject | null;
   created_at: string;
   end: GenerationEnd | null;
 }
@@ -340,8 +323,17 @@ export interface ModelList {
   items: ModelReply[];
 }
 
+/** One model; `id` is `provider/model`. */
+export interface ModelReply {
+  id: string;
+  name: string;
+  provider: string;
+  capabilities: Capabilities;
+  readiness: Readiness;
+}
+
 /** Those of one model. */
-export interface ModelNumbers {
+export interface ModelStatistics {
   generations: number;
   errors: number;
   stopped: number;
@@ -353,32 +345,11 @@ export interface ModelNumbers {
   model: string;
 }
 
-/** One model; `id` is `provider/model`. */
-export interface ModelReply {
-  id: string;
-  name: string;
-  provider: string;
-  capabilities: Capabilities;
-  readiness: Readiness;
-}
-
 /** Something a reader should know that isn't part of the answer, such as a retry. Codes: accepted, retrying; a reader ignores others. */
 export interface Notice {
   code: string;
   message: string;
   details?: Record<string, unknown>;
-}
-
-/** Numbers of some answers; null is unknown. Percentiles by nearest rank. */
-export interface NumbersLine {
-  generations: number;
-  errors: number;
-  stopped: number;
-  output_tokens: number | null;
-  cost_usd: number | null;
-  ttft_p50_ms: number | null;
-  ttft_p95_ms: number | null;
-  tok_s_p50: number | null;
 }
 
 /** An owner takes the log. `previous` is the last id of the epoch before, None at the first. */
@@ -492,13 +463,6 @@ export interface ReasoningPart {
   type: 'reasoning';
 }
 
-/** How a stop went; null is unknown. */
-export interface Receipt {
-  closed_ms: number | null;
-  confirmed: boolean | null;
-  pieces: number | null;
-}
-
 /** Between two segments. `text_length`, in code points so far, is where the mark stands. `how` is None when no text stood before it. `changes` maps an option (or "model") to its [old, new]. */
 export interface Seam {
   reason: 'options' | 'restart' | 'provider-lost' | 'fallback' | 'continued';
@@ -522,6 +486,35 @@ export interface SegmentReply {
   text_length: number;
 }
 
+/** `POST /chat/completions/stream` and its kin. `model` may be bare or `provider/model`. */
+export interface SimpleChatBody {
+  messages: SimpleChatMessage[];
+  model?: string | null;
+  provider?: string | null;
+  temperature?: number | null;
+  top_p?: number | null;
+  max_tokens?: number | null;
+  stream?: boolean | null;
+}
+
+/** A message of the simple chat endpoint. */
+export interface SimpleChatMessage {
+  role: 'system' | 'user' | 'assistant';
+  content: string;
+}
+
+/** An answer of the simple chat endpoint, whole. */
+export interface SimpleChatReply {
+  content: string;
+  role: 'assistant';
+  model: string;
+  provider: string;
+  usage: Usage | null;
+  finish_reason: string | null;
+  ending: 'done' | 'stopped' | 'failed' | 'interrupted';
+  generation: string;
+}
+
 /** What was started; `generations` are all of them when several models were asked. */
 export interface StartedReply {
   id: string;
@@ -538,10 +531,17 @@ export interface StartedReply {
   citations: Citation[];
   usage: Usage | null;
   timings: Timings | null;
-  error: Fault | null;
+  error: ErrorObject | null;
   created_at: string;
   end: GenerationEnd | null;
   generations?: GenerationReply[];
+}
+
+/** How a stop went; null is unknown. */
+export interface StopReceipt {
+  closed_ms: number | null;
+  confirmed: boolean | null;
+  pieces: number | null;
 }
 
 /** The receipt of a stop. `stopped` is false when nothing was running. */
@@ -563,9 +563,9 @@ export interface StorageReply {
 
 /** Numbers in all, by model, by day. */
 export interface SummaryReply {
-  totals: NumbersLine;
-  by_model: ModelNumbers[];
-  by_day: DayNumbers[];
+  totals: AnswerStatistics;
+  by_model: ModelStatistics[];
+  by_day: DayStatistics[];
 }
 
 /** Text added to a text part. */

@@ -1,6 +1,6 @@
 // The API's types under the page's own words. What they hold is described by the server: see schema.ts.
 import type {
-  ConversationLine,
+  ConversationListItem,
   ConversationReply,
   Event,
   Frame as FrameReply,
@@ -23,8 +23,8 @@ export type {
   Citation,
   ConversationBody,
   ConversationList,
-  DayNumbers,
-  Fault,
+  DayStatistics,
+  ErrorObject,
   FilePart,
   GenerationEnd,
   Hello,
@@ -38,7 +38,7 @@ export type {
 } from './schema.ts';
 export type { Options };
 
-export type ConversationRow = ConversationLine;
+export type ConversationRow = ConversationListItem;
 export type Conversation = ConversationReply;
 export type Message = MessageReply;
 export type Generation = GenerationReply;

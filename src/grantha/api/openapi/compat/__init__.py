@@ -16,10 +16,10 @@ from grantha.api.openapi.compat import (
     openai_chat_schemas,
     openai_responses_schemas,
 )
-from grantha.api.openapi.compat.compat_examples import SAMPLES
+from grantha.api.openapi.compat.compat_examples import EXAMPLES
 from grantha.api.openapi.compat.schema import Schema
 
-__all__ = ["SAMPLES", "components", "models"]
+__all__ = ["EXAMPLES", "components", "models"]
 
 _MODULES = (
     openai_chat_schemas,
@@ -53,6 +53,6 @@ def components() -> dict[str, Any]:
         ref_template="#/components/schemas/{model}",
     )
     described: dict[str, Any] = found["$defs"]
-    for name, sample in SAMPLES.items():
+    for name, sample in EXAMPLES.items():
         described[name]["examples"] = [sample]
     return described

@@ -1,4 +1,4 @@
-"""Anthropic's Messages, as far as the door speaks them."""
+"""The part of Anthropic's Messages API that Grantha supports."""
 
 from __future__ import annotations
 

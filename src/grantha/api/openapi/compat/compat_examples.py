@@ -1,4 +1,4 @@
-"""One example for each body and reply of the vendors' doors, by the name of its schema.
+"""One example for each body and reply of the compatible APIs, by the name of its schema.
 
 The tests send the bodies to a server, and hold all of them against the schemas; people copy them.
 """
@@ -36,7 +36,7 @@ _COUNTED: Json = {
     "eval_count": 12,
 }
 
-SAMPLES: dict[str, Json] = {
+EXAMPLES: dict[str, Json] = {
     "ChatRequest": {
         "model": _MODEL,
         "messages": [{"role": "system", "content": "Be brief."}, *_HI],

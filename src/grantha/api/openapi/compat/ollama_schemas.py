@@ -1,4 +1,4 @@
-"""Ollama's API, as far as the door speaks it."""
+"""The part of Ollama's API that Grantha supports."""
 
 from __future__ import annotations
 

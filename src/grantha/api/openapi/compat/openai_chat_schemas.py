@@ -1,4 +1,4 @@
-"""OpenAI's Chat Completions and its list of models, as far as the doors speak them."""
+"""The part of OpenAI's Chat Completions and Models APIs that Grantha supports."""
 
 from __future__ import annotations
 

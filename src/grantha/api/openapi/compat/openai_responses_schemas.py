@@ -1,4 +1,4 @@
-"""OpenAI's Responses, as far as the door speaks them."""
+"""The part of OpenAI's Responses API that Grantha supports."""
 
 from __future__ import annotations
 

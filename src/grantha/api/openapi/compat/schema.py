@@ -1,6 +1,6 @@
 """What the vendors' schemas share. They describe; nothing is validated with them here.
 
-Listed are the members that a door reads or writes, no more: others may be there and are ignored.
+Listed are the members that an endpoint reads or writes, no more: others may be there and are ignored.
 """
 
 from __future__ import annotations
