@@ -17,6 +17,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -38,7 +39,8 @@ class Server:
         self.data_dir = folder / "data"
         self.scripts = folder / "scripts"
         self.log = folder / "server.log"
-        self.port = free_port()
+        self._reserved = reserve_port()
+        self.port: int = self._reserved.getsockname()[1]
         self.env: dict[str, str] = {
             "GRANTHA_SCRIPTED": "1",
             "GRANTHA_LOCAL_ENABLED": "0",
@@ -109,6 +111,7 @@ class Server:
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGCONT)
             self.kill()
+        self._reserved.close()
 
     @property
     def alive(self) -> bool:
@@ -263,11 +266,23 @@ def server(server_factory: MakeServer) -> Server:
     return server_factory().start()
 
 
-def free_port() -> int:
-    """A port that nobody listens on right now."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-        return port
+def reserve_port() -> socket.socket:
+    """A socket bound to a port of 127.0.0.1; until it is closed, the system gives that port to nobody.
+
+    A server that sets SO_REUSEADDR listens there all the same. Without the reservation, the port of a
+    server that is restarting becomes, now and then, the local port of some client's connection.
+    """
+    reserved = socket.socket()
+    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    reserved.bind(("127.0.0.1", 0))
+    return reserved
+
+
+@contextmanager
+def reserved_port() -> Iterator[int]:
+    """The number of a port that is reserved for the length of a block; see `reserve_port`."""
+    with reserve_port() as reserved:
+        yield reserved.getsockname()[1]
 
 
 def until(

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +13,8 @@ import pytest
 from grantha import errors
 from grantha.config import Settings
 from grantha.events import _KINDS
-from tests.server import DEADLINE, MakeServer, Server, free_port, until
+from tests.nginx import running_nginx
+from tests.server import DEADLINE, MakeServer, Server, reserved_port
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PROTOCOL = (DOCS / "protocol.md").read_text(encoding="utf-8")
@@ -130,34 +130,12 @@ def test_the_metrics_that_are_listed_are_those_that_there_are(shared: Server) ->
 def proxied(server_factory: MakeServer, nginx: str, tmp_path: Path) -> Iterator[tuple[Server, int]]:
     """A server, and the port of an nginx before it that is set up as the document says."""
     server = server_factory({"GRANTHA_ALLOWED_HOSTS": "chat.example"}).start()
-    port, folder = free_port(), tmp_path / "nginx"
-    folder.mkdir()
-    (own,) = _blocks(OPERATIONS, "nginx")
-    own = own.replace("127.0.0.1:8000", f"127.0.0.1:{server.port}")
-    own = own.replace("listen 80", f"listen 127.0.0.1:{port}")
-    paths = "".join(
-        f"{kind}_temp_path {folder}/{kind};\n"
-        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    (folder / "nginx.conf").write_text(
-        f"pid {folder}/pid;\nerror_log {folder}/error.log;\ndaemon off;\n"
-        f"events {{}}\nhttp {{\naccess_log off;\n{paths}{own}\n}}\n"
-    )
-    process = subprocess.Popen([nginx, "-e", f"{folder}/error.log", "-c", f"{folder}/nginx.conf"])
-    try:
-        until(lambda: _listens(port), "nginx to listen")
-        yield server, port
-    finally:
-        process.terminate()
-        process.wait(DEADLINE)
-
-
-def _listens(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-    except OSError:
-        return False
-    return True
+    (site,) = _blocks(OPERATIONS, "nginx")
+    site = site.replace("127.0.0.1:8000", f"127.0.0.1:{server.port}")
+    with reserved_port() as port:
+        site = site.replace("listen 80", f"listen 127.0.0.1:{port}")
+        with running_nginx(nginx, tmp_path / "nginx", port, site):
+            yield server, port
 
 
 async def test_the_nginx_configuration_passes_streams_on_as_they_come(

@@ -19,7 +19,7 @@ from grantha.config import Settings
 from grantha.errors import BadRequest
 from grantha.events import GenerationEnd, Seam
 from tests.cli.grantha import run
-from tests.server import MakeServer, Server, free_port
+from tests.server import MakeServer, Server, reserved_port
 
 HELLO = "Hello! This answer is read from a script, one word at a time.\n"
 
@@ -171,8 +171,8 @@ async def test_doctor_says_if_the_port_is_taken_by_something_else(
         await writer.drain()
         writer.close()
 
-    port = free_port()
     async with contextlib.AsyncExitStack() as open_until_then:
+        port = open_until_then.enter_context(reserved_port())
         if listens:
             other = await asyncio.start_server(page, "127.0.0.1", port)
             await open_until_then.enter_async_context(other)

@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import socket
 import ssl
 import subprocess
 import sys
@@ -14,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.blocks import blocks
-from tests.server import DEADLINE, MakeServer, Server, free_port, until
+from tests.nginx import running_nginx
+from tests.server import DEADLINE, MakeServer, Server, reserved_port
 
 GUIDE = "deploy.md"
 PROGRAM = Path(sys.executable).with_name("grantha")
@@ -74,7 +74,7 @@ def through_nginx(
 ) -> Iterator[tuple[Server, int, ssl.SSLContext]]:
     """A server, and the HTTPS port of an nginx before it that is set up as the guide says."""
     server = server_factory({"GRANTHA_ALLOWED_HOSTS": "chat.example"}).start()
-    plain, secure, folder = free_port(), free_port(), tmp_path / "nginx"
+    folder = tmp_path / "nginx"
     folder.mkdir()
     certificate, key = folder / "fullchain.pem", folder / "privkey.pem"
     subprocess.run(
@@ -86,28 +86,14 @@ def through_nginx(
         check=True,
         capture_output=True,
     )
-    (own,) = blocks(GUIDE, "nginx", server.url)
-    own = own.replace("/etc/letsencrypt/live/chat.example", str(folder))
-    own = own.replace("listen 80;", f"listen 127.0.0.1:{plain};")
-    own = own.replace("listen 443 ", f"listen 127.0.0.1:{secure} ")
-    own = re.sub(r"^ +listen \[::\]:.*\n", "", own, flags=re.MULTILINE)
-    paths = "".join(
-        f"{kind}_temp_path {folder}/{kind};\n"
-        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    configuration = folder / "nginx.conf"
-    configuration.write_text(
-        f"pid {folder}/pid;\ndaemon off;\nevents {{}}\nhttp {{\naccess_log off;\n{paths}{own}\n}}\n"
-    )
-    command = [nginx, "-e", f"{folder}/error.log", "-c", str(configuration)]
-    subprocess.run([*command, "-t"], check=True, timeout=DEADLINE)
-    process = subprocess.Popen(command)
-    try:
-        until(lambda: _listens(secure), "nginx to listen")
-        yield server, secure, ssl.create_default_context(cafile=certificate)
-    finally:
-        process.terminate()
-        process.wait(DEADLINE)
+    (sites,) = blocks(GUIDE, "nginx", server.url)
+    sites = sites.replace("/etc/letsencrypt/live/chat.example", str(folder))
+    sites = re.sub(r"^ +listen \[::\]:.*\n", "", sites, flags=re.MULTILINE)
+    with reserved_port() as plain, reserved_port() as secure:
+        sites = sites.replace("listen 80;", f"listen 127.0.0.1:{plain};")
+        sites = sites.replace("listen 443 ", f"listen 127.0.0.1:{secure} ")
+        with running_nginx(nginx, folder, secure, sites):
+            yield server, secure, ssl.create_default_context(cafile=certificate)
 
 
 def test_an_answer_streams_through_nginx_and_its_certificate(
@@ -148,8 +134,3 @@ def test_caddy_takes_the_configuration(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "Valid configuration" in done.stdout + done.stderr
     assert "not formatted" not in done.stderr
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as trying:
-        return trying.connect_ex(("127.0.0.1", port)) == 0

@@ -8,12 +8,13 @@ from __future__ import annotations
 import hashlib
 import http.client
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.e2e.between import SOCKET, Nginx, Wire
+from tests.e2e.proxies import WEBSOCKET, FaultyProxy, nginx_before
 from tests.e2e.talk import PACED, answer, ask, choose_model, has_text, open_page, text_of
 from tests.server import Server
 
@@ -34,28 +35,25 @@ GZIP = """
 FORBIDDEN = "      return 403;\n"
 NOT_UPGRADED = ""  # no Upgrade header goes through: the server sees a plain GET
 
-StartNginx = Callable[..., Nginx]
+StartNginx = Callable[..., str]
 
 
 @pytest.fixture
 def proxy(nginx: str, tmp_path: Path, server: Server) -> Iterator[StartNginx]:
-    """Starts an nginx in front of the server; ends it after the test."""
-    started: list[Nginx] = []
+    """Starts an nginx in front of the server and gives its URL; ends it after the test."""
+    with ExitStack() as running:
 
-    def start(rules: str, live: str = SOCKET) -> Nginx:
-        folder = tmp_path / "nginx"
-        started.append(Nginx(nginx, folder, server.port, rules=rules, live=live))
-        return started[-1]
+        def start(rules: str, live: str = WEBSOCKET) -> str:
+            before = nginx_before(nginx, tmp_path / "nginx", server.port, rules=rules, live=live)
+            return running.enter_context(before)
 
-    yield start
-    for one in started:
-        one.close()
+        yield start
 
 
 @pytest.fixture
-def wire(server: Server) -> Iterator[Wire]:
-    """A TCP wire to the server; always misbehaves in the same order."""
-    made = Wire(server.port, seed=20)
+def faulty(server: Server) -> Iterator[FaultyProxy]:
+    """A TCP proxy before the server; it always misbehaves in the same order."""
+    made = FaultyProxy(server.port, seed=20)
     yield made
     made.close()
 
@@ -113,7 +111,7 @@ def test_a_proxy_that_holds_text_back_is_named_and_gone_around_by_the_socket(
     page: Page, server: Server, proxy: StartNginx
 ) -> None:
     seen = Seen(page)
-    begin(page, server, proxy(BUFFERS + GZIP).url)
+    begin(page, server, proxy(BUFFERS + GZIP))
     has_text(page, "word19")
     notice = page.get_by_role("status").filter(has_text="something between this page")
     expect(notice).to_contain_text("No text came through for 3 s")
@@ -130,14 +128,14 @@ def test_a_proxy_that_holds_text_back_is_named_and_gone_around_by_the_socket(
 
 
 def test_text_that_comes_in_bursts_is_seen_as_held_back(
-    page: Page, server: Server, wire: Wire
+    page: Page, server: Server, faulty: FaultyProxy
 ) -> None:
     model = server.script("steady", {"rate": 25, "steps": PACED["steps"]})
-    page.goto(wire.url)
+    page.goto(faulty.url)
     choose_model(page, model)
     seen = Seen(page)
     page.evaluate("window.neverReloaded = true")
-    wire.hold(2.5)
+    faulty.hold(2.5)
     ask(page, "Count")
     notice = page.get_by_role("status").filter(has_text="something between this page")
     expect(notice).to_contain_text("Text is arriving in bursts")
@@ -145,11 +143,13 @@ def test_text_that_comes_in_bursts_is_seen_as_held_back(
     is_whole(page, server, seen)
 
 
-def test_a_wire_that_holds_events_back_holds_nothing_else(server: Server, wire: Wire) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", wire.port, timeout=20)
+def test_a_wire_that_holds_events_back_holds_nothing_else(
+    server: Server, faulty: FaultyProxy
+) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", faulty.port, timeout=20)
     connection.request("GET", "/openapi.json")
     assert b"text/event-stream" in connection.getresponse().read()
-    wire.hold(3600)
+    faulty.hold(3600)
     connection.request("GET", "/healthz")
     assert connection.getresponse().read() == b'{"status":"ok"}'
     connection.close()
@@ -160,7 +160,7 @@ def test_with_buffering_and_no_sockets_long_polls_bring_the_answer(
     page: Page, server: Server, proxy: StartNginx, live: str
 ) -> None:
     seen = Seen(page)
-    begin(page, server, proxy(BUFFERS + GZIP, live).url)
+    begin(page, server, proxy(BUFFERS + GZIP, live))
     has_text(page, "word19")
     notice = page.get_by_role("status").filter(has_text="something between this page")
     expect(notice).to_contain_text("Switched to long polling")
@@ -182,7 +182,7 @@ def test_without_sockets_the_page_works_and_does_not_call_the_server_away(
 ) -> None:
     seen = Seen(page)
     with page.expect_response("**/healthz"):
-        begin(page, server, proxy(rules, live).url)
+        begin(page, server, proxy(rules, live))
     has_text(page, "word19")
     server.allow("go")
     is_whole(page, server, seen)
@@ -191,38 +191,40 @@ def test_without_sockets_the_page_works_and_does_not_call_the_server_away(
 
 
 def test_a_wire_that_drips_tears_every_frame_and_loses_none(
-    page: Page, server: Server, wire: Wire
+    page: Page, server: Server, faulty: FaultyProxy
 ) -> None:
     seen = Seen(page)
-    begin(page, server, wire.url)
+    begin(page, server, faulty.url)
     has_text(page, "word19")
-    wire.drip()
+    faulty.drip()
     server.allow("go")
     is_whole(page, server, seen)
 
 
 def test_connections_cut_at_random_bytes_cost_no_text(
-    page: Page, server: Server, wire: Wire
+    page: Page, server: Server, faulty: FaultyProxy
 ) -> None:
     seen = Seen(page)
-    begin(page, server, wire.url)
+    begin(page, server, faulty.url)
     has_text(page, "word19")
-    wire.cut(15)
+    faulty.cut(15)
     for words in range(40, 400, 20):
         server.allow("go", words)
         has_text(page, f"word{words - 1}")
     server.allow("go")
     is_whole(page, server, seen)
-    assert wire.cuts >= 3
+    assert faulty.cuts >= 3
 
 
-def test_a_question_cut_on_its_way_is_asked_once(page: Page, server: Server, wire: Wire) -> None:
+def test_a_question_cut_on_its_way_is_asked_once(
+    page: Page, server: Server, faulty: FaultyProxy
+) -> None:
     server.script("paced", PACED)
     open_page(page, server)
-    page.goto(wire.url)
+    page.goto(faulty.url)
     ask(page, "Hello")
     answer(page, "done")
-    wire.cut(4)
+    faulty.cut(4)
     ask(page, "Once more")
     expect(page.locator("article[data-role=assistant]")).to_have_count(2)
     answer(page, "done")
@@ -232,13 +234,13 @@ def test_a_question_cut_on_its_way_is_asked_once(page: Page, server: Server, wir
 
 
 def test_a_wire_that_stalls_is_named_and_the_answer_goes_on_after_it(
-    page: Page, server: Server, wire: Wire
+    page: Page, server: Server, faulty: FaultyProxy
 ) -> None:
     seen = Seen(page)
-    begin(page, server, wire.url)
+    begin(page, server, faulty.url)
     has_text(page, "word19")
     shown = text_of(page)
-    wire.stall()
+    faulty.stall()
     server.allow("go", 60)
     expect(answer(page).locator("footer")).to_contain_text(
         "No word from the server for", timeout=60_000
@@ -246,21 +248,21 @@ def test_a_wire_that_stalls_is_named_and_the_answer_goes_on_after_it(
     expect(answer(page).locator("footer")).to_contain_text("the answer goes on there")
     answer(page, "stalled")
     assert text_of(page) == shown
-    wire.flow()
+    faulty.flow()
     has_text(page, "word59")
     server.allow("go")
     is_whole(page, server, seen)
 
 
 def test_offline_is_said_and_back_online_nothing_was_missed(
-    page: Page, context: BrowserContext, server: Server, wire: Wire
+    page: Page, context: BrowserContext, server: Server, faulty: FaultyProxy
 ) -> None:
     seen = Seen(page)
-    begin(page, server, wire.url)
+    begin(page, server, faulty.url)
     has_text(page, "word19")
     # Chromium's switch refuses new connections and leaves open sockets: those end at the wire.
     context.set_offline(True)
-    wire.sever()
+    faulty.sever()
     server.allow("go", 60)
     answer(page, "stalled")
     expect(page.get_by_text("No connection to the server. Trying again.")).to_be_visible()
@@ -272,15 +274,15 @@ def test_offline_is_said_and_back_online_nothing_was_missed(
 
 
 def test_a_tab_that_was_put_to_sleep_shows_everything_when_it_wakes(
-    page: Page, context: BrowserContext, server: Server, wire: Wire
+    page: Page, context: BrowserContext, server: Server, faulty: FaultyProxy
 ) -> None:
     seen = Seen(page)
-    begin(page, server, wire.url)
+    begin(page, server, faulty.url)
     has_text(page, "word19")
     sleep = context.new_cdp_session(page)
     sleep.send("Page.setWebLifecycleState", {"state": "frozen"})
     server.allow("go", 200)
-    wire.sever()  # as a network does whose machine sleeps
+    faulty.sever()  # as a network does whose machine sleeps
     sleep.send("Page.setWebLifecycleState", {"state": "active"})
     has_text(page, "word199")
     server.allow("go")

@@ -1,4 +1,4 @@
-"""What stands between a page and its server: a real nginx, and a TCP wire that misbehaves on demand.
+"""Proxies between the page and its server: a real nginx, and one for TCP that misbehaves on demand.
 
 Both keep a port of their own for the whole test, so that the page's address never changes. Neither
 knows anything of the protocol.
@@ -7,103 +7,59 @@ knows anything of the protocol.
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import socket
 import struct
-import subprocess
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-import pytest
-
-from tests.server import free_port, until
+from tests.nginx import running_nginx
+from tests.server import reserved_port
 
 T = TypeVar("T")
-PASSED = """
+WEBSOCKET = """
+      proxy_set_header Upgrade $http_upgrade;
+      proxy_set_header Connection $connection_upgrade;
+"""
+_PASSED = """
       proxy_http_version 1.1;
       proxy_set_header Host $http_host;
 """
-SOCKET = """
-      proxy_set_header Upgrade $http_upgrade;
-      proxy_set_header Connection $joined;
-"""
-
-
-class Nginx:
-    """One nginx in front of `upstream`, with `rules` for the whole site and `live` for the socket."""
-
-    def __init__(
-        self, program: str, folder: Path, upstream: int, *, rules: str = "", live: str = SOCKET
-    ) -> None:
-        self.port = free_port()
-        folder.mkdir()
-        config = folder / "nginx.conf"
-        config.write_text(_config(folder, self.port, upstream, rules, live), encoding="utf-8")
-        self._log = folder / "error.log"
-        self.process = subprocess.Popen(
-            [program, "-p", str(folder), "-e", str(self._log), "-c", str(config)],
-            stdin=subprocess.DEVNULL,
-        )
-        until(self._listens, "nginx to listen", hint=self.words)
-
-    @property
-    def url(self) -> str:
-        """Without a slash at the end."""
-        return f"http://127.0.0.1:{self.port}"
-
-    def words(self) -> str:
-        """What nginx complained of."""
-        return self._log.read_text(errors="replace") if self._log.exists() else ""
-
-    def close(self) -> None:
-        """Ends it, workers and all."""
-        self.process.terminate()
-        self.process.wait(20)
-
-    def _listens(self) -> bool:
-        if self.process.poll() is not None:
-            pytest.fail(f"nginx ended with {self.process.returncode}:\n{self.words()}")
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
-
-
-def _config(folder: Path, port: int, upstream: int, rules: str, live: str) -> str:
-    temporary = "\n".join(
-        f"  {kind}_temp_path {folder}/{kind};"
-        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    # Started by root, its workers would else belong to a user who may not enter the folder.
-    user = "user root;" if os.geteuid() == 0 else ""
-    return f"""
-{user}
-daemon off;
-worker_processes 1;
-pid {folder}/nginx.pid;
-events {{ worker_connections 128; }}
-http {{
+_SITE = """
   include /etc/nginx/mime.types;
-  access_log off;
-{temporary}
-  map $http_upgrade $joined {{ default upgrade; '' close; }}
+  map $http_upgrade $connection_upgrade {{ default upgrade; '' close; }}
   server {{
     listen 127.0.0.1:{port};
     location / {{
       proxy_pass http://127.0.0.1:{upstream};
-{PASSED}{rules}
+{passed}{rules}
     }}
     location /api/live {{
       proxy_pass http://127.0.0.1:{upstream};
-{PASSED}{live}
+{passed}{live}
     }}
   }}
-}}
 """
 
 
-class Wire:
+@contextmanager
+def nginx_before(
+    program: str, folder: Path, upstream: int, *, rules: str = "", live: str = WEBSOCKET
+) -> Iterator[str]:
+    """Runs an nginx in front of the port `upstream`; gives its URL without a slash at the end.
+
+    `rules` are directives for the whole site, `live` those for the WebSocket's path.
+    """
+    with reserved_port() as port:
+        http = _SITE.format(port=port, upstream=upstream, passed=_PASSED, rules=rules, live=live)
+        with running_nginx(program, folder, port, http):
+            yield f"http://127.0.0.1:{port}"
+
+
+class FaultyProxy:
     """A TCP proxy in a thread of its own. How it treats bytes may be changed at any moment.
 
     `drip` and `cut` touch only what the server sends; a stall holds both directions and keeps the
