@@ -7,6 +7,8 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
+# Some container images set it, and then every server that a test starts compiles all its packages anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 PY := .venv/bin/python
 UV := .venv/bin/uv
@@ -23,8 +25,9 @@ PAGE := src/grantha/static/index.html
 # so that a deleted or renamed file counts as a change.
 PAGE_CHANGED := $(shell [ -f $(PAGE) ] && find web/src web/static web/*.* -newer $(PAGE) 2>/dev/null | head -n 1)
 
-# Chosen by the person: `make test-unit PYTEST_ARGS="-k sse"`, `make lock UPGRADE=1`.
+# Chosen by the person: `make test-unit PYTEST_ARGS="-k sse"`, `make test WORKERS=4`, `make lock UPGRADE=1`.
 PYTEST_ARGS ?=
+WORKERS ?= auto
 UPGRADE ?=
 
 .PHONY: help page-changed
@@ -44,6 +47,10 @@ wheel: $(STAMPS)/run $(PAGE) ## Build the source archive and the wheel, page inc
 
 # --- Check and test ------------------------------------------------------------------------------------
 
+# A worker takes a run of neighbouring tests, so that servers and browsers of a module are started once, and
+# what another has left when its own are done.
+PYTEST = $(PY) -m pytest -n $(WORKERS) --dist worksteal
+
 .PHONY: check test test-unit test-browser test-faults
 check: $(STAMPS)/dev $(NODE_MODULES) ## Lint, format check, types, architecture; Python and page
 	$(PY) -m ruff check
@@ -56,17 +63,17 @@ check: $(STAMPS)/dev $(NODE_MODULES) ## Lint, format check, types, architecture;
 test: $(STAMPS)/dev $(PAGE) $(JS_CLIENTS) ## Every test: page, unit, contract, browser and fault suites
 	@tools/need-debian chromium nginx
 	$(NPM) test
-	$(PY) -m pytest $(PYTEST_ARGS)
+	$(PYTEST) $(PYTEST_ARGS)
 
 test-unit: $(STAMPS)/dev $(JS_CLIENTS) ## Only the fast Python tests: no browser, faults or local model
-	$(PY) -m pytest -m "not browser and not faults and not slow and not local_model" $(PYTEST_ARGS)
+	$(PYTEST) -m "not browser and not faults and not slow and not local_model" $(PYTEST_ARGS)
 
 test-browser: $(STAMPS)/dev $(PAGE) ## Only the tests that drive the page in Chromium
 	@tools/need-debian chromium nginx
-	$(PY) -m pytest -m browser $(PYTEST_ARGS)
+	$(PYTEST) -m browser $(PYTEST_ARGS)
 
 test-faults: $(STAMPS)/dev ## Only the tests that kill, cut and fill disks
-	$(PY) -m pytest -m faults $(PYTEST_ARGS)
+	$(PYTEST) -m faults $(PYTEST_ARGS)
 
 # --- Types, pins and cleaning --------------------------------------------------------------------------
 
