@@ -157,7 +157,8 @@ _OPTION_FIELDS = tuple(item.name for item in dataclasses.fields(Options))
 class Usage:
     """Token counts as the vendor reports them; None is unknown, never 0.
 
-    `input_tokens` includes cached ones; `output_tokens` includes reasoning.
+    `input_tokens` includes cached ones; `output_tokens` includes reasoning. `partial` says that a call
+    broke off before it had reported everything: the counts are then a lower bound.
     """
 
     input_tokens: int | None = None
@@ -166,15 +167,17 @@ class Usage:
     cache_write_tokens: int | None = None
     reasoning_tokens: int | None = None
     cost_usd: float | None = None  # as billed by the vendor, where it says so
+    partial: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Only what is known."""
-        return {name: value for name in _USAGE_FIELDS if (value := getattr(self, name)) is not None}
+        values = {name: getattr(self, name) for name in _USAGE_FIELDS}
+        return {name: v for name, v in values.items() if v is not None and v is not False}
 
     @staticmethod
     def from_json(body: JsonObject) -> Usage:
         """Inverse of `to_json`."""
-        return Usage(**{name: body.get(name) for name in _USAGE_FIELDS})
+        return Usage(**{name: body[name] for name in _USAGE_FIELDS if name in body})
 
 
 _USAGE_FIELDS = tuple(item.name for item in dataclasses.fields(Usage))

@@ -65,6 +65,11 @@ class Settings(BaseModel):
     fallbacks: dict[str, tuple[str, ...]] = Field(default_factory=dict)  # model id -> chain
     titles: bool = True
 
+    # upstream calls of one answer, counted over restarts (engine/call_budget.py)
+    max_calls: int = Field(default=20, ge=1)
+    max_resent: int = Field(default=400_000, ge=0)  # characters of prompt and answer sent again
+    max_writing_time: float = Field(default=7200.0, gt=0)
+
     # the log
     synchronous: Literal["FULL", "NORMAL", "OFF"] = "FULL"
     flush_ms: float = Field(default=40.0, gt=0)

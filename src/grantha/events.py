@@ -209,7 +209,7 @@ class Citation:
 class Notice:
     """Something a reader should know that isn't part of the answer, such as a retry.
 
-    Codes: accepted, retrying; a reader ignores others.
+    Codes: accepted, retrying, call-limit; a reader ignores others.
     """
 
     code: str

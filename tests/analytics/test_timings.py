@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from grantha.analytics.cost import added, cost_usd
 from grantha.analytics.timings import STALL_MS, Timings
 from grantha.chat import Capabilities, Options, Usage
-from grantha.engine.tally import Tally
 from grantha.events import Notice, ReasoningDelta, Seam, TextDelta, ToolCallDelta
 
 PRICED = Capabilities(input_price=1.0, output_price=4.0)
@@ -79,30 +78,8 @@ def test_cost_is_what_was_billed_else_counts_times_prices(
 
 
 def test_a_sum_with_something_unknown_is_unknown() -> None:
-    assert added(Usage(1, 2), None) is None
     assert added(Usage(1, 2), Usage(3, None)) == Usage(4, None)
     assert added(Usage(1, 2, cost_usd=0.5), Usage(3, 4, cost_usd=0.25)) == Usage(
         4, 6, cost_usd=0.75
     )
-
-
-def test_calls_of_several_models_are_priced_each_by_its_own() -> None:
-    tally = Tally(unknown=False)
-    for price in (1.0, 10.0):
-        tally.accepted()
-        tally.seen(Usage(1_000_000, 0))
-        tally.over(Capabilities(input_price=price, output_price=0.0), complete=True)
-    assert tally.total() == Usage(2_000_000, 0, cost_usd=11.0)
-
-
-def test_a_cut_call_makes_the_sum_unknown_and_a_refused_one_does_not() -> None:
-    refused = Tally(unknown=False)
-    refused.over(PRICED, complete=False)
-    refused.accepted()
-    refused.seen(Usage(1, 1))
-    refused.over(PRICED, complete=True)
-    assert refused.total() is not None
-    refused.accepted()
-    refused.seen(Usage(5, 5))
-    refused.over(PRICED, complete=False)
-    assert refused.total() is None
+    assert added(Usage(1, 2, partial=True), Usage(3, 4)) == Usage(4, 6, partial=True)

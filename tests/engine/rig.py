@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from grantha.chat import Call, Capabilities, JsonObject, Options, split_model_id, text_message
+from grantha.engine.call_budget import CallLimits
 from grantha.engine.feed import Feed
 from grantha.engine.ids import new_id
 from grantha.engine.recovery import Recovery
@@ -28,7 +29,8 @@ from grantha.storage.sql import SqlStore
 
 ME = "local"
 DEADLINE = 20.0  # seconds that a wait may take before it counts as hung
-EAGER = Tuning(window=0.001, window_behind=0.002, titles=False)
+NO_PAUSES = CallLimits(first_pause=0.001, longest_pause=0.001)
+EAGER = Tuning(window=0.001, window_behind=0.002, titles=False, limits=NO_PAUSES)
 
 Batches = AsyncIterator[Sequence[UpstreamEvent]]
 

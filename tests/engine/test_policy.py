@@ -10,18 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grantha.chat import Capabilities
+from grantha.engine.call_budget import CallLimits
 from grantha.engine.lifecycle import TRANSITIONS, Lifecycle, State
 from grantha.engine.policy import (
-    LONGEST_WAIT,
-    MOST_TRIES,
+    LONGEST_RETRY_AFTER,
+    MAX_TRIES,
+    Continue,
     FallBack,
     GiveUp,
-    GoOn,
     Resume,
     Retry,
     Situation,
-    delay_before,
     next_step,
+    pause_before,
 )
 from grantha.errors import (
     ContentBlocked,
@@ -41,8 +42,10 @@ NEITHER = Capabilities(instruction=False)
 CUT = Situation(
     error=Truncated("cut"),
     tries=1,
+    failures=1,
     resumes=0,
     resumable=False,
+    exhausted=False,
     shown=True,
     tools_begun=False,
     capabilities=PREFIX,
@@ -53,26 +56,30 @@ CUT = Situation(
 @pytest.mark.parametrize(
     ("situation", "step"),
     [
-        (replace(CUT, resumable=True), Resume()),
-        (replace(CUT, resumable=True, shown=False), Resume()),
-        (replace(CUT, resumable=True, tools_begun=True), Resume()),
-        (replace(CUT, resumable=True, resumes=2), GoOn(0.5)),
+        (replace(CUT, resumable=True), Resume(0.5)),
+        (replace(CUT, resumable=True, shown=False), Resume(0.5)),
+        (replace(CUT, resumable=True, tools_begun=True), Resume(0.5)),
+        (replace(CUT, resumable=True, resumes=2), Continue(0.5)),
         (replace(CUT, shown=False), Retry(0.5)),
-        (replace(CUT, shown=False, tries=2), Retry(1.0)),
+        (replace(CUT, shown=False, tries=2, failures=2), Retry(1.0)),
         (replace(CUT, shown=False, tries=3), GiveUp()),
-        (CUT, GoOn(0.5)),
-        (replace(CUT, tries=2), GoOn(1.0)),
+        (CUT, Continue(0.5)),
+        (replace(CUT, tries=2, failures=2), Continue(1.0)),
+        (replace(CUT, failures=5), Continue(8.0)),
+        (replace(CUT, failures=40), Continue(30.0)),
+        (replace(CUT, exhausted=True, resumable=True, next_capabilities=PREFIX), GiveUp()),
         (replace(CUT, tries=3), GiveUp()),
         (replace(CUT, tools_begun=True), GiveUp()),
         (replace(CUT, capabilities=INSTRUCTION), GiveUp()),
         (replace(CUT, capabilities=NEITHER), GiveUp()),
-        (replace(CUT, tries=3, next_capabilities=PREFIX), FallBack("prefix")),
-        (replace(CUT, tries=3, next_capabilities=INSTRUCTION), FallBack("instruction")),
+        (replace(CUT, tries=3, next_capabilities=PREFIX), FallBack("prefix", 0.0)),
+        (replace(CUT, tries=3, failures=3, next_capabilities=PREFIX), FallBack("prefix", 2.0)),
+        (replace(CUT, tries=3, next_capabilities=INSTRUCTION), FallBack("instruction", 0.0)),
         (replace(CUT, tries=3, next_capabilities=NEITHER), GiveUp()),
-        (replace(CUT, tries=3, shown=False, next_capabilities=NEITHER), FallBack(None)),
+        (replace(CUT, tries=3, shown=False, next_capabilities=NEITHER), FallBack(None, 0.0)),
         (replace(CUT, tools_begun=True, next_capabilities=PREFIX), GiveUp()),
         (replace(CUT, error=KeyRejected("no")), GiveUp()),
-        (replace(CUT, error=KeyRejected("no"), next_capabilities=PREFIX), FallBack("prefix")),
+        (replace(CUT, error=KeyRejected("no"), next_capabilities=PREFIX), FallBack("prefix", 0.0)),
         (replace(CUT, error=ContentBlocked("no"), next_capabilities=PREFIX), GiveUp()),
         (replace(CUT, error=RequestRefused("no"), next_capabilities=PREFIX), GiveUp()),
         (replace(CUT, error=StorageFull("full"), next_capabilities=PREFIX), GiveUp()),
@@ -85,19 +92,21 @@ def test_a_line_of_the_table(situation: Situation, step: object) -> None:
     assert next_step(situation, jitter=1.0) == step
 
 
-@given(st.integers(1, 12), st.floats(0, 1))
-def test_the_pause_grows_is_bounded_and_never_nothing(tries: int, jitter: float) -> None:
-    pause = delay_before(tries, Overloaded("full"), jitter)
-    assert 0.25 <= pause <= 8.0
-    assert pause <= delay_before(tries + 1, Overloaded("full"), 1.0)
+@given(st.integers(1, 10**6), st.floats(0, 1))
+def test_the_pause_grows_is_bounded_and_never_nothing(failures: int, jitter: float) -> None:
+    limits = CallLimits()
+    pause = pause_before(failures, limits, jitter)
+    assert 0.25 <= pause <= 30.0
+    assert pause <= pause_before(failures + 1, limits, 1.0)
 
 
 @given(st.floats(0, 10**6))
 def test_the_pause_that_a_provider_asks_for_is_honoured_or_the_provider_given_up(
     seconds: float,
 ) -> None:
-    step = next_step(replace(CUT, error=RateLimited("later", retry_after=seconds), shown=False))
-    assert step == (Retry(seconds) if seconds <= LONGEST_WAIT else GiveUp())
+    situation = replace(CUT, error=RateLimited("later", retry_after=seconds), shown=False)
+    step = next_step(situation, jitter=1.0)
+    assert step == (Retry(max(seconds, 0.5)) if seconds <= LONGEST_RETRY_AFTER else GiveUp())
 
 
 @given(
@@ -109,7 +118,7 @@ def test_no_situation_is_tried_for_ever(
     error: GranthaError, shown: bool, capabilities: Capabilities
 ) -> None:
     situation = replace(CUT, error=error, shown=shown, capabilities=capabilities, resumable=True)
-    for _ in range(MOST_TRIES + 3):
+    for _ in range(MAX_TRIES + 3):
         step = next_step(situation)
         resumed = situation.resumes + isinstance(step, Resume)
         situation = replace(situation, tries=situation.tries + 1, resumes=resumed)

@@ -73,7 +73,9 @@ async def test_an_answer_goes_on_by_prefix_in_a_new_epoch(rig: Rig, crash: Any) 
     end = answer.folded.end
     assert end is not None
     assert end.sha256 == hashlib.sha256(counted(60).encode()).hexdigest()
-    assert end.usage is None  # what the dead owner's call used is unknown, not nothing
+    assert end.usage is not None
+    assert end.usage.partial  # what the dead owner's call used is unknown, not nothing
+    assert end.usage.output_tokens == 51
 
 
 async def test_a_reader_with_an_id_of_the_dead_owner_gets_every_later_record_once(

@@ -24,10 +24,8 @@ def cost_usd(usage: Usage | None, capabilities: Capabilities) -> float | None:
     return round(total / _MILLION, 8)
 
 
-def added(first: Usage | None, second: Usage | None) -> Usage | None:
+def added(first: Usage, second: Usage) -> Usage:
     """The sum over two upstream calls; a count that one of them doesn't know stays unknown."""
-    if first is None or second is None:
-        return None
     return Usage(
         _sum(first.input_tokens, second.input_tokens),
         _sum(first.output_tokens, second.output_tokens),
@@ -37,6 +35,7 @@ def added(first: Usage | None, second: Usage | None) -> Usage | None:
         None
         if first.cost_usd is None or second.cost_usd is None
         else first.cost_usd + second.cost_usd,
+        first.partial or second.partial,
     )
 
 

@@ -44,6 +44,7 @@ from grantha.api.routes.metrics import router as metrics_router
 from grantha.api.state import AppState
 from grantha.api.tracing import tracer_for
 from grantha.config import Settings
+from grantha.engine.call_budget import CallLimits
 from grantha.engine.feed import Feed
 from grantha.engine.ids import new_id
 from grantha.engine.observer import Observers
@@ -178,6 +179,11 @@ def _tuning(settings: Settings) -> Tuning:
         flush_bytes=settings.flush_bytes,
         tail_bytes=settings.tail_bytes,
         titles=settings.titles,
+        limits=CallLimits(
+            calls=settings.max_calls,
+            resent=settings.max_resent,
+            seconds=settings.max_writing_time,
+        ),
         fallbacks=settings.fallbacks,
     )
 

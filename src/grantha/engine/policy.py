@@ -4,13 +4,14 @@ In this order (each line only if it applies, else the next):
 
     | # | step       | when                                                                        |
     |---|------------|-----------------------------------------------------------------------------|
+    | 0 | GiveUp     | the call budget of the generation is used up (`engine.call_budget`)         |
     | 1 | Resume     | the provider can resume this very reply, tried at most twice                |
-    | 2 | Retry      | nothing was shown yet, the error passes by itself, tries are left           |
-    | 3 | GoOn       | text only, the model takes a prefix, the error passes, tries are left       |
+    | 2 | Retry      | nothing was shown yet, the error is retryable, tries are left               |
+    | 3 | Continue   | text only, the model takes a prefix, the error is retryable, tries are left  |
     | 4 | FallBack   | a next model is configured, and what was shown can be continued by it       |
-    | 5 | GiveUp     | otherwise: the end is `failed`, the text is kept                             |
+    | 5 | GiveUp     | otherwise: the end is `failed`, the text is kept                            |
 
-Going on unasked is gated by capability: other gateways that did it always got refusals from newer
+Continuing automatically is gated by capability: gateways that did it always got refusals from newer
 models and broken tool calls.
 """
 
@@ -21,30 +22,41 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from grantha.chat import Capabilities, Continuation
+from grantha.engine.call_budget import DEFAULT_LIMITS, CallLimits
 from grantha.errors import ContentBlocked, GranthaError, ProviderError, RequestRefused
 
-MOST_TRIES = 3  # of one model without a new word in between
-LONGEST_WAIT = 60.0  # seconds; a provider that asks for a longer pause counts as gone
-_FIRST_DELAY, _MOST_DELAY = 0.5, 8.0
+MAX_TRIES = 3  # of one model in a row that wrote too little for what was sent
+MAX_RESUMES = 2
+LONGEST_RETRY_AFTER = 60.0  # seconds; a provider that asks for a longer pause counts as gone
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """The failure and what stood before it. `tries` counts failures since the last new text."""
+    """The failure and what stood before it.
+
+    `tries` counts failures of this model in a row that wrote too little for what was sent (see
+    `CallBudget.paid`), `failures` those of the whole generation; `exhausted` says that the call budget
+    allows no further call.
+    """
 
     error: GranthaError
     tries: int
+    failures: int
     resumes: int
     resumable: bool
+    exhausted: bool
     shown: bool  # text, reasoning or a tool call reached the log
     tools_begun: bool
     capabilities: Capabilities
     next_capabilities: Capabilities | None  # of the next model in the chain, if there is one
+    limits: CallLimits = DEFAULT_LIMITS
 
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """Ask the provider for the rest of the same reply."""
+    """Ask the provider for the rest of the same reply after `delay` seconds."""
+
+    delay: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +67,7 @@ class Retry:
 
 
 @dataclass(frozen=True, slots=True)
-class GoOn:
+class Continue:
     """Continue from the text so far after `delay` seconds."""
 
     delay: float
@@ -63,9 +75,10 @@ class GoOn:
 
 @dataclass(frozen=True, slots=True)
 class FallBack:
-    """The next model of the chain takes over; `how` is None when there is no text yet."""
+    """The next model takes over after `delay` seconds; `how` is None when there is no text yet."""
 
     how: Continuation | None
+    delay: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,40 +86,42 @@ class GiveUp:
     """End as failed."""
 
 
-Step: TypeAlias = Resume | Retry | GoOn | FallBack | GiveUp
+Step: TypeAlias = Resume | Retry | Continue | FallBack | GiveUp
 
 
 def next_step(situation: Situation, jitter: float | None = None) -> Step:
     """The first line of the table that applies. `jitter` (0..1) is random unless given."""
     error = situation.error
-    if not isinstance(error, ProviderError):
+    if not isinstance(error, ProviderError) or situation.exhausted:
         return GiveUp()
-    if situation.resumable and situation.resumes < 2 and error.retryable:
-        return Resume()
-    wait = delay_before(situation.tries, error, jitter)
-    again = error.retryable and situation.tries < MOST_TRIES and wait <= LONGEST_WAIT
+    pause = pause_before(situation.failures, situation.limits, jitter)
+    if situation.resumable and situation.resumes < MAX_RESUMES and error.retryable:
+        return Resume(pause)
+    wait = max(pause, error.retry_after or 0.0)
+    again = error.retryable and situation.tries < MAX_TRIES and wait <= LONGEST_RETRY_AFTER
     if again and not situation.shown:
         return Retry(wait)
     if again and not situation.tools_begun and situation.capabilities.prefix:
-        return GoOn(wait)
-    return _fallback(situation)
+        return Continue(wait)
+    return _fallback(situation, pause)
 
 
-def delay_before(tries: int, error: GranthaError, jitter: float | None = None) -> float:
-    """Seconds before the next try: what the provider asks for, else doubling with full jitter."""
-    if error.retry_after is not None:
-        return error.retry_after
+def pause_before(failures: int, limits: CallLimits, jitter: float | None = None) -> float:
+    """Seconds before the next call: doubling with every failure, with half jitter."""
     share = random.random() if jitter is None else jitter  # noqa: S311  not a secret
-    return min(_MOST_DELAY, _FIRST_DELAY * 2.0 ** max(tries - 1, 0)) * (0.5 + 0.5 * share)
+    doubled = limits.first_pause * 2.0 ** min(max(failures - 1, 0), 32)
+    return min(limits.longest_pause, doubled) * (0.5 + 0.5 * share)
 
 
-def _fallback(situation: Situation) -> Step:
+def _fallback(situation: Situation, pause: float) -> Step:
     following = situation.next_capabilities
-    # Another model isn't asked what one has refused to answer, nor sent what is invalid.
+    # What one model refused to answer, or what is invalid, isn't sent to another.
     if following is None or isinstance(situation.error, ContentBlocked | RequestRefused):
         return GiveUp()
+    # The first failure says nothing about the other model: no need to wait for it.
+    delay = 0.0 if situation.failures <= 1 else pause
     if not situation.shown:
-        return FallBack(None)
+        return FallBack(None, delay)
     if situation.tools_begun or following.continuation is None:
         return GiveUp()
-    return FallBack(following.continuation)
+    return FallBack(following.continuation, delay)

@@ -18,6 +18,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from grantha.chat import Capabilities, Continuation, Message
+from grantha.engine.call_budget import CallBudget, size_of
 from grantha.engine.replay import whole_log
 from grantha.engine.runner import Models, Plan
 from grantha.engine.supervisor import Supervisor
@@ -48,7 +49,6 @@ MOST_FRUITLESS = (
 MOST_AMONG_OTHERS = (
     15  # the same when several were cut together: nobody knows which one is to blame
 )
-MOST_RECOVERIES = 50  # in all
 MOST_CLAIMS = 20  # tries to claim one whose owner, thought dead, still writes
 PAUSE = 0.5  # seconds between two tries while the store fails
 
@@ -98,10 +98,12 @@ class Recovery:
                 model, options = event.model, options.from_json(event.options)
         length = sum(len(event.text) for event in events if isinstance(event, TextDelta))
         tools = any(isinstance(e, PartStart) and e.part_kind == "tool-call" for e in events)
-        wanted, how, cause = self._choose(row.recoveries, _fruitless(records), model, length, tools)
         history = await self._history(orphan)
+        wanted, how, cause = self._choose(model, length, tools=tools)
         if history is None:
             wanted, cause = None, "its conversation was deleted"
+        elif refusal := self._may_not_call(records, history, length):
+            wanted, cause = None, refusal
         opening: list[Event] = [Open(str(row.last_id), wanted or model, options.to_json())]
         if wanted is None:
             opening.append(_interrupted(events, cause))
@@ -145,12 +147,21 @@ class Recovery:
             if append.end is not None:
                 self._supervisor.observer.ended(orphan.row, orphan.row.model, append.end)
 
+    def _may_not_call(
+        self, records: list[Record], history: tuple[Message, ...], length: int
+    ) -> str | None:
+        """Why no further upstream call may be made for a log; None if one may."""
+        budget = CallBudget(self._supervisor.limits, size_of(history))
+        budget.replay(records)
+        fruitless = _fruitless(records)
+        if fruitless >= self._most_fruitless:
+            return f"{fruitless} tries to go on wrote nothing"
+        return budget.exceeded(length, 0.0)
+
     def _choose(
-        self, recoveries: int, fruitless: int, model: str, length: int, tools: bool
+        self, model: str, length: int, *, tools: bool
     ) -> tuple[str | None, Continuation | None, str]:
         """The model that goes on and how, or None and why nobody can."""
-        if fruitless >= self._most_fruitless or recoveries >= MOST_RECOVERIES:
-            return None, None, f"{recoveries} tries to go on didn't end it"
         if tools:
             return None, None, "the answer had begun to call tools"
         if length == 0:

@@ -16,13 +16,23 @@ from typing import Any, Protocol
 
 from grantha.analytics.timings import Timings
 from grantha.chat import Call, Capabilities, Continuation, Ending, JsonObject, Message, Options
+from grantha.engine.call_budget import CallBudget, CallLimits, size_of
 from grantha.engine.continuation import Joint, continued_call
 from grantha.engine.control import Change, Control, Receipt, Stop, differences, how_to_change
 from grantha.engine.lifecycle import Lifecycle
 from grantha.engine.log import Log
 from grantha.engine.parts import PartWriter
-from grantha.engine.policy import FallBack, GiveUp, GoOn, Resume, Retry, Situation, next_step
-from grantha.engine.tally import Tally
+from grantha.engine.policy import (
+    MAX_RESUMES,
+    Continue,
+    FallBack,
+    GiveUp,
+    Resume,
+    Retry,
+    Situation,
+    next_step,
+)
+from grantha.engine.usage_total import UsageTotal
 from grantha.errors import Conflict, Fenced, GranthaError, Internal, TimedOut, Truncated
 from grantha.events import (
     Accepted,
@@ -33,6 +43,7 @@ from grantha.events import (
     Notice,
     Reasoning,
     ReasoningDelta,
+    Record,
     Seam,
     SeamReason,
     Text,
@@ -76,11 +87,15 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
-    """The next upstream call: how it goes on from the text, after how many seconds."""
+    """The next upstream call: how it continues the text, after how many seconds.
+
+    `announced` says that a record which counts the call was just added to the log.
+    """
 
     how: Continuation | None = None
     delay: float = 0.0
     resume: str | None = None
+    announced: bool = True
 
 
 class Runner:
@@ -93,6 +108,8 @@ class Runner:
         models: Models,
         read_text: Callable[[], Awaitable[str]],
         requested: float,
+        *,
+        limits: CallLimits,
     ) -> None:
         self.model = plan.model
         self.options = plan.options
@@ -103,7 +120,9 @@ class Runner:
         self._models = models
         self._read_text = read_text
         self._timings = Timings(requested)
-        self._tally = Tally(unknown=plan.continues == "restart")
+        self._usage = UsageTotal(partial=plan.continues == "restart")
+        self._budget = CallBudget(limits, size_of(plan.history))
+        self._started_ms = _now_ms()
         self._fallbacks = list(plan.fallbacks)
         self._control = Control()
         self._pulling: asyncio.Task[None] | None = None
@@ -116,12 +135,16 @@ class Runner:
         self._shown = False
         self._ended = asyncio.Event()
 
-    def resume(self, events: Sequence[Event]) -> None:
-        """Takes up where earlier records of the log left off; before `run`."""
+    def resume(self, records: Sequence[Record]) -> None:
+        """Takes up where the records of the log so far leave off; before `run`."""
+        self._budget.replay(records)
+        events = [record.event for record in records]
         for event in events:
             self.log.resume(event)
             if isinstance(event, TextDelta | ReasoningDelta | ToolCallDelta):
                 self._shown = True
+            elif isinstance(event, UsageReport):
+                self._usage.resume(event.usage)
         self._parts.resume(events)
 
     # ---- control, from other tasks -----------------------------------------------------------
@@ -145,6 +168,11 @@ class Runner:
         # What was asked a moment ago counts, even if it isn't in force yet.
         asked = self._control.word
         now = asked if isinstance(asked, Change) else Change(self.model, self.options)
+        if self._budget.changes >= self._budget.limits.changes:
+            raise Conflict(
+                f"This answer was changed {self._budget.changes} times already.",
+                advice="Stop it, or wait for its end.",
+            )
         wanted = Change(model or now.model, now.options.changed(changes))
         provider, name = self._models.resolve(wanted.model)
         how = how_to_change(
@@ -177,7 +205,7 @@ class Runner:
             self._ended.set()
 
     async def _segments(self) -> None:
-        attempt = _Attempt(self._way_on())
+        attempt = _Attempt(self._way_on(), announced=False)
         while True:
             error = None if self._budget_spent() else await self._segment(attempt)
             word = self._control.word
@@ -188,7 +216,7 @@ class Runner:
                 self._finished = self._finished or Finished("length")
             if self._finished is not None:
                 await self._close()
-                self._tally.over(self._capabilities(self.model), complete=True)
+                self._usage.finish(self._capabilities(self.model), complete=True)
                 self._end("done", self._finished)
                 return
             if isinstance(word, Change):
@@ -222,6 +250,11 @@ class Runner:
         if attempt.delay:
             self.lifecycle.to("waiting")
             await asyncio.sleep(attempt.delay)
+        if attempt.announced:
+            # A crash after the call must find the record that counts it.
+            await self.log.flushed()
+            if self.log.fenced:
+                raise Fenced("Another owner has this generation.")
         self.lifecycle.to("calling")
         provider, name = self._models.resolve(self.model)
         call = await self._call(name, attempt.how)
@@ -232,7 +265,7 @@ class Runner:
             await upstream.aclose()
             return
         self._upstream = upstream
-        self._tally.accepted()
+        self._usage.accepted()
         self.lifecycle.to("writing")
         async for batch in upstream:
             if self._pulling is not me:
@@ -276,7 +309,7 @@ class Runner:
                 case Cited():
                     self._parts.cite(event)
                 case UsageSeen():
-                    self._tally.seen(event.usage)
+                    self._usage.record(event.usage)
                 case Finished():
                     self._finished = event
 
@@ -293,67 +326,89 @@ class Runner:
 
     def _progress(self) -> None:
         self._shown = True
-        self._tries = 0
 
     # ---- between segments ------------------------------------------------------------------------
 
     async def _after(self, error: GranthaError) -> _Attempt:
         """What the policy says after a failure. Raises `error` when it says to give up."""
         resume = self._upstream.resume_token if self._upstream else None
+        refused = self._upstream is None and not isinstance(error, TimedOut | Truncated)
         await self._close()
         self._flush_joint()
-        self._tries += 1
-        self._tally.over(self._capabilities(self.model), complete=False)
+        paid = self._budget.paid(self.log.text_length)
+        self._tries = 1 if paid else self._tries + 1
+        self._finish_call()
         if isinstance(error, TimedOut):
-            self._tally.lost()
+            self._usage.mark_partial()
+        resumes = self._resumes < MAX_RESUMES and resume is not None
+        exhausted = self._budget.exceeded(
+            self.log.text_length,
+            (_now_ms() - self._started_ms) / 1000,
+            refused=refused,
+            resumed=resumes,
+        )
         step = next_step(
             Situation(
                 error=error,
                 tries=self._tries,
+                failures=self._budget.failures + 1,
                 resumes=self._resumes,
                 resumable=resume is not None,
+                exhausted=exhausted is not None,
                 shown=self._shown,
                 tools_begun=self._parts.tools_begun,
                 capabilities=self._capabilities(self.model),
                 next_capabilities=self._capabilities(self._fallbacks[0])
                 if self._fallbacks
                 else None,
+                limits=self._budget.limits,
             )
         )
         if isinstance(step, GiveUp):
+            if exhausted is not None and error.retryable:
+                message = f"The provider isn't called again: {exhausted}."
+                self._add(Notice("call-limit", message, {"calls": self._budget.calls}))
             raise error
-        return self._step(step, error, resume)
+        return self._step(step, error, resume, refused=refused)
 
     def _step(
-        self, step: Resume | Retry | GoOn | FallBack, error: GranthaError, resume: str | None
+        self,
+        step: Resume | Retry | Continue | FallBack,
+        error: GranthaError,
+        resume: str | None,
+        *,
+        refused: bool,
     ) -> _Attempt:
-        delay = 0.0 if isinstance(step, Resume | FallBack) else step.delay
         why = {"error": error.to_json()}
-        told = {**why, "delay_ms": round(delay * 1000), "tries": self._tries}
-        self._add(Notice("retrying", error.message, told))
+        details = {**why, "delay_ms": round(step.delay * 1000), "tries": self._tries}
+        if refused:
+            details["refused"] = True
+        if isinstance(step, Resume):
+            details["resumed"] = True
+        self._announce(Notice("retrying", error.message, details))
         match step:
             case Resume():
                 self._resumes += 1
-                return _Attempt(resume=resume)
+                return _Attempt(delay=step.delay, resume=resume)
             case Retry():
-                return _Attempt(delay=delay)
-            case GoOn():
+                return _Attempt(delay=step.delay)
+            case Continue():
                 how = self._way_on()
                 self._seam("provider-lost", how, {}, why)
-                return _Attempt(how, delay)
+                return _Attempt(how, step.delay)
             case FallBack():
                 before, self.model = self.model, self._fallbacks.pop(0)
                 self._tries = 0
                 how = self._way_on()
                 self._seam("fallback", how, {"model": [before, self.model]}, why)
-                return _Attempt(how)
+                return _Attempt(how, step.delay)
 
     async def _changed(self, word: Change) -> _Attempt:
         self._control.clear()
         self.lifecycle.to("changing")
         self._flush_joint()
         await self._close()
-        self._tally.over(self._capabilities(self.model), complete=False)
+        self._finish_call()
         changes = differences(
             (self.model, self.options.to_json()), (word.model, word.options.to_json())
         )
@@ -368,7 +423,19 @@ class Runner:
         self._parts.end_segment()
         length = self.log.text_length
         options = self.options.to_json()
-        self._add(Seam(reason, how, self.model, options, length, changes, details))
+        self._announce(Seam(reason, how, self.model, options, length, changes, details))
+
+    def _announce(self, event: Event) -> None:
+        """Adds an event that stands before an upstream call, and counts that call."""
+        self._budget.announced(event, self.log.text_length)
+        self._add(event)
+
+    def _finish_call(self) -> None:
+        """A call broke off: what it reported is written down, for a next owner as well."""
+        if self._usage.finish(self._capabilities(self.model), complete=False):
+            usage = self._usage.total()
+            if usage is not None:
+                self._add(UsageReport(usage))
 
     def _options_left(self) -> Options:
         """Options of the next call: what of max_tokens is left after the text so far."""
@@ -416,12 +483,13 @@ class Runner:
         confirmed = await self._close()
         closed_ms = _now_ms() - word.at
         self._flush_joint()
-        self._tally.over(self._capabilities(self.model), complete=False)
+        self._usage.finish(self._capabilities(self.model), complete=False)
         self._receipt = Receipt(closed_ms, confirmed, self.log.pieces)
         self._end("stopped", None, receipt=self._receipt.to_json())
 
     def _end_failed(self, error: GranthaError) -> None:
         self._flush_joint()
+        self._usage.finish(self._capabilities(self.model), complete=False)
         self._end("failed", None, error=error.to_json())
 
     def _end(
@@ -433,7 +501,7 @@ class Runner:
     ) -> None:
         self.lifecycle.to("ending")
         self._parts.end()
-        usage = self._tally.total()
+        usage = self._usage.total()
         if usage is not None:
             self._add(UsageReport(usage))
         self._add(

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from grantha.chat import Continuation, JsonObject, Message, Options, TextPart, text_message
+from grantha.engine.call_budget import DEFAULT_LIMITS, CallLimits
 from grantha.engine.control import Receipt, way_on
 from grantha.engine.feed import Change, Feed
 from grantha.engine.flusher import Flusher
@@ -69,6 +70,7 @@ class Tuning:
     flush_bytes: int = 2048
     tail_bytes: int = 24 * 1024
     titles: bool = True
+    limits: CallLimits = DEFAULT_LIMITS
     fallbacks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -226,6 +228,11 @@ class Supervisor:
         message = await self.store.message(subject, row.message)
         return await self._history_before(subject, message)
 
+    @property
+    def limits(self) -> CallLimits:
+        """Limits on the upstream calls of each generation."""
+        return self._tuning.limits
+
     def fallbacks_of(self, model: str) -> tuple[str, ...]:
         """The configured chain after a model."""
         return self._fallbacks(model)
@@ -350,8 +357,8 @@ class Supervisor:
             await log.flushed()
             return await whole_text(self.store, subject, row.id)
 
-        runner = Runner(plan, log, self._models, read_text, requested)
-        runner.resume([record.event for record in past])
+        runner = Runner(plan, log, self._models, read_text, requested, limits=self.limits)
+        runner.resume(past or opening)
         run = _Run(row, subject, log, runner)
         self._runs[row.id] = run
         run.task = asyncio.create_task(self._run(run), name=f"generation {row.id}")

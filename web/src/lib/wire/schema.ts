@@ -345,7 +345,7 @@ export interface ModelStatistics {
   model: string;
 }
 
-/** Something a reader should know that isn't part of the answer, such as a retry. Codes: accepted, retrying; a reader ignores others. */
+/** Something a reader should know that isn't part of the answer, such as a retry. Codes: accepted, retrying, call-limit; a reader ignores others. */
 export interface Notice {
   code: string;
   message: string;
@@ -628,7 +628,7 @@ export interface ToolResultPart {
   type: 'tool-result';
 }
 
-/** Token counts as the vendor reports them; None is unknown, never 0. `input_tokens` includes cached ones; `output_tokens` includes reasoning. */
+/** Token counts as the vendor reports them; None is unknown, never 0. `input_tokens` includes cached ones; `output_tokens` includes reasoning. `partial` says that a call broke off before it had reported everything: the counts are then a lower bound. */
 export interface Usage {
   input_tokens?: number;
   output_tokens?: number;
@@ -636,6 +636,7 @@ export interface Usage {
   cache_write_tokens?: number;
   reasoning_tokens?: number;
   cost_usd?: number;
+  partial?: boolean;
 }
 
 /** Usage of the whole generation so far. */
