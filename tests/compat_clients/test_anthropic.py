@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from tests.compat_clients.conftest import PNG, TEXT, THOUGHT, CompatServer
-from tests.fake_vendors import shapes
+from tests.fake_vendors import wire_samples
 from tests.fake_vendors.server import Vendor, serving
 from tests.server import MakeServer
 
@@ -189,7 +189,7 @@ async def test_claude_s_tokens_are_counted_by_anthropic(server_factory: MakeServ
     async def counted(_vendor: Vendor, _request: web.Request) -> web.StreamResponse:
         return web.json_response({"input_tokens": 14})
 
-    async with serving(shapes.ANTHROPIC) as vendor:
+    async with serving(wire_samples.ANTHROPIC) as vendor:
         vendor.plans.append(counted)
         there = {"GRANTHA_ANTHROPIC_BASE_URL": vendor.url, "ANTHROPIC_API_KEY": "a-key"}
         server = server_factory(there)

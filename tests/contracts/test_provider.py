@@ -20,7 +20,7 @@ from grantha.errors import GranthaError
 from grantha.events import Finished, Text, UpstreamEvent, UsageSeen
 from grantha.providers.base import Provider, Upstream
 from grantha.providers.registry import Registry
-from tests.fake_vendors import shapes
+from tests.fake_vendors import wire_samples
 from tests.fake_vendors.server import (
     ANSWER,
     Vendor,
@@ -36,7 +36,7 @@ from tests.fake_vendors.server import (
     web_page,
     whole,
 )
-from tests.fake_vendors.shapes import Shape
+from tests.fake_vendors.wire_samples import Shape
 from tests.fake_vendors.tls import self_signed
 
 KEY = "planted-key-0123456789"

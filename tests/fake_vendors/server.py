@@ -18,7 +18,7 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.fake_vendors.shapes import Shape
+from tests.fake_vendors.wire_samples import Shape
 
 ANSWER = ("Hello", " wörld", " 🙂 twice", " twice", ".")
 

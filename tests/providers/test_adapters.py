@@ -18,7 +18,7 @@ from grantha.providers.base import Provider, Upstream
 from grantha.providers.doctor import check, check_all
 from grantha.providers.prices import Prices
 from grantha.providers.registry import Registry
-from tests.fake_vendors import shapes
+from tests.fake_vendors import wire_samples
 from tests.fake_vendors.server import ANSWER, Vendor, answer, serving, silence, status, whole
 
 DEADLINE = 10.0

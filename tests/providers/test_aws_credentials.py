@@ -9,9 +9,9 @@ import pytest
 from aiohttp import web
 
 from grantha import errors
-from tests.fake_vendors import shapes
+from tests.fake_vendors import wire_samples
 from tests.fake_vendors.server import Seen, Vendor, serving, status
-from tests.providers.giving import ask, giving, registry
+from tests.providers.credential_server import ask, giving, registry
 
 
 async def ask_bedrock(vendor: Vendor, times: int = 1) -> list[Seen]:

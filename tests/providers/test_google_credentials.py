@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from grantha import errors
 from grantha.providers import cloud_detection
 from grantha.providers.registry import Registry
-from tests.fake_vendors import shapes
+from tests.fake_vendors import wire_samples
 from tests.fake_vendors.server import Vendor, status
-from tests.providers.giving import ask, giving, registry
+from tests.providers.credential_server import ask, giving, registry
 
 
 def vertex(vendor: Vendor, **variables: str) -> Registry:

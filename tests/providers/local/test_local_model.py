@@ -26,7 +26,7 @@ from grantha.errors import (
 )
 from grantha.events import Accepted, Finished, Text, UpstreamEvent, UsageSeen
 from grantha.providers.local import builtin, create
-from grantha.providers.local.process import Child
+from grantha.providers.local.worker_process import Child
 from grantha.providers.local.provider import Local
 from grantha.providers.local.upstream import LocalUpstream
 

@@ -24,7 +24,7 @@ from grantha.providers.http import Exchange, Http, HttpUpstream
 from grantha.providers.local import builtin, machine, request_bodies
 from grantha.providers.local.gguf import BrokenFile, Header
 from grantha.providers.local.model_files import ModelFile, Shelf
-from grantha.providers.local.process import Child, NotLoaded
+from grantha.providers.local.worker_process import Child, NotLoaded
 from grantha.providers.local.upstream import LocalUpstream, Seat
 from grantha.providers.local.worker_protocol import Order
 from grantha.providers.local.worker_supervisor import Keeper

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from grantha.errors import ProviderError
 from grantha.events import UpstreamEvent
 from grantha.providers.http import HttpUpstream
-from grantha.providers.local.process import Child
+from grantha.providers.local.worker_process import Child
 
 CONFIRMATION = 0.2  # seconds that closing waits to see the slot idle
 

@@ -28,7 +28,7 @@ from grantha.providers.base import READY, Readiness
 from grantha.providers.http import Http
 from grantha.providers.local import machine
 from grantha.providers.local.model_files import ModelFile
-from grantha.providers.local.process import Child, NotLoaded
+from grantha.providers.local.worker_process import Child, NotLoaded
 from grantha.providers.local.worker_protocol import Order
 
 FIRST_PAUSE = 0.1  # seconds before a dead child is started again; doubled at each quick death

@@ -17,7 +17,7 @@ from grantha.chat import Call, text_message
 from grantha.config import Settings
 from grantha.providers.registry import Registry
 from tests.fake_vendors.server import Vendor, serving
-from tests.fake_vendors.shapes import Shape
+from tests.fake_vendors.wire_samples import Shape
 
 QUESTION = (text_message("user", "Hello?"),)
 

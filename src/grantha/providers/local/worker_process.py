@@ -20,7 +20,7 @@ from typing import Any
 
 from grantha.errors import ProviderError, ProviderFailed
 from grantha.providers.http import Http
-from grantha.providers.local import child as child_program
+from grantha.providers.local import worker as worker_program
 from grantha.providers.local import openmp
 from grantha.providers.local.slots import Slots
 from grantha.providers.local.worker_protocol import Order, Report
