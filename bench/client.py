@@ -101,11 +101,11 @@ class Stream(asyncio.Protocol):
         self._ended = False
         self._digest = hashlib.sha256() if target.door == "native" else None
         self._parser = httptools.HttpResponseParser(self)
-        self._sent = 0.0
+        self._send_once = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._transport = transport
-        self._sent = time.monotonic()
+        self._send_once = time.monotonic()
         transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
@@ -153,7 +153,7 @@ class Stream(asyncio.Protocol):
     def _check(self, text: bytes) -> None:
         now = time.monotonic()
         if self.outcome.ttft is None:
-            self.outcome.ttft = now - self._sent
+            self.outcome.ttft = now - self._send_once
         if self._digest is not None:
             self._digest.update(text)
         if self._stamped:

@@ -163,8 +163,8 @@ def grantha(
         command = [sys.executable, "-m", "grantha", "serve"]
         started = time.monotonic()
         with _started("grantha", command, SERVER_CORE, extra) as running:
-            serving = r"serves on http://127\.0\.0\.1:(\d+)"
-            port = _line(running, lambda line: re.search(serving, line))
+            fake_vendor = r"serves on http://127\.0\.0\.1:(\d+)"
+            port = _line(running, lambda line: re.search(fake_vendor, line))
             running.ready_s = time.monotonic() - started
             running.port = int(port[1])
             yield running

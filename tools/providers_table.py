@@ -44,16 +44,18 @@ def main() -> int:
 
 
 def _row(host: Host) -> str:
-    facts = capabilities_of(host.name, host.default_model or "", host.facts)
-    keys = " or ".join([*(f"`{key}`" for key in host.keys), *filter(None, [host.credentials])])
+    facts = capabilities_of(host.name, host.default_model or "", host.default_facts)
+    key_variables = " or ".join(
+        [*(f"`{key}`" for key in host.key_variables), *filter(None, [host.credentials])]
+    )
     own = f"GRANTHA_{host.name.upper().replace('-', '_')}_BASE_URL"
-    urls = ", ".join(f"`{url}`" for url in (own, *host.urls))
+    url_variables = ", ".join(f"`{url}`" for url in (own, *host.url_variables))
     cells = (
         host.title,
         f"`{host.name}`",
         host.dialect,
-        f"{keys}{' (optional)' if host.keyless else ''}",
-        urls + ("" if host.base_url or host.name in PLACED else " (needed)"),
+        f"{key_variables}{' (optional)' if host.keyless else ''}",
+        url_variables + ("" if host.base_url or host.name in PLACED else " (needed)"),
         "from a prefix" if facts.prefix else "by instruction",
         "yes" if facts.tools else "by model",
         "yes" if facts.images else "by model",

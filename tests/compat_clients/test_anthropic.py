@@ -11,7 +11,7 @@ from aiohttp import web
 
 from tests.compat_clients.conftest import PNG, TEXT, THOUGHT, CompatServer
 from tests.fake_vendors import wire_samples
-from tests.fake_vendors.server import Vendor, serving
+from tests.fake_vendors.server import FakeVendor, fake_vendor
 from tests.server import MakeServer
 
 HI: list[Any] = [{"role": "user", "content": "Hi"}]
@@ -186,10 +186,10 @@ def test_the_local_model_counts_as_many_tokens_as_it_then_reads(
 
 
 async def test_claude_s_tokens_are_counted_by_anthropic(server_factory: MakeServer) -> None:
-    async def counted(_vendor: Vendor, _request: web.Request) -> web.StreamResponse:
+    async def counted(_vendor: FakeVendor, _request: web.Request) -> web.StreamResponse:
         return web.json_response({"input_tokens": 14})
 
-    async with serving(wire_samples.ANTHROPIC) as vendor:
+    async with fake_vendor(wire_samples.ANTHROPIC) as vendor:
         vendor.plans.append(counted)
         there = {"GRANTHA_ANTHROPIC_BASE_URL": vendor.url, "ANTHROPIC_API_KEY": "a-key"}
         server = server_factory(there)

@@ -23,21 +23,21 @@ from grantha.providers.registry import Registry
 from tests.fake_vendors import wire_samples
 from tests.fake_vendors.server import (
     ANSWER,
-    Vendor,
+    FakeVendor,
     answer,
+    fake_vendor,
     hang_up,
     overloaded_after,
     redirect,
     reset_after,
-    serving,
     silence,
     status,
     truncated,
     web_page,
     whole,
 )
-from tests.fake_vendors.wire_samples import Shape
 from tests.fake_vendors.tls import self_signed
+from tests.fake_vendors.wire_samples import WireSample
 
 KEY = "planted-key-0123456789"
 QUESTION = "What is the planted question about, my friend?"
@@ -49,7 +49,7 @@ class Adapter:
     """One provider against one shape. `path` is appended to the vendor's address."""
 
     name: str
-    shape: Shape
+    sample: WireSample
     key: str
     path: str = ""
     lists: bool = True
@@ -65,25 +65,25 @@ class Adapter:
 
 
 ADAPTERS = [
-    Adapter("openai", shapes.OPENAI_CHAT, "OPENAI_API_KEY", "/v1"),
-    Adapter("openai-responses", shapes.OPENAI_RESPONSES, "OPENAI_API_KEY", "/v1"),
-    Adapter("anthropic", shapes.ANTHROPIC, "ANTHROPIC_API_KEY"),
-    Adapter("google", shapes.GEMINI, "GOOGLE_API_KEY", "/v1beta"),
-    Adapter("vertex", shapes.GEMINI, "GOOGLE_CLOUD_ACCESS_TOKEN", "/v1/p", lists=False),
-    Adapter("ollama", shapes.OLLAMA, "OLLAMA_API_KEY"),
-    Adapter("bedrock", shapes.BEDROCK, "AWS_BEARER_TOKEN_BEDROCK"),
-    Adapter("azure", shapes.OPENAI_CHAT, "AZURE_OPENAI_API_KEY"),
+    Adapter("openai", wire_samples.OPENAI_CHAT, "OPENAI_API_KEY", "/v1"),
+    Adapter("openai-responses", wire_samples.OPENAI_RESPONSES, "OPENAI_API_KEY", "/v1"),
+    Adapter("anthropic", wire_samples.ANTHROPIC, "ANTHROPIC_API_KEY"),
+    Adapter("google", wire_samples.GEMINI, "GOOGLE_API_KEY", "/v1beta"),
+    Adapter("vertex", wire_samples.GEMINI, "GOOGLE_CLOUD_ACCESS_TOKEN", "/v1/p", lists=False),
+    Adapter("ollama", wire_samples.OLLAMA, "OLLAMA_API_KEY"),
+    Adapter("bedrock", wire_samples.BEDROCK, "AWS_BEARER_TOKEN_BEDROCK"),
+    Adapter("azure", wire_samples.OPENAI_CHAT, "AZURE_OPENAI_API_KEY"),
     *(
-        Adapter(name, shapes.OPENAI_CHAT, f"{name.upper()}_API_KEY", "/v1")
+        Adapter(name, wire_samples.OPENAI_CHAT, f"{name.upper()}_API_KEY", "/v1")
         for name in (
             "openrouter", "dashscope", "deepseek", "groq", "mistral", "xai", "together", "moonshot",
             "vllm", "llamacpp", "litellm",
         )
     ),
-    Adapter("lmstudio", shapes.OPENAI_CHAT, "LM_STUDIO_API_KEY", "/v1"),
+    Adapter("lmstudio", wire_samples.OPENAI_CHAT, "LM_STUDIO_API_KEY", "/v1"),
 ]  # fmt: skip
 # One of each dialect, for what doesn't differ between hosts.
-DIALECTS = [a for a in ADAPTERS if a.name == "openai" or a.shape is not shapes.OPENAI_CHAT]
+DIALECTS = [a for a in ADAPTERS if a.name == "openai" or a.sample is not wire_samples.OPENAI_CHAT]
 
 every_adapter = pytest.mark.parametrize("adapter", ADAPTERS, ids=str)
 every_dialect = pytest.mark.parametrize("adapter", DIALECTS, ids=str)
@@ -92,9 +92,9 @@ every_dialect = pytest.mark.parametrize("adapter", DIALECTS, ids=str)
 @asynccontextmanager
 async def reaching(
     adapter: Adapter, timeouts: Timeouts | None = None
-) -> AsyncIterator[tuple[Provider, Vendor]]:
+) -> AsyncIterator[tuple[Provider, FakeVendor]]:
     """The provider as the registry makes it, and the vendor it reaches."""
-    async with serving(adapter.shape) as vendor:
+    async with fake_vendor(adapter.sample) as vendor:
         settings = Settings(
             local_enabled=False,
             variables=adapter.variables(vendor.url),
@@ -310,7 +310,7 @@ async def test_an_error_without_a_body_still_has_its_class(adapter: Adapter) -> 
 
 @every_dialect
 async def test_a_redirect_is_told_and_never_followed(adapter: Adapter) -> None:
-    async with serving(adapter.shape) as elsewhere, reaching(adapter) as (provider, vendor):
+    async with fake_vendor(adapter.sample) as elsewhere, reaching(adapter) as (provider, vendor):
         vendor.plans.append(redirect(f"{elsewhere.url}/steal"))
         with pytest.raises(errors.MalformedReply, match="redirect"):
             await provider.open(a_call())
@@ -330,7 +330,9 @@ async def test_a_web_page_in_place_of_an_answer_is_told(adapter: Adapter) -> Non
 async def test_a_host_without_trusted_tls_is_unreachable(
     adapter: Adapter, certified: bool, tmp_path: Path
 ) -> None:
-    async with serving(adapter.shape, tls=self_signed(tmp_path) if certified else None) as vendor:
+    async with fake_vendor(
+        adapter.sample, tls=self_signed(tmp_path) if certified else None
+    ) as vendor:
         url = vendor.url.replace("http://", "https://")
         registry = Registry(Settings(local_enabled=False, variables=adapter.variables(url)))
         provider, _ = registry.resolve(f"{adapter.name}/m")
@@ -370,7 +372,7 @@ async def test_a_list_of_another_shape_offers_nothing_and_breaks_nothing(
     adapter: Adapter, listing: object
 ) -> None:
     async with reaching(adapter) as (provider, vendor):
-        vendor.shape = replace(adapter.shape, listing=listing)
+        vendor.sample = replace(adapter.sample, listing=listing)
         cards = await provider.models()
     assert [card.id for card in cards if not card.id.endswith("gemini-2.5-flash")] == []
 

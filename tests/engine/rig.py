@@ -23,7 +23,7 @@ from grantha.errors import UnknownProvider
 from grantha.events import START, Event, Frame, RecordId, UpstreamEvent
 from grantha.fold import Fold, fold
 from grantha.providers.base import READY, ModelCard, Provider, Readiness
-from grantha.providers.scripted.provider import Scripted
+from grantha.providers.scripted.provider import ScriptedProvider
 from grantha.storage.base import GenerationRow, NewConversation, Store
 from grantha.storage.sql import SqlStore
 
@@ -139,7 +139,7 @@ class Rig:
         self.scripts.mkdir(parents=True, exist_ok=True)
         self.boot = new_id("b")
         self.tuning = tuning
-        self.shelf = Shelf({"scripted": Scripted(self.scripts), **(providers or {})})
+        self.shelf = Shelf({"scripted": ScriptedProvider(self.scripts), **(providers or {})})
         self._wrap = wrap
         self.feed = Feed()
         self.store: Store = SqlStore(folder / "data", self.boot, "OFF")

@@ -18,11 +18,11 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.fake_vendors.wire_samples import Shape
+from tests.fake_vendors.wire_samples import WireSample
 
 ANSWER = ("Hello", " wörld", " 🙂 twice", " twice", ".")
 
-Plan = Callable[["Vendor", web.Request], Awaitable[web.StreamResponse]]
+Plan = Callable[["FakeVendor", web.Request], Awaitable[web.StreamResponse]]
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class Seen:
     body: Any
 
 
-class Vendor:
-    """Speaks the dialect of `shape` on a free port; `url` is known once it is started."""
+class FakeVendor:
+    """Speaks the dialect of `sample` on a free port; `url` is known once it is started."""
 
-    def __init__(self, shape: Shape) -> None:
-        self.shape = shape
+    def __init__(self, sample: WireSample) -> None:
+        self.sample = sample
         self.plans: deque[Plan] = deque()
         self.seen: list[Seen] = []
         self.gone = asyncio.Event()  # a client closed its connection in mid-reply
@@ -55,7 +55,7 @@ class Vendor:
             Seen(request.method, request.path, dict(request.query), dict(request.headers), body)
         )
         if request.method == "GET":
-            return web.json_response(self.shape.listing)
+            return web.json_response(self.sample.listing)
         plan = self.plans.popleft() if self.plans else answer()
         return await plan(self, request)
 
@@ -66,18 +66,18 @@ class Vendor:
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
         """A begun event stream."""
-        response = web.StreamResponse(headers={"content-type": self.shape.content_type})
+        response = web.StreamResponse(headers={"content-type": self.sample.content_type})
         await response.prepare(request)
         self.begun.set()
         return response
 
 
 @asynccontextmanager
-async def serving(
-    shape: Shape, kind: type[Vendor] = Vendor, tls: ssl.SSLContext | None = None
-) -> AsyncIterator[Vendor]:
+async def fake_vendor(
+    sample: WireSample, kind: type[FakeVendor] = FakeVendor, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[FakeVendor]:
     """A vendor on a free port, stopped at the end."""
-    vendor = kind(shape)
+    vendor = kind(sample)
     app = web.Application()
     app.router.add_route("*", "/{tail:.*}", vendor.handle)
     runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
@@ -95,9 +95,9 @@ async def serving(
 def answer(*texts: str, size: int = 0) -> Plan:
     """The texts as a complete stream, `size` bytes a write (0: an event a write)."""
 
-    async def plan(vendor: Vendor, request: web.Request) -> web.StreamResponse:
+    async def plan(vendor: FakeVendor, request: web.Request) -> web.StreamResponse:
         response = await vendor.stream(request)
-        pieces = vendor.shape.answer(texts or ANSWER)
+        pieces = vendor.sample.answer(texts or ANSWER)
         whole = b"".join(pieces)
         if size:
             pieces = [whole[i : i + size] for i in range(0, len(whole), size)]
@@ -114,8 +114,8 @@ def answer(*texts: str, size: int = 0) -> Plan:
 def whole(*texts: str) -> Plan:
     """A JSON reply, though a stream was asked for."""
 
-    async def plan(vendor: Vendor, request: web.Request) -> web.StreamResponse:
-        return web.json_response(vendor.shape.whole("".join(texts or ANSWER)))
+    async def plan(vendor: FakeVendor, request: web.Request) -> web.StreamResponse:
+        return web.json_response(vendor.sample.whole("".join(texts or ANSWER)))
 
     return plan
 
@@ -123,9 +123,9 @@ def whole(*texts: str) -> Plan:
 def truncated() -> Plan:
     """A clean end of the body before the dialect's own end."""
 
-    async def plan(vendor: Vendor, request: web.Request) -> web.StreamResponse:
+    async def plan(vendor: FakeVendor, request: web.Request) -> web.StreamResponse:
         response = await vendor.stream(request)
-        await response.write(b"".join(vendor.shape.begin(ANSWER[:2])))
+        await response.write(b"".join(vendor.sample.begin(ANSWER[:2])))
         await response.write_eof()
         return response
 
@@ -135,9 +135,9 @@ def truncated() -> Plan:
 def overloaded_after() -> Plan:
     """Text, then the dialect's own way to tell an overload."""
 
-    async def plan(vendor: Vendor, request: web.Request) -> web.StreamResponse:
+    async def plan(vendor: FakeVendor, request: web.Request) -> web.StreamResponse:
         response = await vendor.stream(request)
-        await response.write(b"".join(vendor.shape.begin(ANSWER[:2])) + vendor.shape.overload)
+        await response.write(b"".join(vendor.sample.begin(ANSWER[:2])) + vendor.sample.overload)
         await response.write_eof()
         return response
 
@@ -147,9 +147,9 @@ def overloaded_after() -> Plan:
 def reset_after() -> Plan:
     """Text, then the connection is reset."""
 
-    async def plan(vendor: Vendor, request: web.Request) -> web.StreamResponse:
+    async def plan(vendor: FakeVendor, request: web.Request) -> web.StreamResponse:
         response = await vendor.stream(request)
-        await response.write(b"".join(vendor.shape.begin(ANSWER[:2])))
+        await response.write(b"".join(vendor.sample.begin(ANSWER[:2])))
         assert request.transport is not None
         request.transport.abort()
         return response
@@ -160,7 +160,7 @@ def reset_after() -> Plan:
 def hang_up() -> Plan:
     """The connection is closed without a word."""
 
-    async def plan(vendor: Vendor, request: web.Request) -> web.StreamResponse:
+    async def plan(vendor: FakeVendor, request: web.Request) -> web.StreamResponse:
         assert request.transport is not None
         request.transport.abort()
         return web.Response()
@@ -171,11 +171,11 @@ def hang_up() -> Plan:
 def silence(*, after: bool) -> Plan:
     """Nothing for ever: before the first byte, or after some text. Notes when the client goes."""
 
-    async def plan(vendor: Vendor, request: web.Request) -> web.StreamResponse:
+    async def plan(vendor: FakeVendor, request: web.Request) -> web.StreamResponse:
         try:
             if after:
                 response = await vendor.stream(request)
-                await response.write(b"".join(vendor.shape.begin(ANSWER[:2])))
+                await response.write(b"".join(vendor.sample.begin(ANSWER[:2])))
             vendor.begun.set()
             await asyncio.Event().wait()
         finally:
@@ -188,8 +188,8 @@ def silence(*, after: bool) -> Plan:
 def status(code: int, body: Any = None, **headers: str) -> Plan:
     """A refusal, in the dialect's own shape unless a body is given."""
 
-    async def plan(vendor: Vendor, request: web.Request) -> web.StreamResponse:
-        shown = vendor.shape.refusal(code) if body is None else body
+    async def plan(vendor: FakeVendor, request: web.Request) -> web.StreamResponse:
+        shown = vendor.sample.refusal(code) if body is None else body
         return web.json_response(shown, status=code, headers=headers)
 
     return plan
@@ -198,7 +198,7 @@ def status(code: int, body: Any = None, **headers: str) -> Plan:
 def redirect(to: str) -> Plan:
     """To another host."""
 
-    async def plan(vendor: Vendor, request: web.Request) -> web.StreamResponse:
+    async def plan(vendor: FakeVendor, request: web.Request) -> web.StreamResponse:
         return web.Response(status=307, headers={"location": to})
 
     return plan
@@ -207,7 +207,7 @@ def redirect(to: str) -> Plan:
 def web_page() -> Plan:
     """What a wrong base URL answers."""
 
-    async def plan(vendor: Vendor, request: web.Request) -> web.StreamResponse:
+    async def plan(vendor: FakeVendor, request: web.Request) -> web.StreamResponse:
         return web.Response(text="<html>Log in</html>", content_type="text/html")
 
     return plan

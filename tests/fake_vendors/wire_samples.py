@@ -15,7 +15,7 @@ SSE = "text/event-stream"
 
 
 @dataclass(frozen=True)
-class Shape:
+class WireSample:
     """One dialect. `begin` gives the events up to the last text, `end` what completes them."""
 
     dialect: str
@@ -45,7 +45,7 @@ def _chunk(delta: dict[str, Any], reason: str | None = None) -> dict[str, Any]:
     return {"id": "c1", "object": "chat.completion.chunk", "model": "m", "choices": [choice]}
 
 
-OPENAI_CHAT = Shape(
+OPENAI_CHAT = WireSample(
     "openai-chat",
     SSE,
     lambda texts: (
@@ -74,7 +74,7 @@ def _response(status: str, **more: Any) -> dict[str, Any]:
 
 _RESPONSES_USAGE = {"input_tokens": 7, "output_tokens": 5}
 
-OPENAI_RESPONSES = Shape(
+OPENAI_RESPONSES = WireSample(
     "openai-responses",
     SSE,
     lambda texts: (
@@ -115,7 +115,7 @@ def _anthropic_start() -> dict[str, Any]:
     return {"type": "message_start", "message": {"id": "m1", "model": "m", "usage": usage}}
 
 
-ANTHROPIC = Shape(
+ANTHROPIC = WireSample(
     "anthropic",
     SSE,
     lambda texts: (
@@ -169,7 +169,7 @@ def _candidate(text: str, reason: str | None = None) -> dict[str, Any]:
     }
 
 
-GEMINI = Shape(
+GEMINI = WireSample(
     "gemini",
     SSE,
     lambda texts: [_sse(_candidate(text)) for text in texts],
@@ -192,7 +192,7 @@ def _line(text: str, *, done: bool = False, **more: Any) -> bytes:
     return _json({"model": "m", "message": message, "done": done, **more}) + b"\n"
 
 
-OLLAMA = Shape(
+OLLAMA = WireSample(
     "ollama",
     "application/x-ndjson",
     lambda texts: [_line(text) for text in texts],
@@ -227,7 +227,7 @@ def _inference_profile(name: str, model: str) -> dict[str, Any]:
 
 _BEDROCK_USAGE = {"inputTokens": 7, "outputTokens": 5}
 
-BEDROCK = Shape(
+BEDROCK = WireSample(
     "bedrock",
     "application/vnd.amazon.eventstream",
     lambda texts: (

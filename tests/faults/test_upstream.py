@@ -19,7 +19,7 @@ pytestmark = pytest.mark.faults
 TIMEOUTS = "[timeouts]\nconnect = 2.0\nfirst_byte = 2.0\nbetween_chunks = 1.0\n"
 
 
-class Vendor:
+class FakeVendor:
     """Speaks as much of OpenAI's Chat Completions as a call needs; the model's name says how it fails."""
 
     def __init__(self) -> None:
@@ -88,14 +88,14 @@ def _piece(text: str, finish: str | None = None) -> bytes:
 
 
 @pytest.fixture
-async def vendor() -> AsyncIterator[Vendor]:
-    made = Vendor()
+async def vendor() -> AsyncIterator[FakeVendor]:
+    made = FakeVendor()
     yield made
     await made.aclose()
 
 
 @pytest.fixture
-async def talking(vendor: Vendor, server_factory: MakeServer) -> Server:
+async def talking(vendor: FakeVendor, server_factory: MakeServer) -> Server:
     """A server whose OpenAI is the vendor."""
     port = await vendor.start()
     server = server_factory(
@@ -130,7 +130,7 @@ async def test_a_cut_answer_is_failed_typed_and_keeps_its_text(
 
 
 async def test_a_refused_call_is_tried_again_and_a_good_one_is_done(
-    talking: Server, vendor: Vendor
+    talking: Server, vendor: FakeVendor
 ) -> None:
     ended = await answer(talking, "busy-once")
     assert (ended["status"], ended["text"]) == ("done", "Half an answer")
@@ -138,14 +138,14 @@ async def test_a_refused_call_is_tried_again_and_a_good_one_is_done(
 
 
 async def test_a_vendor_that_says_nothing_is_given_up_after_three_tries(
-    talking: Server, vendor: Vendor
+    talking: Server, vendor: FakeVendor
 ) -> None:
     ended = await answer(talking, "silent")
     assert (ended["status"], ended["text"], ended["error"]["code"]) == ("failed", "", "timed_out")
     assert len(vendor.calls) == 3
 
 
-async def test_stop_closes_the_socket_of_the_vendor(talking: Server, vendor: Vendor) -> None:
+async def test_stop_closes_the_socket_of_the_vendor(talking: Server, vendor: FakeVendor) -> None:
     talk = await asyncio.to_thread(talking.ask, "openai/hang")
     await asyncio.to_thread(until, lambda: talking.generation(talk["id"])["text"], "the first text")
     receipt = await asyncio.to_thread(talking.call, "POST", f"/api/generations/{talk['id']}/stop")

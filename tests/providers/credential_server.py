@@ -16,34 +16,34 @@ from aiohttp import web
 from grantha.chat import Call, text_message
 from grantha.config import Settings
 from grantha.providers.registry import Registry
-from tests.fake_vendors.server import Vendor, serving
-from tests.fake_vendors.wire_samples import Shape
+from tests.fake_vendors.server import FakeVendor, fake_vendor
+from tests.fake_vendors.wire_samples import WireSample
 
 QUESTION = (text_message("user", "Hello?"),)
 
 
-class Giver(Vendor):
+class CredentialServer(FakeVendor):
     """A vendor that also answers, at single paths, as those do who give credentials."""
 
-    def __init__(self, shape: Shape) -> None:
-        super().__init__(shape)
-        self.gives: dict[str, Callable[[web.Request], web.Response]] = {}
-        self.asked: list[dict[str, str]] = []  # the forms that came with the questions
+    def __init__(self, sample: WireSample) -> None:
+        super().__init__(sample)
+        self.responses: dict[str, Callable[[web.Request], web.Response]] = {}
+        self.forms: list[dict[str, str]] = []  # the forms that came with the questions
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        give = self.gives.get(request.path)
+        give = self.responses.get(request.path)
         if give is None:
             return await super().handle(request)
         form = await request.post()
-        self.asked.append({name: str(value) for name, value in form.items()})
+        self.forms.append({name: str(value) for name, value in form.items()})
         return give(request)
 
 
 @asynccontextmanager
-async def giving(shape: Shape) -> AsyncIterator[Giver]:
+async def credential_server(sample: WireSample) -> AsyncIterator[CredentialServer]:
     """A giver on a free port."""
-    async with serving(shape, Giver) as vendor:
-        yield cast(Giver, vendor)
+    async with fake_vendor(sample, CredentialServer) as vendor:
+        yield cast(CredentialServer, vendor)
 
 
 def registry(**variables: str) -> Registry:

@@ -13,13 +13,21 @@ from grantha import errors
 from grantha.chat import Call, Message, Options, ReasoningPart, TextPart, text_message
 from grantha.config import ProviderSettings, Settings
 from grantha.events import Finished, Reasoning, Text, UpstreamEvent
-from grantha.providers.adapters.ollama import address
+from grantha.providers.adapters.ollama import normalize_base_url
 from grantha.providers.base import Provider, Upstream
 from grantha.providers.doctor import check, check_all
 from grantha.providers.prices import Prices
 from grantha.providers.registry import Registry
 from tests.fake_vendors import wire_samples
-from tests.fake_vendors.server import ANSWER, Vendor, answer, serving, silence, status, whole
+from tests.fake_vendors.server import (
+    ANSWER,
+    FakeVendor,
+    answer,
+    fake_vendor,
+    silence,
+    status,
+    whole,
+)
 
 DEADLINE = 10.0
 QUESTION = (text_message("user", "Hello?"),)
@@ -53,7 +61,7 @@ def refusal(param: str, code: str) -> dict[str, Any]:
 
 
 async def test_an_account_that_may_not_stream_gets_whole_replies_from_then_on() -> None:
-    async with serving(shapes.OPENAI_CHAT) as vendor:
+    async with fake_vendor(wire_samples.OPENAI_CHAT) as vendor:
         made = registry(vendor.url, "openai", OPENAI_API_KEY="k")
         provider, _ = made.resolve("openai/m")
         vendor.plans.extend([status(400, refusal("stream", "unsupported_value")), whole(), whole()])
@@ -66,7 +74,7 @@ async def test_an_account_that_may_not_stream_gets_whole_replies_from_then_on() 
 
 
 async def test_a_model_that_names_its_limit_the_other_way_gets_that_name() -> None:
-    async with serving(shapes.OPENAI_CHAT) as vendor:
+    async with fake_vendor(wire_samples.OPENAI_CHAT) as vendor:
         made = registry(vendor.url, "openai", OPENAI_API_KEY="k")
         provider, _ = made.resolve("openai/m")
         vendor.plans.append(status(400, refusal("max_completion_tokens", "unsupported_parameter")))
@@ -79,7 +87,7 @@ async def test_a_model_that_names_its_limit_the_other_way_gets_that_name() -> No
 
 
 async def test_a_model_that_refuses_options_never_gets_them_again() -> None:
-    async with serving(shapes.OPENAI_CHAT) as vendor:
+    async with fake_vendor(wire_samples.OPENAI_CHAT) as vendor:
         made = registry(vendor.url, "openai", OPENAI_API_KEY="k")
         provider, _ = made.resolve("openai/m")
         for option in ("temperature", "top_p"):
@@ -95,7 +103,7 @@ async def test_a_model_that_refuses_options_never_gets_them_again() -> None:
 
 
 async def test_a_refusal_that_teaches_nothing_is_not_sent_again() -> None:
-    async with serving(shapes.OPENAI_CHAT) as vendor:
+    async with fake_vendor(wire_samples.OPENAI_CHAT) as vendor:
         made = registry(vendor.url, "openai", OPENAI_API_KEY="k")
         provider, _ = made.resolve("openai/m")
         vendor.plans.append(status(400, refusal("tools", "unsupported_value")))
@@ -113,7 +121,7 @@ async def test_the_text_of_a_failed_tool_call_is_kept() -> None:
             "failed_generation": "<function=x>",
         }
     }
-    async with serving(shapes.OPENAI_CHAT) as vendor:
+    async with fake_vendor(wire_samples.OPENAI_CHAT) as vendor:
         made = registry(vendor.url, "groq", GROQ_API_KEY="k")
         provider, _ = made.resolve("groq/m")
         vendor.plans.append(status(400, body))
@@ -126,7 +134,7 @@ async def test_the_text_of_a_failed_tool_call_is_kept() -> None:
 
 
 async def test_a_prefix_at_deepseek_goes_to_its_beta_address() -> None:
-    async with serving(shapes.OPENAI_CHAT) as vendor:
+    async with fake_vendor(wire_samples.OPENAI_CHAT) as vendor:
         made = registry(vendor.url, "deepseek", DEEPSEEK_API_KEY="k")
         provider, _ = made.resolve("deepseek/m")
         await read(await provider.open(Call("m", QUESTION, prefix="So far")))
@@ -140,7 +148,7 @@ async def test_a_prefix_at_deepseek_goes_to_its_beta_address() -> None:
 
 
 async def test_azure_uses_dated_paths_when_a_version_is_set() -> None:
-    async with serving(shapes.OPENAI_CHAT) as vendor:
+    async with fake_vendor(wire_samples.OPENAI_CHAT) as vendor:
         version = {"AZURE_OPENAI_API_VERSION": "2024-10-21"}
         made = registry(vendor.url, "azure", AZURE_OPENAI_API_KEY="k", **version)
         await read(await made.resolve("azure/dep")[0].open(Call("dep", QUESTION)))
@@ -152,7 +160,7 @@ async def test_azure_uses_dated_paths_when_a_version_is_set() -> None:
 
 
 async def test_further_headers_of_the_settings_are_sent() -> None:
-    async with serving(shapes.OPENAI_CHAT) as vendor:
+    async with fake_vendor(wire_samples.OPENAI_CHAT) as vendor:
         house = ProviderSettings(base_url=vendor.url, headers={"X-Team": "blue"})
         made = Registry(Settings(local_enabled=False, providers={"house": house}))
         await read(await made.resolve("house/m")[0].open(Call("m", QUESTION)))
@@ -162,7 +170,7 @@ async def test_further_headers_of_the_settings_are_sent() -> None:
 
 
 async def test_a_proxy_of_the_environment_is_used_except_where_it_says_no() -> None:
-    async with serving(shapes.OPENAI_CHAT) as proxy:
+    async with fake_vendor(wire_samples.OPENAI_CHAT) as proxy:
         variables = {"http_proxy": proxy.url, "NO_PROXY": ".inside.example"}
         made = registry("http://vendor.example/v1", "openai", OPENAI_API_KEY="k", **variables)
         provider, _ = made.resolve("openai/m")
@@ -204,7 +212,7 @@ async def test_a_proxy_that_refuses_or_is_not_there_is_told_as_the_proxy(
 async def test_a_background_response_is_resumed_after_its_last_event_and_cancelled_there() -> None:
     cancelled = asyncio.Event()
 
-    class Background(Vendor):
+    class Background(FakeVendor):
         async def handle(self, request: web.Request) -> web.StreamResponse:
             if request.path.endswith("/cancel"):
                 cancelled.set()
@@ -212,13 +220,13 @@ async def test_a_background_response_is_resumed_after_its_last_event_and_cancell
             if request.method == "GET":
                 assert dict(request.query) == {"stream": "true", "starting_after": "2"}
                 response = await self.stream(request)
-                await response.write(b"".join(self.shape.answer(ANSWER)[3:]))
+                await response.write(b"".join(self.sample.answer(ANSWER)[3:]))
                 await response.write_eof()
                 return response
             return await super().handle(request)
 
     call = Call("m", QUESTION, Options(extra={"background": True}))
-    async with serving(shapes.OPENAI_RESPONSES, Background) as vendor:
+    async with fake_vendor(wire_samples.OPENAI_RESPONSES, Background) as vendor:
         made = registry(vendor.url, "openai-responses", OPENAI_API_KEY="k")
         provider, _ = made.resolve("openai-responses/m")
         vendor.plans.append(silence(after=True))
@@ -240,7 +248,7 @@ async def test_a_background_response_is_resumed_after_its_last_event_and_cancell
 
 
 async def test_a_plain_response_is_neither_stored_nor_resumable() -> None:
-    async with serving(shapes.OPENAI_RESPONSES) as vendor:
+    async with fake_vendor(wire_samples.OPENAI_RESPONSES) as vendor:
         made = registry(vendor.url, "openai-responses", OPENAI_API_KEY="k")
         provider, _ = made.resolve("openai-responses/m")
         upstream = await provider.open(Call("m", QUESTION))
@@ -254,10 +262,10 @@ async def test_a_plain_response_is_neither_stored_nor_resumable() -> None:
 
 
 async def test_a_signature_returns_unchanged_to_the_model_that_made_it_only() -> None:
-    async with serving(shapes.GEMINI) as vendor:
+    async with fake_vendor(wire_samples.GEMINI) as vendor:
         made = registry(vendor.url, "google", GOOGLE_API_KEY="k")
         provider = made.provider("google")
-        signed = {**shapes.GEMINI.whole("Hi.")["candidates"][0], "finishReason": "STOP"}
+        signed = {**wire_samples.GEMINI.whole("Hi.")["candidates"][0], "finishReason": "STOP"}
         signed["content"]["parts"][0]["thoughtSignature"] = "c2lnbmVk"
         vendor.plans.append(status(200, {"candidates": [signed]}))
         events = await read(await provider.open(Call("gemini-a", QUESTION)))
@@ -270,7 +278,7 @@ async def test_a_signature_returns_unchanged_to_the_model_that_made_it_only() ->
 
 
 async def test_claude_at_vertex_speaks_anthropic_s_dialect() -> None:
-    async with serving(shapes.ANTHROPIC) as vendor:
+    async with fake_vendor(wire_samples.ANTHROPIC) as vendor:
         made = registry(vendor.url, "vertex", GOOGLE_CLOUD_ACCESS_TOKEN="t")
         provider, _ = made.resolve("vertex/claude-sonnet-4-5")
         events = await read(await provider.open(Call("claude-sonnet-4-5", QUESTION)))
@@ -299,11 +307,11 @@ async def test_claude_at_vertex_speaks_anthropic_s_dialect() -> None:
     ],
 )
 def test_whatever_is_written_into_ollama_host_becomes_an_address(written: str, meant: str) -> None:
-    assert address(written) == meant
+    assert normalize_base_url(written) == meant
 
 
 async def test_a_model_of_ollama_that_can_t_think_is_asked_without() -> None:
-    async with serving(shapes.OLLAMA) as vendor:
+    async with fake_vendor(wire_samples.OLLAMA) as vendor:
         made = registry(vendor.url, "ollama")
         provider, _ = made.resolve("ollama/m")
         vendor.plans.append(status(400, {"error": '"m" does not support thinking'}))
@@ -328,11 +336,11 @@ async def test_ollama_is_looked_for_and_then_missing_until_it_answers(unused_tcp
 
 
 async def test_a_listing_that_fails_leaves_the_configured_models() -> None:
-    class Failing(Vendor):
+    class Failing(FakeVendor):
         async def handle(self, request: web.Request) -> web.StreamResponse:
             return web.json_response({}, status=500)
 
-    async with serving(shapes.OPENAI_CHAT, Failing) as vendor:
+    async with fake_vendor(wire_samples.OPENAI_CHAT, Failing) as vendor:
         house = ProviderSettings(base_url=vendor.url, models={"mine": {"tools": True}})
         made = Registry(Settings(local_enabled=False, providers={"house": house}))
         cards = await made.provider("house").models()
@@ -352,7 +360,7 @@ async def test_prices_are_looked_up_aside() -> None:
 
 
 async def test_the_doctor_says_what_works_and_what_to_do_about_the_rest() -> None:
-    async with serving(shapes.OPENAI_CHAT) as vendor:
+    async with fake_vendor(wire_samples.OPENAI_CHAT) as vendor:
         variables = {"OPENAI_API_KEY": "k", "XAI_API_KEY": "k"}
         urls = {"GRANTHA_OPENAI_BASE_URL": vendor.url, "GRANTHA_XAI_BASE_URL": vendor.url}
         off = {name: ProviderSettings(enabled=False) for name in ("ollama", "openai-responses")}
@@ -374,7 +382,7 @@ async def test_the_doctor_says_what_works_and_what_to_do_about_the_rest() -> Non
 
 
 async def test_the_doctor_reports_an_answer_without_text() -> None:
-    async with serving(shapes.OPENAI_CHAT) as vendor:
+    async with fake_vendor(wire_samples.OPENAI_CHAT) as vendor:
         made = registry(vendor.url, "openai", OPENAI_API_KEY="k")
         provider: Provider = made.provider("openai")
         vendor.plans.append(answer(""))

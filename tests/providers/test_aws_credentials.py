@@ -10,11 +10,11 @@ from aiohttp import web
 
 from grantha import errors
 from tests.fake_vendors import wire_samples
-from tests.fake_vendors.server import Seen, Vendor, serving, status
-from tests.providers.credential_server import ask, giving, registry
+from tests.fake_vendors.server import FakeVendor, Seen, fake_vendor, status
+from tests.providers.credential_server import ask, credential_server, registry
 
 
-async def ask_bedrock(vendor: Vendor, times: int = 1) -> list[Seen]:
+async def ask_bedrock(vendor: FakeVendor, times: int = 1) -> list[Seen]:
     made = registry(GRANTHA_BEDROCK_BASE_URL=vendor.url)
     try:
         for _ in range(times):
@@ -64,14 +64,14 @@ async def test_a_profile_names_keys_and_region(bare: pytest.MonkeyPatch, tmp_pat
         "aws_access_key_id = AKIDWORK\naws_secret_access_key = planted-secret\n",
     )
     bare.setenv("AWS_PROFILE", "work")
-    async with serving(shapes.BEDROCK) as vendor:
+    async with fake_vendor(wire_samples.BEDROCK) as vendor:
         assert [signer(seen) for seen in await ask_bedrock(vendor)] == ["AKIDWORK eu-north-1"]
 
 
 async def test_the_list_of_models_is_signed_too(bare: pytest.MonkeyPatch) -> None:
     bare.setenv("AWS_ACCESS_KEY_ID", "AKIDLIST")
     bare.setenv("AWS_SECRET_ACCESS_KEY", "planted-secret")
-    async with serving(shapes.BEDROCK) as vendor:
+    async with fake_vendor(wire_samples.BEDROCK) as vendor:
         made = registry(GRANTHA_BEDROCK_BASE_URL=vendor.url)
         cards = await made.provider("bedrock").models()
         assert [card.id for card in cards] == ["bedrock/m", "bedrock/m2"]
@@ -88,13 +88,13 @@ async def test_a_role_is_assumed_with_the_keys_of_another_profile(
         "[profile role]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = base\nregion = eu-west-3\n",
     )
     bare.setenv("AWS_PROFILE", "role")
-    async with giving(shapes.BEDROCK) as vendor:
-        vendor.gives["/"] = lambda _: granted("AssumeRole", "ASIAROLE")
+    async with credential_server(wire_samples.BEDROCK) as vendor:
+        vendor.responses["/"] = lambda _: granted("AssumeRole", "ASIAROLE")
         bare.setenv("AWS_ENDPOINT_URL_STS", vendor.url)
         seen = await ask_bedrock(vendor, times=2)
         assert [signer(each) for each in seen] == ["ASIAROLE eu-west-3"] * 2
         assert seen[0].headers["X-Amz-Security-Token"] == "t"
-        assert len(vendor.asked) == 1  # once for both
+        assert len(vendor.forms) == 1  # once for both
 
 
 async def test_a_web_identity_is_exchanged_for_a_role(
@@ -104,8 +104,8 @@ async def test_a_web_identity_is_exchanged_for_a_role(
     bare.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(tmp_path / "token"))
     bare.setenv("AWS_ROLE_ARN", "arn:aws:iam::1:role/r")
     bare.setenv("AWS_REGION", "us-west-2")
-    async with giving(shapes.BEDROCK) as vendor:
-        vendor.gives["/"] = lambda _: granted("AssumeRoleWithWebIdentity", "ASIAWEB")
+    async with credential_server(wire_samples.BEDROCK) as vendor:
+        vendor.responses["/"] = lambda _: granted("AssumeRoleWithWebIdentity", "ASIAWEB")
         bare.setenv("AWS_ENDPOINT_URL_STS", vendor.url)
         assert [signer(seen) for seen in await ask_bedrock(vendor)] == ["ASIAWEB us-west-2"]
 
@@ -114,8 +114,8 @@ async def test_a_container_s_keys_are_asked_for_again_when_they_end_soon(
     bare: pytest.MonkeyPatch,
 ) -> None:
     lent = [keys("ASIAOLD", 5), keys("ASIAOLD", 5), keys("ASIANEW", 60)]
-    async with giving(shapes.BEDROCK) as vendor:
-        vendor.gives["/container"] = lambda _: web.json_response(lent.pop(0))
+    async with credential_server(wire_samples.BEDROCK) as vendor:
+        vendor.responses["/container"] = lambda _: web.json_response(lent.pop(0))
         bare.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{vendor.url}/container")
         seen = await ask_bedrock(vendor, times=3)
         assert [signer(each).split()[0] for each in seen] == ["ASIAOLD", "ASIANEW", "ASIANEW"]
@@ -131,8 +131,8 @@ async def test_keys_that_end_before_their_time_are_asked_for_again_once(
         {"message": "The security token included in the request is expired"},
         **{"x-amzn-errortype": "ExpiredTokenException:http://internal.amazon.com/"},
     )
-    async with giving(shapes.BEDROCK) as vendor:
-        vendor.gives["/container"] = lambda _: web.json_response(lent.pop(0))
+    async with credential_server(wire_samples.BEDROCK) as vendor:
+        vendor.responses["/container"] = lambda _: web.json_response(lent.pop(0))
         vendor.plans.append(ended)
         bare.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{vendor.url}/container")
         seen = await ask_bedrock(vendor)
@@ -144,9 +144,9 @@ async def test_keys_that_end_before_their_time_are_asked_for_again_once(
 
 
 async def test_an_instance_gives_the_keys_of_its_role(bare: pytest.MonkeyPatch) -> None:
-    async with giving(shapes.BEDROCK) as vendor:
+    async with credential_server(wire_samples.BEDROCK) as vendor:
         roles = "/latest/meta-data/iam/security-credentials/"
-        vendor.gives = {
+        vendor.responses = {
             "/latest/api/token": lambda _: web.Response(text="session"),
             roles: lambda _: web.Response(text="role"),
             f"{roles}role": lambda _: web.json_response(keys("ASIAINSTANCE")),
@@ -163,13 +163,15 @@ async def test_a_refused_role_tells_aws_s_code_and_no_account(
     (tmp_path / "token").write_text("a signed token")
     bare.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(tmp_path / "token"))
     bare.setenv("AWS_ROLE_ARN", "arn:aws:iam::1:role/secret-project")
-    async with giving(shapes.BEDROCK) as vendor:
+    async with credential_server(wire_samples.BEDROCK) as vendor:
         body = (
             '<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error>'
             "<Code>AccessDenied</Code><Message>Not authorized: secret-project</Message>"
             "</Error></ErrorResponse>"
         )
-        vendor.gives["/"] = lambda _: web.Response(status=403, text=body, content_type="text/xml")
+        vendor.responses["/"] = lambda _: web.Response(
+            status=403, text=body, content_type="text/xml"
+        )
         bare.setenv("AWS_ENDPOINT_URL_STS", vendor.url)
         with pytest.raises(errors.KeyRejected, match="AccessDenied") as caught:
             await ask_bedrock(vendor)
@@ -205,7 +207,7 @@ async def test_keys_of_the_environment_sign_every_request(bare: pytest.MonkeyPat
     bare.setenv("AWS_SECRET_ACCESS_KEY", "planted-secret")
     bare.setenv("AWS_SESSION_TOKEN", "session")
     bare.setenv("AWS_REGION", "eu-west-1")
-    async with serving(shapes.BEDROCK) as vendor:
+    async with fake_vendor(wire_samples.BEDROCK) as vendor:
         made = registry(GRANTHA_BEDROCK_BASE_URL=vendor.url)
         await ask(made, "bedrock/arn:aws:bedrock:eu-west-1:1:inference-profile/x.y-v1:0")
         headers = vendor.calls[0].headers

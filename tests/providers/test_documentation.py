@@ -9,7 +9,7 @@ import pytest
 
 from grantha.config import Settings
 from grantha.errors import ProviderError
-from grantha.providers.factory import hosts_of
+from grantha.providers.factory import hosts_from
 from grantha.providers.registry import Registry
 from grantha.providers.scripted.script import parse_script
 from tools.providers_table import DOCUMENT, with_table
@@ -28,7 +28,7 @@ def test_the_table_of_providers_is_current() -> None:
 def test_the_settings_shown_can_be_used() -> None:
     shown = tomllib.loads(blocks("toml")[0])
     settings = Settings(**shown)
-    assert "house" in {host.name for host in hosts_of(settings)}
+    assert "house" in {host.name for host in hosts_from(settings)}
     assert Settings(**tomllib.loads(blocks("toml")[1])).timeouts.first_byte == 300
 
 

@@ -7,14 +7,22 @@ from pathlib import Path
 from typing import Any
 
 from tests.fake_vendors import wire_samples
-from tests.fake_vendors.server import ANSWER, Vendor, answer, serving, silence, status, truncated
+from tests.fake_vendors.server import (
+    ANSWER,
+    FakeVendor,
+    answer,
+    fake_vendor,
+    silence,
+    status,
+    truncated,
+)
 from tests.server import Server
 
 OPENAI_KEY = "planted-openai-key-0123456789"
 ANTHROPIC_KEY = "planted-anthropic-key-0123456789"
 
 
-def a_server(folder: Path, first: Vendor, second: Vendor) -> Server:
+def a_server(folder: Path, first: FakeVendor, second: FakeVendor) -> Server:
     """A server that has both vendors' keys, the second one behind the first."""
     (folder / "grantha.toml").write_text(
         '[fallbacks]\n"openai/m" = ["anthropic/m"]\n', encoding="utf-8"
@@ -42,7 +50,10 @@ async def in_thread(call: Any, *args: Any, **named: Any) -> Any:
 
 
 async def test_an_answer_that_loses_its_provider_goes_on_with_another(tmp_path: Path) -> None:
-    async with serving(shapes.OPENAI_CHAT) as first, serving(shapes.ANTHROPIC) as second:
+    async with (
+        fake_vendor(wire_samples.OPENAI_CHAT) as first,
+        fake_vendor(wire_samples.ANTHROPIC) as second,
+    ):
         server = a_server(tmp_path, first, second)
         first.plans.append(truncated())
         second.plans.append(answer(" and the rest."))
@@ -61,7 +72,10 @@ async def test_an_answer_that_loses_its_provider_goes_on_with_another(tmp_path: 
 
 
 async def test_stopping_an_answer_closes_the_vendor_s_connection(tmp_path: Path) -> None:
-    async with serving(shapes.OPENAI_CHAT) as first, serving(shapes.ANTHROPIC) as second:
+    async with (
+        fake_vendor(wire_samples.OPENAI_CHAT) as first,
+        fake_vendor(wire_samples.ANTHROPIC) as second,
+    ):
         server = a_server(tmp_path, first, second)
         second.plans.append(silence(after=True))
         try:
@@ -78,7 +92,10 @@ async def test_stopping_an_answer_closes_the_vendor_s_connection(tmp_path: Path)
 
 
 async def test_no_key_gets_into_replies_logs_or_the_database(tmp_path: Path) -> None:
-    async with serving(shapes.OPENAI_CHAT) as first, serving(shapes.ANTHROPIC) as second:
+    async with (
+        fake_vendor(wire_samples.OPENAI_CHAT) as first,
+        fake_vendor(wire_samples.ANTHROPIC) as second,
+    ):
         server = a_server(tmp_path, first, second)
         told = {"error": {"message": f"Bad key {OPENAI_KEY}", "code": OPENAI_KEY}}
         first.plans.append(status(400, told))

@@ -16,11 +16,11 @@ from grantha import errors
 from grantha.providers import cloud_detection
 from grantha.providers.registry import Registry
 from tests.fake_vendors import wire_samples
-from tests.fake_vendors.server import Vendor, status
-from tests.providers.credential_server import ask, giving, registry
+from tests.fake_vendors.server import FakeVendor, status
+from tests.providers.credential_server import ask, credential_server, registry
 
 
-def vertex(vendor: Vendor, **variables: str) -> Registry:
+def vertex(vendor: FakeVendor, **variables: str) -> Registry:
     return registry(GRANTHA_VERTEX_BASE_URL=vendor.url, **variables)
 
 
@@ -33,9 +33,9 @@ async def test_google_s_metadata_server_gives_a_token_that_is_kept() -> None:
         lifetime = 60 if len(flavors) == 1 else 3600  # the first one ends too soon to be kept
         return web.json_response({"access_token": f"t{len(flavors)}", "expires_in": lifetime})
 
-    async with giving(shapes.GEMINI) as vendor:
+    async with credential_server(wire_samples.GEMINI) as vendor:
         path = "/computeMetadata/v1/instance/service-accounts/default/token"
-        vendor.gives[path] = token
+        vendor.responses[path] = token
         made = vertex(vendor, GCE_METADATA_HOST=vendor.url.removeprefix("http://"))
         for _ in range(3):
             await ask(made, "vertex/gemini-x")
@@ -47,10 +47,10 @@ async def test_google_s_metadata_server_gives_a_token_that_is_kept() -> None:
 
 @pytest.mark.usefixtures("bare")
 async def test_a_token_that_was_fetched_is_in_no_error() -> None:
-    async with giving(shapes.GEMINI) as vendor:
+    async with credential_server(wire_samples.GEMINI) as vendor:
         path = "/computeMetadata/v1/instance/service-accounts/default/token"
         secret = "planted-token-0123456789"
-        vendor.gives[path] = lambda _: web.json_response({"access_token": secret})
+        vendor.responses[path] = lambda _: web.json_response({"access_token": secret})
         vendor.plans.append(status(400, {"error": {"message": f"Odd header: Bearer {secret}"}}))
         made = vertex(vendor, GCE_METADATA_HOST=vendor.url.removeprefix("http://"))
         with pytest.raises(errors.RequestRefused) as caught:
@@ -61,9 +61,9 @@ async def test_a_token_that_was_fetched_is_in_no_error() -> None:
 
 @pytest.mark.usefixtures("bare")
 async def test_a_machine_without_a_service_account_says_so() -> None:
-    async with giving(shapes.GEMINI) as vendor:
+    async with credential_server(wire_samples.GEMINI) as vendor:
         path = "/computeMetadata/v1/instance/service-accounts/default/token"
-        vendor.gives[path] = lambda _: web.Response(status=404, text="not found")
+        vendor.responses[path] = lambda _: web.Response(status=404, text="not found")
         made = vertex(vendor, GCE_METADATA_HOST=vendor.url.removeprefix("http://"))
         with pytest.raises(errors.KeyRejected, match="service account"):
             await ask(made, "vertex/gemini-x")
@@ -72,8 +72,8 @@ async def test_a_machine_without_a_service_account_says_so() -> None:
 
 @pytest.mark.usefixtures("bare")
 async def test_gcloud_s_own_file_is_found_and_its_project_asked_for_quota(tmp_path: Path) -> None:
-    async with giving(shapes.GEMINI) as vendor:
-        vendor.gives["/token"] = lambda _: web.json_response({"access_token": "mine"})
+    async with credential_server(wire_samples.GEMINI) as vendor:
+        vendor.responses["/token"] = lambda _: web.json_response({"access_token": "mine"})
         own: dict[str, Any] = {
             "type": "authorized_user",
             "refresh_token": "r",
@@ -111,8 +111,8 @@ def test_vertex_without_anything_names_what_can_be_set() -> None:
 
 @pytest.mark.usefixtures("bare")
 async def test_a_person_s_own_google_credentials_are_exchanged_once(tmp_path: Path) -> None:
-    async with giving(shapes.GEMINI) as vendor:
-        vendor.gives["/token"] = lambda _: web.json_response({"access_token": "fresh"})
+    async with credential_server(wire_samples.GEMINI) as vendor:
+        vendor.responses["/token"] = lambda _: web.json_response({"access_token": "fresh"})
         path = tmp_path / "credentials.json"
         own = {
             "type": "authorized_user",
@@ -126,7 +126,7 @@ async def test_a_person_s_own_google_credentials_are_exchanged_once(tmp_path: Pa
         for _ in range(2):
             await ask(made, "vertex/gemini-x")
         assert [s.headers["Authorization"] for s in vendor.calls] == ["Bearer fresh"] * 2
-        (form,) = vendor.asked
+        (form,) = vendor.forms
         assert (form["grant_type"], form["refresh_token"]) == ("refresh_token", "refresh-me")
         await made.aclose()
 
@@ -139,8 +139,8 @@ async def test_a_service_account_signs_for_its_token(tmp_path: Path) -> None:
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     ).decode()
-    async with giving(shapes.GEMINI) as vendor:
-        vendor.gives["/token"] = lambda _: web.json_response({"access_token": "fresh"})
+    async with credential_server(wire_samples.GEMINI) as vendor:
+        vendor.responses["/token"] = lambda _: web.json_response({"access_token": "fresh"})
         robot = {
             "type": "service_account",
             "client_email": "robot@example.org",
@@ -154,7 +154,7 @@ async def test_a_service_account_signs_for_its_token(tmp_path: Path) -> None:
         await ask(made, "vertex/gemini-x")
         assert vendor.calls[-1].headers["Authorization"] == "Bearer fresh"
         claim = jwt.decode(
-            vendor.asked[0]["assertion"],
+            vendor.forms[0]["assertion"],
             private.public_key(),
             algorithms=["RS256"],
             audience=robot["token_uri"],

@@ -14,10 +14,10 @@ from grantha.config import ProviderSettings, Settings
 from grantha.errors import BadRequest, MissingKey, UnknownModel, UnknownProvider, Unsupported
 from grantha.providers.adapters.openai_chat import OpenAIChat
 from grantha.providers.catalog import HOSTS
-from grantha.providers.factory import hosts_of, site_of
+from grantha.providers.factory import endpoint_for, hosts_from
 from grantha.providers.registry import Registry
 
-KEYED = [host for host in HOSTS if host.keys and not host.keyless and host.base_url]
+KEYED = [host for host in HOSTS if host.key_variables and not host.keyless and host.base_url]
 
 
 def registry(variables: dict[str, str] | None = None, **settings: Any) -> Registry:
@@ -29,7 +29,7 @@ def test_a_missing_key_names_the_variable_and_where_to_get_one(host: Any) -> Non
     with pytest.raises(MissingKey) as caught:
         registry().resolve(f"{host.name}/m")
     told = caught.value.message + caught.value.advice
-    assert host.keys[0] in told
+    assert host.key_variables[0] in told
     assert host.key_page in told
     assert caught.value.provider == host.name
 
@@ -39,7 +39,7 @@ def test_a_missing_key_names_the_variable_and_where_to_get_one(host: Any) -> Non
 def test_any_of_a_vendor_s_usual_variables_makes_it_ready(host: Any, which: int) -> None:
     if host.name == "bedrock":
         pytest.skip("its second variable needs a third one")
-    provider, model = registry({host.keys[which]: "k"}).resolve(f"{host.name}/some/model")
+    provider, model = registry({host.key_variables[which]: "k"}).resolve(f"{host.name}/some/model")
     assert provider.name == host.name
     assert model == "some/model"
 
@@ -113,15 +113,15 @@ def test_a_bare_model_of_no_known_maker_is_unknown() -> None:
 @pytest.mark.parametrize("variable", ["GRANTHA_OPENAI_BASE_URL", "OPENAI_BASE_URL"])
 def test_an_address_is_taken_from_our_own_and_from_the_vendor_s_variable(variable: str) -> None:
     settings = Settings(variables={variable: "http://proxy/v1"})
-    host = next(host for host in hosts_of(settings) if host.name == "openai")
-    assert site_of(host, settings).url("models") == "http://proxy/v1/models"
+    host = next(host for host in hosts_from(settings) if host.name == "openai")
+    assert endpoint_for(host, settings).url("models") == "http://proxy/v1/models"
 
 
 @pytest.mark.parametrize("host", HOSTS, ids=lambda host: host.name)
 def test_every_provider_s_address_can_be_set_in_the_file(host: Any) -> None:
     change = ProviderSettings(base_url="http://mine/x")
     settings = Settings(providers={host.name: change}, variables={"OPENAI_BASE_URL": "http://no"})
-    assert site_of(host, settings).base_url == "http://mine/x"
+    assert endpoint_for(host, settings).base_url == "http://mine/x"
 
 
 def test_a_further_host_is_a_table_in_the_file() -> None:
@@ -178,8 +178,10 @@ def test_a_key_is_in_no_repr_of_what_holds_it() -> None:
         providers={"openai": ProviderSettings(api_key="planted-1", headers={"X": "planted-2"})},
         variables={"OPENAI_API_KEY": "planted-3"},
     )
-    host = next(host for host in hosts_of(settings) if host.name == "openai")
-    shown = repr(site_of(host, settings)) + repr(settings) + repr(Registry(settings).providers())
+    host = next(host for host in hosts_from(settings) if host.name == "openai")
+    shown = (
+        repr(endpoint_for(host, settings)) + repr(settings) + repr(Registry(settings).providers())
+    )
     assert "planted" not in shown
 
 

@@ -13,15 +13,15 @@ from grantha import errors
 from grantha.chat import Call, Options, text_message
 from grantha.errors import BadRequest, GranthaError, UnknownModel
 from grantha.events import Cited, Finished, Reasoning, Text, ToolCall, UpstreamEvent, UsageSeen
-from grantha.providers.scripted.provider import SHIPPED, Scripted, ScriptedUpstream
+from grantha.providers.scripted.provider import SHIPPED, ScriptedProvider, ScriptedUpstream
 
 DEADLINE = 10.0
 QUESTION = (text_message("user", "Say it now"),)
 
 
-def script(folder: Path, name: str, **body: Any) -> Scripted:
+def script(folder: Path, name: str, **body: Any) -> ScriptedProvider:
     (folder / f"{name}.json").write_text(json.dumps(body))
-    return Scripted(folder)
+    return ScriptedProvider(folder)
 
 
 async def read(upstream: ScriptedUpstream) -> tuple[list[UpstreamEvent], GranthaError | None]:
@@ -35,7 +35,7 @@ async def read(upstream: ScriptedUpstream) -> tuple[list[UpstreamEvent], Grantha
     return events, None
 
 
-async def answer(provider: Scripted, model: str, prefix: str = "", **options: Any) -> Any:
+async def answer(provider: ScriptedProvider, model: str, prefix: str = "", **options: Any) -> Any:
     call = Call(model, QUESTION, Options.from_json(options), prefix)
     return await read(await provider.open(call))
 
@@ -89,13 +89,13 @@ async def test_the_options_in_force_show_in_the_text_at_a_fixed_width(tmp_path: 
 
 
 async def test_a_hundred_thousand_pieces_need_one_line() -> None:
-    events, _ = await answer(Scripted(), "count-100000")
+    events, _ = await answer(ScriptedProvider(), "count-100000")
     assert sum(event.pieces for event in events if isinstance(event, Text)) == 100_000
     assert said(events).endswith("w99999 ")
 
 
 async def test_the_output_limit_is_kept(tmp_path: Path) -> None:
-    events, _ = await answer(Scripted(), "count-100", max_tokens=3)
+    events, _ = await answer(ScriptedProvider(), "count-100", max_tokens=3)
     assert said(events) == "w0 w1 w2 "
     assert events[-1] == Finished("length", "length")
 
@@ -207,20 +207,20 @@ async def test_declared_capabilities_are_told(tmp_path: Path) -> None:
 
 async def test_a_script_may_be_toml_and_stands_before_a_shipped_one(tmp_path: Path) -> None:
     (tmp_path / "hello.toml").write_text('[[steps]]\ntext = "mine"\n')
-    events, _ = await answer(Scripted(tmp_path), "hello")
+    events, _ = await answer(ScriptedProvider(tmp_path), "hello")
     assert said(events) == "mine"
 
 
 async def test_every_shipped_script_can_be_read() -> None:
-    cards = await Scripted().models()
+    cards = await ScriptedProvider().models()
     assert {card.name for card in cards} >= {"Greets in a dozen words, 20 a second"}
     assert len(cards) == len(list(SHIPPED.glob("*.json")))
 
 
 @pytest.mark.parametrize("name", ["nope", "../hello", "/etc/passwd", "", "a/b", "hello.json"])
 async def test_a_name_that_is_no_script_is_unknown(name: str) -> None:
-    provider = Scripted()
-    assert not provider.knows(name)
+    provider = ScriptedProvider()
+    assert not provider.has_model(name)
     with pytest.raises(UnknownModel):
         await provider.open(Call(name, QUESTION))
 
@@ -239,5 +239,5 @@ async def test_a_name_that_is_no_script_is_unknown(name: str) -> None:
 async def test_a_script_that_is_wrong_says_where(tmp_path: Path, body: str, wrong: str) -> None:
     (tmp_path / "bad.json").write_text(body)
     with pytest.raises(BadRequest, match=wrong) as caught:
-        await Scripted(tmp_path).open(Call("bad", QUESTION))
+        await ScriptedProvider(tmp_path).open(Call("bad", QUESTION))
     assert "'bad.json'" in caught.value.message

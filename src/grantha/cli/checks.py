@@ -19,7 +19,7 @@ from grantha.config import Settings
 from grantha.errors import GranthaError
 
 if TYPE_CHECKING:
-    from grantha.providers.doctor import Checkup
+    from grantha.providers.doctor import ProviderCheck
 
 _ANSWER = 3.0  # seconds for a server to say that it is there
 
@@ -166,7 +166,7 @@ async def _providers(settings: Settings) -> list[Finding]:
     return found
 
 
-def _provider(checkup: Checkup) -> Finding:
+def _provider(checkup: ProviderCheck) -> Finding:
     if checkup.state == "works":
         spoke = f"{checkup.model} spoke after {(checkup.ttft_ms or 0) / 1000:.2f} s"
         return Finding("good", checkup.provider, spoke)

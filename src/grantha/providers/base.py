@@ -107,7 +107,7 @@ class Provider(Protocol):
 class HasAliases(Protocol):
     """A provider whose models can be named in more than one way."""
 
-    def real_name(self, model: str) -> str:
+    def canonical_name(self, model: str) -> str:
         """The name of the model itself; an unknown name comes back as it is. Never blocks."""
         ...
 
@@ -122,9 +122,9 @@ class CountsTokens(Protocol):
 
 
 @runtime_checkable
-class KnowsModels(Protocol):
+class HasModelList(Protocol):
     """A provider that can say for sure which models it has, such as files on this machine."""
 
-    def knows(self, model: str) -> bool:
+    def has_model(self, model: str) -> bool:
         """Whether there is a model of this id; never blocks."""
         ...

@@ -33,32 +33,32 @@ DIALECTS: tuple[Dialect, ...] = (
 class Host:
     """One row. `base_url` empty: it must be configured, else the provider is off.
 
-    `keys` and `urls` are environment variables in the order they are looked at; `keyless` hosts
-    work without one. `facts` are what is assumed of a model that nothing else is known of.
-    `prices` is the vendor's name in the price list, `family` the start of the names of models made
-    by this vendor.
+    `key_variables` and `url_variables` are environment variables, tried in this order; `keyless` hosts
+    work without a key. `default_facts` are assumed of a model about which nothing else is known.
+    `price_vendor` is the vendor's name in the price list; `model_prefixes` are what the names of the
+    vendor's own models start with.
     """
 
     name: str
     title: str
     dialect: Dialect
     base_url: str = ""
-    keys: tuple[str, ...] = ()
-    urls: tuple[str, ...] = ()
+    key_variables: tuple[str, ...] = ()
+    url_variables: tuple[str, ...] = ()
     key_page: str = ""
     keyless: bool = False
     profile: DialectProfile = DEFAULT_PROFILE
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    default_facts: Mapping[str, Any] = field(default_factory=dict)
     default_model: str | None = None
-    prices: str | None = None
-    family: tuple[str, ...] = ()
+    price_vendor: str | None = None
+    model_prefixes: tuple[str, ...] = ()
     list_path: str | None = "models"
     prefix_path: str | None = None  # where calls with a prefix go, if that is another place
     credentials: str = ""  # what works besides a key, as the documentation names it
 
 
-_TOOLS = {"tools": True}
-_PREFIX = {"tools": True, "prefix": True}
+_TOOLS_FACTS = {"tools": True}
+_PREFIX_FACTS = {"tools": True, "prefix": True}
 _OPEN_WEIGHTS = DialectProfile(think_tags=True)
 
 # What hosts take besides the options that are ours. The strict ones answer 400 or 422 to any other field,
@@ -84,10 +84,10 @@ HOSTS: tuple[Host, ...] = (
         ("OPENAI_BASE_URL",),
         "https://platform.openai.com/api-keys",
         profile=DialectProfile(max_tokens="max_completion_tokens", extra=_OPENAI),
-        facts=_TOOLS,
+        default_facts=_TOOLS_FACTS,
         default_model="gpt-5-mini",
-        prices="openai",
-        family=("gpt-", "o1", "o3", "o4", "chatgpt-"),
+        price_vendor="openai",
+        model_prefixes=("gpt-", "o1", "o3", "o4", "chatgpt-"),
     ),
     Host(
         "openai-responses",
@@ -97,9 +97,9 @@ HOSTS: tuple[Host, ...] = (
         ("OPENAI_API_KEY",),
         ("OPENAI_BASE_URL",),
         "https://platform.openai.com/api-keys",
-        facts=_TOOLS,
+        default_facts=_TOOLS_FACTS,
         default_model="gpt-5-mini",
-        prices="openai",
+        price_vendor="openai",
     ),
     Host(
         "google",
@@ -109,10 +109,10 @@ HOSTS: tuple[Host, ...] = (
         ("GOOGLE_API_KEY", "GEMINI_API_KEY"),
         ("GOOGLE_GEMINI_BASE_URL", "GEMINI_BASE_URL"),
         "https://aistudio.google.com/apikey",
-        facts={"tools": True, "images": True},
+        default_facts={"tools": True, "images": True},
         default_model="gemini-2.5-flash",
-        prices="google",
-        family=("gemini-", "gemma-"),
+        price_vendor="google",
+        model_prefixes=("gemini-", "gemma-"),
     ),
     Host(
         "anthropic",
@@ -122,10 +122,10 @@ HOSTS: tuple[Host, ...] = (
         ("ANTHROPIC_API_KEY",),
         ("ANTHROPIC_BASE_URL",),
         "https://console.anthropic.com/settings/keys",
-        facts={"tools": True, "images": True},
+        default_facts={"tools": True, "images": True},
         default_model="claude-sonnet-4-5",
-        prices="anthropic",
-        family=("claude-",),
+        price_vendor="anthropic",
+        model_prefixes=("claude-",),
     ),
     Host(
         "ollama",
@@ -135,7 +135,7 @@ HOSTS: tuple[Host, ...] = (
         ("OLLAMA_API_KEY",),
         ("OLLAMA_HOST",),
         keyless=True,
-        facts={"prefix": True},
+        default_facts={"prefix": True},
     ),
     Host(
         "openrouter",
@@ -151,9 +151,9 @@ HOSTS: tuple[Host, ...] = (
             echo_reasoning="reasoning_details",
             reasoning_effort="reasoning",
         ),
-        facts=_TOOLS,
+        default_facts=_TOOLS_FACTS,
         default_model="openrouter/auto",
-        prices="openrouter",
+        price_vendor="openrouter",
     ),
     Host(
         "azure",
@@ -164,8 +164,8 @@ HOSTS: tuple[Host, ...] = (
         ("AZURE_OPENAI_ENDPOINT",),
         "https://portal.azure.com",
         profile=DialectProfile(max_tokens="max_completion_tokens", extra=_OPENAI),
-        facts=_TOOLS,
-        prices="azure",
+        default_facts=_TOOLS_FACTS,
+        price_vendor="azure",
     ),
     Host(
         "bedrock",
@@ -175,8 +175,8 @@ HOSTS: tuple[Host, ...] = (
         ("AWS_BEARER_TOKEN_BEDROCK",),
         ("AWS_ENDPOINT_URL_BEDROCK_RUNTIME",),
         "https://console.aws.amazon.com/bedrock",
-        facts={"tools": True, "images": True},
-        prices="aws",
+        default_facts={"tools": True, "images": True},
+        price_vendor="aws",
         credentials="AWS credentials",
     ),
     Host(
@@ -187,9 +187,9 @@ HOSTS: tuple[Host, ...] = (
         ("GOOGLE_CLOUD_ACCESS_TOKEN",),
         ("GOOGLE_VERTEX_BASE_URL",),
         "https://console.cloud.google.com/apis/credentials",
-        facts={"tools": True, "images": True},
+        default_facts={"tools": True, "images": True},
         default_model="gemini-2.5-flash",
-        prices="google",
+        price_vendor="google",
         credentials="Google credentials",
     ),
     Host(
@@ -201,9 +201,9 @@ HOSTS: tuple[Host, ...] = (
         ("DASHSCOPE_BASE_URL",),
         "https://bailian.console.aliyun.com/?tab=model#/api-key",
         profile=DialectProfile(prefix="partial"),
-        facts=_TOOLS,
+        default_facts=_TOOLS_FACTS,
         default_model="qwen-plus",
-        family=("qwen",),
+        model_prefixes=("qwen",),
     ),
     Host(
         "deepseek",
@@ -214,10 +214,10 @@ HOSTS: tuple[Host, ...] = (
         ("DEEPSEEK_BASE_URL",),
         "https://platform.deepseek.com/api_keys",
         profile=DialectProfile(prefix="prefix", extra=_PENALTIES | _LOGPROBS),
-        facts=_PREFIX,
+        default_facts=_PREFIX_FACTS,
         default_model="deepseek-chat",
-        prices="deepseek",
-        family=("deepseek-",),
+        price_vendor="deepseek",
+        model_prefixes=("deepseek-",),
         prefix_path="beta/chat/completions",
     ),
     Host(
@@ -235,9 +235,9 @@ HOSTS: tuple[Host, ...] = (
             terminal="finish",
             extra=_GROQ,
         ),
-        facts=_TOOLS,
+        default_facts=_TOOLS_FACTS,
         default_model="llama-3.3-70b-versatile",
-        prices="groq",
+        price_vendor="groq",
     ),
     Host(
         "mistral",
@@ -254,10 +254,10 @@ HOSTS: tuple[Host, ...] = (
             any_tool="any",
             extra=_MISTRAL,
         ),
-        facts=_PREFIX,
+        default_facts=_PREFIX_FACTS,
         default_model="mistral-small-latest",
-        prices="mistral",
-        family=("mistral-", "ministral-", "codestral-", "magistral-", "pixtral-"),
+        price_vendor="mistral",
+        model_prefixes=("mistral-", "ministral-", "codestral-", "magistral-", "pixtral-"),
     ),
     Host(
         "xai",
@@ -268,10 +268,10 @@ HOSTS: tuple[Host, ...] = (
         ("XAI_BASE_URL",),
         "https://console.x.ai",
         profile=DialectProfile(extra=_PENALTIES | _LOGPROBS | {"user"}),
-        facts=_TOOLS,
+        default_facts=_TOOLS_FACTS,
         default_model="grok-4.3",
-        prices="x-ai",
-        family=("grok-",),
+        price_vendor="x-ai",
+        model_prefixes=("grok-",),
     ),
     Host(
         "together",
@@ -282,9 +282,9 @@ HOSTS: tuple[Host, ...] = (
         ("TOGETHER_BASE_URL",),
         "https://api.together.ai/settings/api-keys",
         profile=_OPEN_WEIGHTS,
-        facts=_TOOLS,
+        default_facts=_TOOLS_FACTS,
         default_model="meta-llama/Llama-3.3-70B-Instruct-Turbo",
-        prices="together",
+        price_vendor="together",
     ),
     Host(
         "moonshot",
@@ -295,10 +295,10 @@ HOSTS: tuple[Host, ...] = (
         ("MOONSHOT_BASE_URL",),
         "https://platform.moonshot.ai/console/api-keys",
         profile=DialectProfile(prefix="partial", echo_reasoning="reasoning_content"),
-        facts=_PREFIX,
+        default_facts=_PREFIX_FACTS,
         default_model="kimi-k2-0905-preview",
-        prices="moonshotai",
-        family=("kimi-", "moonshot-"),
+        price_vendor="moonshotai",
+        model_prefixes=("kimi-", "moonshot-"),
     ),
     Host(
         "vllm",
@@ -309,7 +309,7 @@ HOSTS: tuple[Host, ...] = (
         ("VLLM_BASE_URL",),
         keyless=True,
         profile=DialectProfile(prefix="continue_final_message", think_tags=True),
-        facts=_PREFIX,
+        default_facts=_PREFIX_FACTS,
     ),
     Host(
         "lmstudio",
@@ -320,7 +320,7 @@ HOSTS: tuple[Host, ...] = (
         ("LM_STUDIO_BASE_URL",),
         keyless=True,
         profile=_OPEN_WEIGHTS,
-        facts=_TOOLS,
+        default_facts=_TOOLS_FACTS,
     ),
     Host(
         "llamacpp",
@@ -331,7 +331,7 @@ HOSTS: tuple[Host, ...] = (
         ("LLAMACPP_BASE_URL",),
         keyless=True,
         profile=DialectProfile(prefix="trailing", think_tags=True),
-        facts=_PREFIX,
+        default_facts=_PREFIX_FACTS,
     ),
     Host(
         "litellm",
@@ -342,7 +342,7 @@ HOSTS: tuple[Host, ...] = (
         ("LITELLM_BASE_URL",),
         keyless=True,
         profile=_OPEN_WEIGHTS,
-        facts=_TOOLS,
+        default_facts=_TOOLS_FACTS,
     ),
 )
 

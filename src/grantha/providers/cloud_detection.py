@@ -43,10 +43,8 @@ def home_file(variables: Mapping[str, str], named: str, *below_home: str) -> Pat
     return path if path.is_file() else None
 
 
-def _firmware_says(path: Path, signature_owner: str) -> bool:
+def _firmware_says(path: Path, maker: str) -> bool:
     try:
-        return (
-            path.read_text(encoding="ascii", errors="replace").strip().startswith(signature_owner)
-        )
+        return path.read_text(encoding="ascii", errors="replace").strip().startswith(maker)
     except OSError:
         return False

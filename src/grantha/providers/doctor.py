@@ -25,7 +25,7 @@ QUESTION = "Reply with the one word: ready"
 
 
 @dataclass(frozen=True, slots=True)
-class Checkup:
+class ProviderCheck:
     """How one provider is. `ttft_ms` is from the call to its first text or thought."""
 
     provider: str
@@ -45,40 +45,42 @@ class Checkup:
         return body
 
 
-async def check_all(registry: Registry) -> list[Checkup]:
+async def check_all(registry: Registry) -> list[ProviderCheck]:
     """Every provider of a registry, those that are set up all at once."""
     return list(
         await asyncio.gather(*(check_named(registry, c.name) for c in registry.providers()))
     )
 
 
-async def check(provider: Provider, model: str) -> Checkup:
+async def check(provider: Provider, model: str) -> ProviderCheck:
     """One provider by one of its models."""
     readiness = provider.readiness()
     if readiness.state in {"missing-key", "off"}:
-        return Checkup(provider.name, "not-set-up", None, None, readiness.reason, readiness.advice)
+        return ProviderCheck(
+            provider.name, "not-set-up", None, None, readiness.reason, readiness.advice
+        )
     started = time.perf_counter()
     try:
         async with asyncio.timeout(DEADLINE):
             heard = await _first_word(provider, model)
     except GranthaError as error:
-        return Checkup(provider.name, "fails", model, None, error.message, error.advice)
+        return ProviderCheck(provider.name, "fails", model, None, error.message, error.advice)
     except TimeoutError:
-        return Checkup(provider.name, "fails", model, None, f"No word within {DEADLINE:g} s")
+        return ProviderCheck(provider.name, "fails", model, None, f"No word within {DEADLINE:g} s")
     if heard is None:
-        return Checkup(provider.name, "fails", model, None, "The answer held no text")
-    return Checkup(provider.name, "works", model, round((heard - started) * 1000, 1))
+        return ProviderCheck(provider.name, "fails", model, None, "The answer held no text")
+    return ProviderCheck(provider.name, "works", model, round((heard - started) * 1000, 1))
 
 
-async def check_named(registry: Registry, name: str) -> Checkup:
+async def check_named(registry: Registry, name: str) -> ProviderCheck:
     """The provider of a name by its default model, or the first it offers."""
     try:
         provider = registry.provider(name)
         model = await _model_of(registry, provider)
     except GranthaError as error:
-        return Checkup(name, "not-set-up", None, None, error.message, error.advice)
+        return ProviderCheck(name, "not-set-up", None, None, error.message, error.advice)
     if model is None and provider.readiness().state in {"ready", "loading"}:
-        return Checkup(name, "fails", None, None, f"{name} lists no models")
+        return ProviderCheck(name, "fails", None, None, f"{name} lists no models")
     return await check(provider, model or "")
 
 

@@ -19,7 +19,7 @@ from grantha.wire.upstream.vendor_errors import ErrorFactory
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class Endpoint:
     """`overrides` maps a model's id to changed capabilities; `variables` are the environment's."""
 
     name: str

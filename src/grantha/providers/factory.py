@@ -13,18 +13,18 @@ from typing import Any
 from grantha.chat import Capabilities
 from grantha.config import ProviderSettings, Settings
 from grantha.errors import BadRequest
-from grantha.providers.adapters.hosted import Facts
+from grantha.providers.adapters.hosted import ModelFacts
 from grantha.providers.adapters.openai_chat import OpenAIChat
 from grantha.providers.base import Provider
 from grantha.providers.catalog import DIALECTS, HOSTS, Dialect, Host
-from grantha.providers.endpoint import Site
-from grantha.providers.http import Http
+from grantha.providers.endpoint import Endpoint
+from grantha.providers.http import HttpPool
 from grantha.providers.model_facts import capabilities_of
 from grantha.providers.prices import Prices
 from grantha.wire.upstream.openai_chat_decoder import DialectProfile
 
 
-def hosts_of(settings: Settings) -> Iterator[Host]:
+def hosts_from(settings: Settings) -> Iterator[Host]:
     """Every row that counts here: the catalog's, changed and added to by the settings.
 
     Raises `BadRequest` for a further host without dialect or base URL.
@@ -40,16 +40,16 @@ def hosts_of(settings: Settings) -> Iterator[Host]:
             )
     for name, change in changes.items():
         if change.enabled and name not in {"local", "scripted"}:
-            yield _further(name, change)
+            yield _custom_host(name, change)
 
 
-def site_of(host: Host, settings: Settings) -> Site:
+def endpoint_for(host: Host, settings: Settings) -> Endpoint:
     """The row with its key and address filled in."""
     change = settings.providers.get(host.name, ProviderSettings())
-    names = (change.api_key_variable,) if change.api_key_variable else host.keys
+    names = (change.api_key_variable,) if change.api_key_variable else host.key_variables
     key = change.api_key or _first(settings, names)
     variable = names[0] if names and not host.keyless else None
-    return Site(
+    return Endpoint(
         name=host.name,
         title=host.title,
         base_url=_base_url(host, change, settings),
@@ -61,86 +61,90 @@ def site_of(host: Host, settings: Settings) -> Site:
         overrides={name: dict(facts) for name, facts in change.models.items()},
         variables=settings.variables,
         default_model=host.default_model,
-        url_variable=host.urls[0] if host.urls else f"GRANTHA_{_upper(host.name)}_BASE_URL",
+        url_variable=host.url_variables[0]
+        if host.url_variables
+        else f"GRANTHA_{_upper(host.name)}_BASE_URL",
     )
 
 
-def make(host: Host, site: Site, http: Http, prices: Prices) -> Provider:
+def make(host: Host, endpoint: Endpoint, http: HttpPool, prices: Prices) -> Provider:
     """The adapter of the row's dialect."""
 
     def facts(model: str) -> Capabilities:
-        listed = prices.known(host.prices, model)
-        return capabilities_of(host.name, model, host.facts, site.overrides.get(model), listed)
+        listed = prices.known(host.price_vendor, model)
+        return capabilities_of(
+            host.name, model, host.default_facts, endpoint.overrides.get(model), listed
+        )
 
-    return _MAKERS[host.dialect](host, site, http, facts)
-
-
-def _openai_chat(host: Host, site: Site, http: Http, facts: Facts) -> Provider:
-    return OpenAIChat(site, http, facts, list_path=host.list_path, prefix_path=host.prefix_path)
+    return _MAKERS[host.dialect](host, endpoint, http, facts)
 
 
-def _azure(_host: Host, site: Site, http: Http, facts: Facts) -> Provider:
+def _openai_chat(host: Host, endpoint: Endpoint, http: HttpPool, facts: ModelFacts) -> Provider:
+    return OpenAIChat(endpoint, http, facts, list_path=host.list_path, prefix_path=host.prefix_path)
+
+
+def _azure(_host: Host, endpoint: Endpoint, http: HttpPool, facts: ModelFacts) -> Provider:
     from grantha.providers.adapters.openai_chat import AzureOpenAI
 
-    base = site.base_url.rstrip("/")
-    version = site.variables.get("AZURE_OPENAI_API_VERSION") or site.variables.get(
+    base = endpoint.base_url.rstrip("/")
+    version = endpoint.variables.get("AZURE_OPENAI_API_VERSION") or endpoint.variables.get(
         "OPENAI_API_VERSION"
     )
     if not base or version is None:
         if base and not base.endswith("/openai/v1"):
-            site = replace(site, base_url=f"{base}/openai/v1")
-        return AzureOpenAI(site, http, facts)
-    site = replace(site, base_url=f"{base}/openai", query=f"?api-version={version}")
+            endpoint = replace(endpoint, base_url=f"{base}/openai/v1")
+        return AzureOpenAI(endpoint, http, facts)
+    endpoint = replace(endpoint, base_url=f"{base}/openai", query=f"?api-version={version}")
     path = "deployments/{model}/chat/completions"
-    return AzureOpenAI(site, http, facts, path=path, list_path=None)
+    return AzureOpenAI(endpoint, http, facts, path=path, list_path=None)
 
 
-def _responses(_host: Host, site: Site, http: Http, facts: Facts) -> Provider:
+def _responses(_host: Host, endpoint: Endpoint, http: HttpPool, facts: ModelFacts) -> Provider:
     from grantha.providers.adapters.openai_responses import OpenAIResponses
 
-    return OpenAIResponses(site, http, facts)
+    return OpenAIResponses(endpoint, http, facts)
 
 
-def _anthropic(_host: Host, site: Site, http: Http, facts: Facts) -> Provider:
+def _anthropic(_host: Host, endpoint: Endpoint, http: HttpPool, facts: ModelFacts) -> Provider:
     from grantha.providers.adapters.anthropic import Anthropic
 
-    return Anthropic(site, http, facts, list_path="v1/models?limit=1000")
+    return Anthropic(endpoint, http, facts, list_path="v1/models?limit=1000")
 
 
-def _gemini(_host: Host, site: Site, http: Http, facts: Facts) -> Provider:
+def _gemini(_host: Host, endpoint: Endpoint, http: HttpPool, facts: ModelFacts) -> Provider:
     from grantha.providers.adapters.gemini import Gemini
 
-    return Gemini(site, http, facts, list_path="models?pageSize=1000")
+    return Gemini(endpoint, http, facts, list_path="models?pageSize=1000")
 
 
-def _vertex(_host: Host, site: Site, http: Http, facts: Facts) -> Provider:
+def _vertex(_host: Host, endpoint: Endpoint, http: HttpPool, facts: ModelFacts) -> Provider:
     from grantha.providers.adapters.gemini import Vertex
 
-    if not site.base_url:
-        project = site.variables.get("GOOGLE_CLOUD_PROJECT")
-        place = site.variables.get("GOOGLE_CLOUD_LOCATION") or "global"
+    if not endpoint.base_url:
+        project = endpoint.variables.get("GOOGLE_CLOUD_PROJECT")
+        place = endpoint.variables.get("GOOGLE_CLOUD_LOCATION") or "global"
         if project:
             start = "" if place == "global" else f"{place}-"
             host = f"https://{start}aiplatform.googleapis.com/v1"
-            site = replace(site, base_url=f"{host}/projects/{project}/locations/{place}")
+            endpoint = replace(endpoint, base_url=f"{host}/projects/{project}/locations/{place}")
         else:
-            site = replace(site, url_variable="GOOGLE_CLOUD_PROJECT")
-    return Vertex(site, http, facts)
+            endpoint = replace(endpoint, url_variable="GOOGLE_CLOUD_PROJECT")
+    return Vertex(endpoint, http, facts)
 
 
-def _ollama(_host: Host, site: Site, http: Http, facts: Facts) -> Provider:
-    from grantha.providers.adapters.ollama import Ollama, address
+def _ollama(_host: Host, endpoint: Endpoint, http: HttpPool, facts: ModelFacts) -> Provider:
+    from grantha.providers.adapters.ollama import Ollama, normalize_base_url
 
-    return Ollama(replace(site, base_url=address(site.base_url)), http, facts)
+    return Ollama(replace(endpoint, base_url=normalize_base_url(endpoint.base_url)), http, facts)
 
 
-def _bedrock(_host: Host, site: Site, http: Http, facts: Facts) -> Provider:
+def _bedrock(_host: Host, endpoint: Endpoint, http: HttpPool, facts: ModelFacts) -> Provider:
     from grantha.providers.adapters.bedrock import Bedrock
 
-    return Bedrock(site, http, facts)
+    return Bedrock(endpoint, http, facts)
 
 
-_MAKERS: dict[Dialect, Callable[[Host, Site, Http, Facts], Provider]] = {
+_MAKERS: dict[Dialect, Callable[[Host, Endpoint, HttpPool, ModelFacts], Provider]] = {
     "openai-chat": _openai_chat,
     "openai-responses": _responses,
     "anthropic": _anthropic,
@@ -152,20 +156,20 @@ _MAKERS: dict[Dialect, Callable[[Host, Site, Http, Facts], Provider]] = {
 }
 
 
-def _further(name: str, change: ProviderSettings) -> Host:
+def _custom_host(name: str, change: ProviderSettings) -> Host:
     if not change.base_url:
         raise BadRequest(f"providers.{name}: a further host needs a base_url")
-    keys = (change.api_key_variable,) if change.api_key_variable else ()
+    key_variables = (change.api_key_variable,) if change.api_key_variable else ()
     dialect = _dialect(name, change)
     return Host(
         name,
         name,
         dialect,
         change.base_url,
-        keys,
-        keyless=not keys,
+        key_variables,
+        keyless=not key_variables,
         profile=DialectProfile(think_tags=True),
-        facts={"tools": True},
+        default_facts={"tools": True},
     )
 
 
@@ -180,8 +184,8 @@ def _dialect(name: str, change: ProviderSettings) -> Dialect:
 
 
 def _base_url(host: Host, change: ProviderSettings, settings: Settings) -> str:
-    keep_own_signatures = f"GRANTHA_{_upper(host.name)}_BASE_URL"
-    return change.base_url or _first(settings, (keep_own_signatures, *host.urls)) or host.base_url
+    override = f"GRANTHA_{_upper(host.name)}_BASE_URL"
+    return change.base_url or _first(settings, (override, *host.url_variables)) or host.base_url
 
 
 def _first(settings: Settings, names: tuple[Any, ...]) -> str | None:

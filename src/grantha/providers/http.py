@@ -20,7 +20,7 @@ from grantha import errors
 from grantha.config import Timeouts
 from grantha.errors import GranthaError, ProviderError
 from grantha.events import UpstreamEvent
-from grantha.providers.proxy import Proxies, translated
+from grantha.providers.proxy import Proxies, connection_error
 from grantha.wire.lenient_json import InvalidJson, loads
 from grantha.wire.upstream.decoder import Decoder
 from grantha.wire.upstream.vendor_errors import (
@@ -30,14 +30,14 @@ from grantha.wire.upstream.vendor_errors import (
     parse_retry_after,
 )
 
-ERROR_BODY = 64 * 1024  # bytes of an error's body that we look at
-WHOLE_BODY = 64 * 1024 * 1024  # bytes of a non-streaming reply or a listing
-TRAILING = 2.0  # seconds that usage may come after the finish reason
-DRAIN = 0.02  # seconds to see the end of the body, so that the connection can be used again
+ERROR_BODY_LIMIT = 64 * 1024  # bytes of an error's body that we look at
+BODY_LIMIT = 64 * 1024 * 1024  # bytes of a non-streaming reply or a listing
+TRAILING_USAGE_SECONDS = 2.0  # seconds that usage may come after the finish reason
+DRAIN_SECONDS = 0.02  # seconds to see the end of the body, so that the connection can be used again
 USER_AGENT = "grantha"
 
 
-class HttpRefusal(Exception):
+class ErrorResponse(Exception):
     """The cause chained to the error of a refused request: what the vendor reported."""
 
     def __init__(self, status: int, report: ErrorReport) -> None:
@@ -47,19 +47,19 @@ class HttpRefusal(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
-    """One request, and what reads its reply. `whole` decodes a reply that came as one JSON body."""
+class UpstreamRequest:
+    """One request, and what reads its reply. `parse_body` decodes a reply that came as one JSON body."""
 
     url: str
     body: bytes
     error_factory: ErrorFactory
     decoder: Decoder
-    whole: Callable[[bytes], list[UpstreamEvent]]
+    parse_body: Callable[[bytes], list[UpstreamEvent]]
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     method: str = "POST"
 
 
-class Http:
+class HttpPool:
     """The pool. Make it anywhere; it opens within the running loop at the first call."""
 
     def __init__(self, timeouts: Timeouts, variables: Mapping[str, str] | None = None) -> None:
@@ -67,18 +67,18 @@ class Http:
         self._proxies = Proxies(variables or {})
         self._session: aiohttp.ClientSession | None = None
 
-    async def open(self, exchange: Exchange) -> HttpUpstream:
+    async def open(self, request: UpstreamRequest) -> HttpUpstream:
         """Sends the request and returns once the reply has begun; raises `ProviderError`."""
         loop = asyncio.get_running_loop()
         started = loop.time()
-        exchange.error_factory.add_secrets(exchange.headers)
-        response = await self._send(exchange)
+        request.error_factory.add_secrets(request.headers)
+        response = await self._send(request)
         try:
-            decoder = await self._accepted(response, exchange)
+            decoder = await self._pick_decoder(response, request)
         except BaseException:
             response.close()
             raise
-        return HttpUpstream(response, decoder, exchange.error_factory, self.timeouts, started)
+        return HttpUpstream(response, decoder, request.error_factory, self.timeouts, started)
 
     async def fetch(
         self,
@@ -90,11 +90,11 @@ class Http:
     ) -> Any:
         """A small JSON reply, as decoded: for listings and control calls. Raises `ProviderError`."""
         upstream = await self.open(
-            Exchange(
+            UpstreamRequest(
                 url,
                 body or b"",
                 error_factory,
-                WholeDecoder(lambda _: [], error_factory),
+                BodyDecoder(lambda _: [], error_factory),
                 lambda _: [],
                 headers,
                 "GET" if body is None else "POST",
@@ -115,24 +115,26 @@ class Http:
             await self._session.close()
             self._session = None
 
-    async def _send(self, exchange: Exchange) -> aiohttp.ClientResponse:
-        error_factory = exchange.error_factory
+    async def _send(self, request: UpstreamRequest) -> aiohttp.ClientResponse:
+        error_factory = request.error_factory
         try:
             async with asyncio.timeout(self.timeouts.first_byte):
-                return await self._opened().request(
-                    exchange.method,
-                    exchange.url,
-                    data=exchange.body or None,
+                return await self._open_session().request(
+                    request.method,
+                    request.url,
+                    data=request.body or None,
                     # A compressed stream would come in bursts.
-                    headers={"Accept-Encoding": "identity", **exchange.headers},
+                    headers={"Accept-Encoding": "identity", **request.headers},
                     allow_redirects=False,
-                    proxy=self._proxies.of(exchange.url),
+                    proxy=self._proxies.for_url(request.url),
                 )
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            raise translated(error, error_factory, exchange.url) from error
+            raise connection_error(error, error_factory, request.url) from error
 
-    async def _accepted(self, response: aiohttp.ClientResponse, exchange: Exchange) -> Decoder:
-        status, error_factory = response.status, exchange.error_factory
+    async def _pick_decoder(
+        self, response: aiohttp.ClientResponse, request: UpstreamRequest
+    ) -> Decoder:
+        status, error_factory = response.status, request.error_factory
         if 300 <= status < 400:
             target = urlsplit(response.headers.get("location", "")).netloc
             place = f" to {target}" if target else ""
@@ -143,20 +145,20 @@ class Http:
                 native=str(status),
             )
         if status >= 400:
-            raise await self._refused(response, error_factory)
+            raise await self._response_error(response, error_factory)
         content_type = response.content_type
         if content_type == "text/html":
             raise error_factory.malformed("it is a web page; the base URL may be wrong")
         if content_type == "application/json":
-            return WholeDecoder(exchange.whole, error_factory)
-        return exchange.decoder
+            return BodyDecoder(request.parse_body, error_factory)
+        return request.decoder
 
-    async def _refused(
+    async def _response_error(
         self, response: aiohttp.ClientResponse, error_factory: ErrorFactory
     ) -> ProviderError:
         try:
             async with asyncio.timeout(self.timeouts.connect):
-                raw = await _read_at_most(response, ERROR_BODY)
+                raw = await _read_at_most(response, ERROR_BODY_LIMIT)
             seen = parse_error_report(loads(raw)) or ErrorReport()
         except (InvalidJson, aiohttp.ClientError, TimeoutError, OSError):
             seen = ErrorReport()  # the status alone must do
@@ -166,10 +168,10 @@ class Http:
         error = error_factory.from_report(
             seen, response.status, parse_retry_after(response.headers)
         )
-        error.__cause__ = HttpRefusal(response.status, seen)
+        error.__cause__ = ErrorResponse(response.status, seen)
         return error
 
-    def _opened(self) -> aiohttp.ClientSession:
+    def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
             # The pool is unbounded: the engine bounds generations, and a wait here would be silent.
             self._session = aiohttp.ClientSession(
@@ -201,16 +203,16 @@ class HttpUpstream:
         self._decoder = decoder
         self._error_factory = error_factory
         self._loop = asyncio.get_running_loop()
-        self._heard = started
+        self._last_read = started
         self._limit = timeouts.first_byte
-        self._between = timeouts.between_chunks
-        self._silent = False
+        self._chunk_limit = timeouts.between_chunks
+        self._timed_out = False
         self._closed = False
         self._timer: asyncio.TimerHandle | None = None
-        self._watch()
+        self._start_idle_timer()
 
     @property
-    def over(self) -> bool:
+    def complete(self) -> bool:
         """Whether nothing more of the answer can come."""
         return (
             self._decoder.answer_complete or self._decoder.done or self._decoder.failure is not None
@@ -229,12 +231,12 @@ class HttpUpstream:
             try:
                 chunk = await read_any()
             except (aiohttp.ClientError, OSError) as error:
-                self._broken(error)
+                self._on_connection_error(error)
                 break
             if not chunk:
                 break
-            self._heard = loop.time()
-            self._limit = self._between
+            self._last_read = loop.time()
+            self._limit = self._chunk_limit
             events = decoder.feed(chunk)
             if events:
                 yield events
@@ -242,31 +244,31 @@ class HttpUpstream:
                 await self.aclose()
                 raise decoder.failure
             if decoder.done:
-                await self._drain()
+                await self._drain_body()
                 break
             if decoder.answer_complete and not answer_complete:
                 answer_complete = True
-                self._between = min(self._between, TRAILING)
-                self._limit = self._between
-                self._watch()
-        self._unwatch()
+                self._chunk_limit = min(self._chunk_limit, TRAILING_USAGE_SECONDS)
+                self._limit = self._chunk_limit
+                self._start_idle_timer()
+        self._stop_idle_timer()
         yield decoder.finish()
 
     async def read(self) -> bytes:
         """All bytes of a small reply; raises like the iteration."""
-        pieces: list[bytes] = []
+        chunks: list[bytes] = []
         size = 0
         while chunk := await self._chunk():
-            pieces.append(chunk)
+            chunks.append(chunk)
             size += len(chunk)
-            if size > WHOLE_BODY:
-                raise self._error_factory.malformed(f"it is larger than {WHOLE_BODY} bytes")
-        return b"".join(pieces)
+            if size > BODY_LIMIT:
+                raise self._error_factory.malformed(f"it is larger than {BODY_LIMIT} bytes")
+        return b"".join(chunks)
 
     async def aclose(self) -> bool:
         """Closes the socket at once. HTTP has no way to confirm a stop: always False."""
         self._closed = True
-        self._unwatch()
+        self._stop_idle_timer()
         self._response.close()
         return False
 
@@ -275,58 +277,60 @@ class HttpUpstream:
         try:
             chunk = await self._response.content.readany()
         except (aiohttp.ClientError, OSError) as error:
-            self._broken(error)
+            self._on_connection_error(error)
             return b""
-        self._heard = self._loop.time()
-        self._limit = self._between
+        self._last_read = self._loop.time()
+        self._limit = self._chunk_limit
         return chunk
 
-    def _broken(self, error: Exception) -> None:
+    def _on_connection_error(self, error: Exception) -> None:
         """Raises what a socket's error means; returns when the answer was complete anyway."""
-        self._unwatch()
+        self._stop_idle_timer()
         if self._decoder.answer_complete and not self._closed:
             return  # only its trailing usage was lost
-        if self._silent:
-            raise self._silence() from error
+        if self._timed_out:
+            raise self._idle_timeout() from error
         broken = self._error_factory.truncated()
         broken.native = type(error).__name__
         raise broken from error
 
-    def _silence(self) -> GranthaError:
+    def _idle_timeout(self) -> GranthaError:
         return errors.TimedOut(
             f"{self._error_factory.provider} was silent for {self._limit:g} s",
             advice="Try again, or raise the timeout in the settings.",
             provider=self._error_factory.provider,
         )
 
-    async def _drain(self) -> None:
+    async def _drain_body(self) -> None:
         if self._response.content.is_eof():
             return
         try:
-            async with asyncio.timeout(DRAIN):
+            async with asyncio.timeout(DRAIN_SECONDS):
                 while await self._response.content.readany():
                     pass
         except (aiohttp.ClientError, OSError, TimeoutError):
             self._response.close()
 
-    def _watch(self) -> None:
+    def _start_idle_timer(self) -> None:
         """Looks whether the upstream has been silent too long: one timer, not one per chunk."""
-        self._unwatch()
-        left = self._heard + self._limit - self._loop.time()
+        self._stop_idle_timer()
+        left = self._last_read + self._limit - self._loop.time()
         if left <= 0:
-            self._silent = True
+            self._timed_out = True
             self._response.close()
         else:
             # The limit may shrink after the first byte: look again by then.
-            self._timer = self._loop.call_later(min(left, self._between), self._watch)
+            self._timer = self._loop.call_later(
+                min(left, self._chunk_limit), self._start_idle_timer
+            )
 
-    def _unwatch(self) -> None:
+    def _stop_idle_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
 
-class WholeDecoder:
+class BodyDecoder:
     """Collects a reply that comes as one JSON body, and decodes it at its end."""
 
     answer_complete = False
@@ -334,33 +338,33 @@ class WholeDecoder:
     resume_token: str | None = None
 
     def __init__(
-        self, whole: Callable[[bytes], list[UpstreamEvent]], error_factory: ErrorFactory
+        self, parse_body: Callable[[bytes], list[UpstreamEvent]], error_factory: ErrorFactory
     ) -> None:
-        self._whole = whole
+        self._parse_body = parse_body
         self._error_factory = error_factory
-        self._pieces: list[bytes] = []
+        self._chunks: list[bytes] = []
         self._size = 0
         self.failure: GranthaError | None = None
 
     def feed(self, chunk: bytes) -> list[UpstreamEvent]:
         """Nothing yet."""
-        self._pieces.append(chunk)
+        self._chunks.append(chunk)
         self._size += len(chunk)
-        if self._size > WHOLE_BODY:
-            self.failure = self._error_factory.malformed(f"it is larger than {WHOLE_BODY} bytes")
+        if self._size > BODY_LIMIT:
+            self.failure = self._error_factory.malformed(f"it is larger than {BODY_LIMIT} bytes")
         return []
 
     def finish(self) -> list[UpstreamEvent]:
         """All events of the body; raises `ProviderError`."""
         if self.failure is not None:
             raise self.failure
-        return self._whole(b"".join(self._pieces))
+        return self._parse_body(b"".join(self._chunks))
 
 
 async def _read_at_most(response: aiohttp.ClientResponse, limit: int) -> bytes:
-    pieces: list[bytes] = []
+    chunks: list[bytes] = []
     size = 0
     while size < limit and (chunk := await response.content.readany()):
-        pieces.append(chunk)
+        chunks.append(chunk)
         size += len(chunk)
-    return b"".join(pieces)[:limit]
+    return b"".join(chunks)[:limit]

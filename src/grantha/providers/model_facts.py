@@ -21,14 +21,14 @@ _NAMES = frozenset(item.name for item in fields(Capabilities))
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class FactsEntry:
     """Facts about the models whose bare name matches, at these providers (empty: at all)."""
 
     match: tuple[str, ...]
     providers: frozenset[str]
     facts: Mapping[str, Any]
 
-    def fits(self, provider: str, model: str) -> bool:
+    def matches(self, provider: str, model: str) -> bool:
         """Whether this entry is about that model."""
         if self.providers and provider not in self.providers:
             return False
@@ -47,7 +47,7 @@ def capabilities_of(
     """
     bare = bare_name(model)
     found: dict[str, Any] = dict(assumed)
-    found.update(_shipped(provider, bare))
+    found.update(_shipped_facts(provider, bare))
     found.update(listed or {})
     unknown = sorted((overrides or {}).keys() - _NAMES)
     if unknown:
@@ -59,11 +59,11 @@ def capabilities_of(
 
 
 @functools.lru_cache(maxsize=2048)
-def _shipped(provider: str, bare: str) -> Mapping[str, Any]:
+def _shipped_facts(provider: str, bare: str) -> Mapping[str, Any]:
     """What the shipped file says of one model."""
     found: dict[str, Any] = {}
-    for entry in entries():
-        if entry.fits(provider, bare):
+    for entry in facts_entries():
+        if entry.matches(provider, bare):
             found.update(entry.facts)
     return found
 
@@ -74,12 +74,12 @@ def bare_name(model: str) -> str:
 
 
 @functools.cache
-def entries() -> tuple[Entry, ...]:
+def facts_entries() -> tuple[FactsEntry, ...]:
     """All entries of the shipped file, in its order."""
     path = Path(__file__).with_name("models.toml")
     rows = tomllib.loads(path.read_text(encoding="utf-8"))["models"]
     return tuple(
-        Entry(
+        FactsEntry(
             tuple(row["match"]),
             frozenset(row.get("providers", ())),
             {key: value for key, value in row.items() if key in _NAMES},

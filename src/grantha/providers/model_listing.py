@@ -12,14 +12,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from grantha.errors import GranthaError
 from grantha.providers.base import READY, ModelCard, Readiness
 
-FRESH = 600.0  # seconds a list counts as true
-RETRY = 30.0  # seconds before a vendor that couldn't be asked is asked again
+FRESH_SECONDS = 600.0  # seconds a list counts as true
+RETRY_SECONDS = 30.0  # seconds before a vendor that couldn't be asked is asked again
 DEADLINE = 5.0  # seconds a caller waits for a list
 
 _log = logging.getLogger(__name__)
 
 
-class Listing:
+class ModelListCache:
     """`fetch` asks the vendor; `known` are the cards offered when it can't be asked."""
 
     def __init__(
@@ -36,7 +36,7 @@ class Listing:
         self.failure: GranthaError | None = None
 
     @property
-    def asked(self) -> bool:
+    def fetched(self) -> bool:
         """Whether the vendor was asked at all yet."""
         return self._until > 0.0
 
@@ -63,14 +63,14 @@ class Listing:
                 async with asyncio.timeout(self._deadline):
                     self._cards = await self._fetch()
                 self.failure = None
-                self._until = loop.time() + FRESH
+                self._until = loop.time() + FRESH_SECONDS
             except GranthaError as error:
-                self._failed(error, loop.time())
+                self._record_failure(error, loop.time())
             except TimeoutError:
-                self._failed(GranthaError("The list of models took too long"), loop.time())
+                self._record_failure(GranthaError("The list of models took too long"), loop.time())
         return self._cards
 
-    def _failed(self, error: GranthaError, now: float) -> None:
+    def _record_failure(self, error: GranthaError, now: float) -> None:
         _log.debug("No list of models: %s", error.message)
         self.failure = error
-        self._until = now + RETRY
+        self._until = now + RETRY_SECONDS

@@ -31,7 +31,7 @@ class Proxies:
         names = variables.get("no_proxy") or variables.get("NO_PROXY") or ""
         self._without = [name.strip().lstrip(".") for name in names.split(",") if name.strip()]
 
-    def of(self, url: str) -> str | None:
+    def for_url(self, url: str) -> str | None:
         """The proxy for an address; None: it is reached straight."""
         parts = urlsplit(url)
         host = parts.hostname or ""
@@ -43,7 +43,7 @@ class Proxies:
         return self._by_scheme.get(parts.scheme)
 
 
-def translated(error: Exception, error_factory: ErrorFactory, url: str) -> ProviderError:
+def connection_error(error: Exception, error_factory: ErrorFactory, url: str) -> ProviderError:
     """A socket's error before the reply began, in our tree. Names the host, never the path or the
     key.
     """

@@ -22,15 +22,15 @@ from grantha.errors import GranthaError, UnknownModel, UnknownProvider
 from grantha.providers.base import ModelCard, Provider, Readiness
 from grantha.providers.catalog import Host
 from grantha.providers.endpoint import raise_if_unusable
-from grantha.providers.factory import hosts_of, make, site_of
-from grantha.providers.http import Http
+from grantha.providers.factory import endpoint_for, hosts_from, make
+from grantha.providers.http import HttpPool
 from grantha.providers.prices import Prices
 
 LOCAL = "local"
 LOCAL_DEFAULT = "local/default"
 ENTRY_POINTS = "grantha.providers"
 
-Factory = Callable[[Settings, Http], Provider]
+ProviderFactory = Callable[[Settings, HttpPool], Provider]
 
 _log = logging.getLogger(__name__)
 
@@ -59,11 +59,11 @@ class Registry:
 
     def __init__(self, settings: Settings, extra: Mapping[str, Provider] | None = None) -> None:
         self._settings = settings
-        self._http = Http(settings.timeouts, settings.variables)
+        self._http = HttpPool(settings.timeouts, settings.variables)
         self._prices = Prices()
         self._made: dict[str, Provider] = dict(extra or {})
-        self._hosts: dict[str, Host] = {host.name: host for host in hosts_of(settings)}
-        self._factories: dict[str, Factory] = {}
+        self._hosts: dict[str, Host] = {host.name: host for host in hosts_from(settings)}
+        self._factories: dict[str, ProviderFactory] = {}
         self._titles: dict[str, tuple[str, str]] = {}
         self._add_own()
         self._add_plugins()
@@ -79,8 +79,8 @@ class Registry:
         provider = self.provider(name)
         raise_if_unusable(name, provider.readiness())
         # isinstance() with a protocol takes 20 µs, and this runs for every call.
-        knows: Callable[[str], bool] | None = getattr(provider, "knows", None)
-        if knows is not None and not knows(model):
+        has_model: Callable[[str], bool] | None = getattr(provider, "has_model", None)
+        if has_model is not None and not has_model(model):
             raise UnknownModel(
                 f"{name} has no model {model!r}",
                 advice="Look at the list of models.",
@@ -103,7 +103,7 @@ class Registry:
         none.
         """
         if provider is None:
-            return self._real(self._settings.default_model or LOCAL_DEFAULT)
+            return self._canonical_id(self._settings.default_model or LOCAL_DEFAULT)
         configured = self._settings.default_model or ""
         if configured.startswith(f"{provider}/"):
             return configured
@@ -111,7 +111,7 @@ class Registry:
         if host is not None and host.default_model is not None:
             return f"{provider}/{host.default_model}"
         if provider == LOCAL:
-            return self._real(LOCAL_DEFAULT)
+            return self._canonical_id(LOCAL_DEFAULT)
         self.provider(provider)  # an unknown name is told as such
         raise UnknownModel(
             f"{provider} has no default model",
@@ -128,12 +128,14 @@ class Registry:
         if not model:
             return self.default_model(provider)
         if provider:
-            return self._real(model if model.startswith(f"{provider}/") else f"{provider}/{model}")
+            return self._canonical_id(
+                model if model.startswith(f"{provider}/") else f"{provider}/{model}"
+            )
         head, slash, _ = model.partition("/")
         if slash and self._is_known(head):
-            return self._real(model)
+            return self._canonical_id(model)
         for host in self._hosts.values():
-            if host.family and model.startswith(host.family):
+            if host.model_prefixes and model.startswith(host.model_prefixes):
                 return f"{host.name}/{model}"
         raise UnknownModel(f"{model!r} names no provider", advice="Write it as provider/model.")
 
@@ -156,14 +158,14 @@ class Registry:
             await provider.aclose()
         await self._http.aclose()
 
-    def _real(self, model_id: str) -> str:
+    def _canonical_id(self, model_id: str) -> str:
         """The id without aliases, so that what is stored still means the same tomorrow."""
         name, model = _split(model_id)
         if not self._is_known(name):
             return model_id
         provider = self.provider(name)
-        real_name: Callable[[str], str] | None = getattr(provider, "real_name", None)
-        return f"{name}/{real_name(model)}" if real_name is not None else model_id
+        canonical_name: Callable[[str], str] | None = getattr(provider, "canonical_name", None)
+        return f"{name}/{canonical_name(model)}" if canonical_name is not None else model_id
 
     async def _models_of(self, name: str) -> Sequence[ModelCard]:
         try:
@@ -176,9 +178,9 @@ class Registry:
 
     def _want_prices(self, name: str, models: Iterable[str]) -> None:
         host = self._hosts.get(name)
-        if host is not None and host.prices is not None:
+        if host is not None and host.price_vendor is not None:
             for model in models:
-                self._prices.want(host.prices, model)
+                self._prices.want(host.price_vendor, model)
 
     def _priced(self, card: ModelCard) -> ModelCard:
         if card.provider not in self._hosts:
@@ -214,7 +216,7 @@ class Registry:
                 f"There is no provider {name!r}",
                 advice="Look at the list of providers, or describe it in grantha.toml.",
             )
-        return make(host, site_of(host, self._settings), self._http, self._prices)
+        return make(host, endpoint_for(host, self._settings), self._http, self._prices)
 
     def _add_own(self) -> None:
         if self._settings.local_enabled and find_spec("grantha.providers.local") is not None:
@@ -242,19 +244,19 @@ def _split(model_id: str) -> tuple[str, str]:
         ) from error
 
 
-def _local(settings: Settings, _http: Http) -> Provider:
+def _local(settings: Settings, _http: HttpPool) -> Provider:
     create: Callable[[Settings], Provider] = import_module("grantha.providers.local").create
     return create(settings)
 
 
-def _scripted(settings: Settings, _http: Http) -> Provider:
-    from grantha.providers.scripted.provider import Scripted
+def _scripted(settings: Settings, _http: HttpPool) -> Provider:
+    from grantha.providers.scripted.provider import ScriptedProvider
 
-    return Scripted(settings.script_dir)
+    return ScriptedProvider(settings.script_dir)
 
 
-def _plugin(point: metadata.EntryPoint) -> Factory:
-    def factory(settings: Settings, http: Http) -> Provider:
+def _plugin(point: metadata.EntryPoint) -> ProviderFactory:
+    def factory(settings: Settings, http: HttpPool) -> Provider:
         # Any third party's defect must not take the server down: it is told as this provider's.
         try:
             provider: Provider = point.load()(settings, http)

@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 
 from grantha.providers.local import builtin
-from grantha.providers.local.builtin import Published, verify
+from grantha.providers.local.builtin import PublishedFile, verify
 
 CONTENT = b"as published" * 1000
-PUBLISHED = Published(len(CONTENT), hashlib.sha256(CONTENT).hexdigest())
+PUBLISHED = PublishedFile(len(CONTENT), hashlib.sha256(CONTENT).hexdigest())
 
 
 def test_a_verdict_is_kept_by_size_and_time_of_change(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from grantha.errors import ProviderFailed, StorageFailed, Unreachable
 from grantha.providers.local import builtin
-from grantha.providers.local.builtin import Published, verify
+from grantha.providers.local.builtin import PublishedFile, verify
 from grantha.providers.local.fetch import fetch
 
 pytestmark = pytest.mark.skipif(
@@ -53,7 +53,7 @@ def test_the_published_model_is_put_into_the_data_folder(index: Path, tmp_path: 
     data = tmp_path / "grantha"
     path = fetch(data)
     assert path == builtin.models_folder(data) / builtin.FILE
-    assert verify(path, Published(), data)
+    assert verify(path, PublishedFile(), data)
     changed = path.stat().st_mtime_ns
     next(index.iterdir()).unlink()  # a second fetch needs no index
     assert fetch(data) == path

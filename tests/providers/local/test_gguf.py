@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from grantha.providers.local import gguf as reader
-from grantha.providers.local.gguf import BrokenFile, read_header
+from grantha.providers.local.gguf import InvalidModelFile, read_header
 from tests.providers.local.conftest import PAIRS, Write, gguf
 
 
@@ -39,7 +39,7 @@ def test_a_file_cut_anywhere_is_called_incomplete(tmp_path: Path) -> None:
     path = tmp_path / "cut.gguf"
     for length in range(4, len(whole) - 32):
         path.write_bytes(whole[:length])
-        with pytest.raises(BrokenFile, match="incomplete"):
+        with pytest.raises(InvalidModelFile, match="incomplete"):
             read_header(path)
 
 
@@ -58,15 +58,15 @@ def test_a_file_cut_anywhere_is_called_incomplete(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_used_says_why(tmp_path: Path, content: bytes, reason: str) -> None:
     path = tmp_path / "odd.gguf"
     path.write_bytes(content)
-    with pytest.raises(BrokenFile, match=reason) as caught:
+    with pytest.raises(InvalidModelFile, match=reason) as caught:
         read_header(path)
     assert str(tmp_path) not in str(caught.value)
 
 
 def test_a_missing_file_and_a_folder_are_told(tmp_path: Path) -> None:
-    with pytest.raises(BrokenFile, match="doesn't exist"):
+    with pytest.raises(InvalidModelFile, match="doesn't exist"):
         read_header(tmp_path / "none.gguf")
-    with pytest.raises(BrokenFile, match="can't be read"):
+    with pytest.raises(InvalidModelFile, match="can't be read"):
         read_header(tmp_path)
 
 
@@ -82,6 +82,6 @@ def test_damaged_bytes_give_a_reason_or_a_header_and_nothing_else(tmp_path: Path
         path.write_bytes(content)
         try:
             read_header(path)
-        except BrokenFile:
+        except InvalidModelFile:
             broken += 1
     assert 200 < broken < 2000

@@ -26,9 +26,9 @@ from grantha.errors import (
 )
 from grantha.events import Accepted, Finished, Text, UpstreamEvent, UsageSeen
 from grantha.providers.local import builtin, create
-from grantha.providers.local.worker_process import Child
-from grantha.providers.local.provider import Local
+from grantha.providers.local.provider import LocalProvider
 from grantha.providers.local.upstream import LocalUpstream
+from grantha.providers.local.worker_process import Worker
 
 pytestmark = pytest.mark.local_model
 
@@ -38,15 +38,15 @@ SENTENCE = "The quick brown fox jumps over the lazy dog"
 QUESTION = f"Say exactly: {SENTENCE}"
 ENDLESS = Options(temperature=0.0, extra={"ignore_eos": True})
 
-Make = Callable[..., Local]
+Make = Callable[..., LocalProvider]
 
 
 @pytest.fixture
 async def make(tmp_path: Path) -> AsyncIterator[Make]:
     """Makes providers with the given settings; ends their processes after the test."""
-    made: list[Local] = []
+    made: list[LocalProvider] = []
 
-    def provider(**changes: object) -> Local:
+    def provider(**changes: object) -> LocalProvider:
         settings = Settings.model_validate(
             {"data_dir": tmp_path / "data", "variables": dict(os.environ), **changes}
         )
@@ -68,7 +68,7 @@ def _call(text: str = QUESTION, options: Options | None = None, prefix: str = ""
     return Call(MODEL, (text_message("user", text),), options, prefix)
 
 
-async def _collect(provider: Local, call: Call) -> list[UpstreamEvent]:
+async def _collect(provider: LocalProvider, call: Call) -> list[UpstreamEvent]:
     upstream = await provider.open(call)
     try:
         return [event async for events in upstream for event in events]
@@ -80,7 +80,7 @@ def _text(events: list[UpstreamEvent]) -> str:
     return "".join(event.text for event in events if isinstance(event, Text))
 
 
-async def _answer(provider: Local, call: Call) -> str:
+async def _answer(provider: LocalProvider, call: Call) -> str:
     return _text(await _collect(provider, call))
 
 
@@ -88,16 +88,16 @@ def _usage(events: list[UpstreamEvent]) -> Usage:
     return next(event.usage for event in events if isinstance(event, UsageSeen))
 
 
-async def _length(provider: Local, prefix: str, text: str = QUESTION) -> int:
+async def _length(provider: LocalProvider, prefix: str, text: str = QUESTION) -> int:
     """The tokens of the question as the model's template shows it, with exactly `prefix` behind."""
-    child = _child(provider)
+    worker = _worker(provider)
     question = {"messages": [{"role": "user", "content": text}]}
-    prompt = (await child.ask("/apply-template", question))["prompt"] + prefix
+    prompt = (await worker.ask("/apply-template", question))["prompt"] + prefix
     asked = {"content": prompt, "add_special": True, "parse_special": True}
-    return len((await child.ask("/tokenize", asked))["tokens"])
+    return len((await worker.ask("/tokenize", asked))["tokens"])
 
 
-async def _begin(provider: Local, call: Call) -> LocalUpstream:
+async def _begin(provider: LocalProvider, call: Call) -> LocalUpstream:
     """An upstream whose text has begun."""
     upstream = await provider.open(call)
     async for events in upstream:
@@ -112,10 +112,10 @@ async def _until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-def _child(provider: Local, model: str = MODEL) -> Child:
-    child = provider.child(model)
-    assert child is not None
-    return child
+def _worker(provider: LocalProvider, model: str = MODEL) -> Worker:
+    worker = provider.worker(model)
+    assert worker is not None
+    return worker
 
 
 def _is_running(pid: int) -> bool:
@@ -188,17 +188,17 @@ async def test_several_answers_are_written_at_once_and_more_wait_their_turn(make
     texts = [f"I know all about {what}." for what in ("a river", "the sea", "dogs", "love", "tea")]
     calls = [_call("What do you know?", _saying(text)) for text in texts]
     assert await asyncio.gather(*(_answer(provider, call) for call in calls)) == texts
-    assert _child(provider).slots.free == 2
+    assert _worker(provider).slots.free == 2
 
 
 async def test_closing_an_answer_ends_its_computation(make: Make) -> None:
     provider = make(local_slots=1)
     upstream = await _begin(provider, _call("Write a very long story.", ENDLESS))
-    child = _child(provider)
-    assert not await child.idle(0, 0.05)
+    worker = _worker(provider)
+    assert not await worker.idle(0, 0.05)
     confirmed = await upstream.aclose()
     # Unconfirmed is right on a machine that is too busy to look in time; the end is not optional.
-    assert confirmed or await child.idle(0, DEADLINE)
+    assert confirmed or await worker.idle(0, DEADLINE)
     assert await upstream.aclose() == confirmed
     assert await _answer(provider, _call())  # the only slot is free again
 
@@ -207,7 +207,7 @@ async def test_closing_during_the_prompt_ends_its_computation(make: Make) -> Non
     provider = make(local_slots=1, local_context=4096)
     upstream = await provider.open(_call("one two three " * 1000, ENDLESS))
     confirmed = await upstream.aclose()
-    assert confirmed or await _child(provider).idle(0, DEADLINE)
+    assert confirmed or await _worker(provider).idle(0, DEADLINE)
     events = await _collect(provider, _call())
     assert events[-1] == Finished("stop", "stop")
 
@@ -227,7 +227,7 @@ async def test_cancelling_an_opening_call_gives_its_slot_back(make: Make) -> Non
 async def test_a_killed_child_fails_the_calls_in_flight_and_is_started_again(make: Make) -> None:
     provider = make()
     upstream = await _begin(provider, _call("Write a very long story.", ENDLESS))
-    first = _child(provider).pid
+    first = _worker(provider).pid
     os.kill(first, signal.SIGKILL)
     with pytest.raises(ProviderError, match="SIGKILL") as caught:
         async for _ in upstream:
@@ -236,26 +236,26 @@ async def test_a_killed_child_fails_the_calls_in_flight_and_is_started_again(mak
     await upstream.aclose()
     rest = await _answer(provider, _call(options=_saying(" fox"), prefix="The quick brown"))
     assert rest == " fox"
-    assert _child(provider).pid != first
+    assert _worker(provider).pid != first
     assert not _is_running(first)
 
 
 async def test_a_child_that_nobody_uses_is_started_again_too(make: Make) -> None:
     provider = make()
     await provider.warm()
-    first = _child(provider).pid
+    first = _worker(provider).pid
     os.kill(first, signal.SIGKILL)
     await _until(lambda: provider.readiness().state == "loading")
-    await _until(lambda: provider.child(MODEL) is not None)
+    await _until(lambda: provider.worker(MODEL) is not None)
     assert provider.readiness().state == "ready"
-    assert _child(provider).pid != first
+    assert _worker(provider).pid != first
 
 
 async def test_an_unused_model_is_unloaded_and_comes_back_when_asked(make: Make) -> None:
     provider = make(local_idle=0.05)
     assert await _answer(provider, _call())
-    pid = _child(provider).pid if provider.child(MODEL) else 0
-    await _until(lambda: provider.child(MODEL) is None)
+    pid = _worker(provider).pid if provider.worker(MODEL) else 0
+    await _until(lambda: provider.worker(MODEL) is None)
     await _until(lambda: not _is_running(pid))
     assert provider.readiness().state == "ready"
     assert await _answer(provider, _call())
@@ -270,21 +270,23 @@ async def test_a_model_in_use_is_not_unloaded(make: Make) -> None:
 async def test_loading_ahead_shows_in_the_readiness(make: Make) -> None:
     provider = make()
     assert provider.readiness().state == "ready"
-    assert provider.child() is None
+    assert provider.worker() is None
     warming = asyncio.create_task(provider.warm())
     await _until(lambda: provider.readiness().state == "loading")
     await warming
     assert provider.readiness().state == "ready"
-    assert provider.child() is not None
+    assert provider.worker() is not None
 
 
 async def test_closing_the_provider_leaves_no_process(make: Make) -> None:
     provider = make()
     await provider.warm()
-    child = _child(provider)
+    worker = _worker(provider)
     await provider.aclose()
-    assert not _is_running(child.pid)
-    assert child.farewell == "its process ended with status 0"  # by itself, at the end of the pipe
+    assert not _is_running(worker.pid)
+    assert (
+        worker.exit_reason == "its process ended with status 0"
+    )  # by itself, at the end of the pipe
 
 
 async def test_two_files_run_in_two_processes(make: Make, tmp_path: Path) -> None:
@@ -300,7 +302,7 @@ async def test_two_files_run_in_two_processes(make: Make, tmp_path: Path) -> Non
     other = Call("copy", _call().messages, _saying("Another one"))
     answers = await asyncio.gather(_answer(provider, _call()), _answer(provider, other))
     assert list(answers) == [SENTENCE, "Another one"]
-    assert _child(provider).pid != _child(provider, "copy").pid
+    assert _worker(provider).pid != _worker(provider, "copy").pid
 
 
 async def test_a_file_that_llama_cpp_refuses_is_told_once_and_for_all(
@@ -355,15 +357,15 @@ async def test_calls_that_cannot_be_answered_are_refused_as_what_they_are(make: 
 async def test_nobody_else_can_use_the_child(make: Make) -> None:
     provider = make()
     await provider.warm()
-    child = _child(provider)
-    assert child.url("").startswith("http://127.0.0.1:")
-    command = await asyncio.to_thread(Path(f"/proc/{child.pid}/cmdline").read_bytes)
-    assert child.key.encode() not in command
+    worker = _worker(provider)
+    assert worker.url("").startswith("http://127.0.0.1:")
+    command = await asyncio.to_thread(Path(f"/proc/{worker.pid}/cmdline").read_bytes)
+    assert worker.key.encode() not in command
     assert b"gguf" not in command
     async with aiohttp.ClientSession() as stranger:
         for headers in ({}, {"Authorization": "Bearer guessed"}):
             for path in ("/slots", "/v1/models", "/apply-template"):
-                async with stranger.get(child.url(path), headers=headers) as reply:
+                async with stranger.get(worker.url(path), headers=headers) as reply:
                     assert reply.status in {401, 403}
 
 

@@ -21,7 +21,7 @@ def test_at_least_one_thread_computes_and_no_more_than_there_are_cores() -> None
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what a process holds")
 def test_a_process_holds_memory_and_a_missing_one_is_unknown() -> None:
-    held = machine.resident(os.getpid())
+    held = machine.resident_bytes(os.getpid())
     assert held is not None
     assert held > 1_000_000
-    assert machine.resident(2**22 + 1) is None
+    assert machine.resident_bytes(2**22 + 1) is None

@@ -12,22 +12,22 @@ from grantha.config import Settings
 from grantha.errors import ModelNotFound
 from grantha.events import Finished
 from grantha.providers.local import builtin, create, openmp
-from grantha.providers.local.provider import Local
+from grantha.providers.local.provider import LocalProvider
 from tests.server import MakeServer, until
 
 COMMAND = "apt-get install libgomp1"
 # What the dynamic loader says on a machine without the library, raised where the engine is imported.
 FAILURE = "libgomp.so.1: cannot open shared object file: No such file or directory"
 
-Make = Callable[[dict[str, str]], Local]
+Make = Callable[[dict[str, str]], LocalProvider]
 
 
 @pytest.fixture
 async def make(tmp_path: Path) -> AsyncIterator[Make]:
     """Makes a provider whose processes get these variables on top of our own."""
-    made: list[Local] = []
+    made: list[LocalProvider] = []
 
-    def provider(variables: dict[str, str]) -> Local:
+    def provider(variables: dict[str, str]) -> LocalProvider:
         settings = {"data_dir": tmp_path / "data", "variables": {**os.environ, **variables}}
         made.append(create(Settings.model_validate(settings)))
         return made[-1]
@@ -58,9 +58,9 @@ async def test_a_model_answers_where_the_system_has_no_openmp(make: Make, tmp_pa
     events = [event async for batch in upstream for event in batch]
     await upstream.aclose()
     assert isinstance(events[-1], Finished)
-    child = provider.child()
-    assert child is not None
-    mapped = Path(f"/proc/{child.pid}/maps").read_text(encoding="utf-8")  # noqa: ASYNC240
+    worker = provider.worker()
+    assert worker is not None
+    mapped = Path(f"/proc/{worker.pid}/maps").read_text(encoding="utf-8")  # noqa: ASYNC240
     assert openmp.BUNDLED in mapped
 
 

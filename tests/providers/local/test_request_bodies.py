@@ -21,7 +21,7 @@ ASK = (text_message("user", "Say it."),)
 def test_a_prefix_stands_exactly_at_the_end(
     rendered: str, prefix: str, expected: str | None
 ) -> None:
-    assert request_bodies.ending_in(rendered, prefix) == expected
+    assert request_bodies.with_exact_prefix(rendered, prefix) == expected
 
 
 def test_vendor_fields_that_reach_into_the_server_are_left_out() -> None:

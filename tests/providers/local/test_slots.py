@@ -23,46 +23,46 @@ async def _waits(task: asyncio.Task[int]) -> None:
 
 async def test_a_conversation_gets_the_slot_that_remembers_it() -> None:
     slots = Slots(3)
-    taken = [await slots.take(_talk(text)) for text in ("a", "b", "c")]
+    taken = [await slots.acquire(_talk(text)) for text in ("a", "b", "c")]
     assert sorted(taken) == [0, 1, 2]
     for slot in taken:
-        slots.give_back(slot)
-    assert await slots.take(_talk("b", "answer", "more")) == taken[1]
+        slots.release(slot)
+    assert await slots.acquire(_talk("b", "answer", "more")) == taken[1]
 
 
 async def test_a_new_conversation_gets_the_slot_unused_for_longest() -> None:
     slots = Slots(2)
-    first, second = await slots.take(_talk("a")), await slots.take(_talk("b"))
-    slots.give_back(second)
-    slots.give_back(first)
-    assert await slots.take(_talk("new")) == second
+    first, second = await slots.acquire(_talk("a")), await slots.acquire(_talk("b"))
+    slots.release(second)
+    slots.release(first)
+    assert await slots.acquire(_talk("new")) == second
 
 
 async def test_those_who_wait_are_served_in_the_order_they_came() -> None:
     slots = Slots(1)
-    slot = await slots.take(_talk("a"))
-    first = asyncio.create_task(slots.take(_talk("b")))
+    slot = await slots.acquire(_talk("a"))
+    first = asyncio.create_task(slots.acquire(_talk("b")))
     await _waits(first)
-    second = asyncio.create_task(slots.take(_talk("c")))
+    second = asyncio.create_task(slots.acquire(_talk("c")))
     await _waits(second)
-    slots.give_back(slot)
+    slots.release(slot)
     assert await first == slot
     await _waits(second)
-    slots.give_back(slot)
+    slots.release(slot)
     assert await second == slot
-    slots.give_back(slot)
+    slots.release(slot)
     assert slots.free == 1
 
 
 async def test_one_who_gives_up_waiting_takes_no_slot_along() -> None:
     slots = Slots(1)
-    slot = await slots.take(_talk("a"))
-    early = asyncio.create_task(slots.take(_talk("b")))
+    slot = await slots.acquire(_talk("a"))
+    early = asyncio.create_task(slots.acquire(_talk("b")))
     await _waits(early)
-    late = asyncio.create_task(slots.take(_talk("c")))
+    late = asyncio.create_task(slots.acquire(_talk("c")))
     await _waits(late)
     early.cancel()
-    slots.give_back(slot)
+    slots.release(slot)
     # The slot was handed over just when the waiting one is cancelled: it must come back.
     late.cancel()
     await asyncio.gather(early, late, return_exceptions=True)
@@ -70,13 +70,13 @@ async def test_one_who_gives_up_waiting_takes_no_slot_along() -> None:
 
 
 async def test_a_full_queue_and_a_lost_child_are_errors(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_WAITING", 1)
+    monkeypatch.setattr(module, "MAX_WAITING", 1)
     slots = Slots(1)
-    await slots.take(_talk("a"))
-    waiting = asyncio.create_task(slots.take(_talk("b")))
+    await slots.acquire(_talk("a"))
+    waiting = asyncio.create_task(slots.acquire(_talk("b")))
     await _waits(waiting)
     with pytest.raises(Overloaded):
-        await slots.take(_talk("c"))
+        await slots.acquire(_talk("c"))
     slots.close(ProviderFailed("gone"))
     with pytest.raises(ProviderFailed):
         await waiting
@@ -84,7 +84,7 @@ async def test_a_full_queue_and_a_lost_child_are_errors(monkeypatch: pytest.Monk
 
 async def test_only_a_free_slot_can_be_taken_by_its_number() -> None:
     slots = Slots(2)
-    taken = await slots.take(_talk("a"))
-    assert not slots.take_if_free(taken)
-    assert slots.take_if_free(1 - taken)
+    taken = await slots.acquire(_talk("a"))
+    assert not slots.acquire_if_free(taken)
+    assert slots.acquire_if_free(1 - taken)
     assert slots.free == 0

@@ -9,9 +9,9 @@ from typing_extensions import override
 
 from grantha.chat import Call
 from grantha.events import UpstreamEvent
-from grantha.providers.adapters.hosted import JSON, Hosted
+from grantha.providers.adapters.hosted import JSON_HEADERS, HttpProvider
 from grantha.providers.endpoint import raise_if_unusable
-from grantha.providers.http import Exchange, WholeDecoder
+from grantha.providers.http import BodyDecoder, UpstreamRequest
 from grantha.wire.lenient_json import dumps
 from grantha.wire.signatures import keep_own_signatures, signature_owner
 from grantha.wire.upstream.anthropic_decoder import anthropic_decoder, anthropic_reply
@@ -21,40 +21,42 @@ from grantha.wire.upstream.vendor_errors import ErrorFactory
 _COUNTED = frozenset({"model", "messages", "system", "tools", "tool_choice", "thinking"})
 
 
-class Anthropic(Hosted):
+class Anthropic(HttpProvider):
     """One message a call. The base URL is the one its SDK takes: without `/v1`."""
 
     @override
-    async def exchange(self, call: Call, error_factory: ErrorFactory, *, stream: bool) -> Exchange:
+    async def build_request(
+        self, call: Call, error_factory: ErrorFactory, *, stream: bool
+    ) -> UpstreamRequest:
         """A message."""
 
-        def whole(body: bytes) -> list[UpstreamEvent]:
+        def parse_body(body: bytes) -> list[UpstreamEvent]:
             return anthropic_reply(body, error_factory, call.prefix)
 
-        return Exchange(
-            self._site.url("v1/messages"),
+        return UpstreamRequest(
+            self._endpoint.url("v1/messages"),
             request_bytes(call, self.capabilities(call.model), stream=stream),
             error_factory,
             anthropic_decoder(error_factory, call.prefix)
             if stream
-            else WholeDecoder(whole, error_factory),
-            whole,
+            else BodyDecoder(parse_body, error_factory),
+            parse_body,
             await self.headers(),
         )
 
     async def count_tokens(self, call: Call) -> int:
         """As Anthropic counts, which costs nothing. Raises like `open`."""
         raise_if_unusable(self.name, self.readiness())
-        error_factory = self._site.error_factory(call)
+        error_factory = self._endpoint.error_factory(call)
         # The vendor's own fields that steer an answer aren't taken where only the input counts.
         kept = {k: v for k, v in call.options.extra.items() if k == "thinking"}
-        asked = keep_own_signatures(
+        request = keep_own_signatures(
             replace(call, options=replace(call.options, extra=kept)),
             signature_owner(self.name, call.model),
         )
-        body = encode_request(asked, self.capabilities(call.model))
+        body = encode_request(request, self.capabilities(call.model))
         reply = await self._http.fetch(
-            self._site.url("v1/messages/count_tokens"),
+            self._endpoint.url("v1/messages/count_tokens"),
             await self.headers(),
             error_factory,
             body=dumps({name: value for name, value in body.items() if name in _COUNTED}),
@@ -68,8 +70,8 @@ class Anthropic(Hosted):
     async def headers(self) -> Mapping[str, str]:
         """The key in Anthropic's own header."""
         return {
-            **JSON,
+            **JSON_HEADERS,
             "anthropic-version": VERSION,
-            "x-api-key": self._site.key or "",
-            **self._site.headers,
+            "x-api-key": self._endpoint.key or "",
+            **self._endpoint.headers,
         }

@@ -12,11 +12,11 @@ from typing_extensions import override
 
 from grantha.chat import Call
 from grantha.events import UpstreamEvent
-from grantha.providers.adapters.hosted import JSON, Facts, Hosted
+from grantha.providers.adapters.hosted import JSON_HEADERS, HttpProvider, ModelFacts
 from grantha.providers.base import READY, Readiness
-from grantha.providers.credentials.aws import KeyChain
-from grantha.providers.endpoint import Site
-from grantha.providers.http import Exchange, Http, WholeDecoder
+from grantha.providers.credentials.aws import AwsCredentials
+from grantha.providers.endpoint import Endpoint
+from grantha.providers.http import BodyDecoder, HttpPool, UpstreamRequest
 from grantha.wire.upstream.bedrock_decoder import bedrock_decoder, bedrock_reply
 from grantha.wire.upstream.bedrock_request import encode_request
 from grantha.wire.upstream.vendor_errors import ErrorFactory
@@ -26,24 +26,26 @@ MODELS = "foundation-models?byOutputModality=TEXT"
 PROFILES = "inference-profiles?maxResults=1000"
 
 
-class Bedrock(Hosted):
+class Bedrock(HttpProvider):
     """One region of Bedrock: the one set for AWS's own tools, else the one of the profile."""
 
-    def __init__(self, site: Site, http: Http, facts: Facts) -> None:
-        self._region = region_of(site.variables)
-        self._chain = KeyChain(site)
-        super().__init__(site, http, facts, list_path=MODELS)
+    def __init__(self, endpoint: Endpoint, http: HttpPool, facts: ModelFacts) -> None:
+        self._region = region_of(endpoint.variables)
+        self._credentials = AwsCredentials(endpoint)
+        super().__init__(endpoint, http, facts, list_path=MODELS)
 
     @override
     def readiness(self) -> Readiness:
         """A bearer key, or credentials to sign with."""
-        return READY if self._site.key else self._chain.readiness()
+        return READY if self._endpoint.key else self._credentials.readiness()
 
     @override
-    async def exchange(self, call: Call, error_factory: ErrorFactory, *, stream: bool) -> Exchange:
+    async def build_request(
+        self, call: Call, error_factory: ErrorFactory, *, stream: bool
+    ) -> UpstreamRequest:
         """A conversation, signed."""
 
-        def whole(body: bytes) -> list[UpstreamEvent]:
+        def parse_body(body: bytes) -> list[UpstreamEvent]:
             return bedrock_reply(body, error_factory)
 
         method = "converse-stream" if stream else "converse"
@@ -51,21 +53,21 @@ class Bedrock(Hosted):
         path = f"model/{quote(call.model, safe='')}/{method}"
         body = encode_request(call, self.capabilities(call.model))
         url, headers = await self._addressed("bedrock-runtime", "POST", path, body)
-        return Exchange(
+        return UpstreamRequest(
             url,
             body,
             error_factory,
             bedrock_decoder(error_factory, call.prefix)
             if stream
-            else WholeDecoder(whole, error_factory),
-            whole,
+            else BodyDecoder(parse_body, error_factory),
+            parse_body,
             headers,
         )
 
     @override
-    def forget(self) -> bool:
+    def forget_credentials(self) -> bool:
         """Whatever was lent or read from a file."""
-        return self._chain.forget()
+        return self._credentials.forget_credentials()
 
     @override
     def model_names(self, listed: Any) -> Iterable[str]:
@@ -89,21 +91,21 @@ class Bedrock(Hosted):
 
     async def _got(self, path: str) -> Any:
         url, headers = await self._addressed("bedrock", "GET", path, b"")
-        return await self._http.fetch(url, headers, self._site.error_factory())
+        return await self._http.fetch(url, headers, self._endpoint.error_factory())
 
     async def _addressed(
         self, service: str, method: str, path: str, body: bytes
     ) -> tuple[str, Mapping[str, str]]:
         """Where a request goes and its headers: a profile can name the region of both."""
-        site = self._site
-        headers = {**JSON, **site.headers}
-        keys = None if site.key else await self._chain.get()
+        endpoint = self._endpoint
+        headers = {**JSON_HEADERS, **endpoint.headers}
+        keys = None if endpoint.key else await self._credentials.get()
         region = self._region or (keys and keys.region) or REGION
-        if not site.base_url:
-            site = replace(site, base_url=f"https://{service}.{region}.amazonaws.com")
-        url = site.url(path)
+        if not endpoint.base_url:
+            endpoint = replace(endpoint, base_url=f"https://{service}.{region}.amazonaws.com")
+        url = endpoint.url(path)
         if keys is None:
-            return url, {"Authorization": f"Bearer {site.key}", **headers}
+            return url, {"Authorization": f"Bearer {endpoint.key}", **headers}
         return url, keys.sign(method, url, body, headers, region)
 
 

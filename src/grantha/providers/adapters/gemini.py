@@ -9,11 +9,11 @@ from typing_extensions import override
 
 from grantha.chat import Call
 from grantha.events import UpstreamEvent
-from grantha.providers.adapters.hosted import JSON, Facts, Hosted
+from grantha.providers.adapters.hosted import JSON_HEADERS, HttpProvider, ModelFacts
 from grantha.providers.base import Readiness
-from grantha.providers.credentials.google import Tokens
-from grantha.providers.endpoint import Site
-from grantha.providers.http import Exchange, Http, WholeDecoder
+from grantha.providers.credentials.google import GoogleTokens
+from grantha.providers.endpoint import Endpoint
+from grantha.providers.http import BodyDecoder, HttpPool, UpstreamRequest
 from grantha.wire.lenient_json import dumps
 from grantha.wire.upstream.anthropic_decoder import anthropic_decoder, anthropic_reply
 from grantha.wire.upstream.anthropic_request import encode_request as encode_anthropic
@@ -24,30 +24,36 @@ from grantha.wire.upstream.vendor_errors import ErrorFactory
 VERTEX_ANTHROPIC = "vertex-2023-10-16"
 
 
-class Gemini(Hosted):
+class Gemini(HttpProvider):
     """Google AI Studio."""
 
     @override
-    async def exchange(self, call: Call, error_factory: ErrorFactory, *, stream: bool) -> Exchange:
+    async def build_request(
+        self, call: Call, error_factory: ErrorFactory, *, stream: bool
+    ) -> UpstreamRequest:
         """A generated content."""
         method = "streamGenerateContent?alt=sse" if stream else "generateContent"
 
-        def whole(body: bytes) -> list[UpstreamEvent]:
+        def parse_body(body: bytes) -> list[UpstreamEvent]:
             return gemini_reply(body, error_factory)
 
-        return Exchange(
-            self._site.url(f"{self._model_path(call.model)}:{method}"),
+        return UpstreamRequest(
+            self._endpoint.url(f"{self._model_path(call.model)}:{method}"),
             encode_request(call, self.capabilities(call.model)),
             error_factory,
-            gemini_decoder(error_factory) if stream else WholeDecoder(whole, error_factory),
-            whole,
+            gemini_decoder(error_factory) if stream else BodyDecoder(parse_body, error_factory),
+            parse_body,
             await self.headers(),
         )
 
     @override
     async def headers(self) -> Mapping[str, str]:
         """The key in Google's own header: in the URL it would end up in logs."""
-        return {**JSON, "x-goog-api-key": self._site.key or "", **self._site.headers}
+        return {
+            **JSON_HEADERS,
+            "x-goog-api-key": self._endpoint.key or "",
+            **self._endpoint.headers,
+        }
 
     @override
     def model_names(self, listed: Any) -> Iterable[str]:
@@ -68,49 +74,51 @@ class Vertex(Gemini):
     The site's base URL ends with `projects/…/locations/…`. Tokens are refreshed before they end.
     """
 
-    def __init__(self, site: Site, http: Http, facts: Facts) -> None:
-        super().__init__(site, http, facts, list_path=None)
-        self._tokens = Tokens(site, http)
+    def __init__(self, endpoint: Endpoint, http: HttpPool, facts: ModelFacts) -> None:
+        super().__init__(endpoint, http, facts, list_path=None)
+        self._tokens = GoogleTokens(endpoint, http)
 
     @override
     def readiness(self) -> Readiness:
         """Whether the project is named and there are credentials."""
-        state = self._site.readiness()
+        state = self._endpoint.readiness()
         return state if state.state == "off" else self._tokens.readiness()
 
     @override
-    async def exchange(self, call: Call, error_factory: ErrorFactory, *, stream: bool) -> Exchange:
+    async def build_request(
+        self, call: Call, error_factory: ErrorFactory, *, stream: bool
+    ) -> UpstreamRequest:
         """A generated content, or a message."""
         if not call.model.startswith("claude-"):
-            return await super().exchange(call, error_factory, stream=stream)
+            return await super().build_request(call, error_factory, stream=stream)
 
-        def whole(body: bytes) -> list[UpstreamEvent]:
+        def parse_body(body: bytes) -> list[UpstreamEvent]:
             return anthropic_reply(body, error_factory, call.prefix)
 
         body = encode_anthropic(call, self.capabilities(call.model), stream=stream)
         del body["model"]
         body["anthropic_version"] = VERTEX_ANTHROPIC
         method = "streamRawPredict" if stream else "rawPredict"
-        return Exchange(
-            self._site.url(f"publishers/anthropic/models/{call.model}:{method}"),
+        return UpstreamRequest(
+            self._endpoint.url(f"publishers/anthropic/models/{call.model}:{method}"),
             dumps(body),
             error_factory,
             anthropic_decoder(error_factory, call.prefix)
             if stream
-            else WholeDecoder(whole, error_factory),
-            whole,
+            else BodyDecoder(parse_body, error_factory),
+            parse_body,
             await self.headers(),
         )
 
     @override
     async def headers(self) -> Mapping[str, str]:
         """A fresh access token."""
-        return {**JSON, **await self._tokens.headers(), **self._site.headers}
+        return {**JSON_HEADERS, **await self._tokens.headers(), **self._endpoint.headers}
 
     @override
-    def forget(self) -> bool:
+    def forget_credentials(self) -> bool:
         """A token that was taken back before its end."""
-        return self._tokens.forget()
+        return self._tokens.forget_credentials()
 
     @override
     def _model_path(self, model: str) -> str:

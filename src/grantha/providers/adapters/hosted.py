@@ -1,7 +1,7 @@
 """What every provider over HTTP has in common: a site, the pool, facts, and a cached list of
 models.
 
-An adapter adds how a call becomes an `Exchange` and how the vendor's list is read. It never
+An adapter adds how a call becomes an `UpstreamRequest` and how the vendor's list is read. It never
 retries.
 """
 
@@ -13,33 +13,40 @@ from typing import Any
 from grantha.chat import Call, Capabilities
 from grantha.errors import KeyRejected
 from grantha.providers.base import READY, ModelCard, Readiness, Upstream
-from grantha.providers.endpoint import Site, raise_if_unusable
-from grantha.providers.http import Exchange, Http
-from grantha.providers.model_listing import Listing
+from grantha.providers.endpoint import Endpoint, raise_if_unusable
+from grantha.providers.http import HttpPool, UpstreamRequest
+from grantha.providers.model_listing import ModelListCache
 from grantha.wire.signatures import keep_own_signatures, signature_owner
 from grantha.wire.upstream.vendor_errors import ErrorFactory
 
-Facts = Callable[[str], Capabilities]
+ModelFacts = Callable[[str], Capabilities]
 
 
-class Hosted:
+class HttpProvider:
     """See `grantha.providers.base.Provider`. `facts` tells what is known of a model by its own id.
 
     `list_path` is below the site's base URL; None: the host lists no models.
     """
 
     def __init__(
-        self, site: Site, http: Http, facts: Facts, *, list_path: str | None = "models"
+        self,
+        endpoint: Endpoint,
+        http: HttpPool,
+        facts: ModelFacts,
+        *,
+        list_path: str | None = "models",
     ) -> None:
-        self.name = site.name
-        self._site = site
+        self.name = endpoint.name
+        self._endpoint = endpoint
         self._http = http
         self._facts = facts
         self._list_path = list_path
-        known = [*site.overrides]
-        if list_path is None and site.default_model:
-            known.append(site.default_model)
-        self._listing = Listing(self._fetch_models, [self._card(m) for m in dict.fromkeys(known)])
+        known = [*endpoint.overrides]
+        if list_path is None and endpoint.default_model:
+            known.append(endpoint.default_model)
+        self._model_list = ModelListCache(
+            self._fetch_models, [self._card(m) for m in dict.fromkeys(known)]
+        )
 
     async def open(self, call: Call, resume: str | None = None) -> Upstream:
         """Sends the call and returns once the reply has begun; raises `ProviderError`.
@@ -53,13 +60,13 @@ class Hosted:
 
     def readiness(self) -> Readiness:
         """Whether address and key are there."""
-        return self._site.readiness()
+        return self._endpoint.readiness()
 
     async def models(self) -> Sequence[ModelCard]:
         """From the vendor's own listing, cached; else the default one and those of the settings."""
         if self._list_path is None or self.readiness() != READY:
-            return self._listing.cards
-        return await self._listing.get()
+            return self._model_list.cards
+        return await self._model_list.get()
 
     def capabilities(self, model: str) -> Capabilities:
         """What is known of a model, by its own id."""
@@ -68,18 +75,20 @@ class Hosted:
     async def aclose(self) -> None:
         """Nothing of its own: the pool belongs to the registry."""
 
-    async def exchange(self, call: Call, error_factory: ErrorFactory, *, stream: bool) -> Exchange:
+    async def build_request(
+        self, call: Call, error_factory: ErrorFactory, *, stream: bool
+    ) -> UpstreamRequest:
         """The request of a call, and what reads its reply."""
         raise NotImplementedError
 
     async def headers(self) -> Mapping[str, str]:
         """The headers of every request, the key among them."""
-        headers = dict(self._site.headers)
-        if self._site.key and not any(name.lower() == "authorization" for name in headers):
-            headers["Authorization"] = f"Bearer {self._site.key}"
+        headers = dict(self._endpoint.headers)
+        if self._endpoint.key and not any(name.lower() == "authorization" for name in headers):
+            headers["Authorization"] = f"Bearer {self._endpoint.key}"
         return headers
 
-    def forget(self) -> bool:
+    def forget_credentials(self) -> bool:
         """Drops credentials that may have ended early and can be had anew; False: there are none."""
         return False
 
@@ -96,33 +105,35 @@ class Hosted:
 
     async def _send(self, call: Call, resume: str | None) -> Upstream:  # noqa: ARG002 - see `open`
         try:
-            return await self._sent(call)
+            return await self._send_once(call)
         except KeyRejected:
-            if not self.forget():
+            if not self.forget_credentials():
                 raise
-        return await self._sent(call)
+        return await self._send_once(call)
 
-    async def _sent(self, call: Call) -> Upstream:
+    async def _send_once(self, call: Call) -> Upstream:
         facts = self.capabilities(call.model)
-        exchange = await self.exchange(call, self._site.error_factory(call), stream=facts.stream)
-        return await self._http.open(exchange)
+        request = await self.build_request(
+            call, self._endpoint.error_factory(call), stream=facts.stream
+        )
+        return await self._http.open(request)
 
     async def _fetch_models(self) -> Sequence[ModelCard]:
         listed = await self._listed()
         try:
-            names = dict.fromkeys([*self._site.overrides, *self.model_names(listed)])
+            names = dict.fromkeys([*self._endpoint.overrides, *self.model_names(listed)])
         except (LookupError, TypeError, AttributeError) as error:
-            raise self._site.error_factory().malformed(
+            raise self._endpoint.error_factory().malformed(
                 "its list of models has another shape"
             ) from error
         return [self._card(name) for name in names]
 
     async def _listed(self) -> Any:
-        url = self._site.url(self._list_path or "")
-        return await self._http.fetch(url, await self.headers(), self._site.error_factory())
+        url = self._endpoint.url(self._list_path or "")
+        return await self._http.fetch(url, await self.headers(), self._endpoint.error_factory())
 
     def _card(self, model: str) -> ModelCard:
         return ModelCard(f"{self.name}/{model}", model, self.name, self._facts(model))
 
 
-JSON = {"Content-Type": "application/json"}
+JSON_HEADERS = {"Content-Type": "application/json"}

@@ -16,32 +16,32 @@ from typing_extensions import override
 from grantha.chat import Call
 from grantha.errors import RequestRefused
 from grantha.events import UpstreamEvent
-from grantha.providers.adapters.hosted import JSON, Facts, Hosted
+from grantha.providers.adapters.hosted import JSON_HEADERS, HttpProvider, ModelFacts
 from grantha.providers.base import ModelCard, Readiness, Upstream
-from grantha.providers.endpoint import Site
-from grantha.providers.http import Exchange, Http, HttpRefusal, WholeDecoder
+from grantha.providers.endpoint import Endpoint
+from grantha.providers.http import BodyDecoder, ErrorResponse, HttpPool, UpstreamRequest
 from grantha.wire.upstream.ollama_decoder import encode_request, ollama_decoder, ollama_reply
 from grantha.wire.upstream.vendor_errors import ErrorFactory
 
 NO_THOUGHT = "does not support thinking"
 
 
-class Ollama(Hosted):
+class Ollama(HttpProvider):
     """A local or remote Ollama."""
 
-    def __init__(self, site: Site, http: Http, facts: Facts) -> None:
-        super().__init__(site, http, facts, list_path="api/tags")
+    def __init__(self, endpoint: Endpoint, http: HttpPool, facts: ModelFacts) -> None:
+        super().__init__(endpoint, http, facts, list_path="api/tags")
         self._thoughtless: set[str] = set()
 
     @override
     def readiness(self) -> Readiness:
         """Being looked for until it was asked once; then whether it answered the last time."""
-        if not self._listing.asked:
-            return Readiness("loading", f"Looking for Ollama at {self._site.base_url}")
-        if self._listing.failure is not None:
+        if not self._model_list.fetched:
+            return Readiness("loading", f"Looking for Ollama at {self._endpoint.base_url}")
+        if self._model_list.failure is not None:
             return Readiness(
                 "unreachable",
-                f"Nothing answers at {self._site.base_url}",
+                f"Nothing answers at {self._endpoint.base_url}",
                 "Start Ollama, or set OLLAMA_HOST to where it runs.",
             )
         return super().readiness()
@@ -49,24 +49,26 @@ class Ollama(Hosted):
     @override
     async def models(self) -> Sequence[ModelCard]:
         """The models that were pulled; asked for again though it was missing before."""
-        return await self._listing.get()
+        return await self._model_list.get()
 
     @override
-    async def exchange(self, call: Call, error_factory: ErrorFactory, *, stream: bool) -> Exchange:
+    async def build_request(
+        self, call: Call, error_factory: ErrorFactory, *, stream: bool
+    ) -> UpstreamRequest:
         """A chat."""
         continued = bool(call.prefix)
 
-        def whole(body: bytes) -> list[UpstreamEvent]:
+        def parse_body(body: bytes) -> list[UpstreamEvent]:
             return ollama_reply(body, error_factory, continued=continued)
 
-        return Exchange(
-            self._site.url("api/chat"),
+        return UpstreamRequest(
+            self._endpoint.url("api/chat"),
             encode_request(call, self.capabilities(call.model), stream=stream),
             error_factory,
             ollama_decoder(error_factory, continued=continued)
             if stream
-            else WholeDecoder(whole, error_factory),
-            whole,
+            else BodyDecoder(parse_body, error_factory),
+            parse_body,
             await self.headers(),
         )
 
@@ -78,7 +80,7 @@ class Ollama(Hosted):
             return await super()._send(call, resume)
         except RequestRefused as error:
             cause = error.__cause__
-            if not (isinstance(cause, HttpRefusal) and NO_THOUGHT in cause.report.message):
+            if not (isinstance(cause, ErrorResponse) and NO_THOUGHT in cause.report.message):
                 raise
         self._thoughtless.add(call.model)
         return await super()._send(_unthinking(call), resume)
@@ -86,7 +88,7 @@ class Ollama(Hosted):
     @override
     async def headers(self) -> Mapping[str, str]:
         """A key only where one is set."""
-        return {**JSON, **await super().headers()}
+        return {**JSON_HEADERS, **await super().headers()}
 
     @override
     def model_names(self, listed: Any) -> Iterable[str]:
@@ -102,7 +104,7 @@ def _unthinking(call: Call) -> Call:
     return replace(call, options=replace(call.options, reasoning_effort=None))
 
 
-def address(host: str) -> str:
+def normalize_base_url(host: str) -> str:
     """A base URL from what people write into OLLAMA_HOST: a host, a port, or a URL."""
     host = host.strip().rstrip("/")
     if host.startswith(":"):

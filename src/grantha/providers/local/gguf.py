@@ -2,7 +2,7 @@
 
 Follows the GGUF specification, versions 2 and 3 (ggml, docs/gguf.md). Reads the key-value pairs and the
 tensor table, never a tensor. Every count and length comes from the file and is therefore checked against
-its size before it is used: a damaged file gives `BrokenFile` with a reason, never anything else.
+its size before it is used: a damaged file gives `InvalidModelFile` with a reason, never anything else.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _MAX_DEPTH = 4
 Scalar = int | float | bool | str
 
 
-class BrokenFile(ValueError):
+class InvalidModelFile(ValueError):
     """The file can't be used as a model; the text says why, and names no path."""
 
 
@@ -70,12 +70,12 @@ class Header:
 
 
 def read_header(path: Path) -> Header:
-    """The description of the model in `path`. Raises `BrokenFile`; blocks for some milliseconds."""
+    """The description of the model in `path`. Raises `InvalidModelFile`; blocks for some milliseconds."""
     try:
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             if size == 0:
-                raise BrokenFile("the file is empty")
+                raise InvalidModelFile("the file is empty")
             # Read, not mapped: a mapped file that somebody shortens takes the whole process down.
             seen = file.read(FIRST_LOOK)
             while True:
@@ -84,9 +84,11 @@ def read_header(path: Path) -> Header:
                 except _MoreNeeded:
                     seen += file.read(3 * len(seen)) or _end()
     except FileNotFoundError as error:
-        raise BrokenFile("the file doesn't exist") from error
+        raise InvalidModelFile("the file doesn't exist") from error
     except OSError as error:
-        raise BrokenFile(f"the file can't be read: {error.strerror or 'unknown error'}") from error
+        raise InvalidModelFile(
+            f"the file can't be read: {error.strerror or 'unknown error'}"
+        ) from error
 
 
 class _MoreNeeded(Exception):
@@ -94,16 +96,16 @@ class _MoreNeeded(Exception):
 
 
 def _end() -> bytes:
-    raise BrokenFile("it is incomplete: the file ends in its description")
+    raise InvalidModelFile("it is incomplete: the file ends in its description")
 
 
 def _read(seen: bytes, size: int) -> Header:
     if seen[:4] != MAGIC:
-        raise BrokenFile("it is no GGUF file")
+        raise InvalidModelFile("it is no GGUF file")
     cursor = _Cursor(seen, size)
     version = cursor.unpack(_U32)
     if version not in VERSIONS:
-        raise BrokenFile(f"GGUF version {version} isn't supported")
+        raise InvalidModelFile(f"GGUF version {version} isn't supported")
     tensors, pairs = cursor.unpack(_U64), cursor.unpack(_U64)
     values: dict[str, Scalar] = {}
     for _ in range(pairs):
@@ -117,9 +119,11 @@ def _read(seen: bytes, size: int) -> Header:
 def _header(values: dict[str, Scalar], size: int) -> Header:
     architecture = values.get("general.architecture")
     if not isinstance(architecture, str):
-        raise BrokenFile("it names no architecture")
+        raise InvalidModelFile("it names no architecture")
     if values.get("general.type", "model") != "model" or architecture == "clip":
-        raise BrokenFile("it holds no language model of its own, only a part that belongs to one")
+        raise InvalidModelFile(
+            "it holds no language model of its own, only a part that belongs to one"
+        )
     name, template = values.get("general.name"), values.get("tokenizer.chat_template")
     length = values.get(f"{architecture}.context_length")
     return Header(
@@ -138,14 +142,14 @@ def _check_tensors(cursor: _Cursor, count: int, alignment: Scalar) -> None:
         cursor.skip(cursor.unpack(_U64))
         dimensions = cursor.unpack(_U32)
         if dimensions > _MAX_DIMENSIONS:
-            raise BrokenFile("its list of tensors is damaged")
+            raise InvalidModelFile("its list of tensors is damaged")
         cursor.skip(8 * dimensions + 4)
         last = max(last, cursor.unpack(_U64))
     if not isinstance(alignment, int) or alignment <= 0:
-        raise BrokenFile("its alignment is damaged")
+        raise InvalidModelFile("its alignment is damaged")
     start = -(-cursor.at // alignment) * alignment
     if count and start + last >= cursor.size:
-        raise BrokenFile("it is incomplete: the file ends before the model does")
+        raise InvalidModelFile("it is incomplete: the file ends before the model does")
 
 
 class _Cursor:
@@ -184,14 +188,14 @@ class _Cursor:
             return None
         form = _FORMATS.get(kind)
         if form is None:
-            raise BrokenFile("its description is damaged")
+            raise InvalidModelFile("its description is damaged")
         value: Scalar = form.unpack_from(self._seen, self.skip(form.size))[0]
         return value
 
     def _array(self, depth: int) -> None:
         kind, count = self.unpack(_U32), self.unpack(_U64)
         if depth > _MAX_DEPTH:
-            raise BrokenFile("its description is damaged")
+            raise InvalidModelFile("its description is damaged")
         if kind in _FORMATS:
             self.skip(_FORMATS[kind].size * count)
         elif kind == _STRING:
@@ -200,7 +204,7 @@ class _Cursor:
             for _ in range(count):
                 self._array(depth + 1)
         else:
-            raise BrokenFile("its description is damaged")
+            raise InvalidModelFile("its description is damaged")
 
     def _texts(self, count: int) -> None:
         # A vocabulary has up to 260,000 texts: this loop is most of the time that a header takes.

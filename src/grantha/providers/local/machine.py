@@ -29,13 +29,13 @@ def environment(variables: Mapping[str, str]) -> dict[str, str]:
 
 def threads() -> int:
     """How many threads compute: the physical cores, taking two logical ones for one above four."""
-    usable = _usable()
-    limit = _limit()
+    usable = _usable_cores()
+    limit = _cpu_quota()
     count = usable if limit is None else max(1, min(usable, round(limit)))
     return count if count <= 4 else max(4, count // 2)
 
 
-def resident(pid: int) -> int | None:
+def resident_bytes(pid: int) -> int | None:
     """Bytes of memory that a process holds; None where the system doesn't say (Linux does)."""
     try:
         pages = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]
@@ -44,14 +44,14 @@ def resident(pid: int) -> int | None:
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
-def _usable() -> int:
+def _usable_cores() -> int:
     try:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # not on every system
         return os.cpu_count() or 1
 
 
-def _limit() -> float | None:
+def _cpu_quota() -> float | None:
     """Cores that a container may use (cgroup v2, cpu.max: quota and period, or "max")."""
     try:
         quota, period = _CPU_LIMIT.read_text(encoding="ascii").split()

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grantha.providers.local import builtin
-from grantha.providers.local.builtin import Published
-from grantha.providers.local.gguf import BrokenFile, Header, read_header
+from grantha.providers.local.builtin import PublishedFile
+from grantha.providers.local.gguf import Header, InvalidModelFile, read_header
 
 SUFFIX = ".gguf"
 # A model in several files is loaded by its first one; llama.cpp finds the others.
@@ -28,7 +28,7 @@ class ModelFile:
 
     name: str
     path: Path
-    published: Published | None = None
+    published: PublishedFile | None = None
 
     @property
     def state(self) -> tuple[int, int] | None:
@@ -40,13 +40,13 @@ class ModelFile:
         return found.st_size, found.st_mtime_ns
 
 
-class Shelf:
-    """`places` are GGUF files or folders of them; the data folder's `models` comes before them."""
+class ModelFiles:
+    """`paths` are GGUF files or folders of them; the data folder's `models` comes before them."""
 
-    def __init__(self, data_folder: Path, places: Sequence[Path] = ()) -> None:
+    def __init__(self, data_folder: Path, paths: Sequence[Path] = ()) -> None:
         self._data_folder = data_folder
-        self._places = places
-        self._described: dict[Path, tuple[tuple[int, int] | None, Header | BrokenFile]] = {}
+        self._paths_given = paths
+        self._described: dict[Path, tuple[tuple[int, int] | None, Header | InvalidModelFile]] = {}
 
     def files(self) -> list[ModelFile]:
         """All models now, the built-in one first. Looks into folders, opens nothing."""
@@ -58,7 +58,7 @@ class Shelf:
             if resolved in seen:
                 continue
             seen.add(resolved)
-            name = _unused(_name_of(path), names)
+            name = _unique_name(_name_of(path), names)
             names.add(name)
             found.append(ModelFile(name, path))
         return found
@@ -67,32 +67,32 @@ class Shelf:
         """The model of this name, or None."""
         return next((file for file in self.files() if file.name == name), None)
 
-    def known(self, file: ModelFile) -> Header | BrokenFile | None:
+    def known(self, file: ModelFile) -> Header | InvalidModelFile | None:
         """What was read of the file before; None when nothing was or it has changed since."""
         state, described = self._described.get(file.path, (None, None))
         return described if described is not None and state == file.state else None
 
-    def describe(self, file: ModelFile) -> Header | BrokenFile:
+    def describe(self, file: ModelFile) -> Header | InvalidModelFile:
         """What the file says about itself, or why it can't be used. Blocks; for a thread."""
         known = self.known(file)
         if known is not None:
             return known
         state = file.state
-        described: Header | BrokenFile
+        described: Header | InvalidModelFile
         try:
             described = read_header(file.path)
-        except BrokenFile as error:
+        except InvalidModelFile as error:
             described = error
         self._described[file.path] = (state, described)
         return described
 
     def _builtin(self) -> list[ModelFile]:
         path = builtin.find(self._data_folder)
-        return [ModelFile(builtin.NAME, path, Published())] if path is not None else []
+        return [ModelFile(builtin.NAME, path, PublishedFile())] if path is not None else []
 
     def _paths(self) -> Iterator[Path]:
         yield from _models_in(builtin.models_folder(self._data_folder))
-        for place in self._places:
+        for place in self._paths_given:
             path = place.expanduser()
             if path.is_dir():
                 yield from _models_in(path)
@@ -120,7 +120,7 @@ def _name_of(path: Path) -> str:
     return name or "model"
 
 
-def _unused(name: str, taken: set[str]) -> str:
+def _unique_name(name: str, taken: set[str]) -> str:
     number, candidate = 1, name
     while candidate in taken:
         number += 1

@@ -19,15 +19,15 @@ from grantha.config import Settings
 from grantha.errors import MalformedReply, ModelNotFound, ProviderError, UnknownModel, Unsupported
 from grantha.events import UpstreamEvent
 from grantha.providers.base import READY, ModelCard, Readiness
-from grantha.providers.endpoint import Site
-from grantha.providers.http import Exchange, Http, HttpUpstream
+from grantha.providers.endpoint import Endpoint
+from grantha.providers.http import HttpPool, HttpUpstream, UpstreamRequest
 from grantha.providers.local import builtin, machine, request_bodies
-from grantha.providers.local.gguf import BrokenFile, Header
-from grantha.providers.local.model_files import ModelFile, Shelf
-from grantha.providers.local.worker_process import Child, NotLoaded
-from grantha.providers.local.upstream import LocalUpstream, Seat
-from grantha.providers.local.worker_protocol import Order
-from grantha.providers.local.worker_supervisor import Keeper
+from grantha.providers.local.gguf import Header, InvalidModelFile
+from grantha.providers.local.model_files import ModelFile, ModelFiles
+from grantha.providers.local.upstream import LocalUpstream, SlotLease
+from grantha.providers.local.worker_process import LoadFailed, Worker
+from grantha.providers.local.worker_protocol import WorkerConfig
+from grantha.providers.local.worker_supervisor import WorkerSupervisor
 from grantha.wire.lenient_json import dumps
 from grantha.wire.upstream.openai_chat_decoder import chat_decoder, chat_reply
 
@@ -39,7 +39,7 @@ SMALL_FILE = 512 * 1024 * 1024
 SMALL_BATCH, LARGE_BATCH = 16, 64
 
 
-class Local:
+class LocalProvider:
     """See `grantha.providers.base.Provider`."""
 
     name = "local"
@@ -47,10 +47,10 @@ class Local:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._folder = settings.folder()
-        self._shelf = Shelf(self._folder, settings.local_models)
+        self._model_files = ModelFiles(self._folder, settings.local_models)
         # No proxy may stand between us and our own child.
-        self._http = Http(settings.timeouts)
-        self._keepers: dict[str, Keeper] = {}
+        self._http = HttpPool(settings.timeouts)
+        self._supervisors: dict[str, WorkerSupervisor] = {}
         self._installed = find_spec(ENGINE) is not None
 
     async def open(
@@ -64,37 +64,37 @@ class Local:
         `ContextOverflow`, and what else `grantha.errors` has for an upstream.
         """
         file = self._for(call)
-        keeper = self._keeper(file)
-        child = await keeper.borrow()
+        supervisor = self._supervisor(file)
+        worker = await supervisor.acquire()
         try:
-            slot = await child.slots.take(call.messages)
+            slot = await worker.slots.acquire(call.messages)
         except BaseException:
-            keeper.give_back()
+            supervisor.release()
             raise
-        seat = Seat(child, slot, keeper.give_back)
+        lease = SlotLease(worker, slot, supervisor.release)
         try:
-            return LocalUpstream(await self._send(child, slot, file, call), seat)
+            return LocalUpstream(await self._send(worker, slot, file, call), lease)
         except ProviderError as error:
-            seat.leave(idle=False)
-            raise await child.explained(error) from error
+            lease.release(idle=False)
+            raise await worker.explain_error(error) from error
         except BaseException:
-            seat.leave(idle=False)
+            lease.release(idle=False)
             raise
 
     async def count_tokens(self, call: Call) -> int:
         """By the model's own template and vocabulary; loads the model. Raises like `open`."""
         file = self._for(call)
-        keeper = self._keeper(file)
-        child = await keeper.borrow()
+        supervisor = self._supervisor(file)
+        worker = await supervisor.acquire()
         try:
             named = replace(call, model=file.name)
             body = request_bodies.counted_body(named, self.capabilities(file.name))
-            prompt = await self._render(child, body)
+            prompt = await self._render(worker, body)
             # As the child itself reads a prompt: marks of the template are tokens, not text.
-            asked = {"content": prompt, "add_special": True, "parse_special": True}
-            found = await child.ask(request_bodies.TOKENS_PATH, asked)
+            request = {"content": prompt, "add_special": True, "parse_special": True}
+            found = await worker.ask(request_bodies.TOKENS_PATH, request)
         finally:
-            keeper.give_back()
+            supervisor.release()
         return len(found["tokens"])
 
     def readiness(self) -> Readiness:
@@ -116,70 +116,74 @@ class Local:
 
     async def models(self) -> Sequence[ModelCard]:
         """One card a file, usable or not, the default first."""
-        return [await self._card(file) for file in await asyncio.to_thread(self._shelf.files)]
+        return [await self._card(file) for file in await asyncio.to_thread(self._model_files.files)]
 
     def capabilities(self, model: str) -> Capabilities:
         """From the file's own description once it was read; until then what all of them can do."""
         file = self._find(model)
-        known = self._shelf.known(file) if file is not None else None
+        known = self._model_files.known(file) if file is not None else None
         return self._facts(known if isinstance(known, Header) else None)
 
-    def real_name(self, model: str) -> str:
+    def canonical_name(self, model: str) -> str:
         """The file's name where the default is meant."""
         file = self._find(model)
         return model if file is None else file.name
 
-    def knows(self, model: str) -> bool:
+    def has_model(self, model: str) -> bool:
         """Whether there is such a file."""
         return self._find(model) is not None
 
     async def warm(self, model: str = DEFAULT) -> None:
         """Loads a model ahead of its first use. Raises like `open`; `readiness` tells how it goes."""
-        await self._keeper(self._require(model)).warm()
+        await self._supervisor(self._require(model)).warm()
 
-    def child(self, model: str = DEFAULT) -> Child | None:
+    def worker(self, model: str = DEFAULT) -> Worker | None:
         """The process that a model runs in now, for health pages; None while it isn't loaded."""
         file = self._find(model)
-        keeper = self._keepers.get(file.name) if file is not None else None
-        return keeper.child if keeper is not None else None
+        supervisor = self._supervisors.get(file.name) if file is not None else None
+        return supervisor.worker if supervisor is not None else None
 
     async def aclose(self) -> None:
         """Ends all child processes."""
-        keepers = list(self._keepers.values())
-        self._keepers.clear()
-        await asyncio.gather(*(keeper.aclose() for keeper in keepers))
+        supervisors = list(self._supervisors.values())
+        self._supervisors.clear()
+        await asyncio.gather(*(supervisor.aclose() for supervisor in supervisors))
         await self._http.aclose()
 
-    async def _send(self, child: Child, slot: int, file: ModelFile, call: Call) -> HttpUpstream:
+    async def _send(self, worker: Worker, slot: int, file: ModelFile, call: Call) -> HttpUpstream:
         call = replace(call, model=file.name)
         facts = self.capabilities(file.name)
-        site = Site(self.name, file.name, child.url(""), child.key, profile=request_bodies.PROFILE)
-        error_factory = site.error_factory(call)
+        endpoint = Endpoint(
+            self.name, file.name, worker.url(""), worker.key, profile=request_bodies.PROFILE
+        )
+        error_factory = endpoint.error_factory(call)
         continued = bool(call.prefix)
         body = request_bodies.chat_body(call, facts, slot)
         path = request_bodies.CHAT_PATH
         if continued:
-            body = request_bodies.text_body(body, await self._prompt(child, body, call.prefix))
+            body = request_bodies.text_body(body, await self._prompt(worker, body, call.prefix))
             path = request_bodies.TEXT_PATH
 
-        def whole(reply: bytes) -> list[UpstreamEvent]:
+        def parse_body(reply: bytes) -> list[UpstreamEvent]:
             return chat_reply(reply, request_bodies.PROFILE, error_factory, continued=continued)
 
         decoder = chat_decoder(request_bodies.PROFILE, error_factory, continued=continued)
         return await self._http.open(
-            Exchange(child.url(path), dumps(body), error_factory, decoder, whole, child.headers())
+            UpstreamRequest(
+                worker.url(path), dumps(body), error_factory, decoder, parse_body, worker.headers()
+            )
         )
 
-    async def _prompt(self, child: Child, body: dict[str, Any], prefix: str) -> str:
-        rendered = await self._render(child, request_bodies.template_body(body, continued=True))
-        exact = request_bodies.ending_in(rendered, prefix)
+    async def _prompt(self, worker: Worker, body: dict[str, Any], prefix: str) -> str:
+        rendered = await self._render(worker, request_bodies.template_body(body, continued=True))
+        exact = request_bodies.with_exact_prefix(rendered, prefix)
         if exact is None:  # the template rewrites answers; the question's own rendering stands
             question = request_bodies.template_body(body, continued=False)
-            exact = await self._render(child, question) + prefix
+            exact = await self._render(worker, question) + prefix
         return exact
 
-    async def _render(self, child: Child, body: dict[str, Any]) -> str:
-        reply = await child.ask(request_bodies.TEMPLATE_PATH, body)
+    async def _render(self, worker: Worker, body: dict[str, Any]) -> str:
+        reply = await worker.ask(request_bodies.TEMPLATE_PATH, body)
         prompt = reply.get("prompt") if isinstance(reply, dict) else None
         if not isinstance(prompt, str):
             raise MalformedReply("The model's template gave no text", provider=self.name)
@@ -204,8 +208,8 @@ class Local:
                 advice="Look at the list of models.",
                 provider=self.name,
             )
-        known = self._shelf.known(file)
-        if isinstance(known, BrokenFile):
+        known = self._model_files.known(file)
+        if isinstance(known, InvalidModelFile):
             raise ModelNotFound(
                 f"The local model {file.name} can't be used: {known}",
                 advice="Replace its file, or choose another model.",
@@ -215,38 +219,38 @@ class Local:
 
     def _find(self, model: str) -> ModelFile | None:
         if model != DEFAULT:
-            return self._shelf.find(model)
-        files = self._shelf.files()
-        usable = (f for f in files if not isinstance(self._shelf.known(f), BrokenFile))
+            return self._model_files.find(model)
+        files = self._model_files.files()
+        usable = (f for f in files if not isinstance(self._model_files.known(f), InvalidModelFile))
         return next(usable, files[0] if files else None)
 
-    def _keeper(self, file: ModelFile) -> Keeper:
-        keeper = self._keepers.get(file.name)
-        if keeper is None or keeper.file != file:
-            keeper = self._keepers[file.name] = Keeper(
+    def _supervisor(self, file: ModelFile) -> WorkerSupervisor:
+        supervisor = self._supervisors.get(file.name)
+        if supervisor is None or supervisor.file != file:
+            supervisor = self._supervisors[file.name] = WorkerSupervisor(
                 file,
-                lambda: self._order(file),
+                lambda: self._config(file),
                 machine.environment(self._settings.variables),
                 self._http,
                 idle=self._settings.local_idle,
                 deadline=self._settings.timeouts.first_byte,
             )
-        return keeper
+        return supervisor
 
-    def _order(self, file: ModelFile) -> Order:
+    def _config(self, file: ModelFile) -> WorkerConfig:
         """How to run the model; reads and, for the built-in one, verifies its file. Blocks."""
         if not self._installed:
-            raise NotLoaded("the engine isn't installed", final=False)
-        described = self._shelf.describe(file)
-        if isinstance(described, BrokenFile):
-            raise NotLoaded(str(described), final=True)
+            raise LoadFailed("the engine isn't installed", final=False)
+        described = self._model_files.describe(file)
+        if isinstance(described, InvalidModelFile):
+            raise LoadFailed(str(described), final=True)
         published = file.published
         if published is not None and not builtin.verify(file.path, published, self._folder):
-            raise NotLoaded("the file isn't the published one (its SHA-256 differs)", final=True)
+            raise LoadFailed("the file isn't the published one (its SHA-256 differs)", final=True)
         settings = self._settings
         slots = max(1, settings.local_slots)
         batch = SMALL_BATCH if described.size < SMALL_FILE else LARGE_BATCH
-        return Order(
+        return WorkerConfig(
             path=str(file.path),
             name=file.name,
             key=secrets.token_urlsafe(32),
@@ -259,7 +263,7 @@ class Local:
         )
 
     async def _card(self, file: ModelFile) -> ModelCard:
-        described = await asyncio.to_thread(self._shelf.describe, file)
+        described = await asyncio.to_thread(self._model_files.describe, file)
         header = described if isinstance(described, Header) else None
         title = builtin.TITLE if file.published is not None else (header and header.name)
         return ModelCard(
@@ -273,14 +277,16 @@ class Local:
     def _readiness(self, file: ModelFile) -> Readiness:
         if not self._installed:
             return self.readiness()
-        known = self._shelf.known(file)
-        if isinstance(known, BrokenFile):
+        known = self._model_files.known(file)
+        if isinstance(known, InvalidModelFile):
             return Readiness("off", f"It can't be used: {known}", "Replace its file.")
-        keepers = self._keepers.values()
+        supervisors = self._supervisors.values()
         # What the engine lacks for one model, it lacks for all.
-        hampered = next((keeper for keeper in keepers if keeper.missing_library), None)
-        keeper = self._keepers.get(file.name) or hampered
-        return keeper.readiness() if keeper is not None else READY
+        hampered = next(
+            (supervisor for supervisor in supervisors if supervisor.missing_library), None
+        )
+        supervisor = self._supervisors.get(file.name) or hampered
+        return supervisor.readiness() if supervisor is not None else READY
 
     def _facts(self, header: Header | None) -> Capabilities:
         return Capabilities(

@@ -44,8 +44,8 @@ def chat_body(call: Call, facts: Capabilities, slot: int) -> dict[str, Any]:
     extra = {k: v for k, v in call.options.extra.items() if k in _SAMPLING}
     # Without progress reports a closed connection is noticed only when the whole prompt is computed.
     extra |= {"id_slot": slot, "return_progress": True}
-    asked = replace(call, options=replace(call.options, extra=extra))
-    body: dict[str, Any] = loads(encode_request(asked, PROFILE, facts))
+    request = replace(call, options=replace(call.options, extra=extra))
+    body: dict[str, Any] = loads(encode_request(request, PROFILE, facts))
     return body
 
 
@@ -59,12 +59,12 @@ def counted_body(call: Call, facts: Capabilities) -> dict[str, Any]:
 def template_body(body: dict[str, Any], *, continued: bool) -> dict[str, Any]:
     """The part of a chat's body that decides what its conversation looks like as text."""
     messages = body["messages"] if continued else body["messages"][:-1]
-    asked: dict[str, Any] = {"messages": messages}
+    request: dict[str, Any] = {"messages": messages}
     if "chat_template_kwargs" in body:
-        asked["chat_template_kwargs"] = body["chat_template_kwargs"]
+        request["chat_template_kwargs"] = body["chat_template_kwargs"]
     if continued:
-        asked |= {"continue_final_message": True, "add_generation_prompt": False}
-    return asked
+        request |= {"continue_final_message": True, "add_generation_prompt": False}
+    return request
 
 
 def text_body(body: dict[str, Any], prompt: str) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def text_body(body: dict[str, Any], prompt: str) -> dict[str, Any]:
     return {**{k: v for k, v in body.items() if k not in _CHAT_ONLY}, "prompt": prompt}
 
 
-def ending_in(rendered: str, prefix: str) -> str | None:
+def with_exact_prefix(rendered: str, prefix: str) -> str | None:
     """The rendered conversation with exactly `prefix` at its end; None if it doesn't end in it at all.
 
     Templates may have trimmed the prefix at either side.

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from grantha.chat import Message
 from grantha.errors import Overloaded, ProviderError
 
-MOST_WAITING = 256
+MAX_WAITING = 256
 
 
 class Slots:
@@ -21,7 +21,7 @@ class Slots:
 
     def __init__(self, count: int) -> None:
         self._free = list(range(count))  # unused for longest first
-        self._remembered: list[Sequence[Message]] = [()] * count
+        self._cached_conversation: list[Sequence[Message]] = [()] * count
         self._waiting: deque[asyncio.Future[int]] = deque()
 
     @property
@@ -29,22 +29,25 @@ class Slots:
         """How many are free now."""
         return len(self._free)
 
-    async def take(self, conversation: Sequence[Message]) -> int:
+    async def acquire(self, conversation: Sequence[Message]) -> int:
         """A slot's number, once one is free; whoever takes it gives it back. Raises `Overloaded`."""
         if self._free:
-            slot = max(self._free, key=lambda free: _shared(self._remembered[free], conversation))
+            slot = max(
+                self._free,
+                key=lambda free: _shared_messages(self._cached_conversation[free], conversation),
+            )
             self._free.remove(slot)
         else:
             slot = await self._wait()
-        self._remembered[slot] = conversation
+        self._cached_conversation[slot] = conversation
         return slot
 
-    def take_if_free(self, slot: int) -> bool:
+    def acquire_if_free(self, slot: int) -> bool:
         """Takes this very slot, if nobody has it; its memory is as good as empty then."""
         if slot not in self._free:
             return False
         self._free.remove(slot)
-        self._remembered[slot] = ()
+        self._cached_conversation[slot] = ()
         return True
 
     def close(self, error: ProviderError) -> None:
@@ -54,7 +57,7 @@ class Slots:
             if not first.done():
                 first.set_exception(error)
 
-    def give_back(self, slot: int) -> None:
+    def release(self, slot: int) -> None:
         """The slot is idle again."""
         while self._waiting:
             first = self._waiting.popleft()
@@ -64,9 +67,9 @@ class Slots:
         self._free.append(slot)
 
     async def _wait(self) -> int:
-        if len(self._waiting) >= MOST_WAITING:
+        if len(self._waiting) >= MAX_WAITING:
             raise Overloaded(
-                f"{MOST_WAITING} answers are waiting for this model already",
+                f"{MAX_WAITING} answers are waiting for this model already",
                 advice="Try again in a while.",
                 provider="local",
             )
@@ -76,13 +79,13 @@ class Slots:
             return await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled() and turn.exception() is None:
-                self.give_back(turn.result())
+                self.release(turn.result())
             elif turn in self._waiting:
                 self._waiting.remove(turn)
             raise
 
 
-def _shared(remembered: Sequence[Message], conversation: Sequence[Message]) -> int:
+def _shared_messages(remembered: Sequence[Message], conversation: Sequence[Message]) -> int:
     count = 0
     for known, message in zip(remembered, conversation, strict=False):
         if known != message:

@@ -11,24 +11,24 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from grantha.errors import ProviderError
 from grantha.events import UpstreamEvent
 from grantha.providers.http import HttpUpstream
-from grantha.providers.local.worker_process import Child
+from grantha.providers.local.worker_process import Worker
 
 CONFIRMATION = 0.2  # seconds that closing waits to see the slot idle
 
 
-class Seat:
+class SlotLease:
     """The right to one slot of one child. Left once, by whoever got it."""
 
-    def __init__(self, child: Child, slot: int, left: Callable[[], None]) -> None:
-        self.child = child
+    def __init__(self, worker: Worker, slot: int, left: Callable[[], None]) -> None:
+        self.worker = worker
         self.slot = slot
         self._left: Callable[[], None] | None = left
 
-    def leave(self, *, idle: bool) -> None:
+    def release(self, *, idle: bool) -> None:
         """Gives the slot back now (`idle`) or when the computation has ended. Idempotent."""
         left, self._left = self._left, None
         if left is not None:
-            self.child.release(self.slot, idle=idle)
+            self.worker.release(self.slot, idle=idle)
             left()
 
 
@@ -37,9 +37,9 @@ class LocalUpstream:
 
     resume_token: str | None = None
 
-    def __init__(self, inner: HttpUpstream, seat: Seat) -> None:
+    def __init__(self, inner: HttpUpstream, lease: SlotLease) -> None:
         self._inner = inner
-        self._seat = seat
+        self._lease = lease
         self._ended = False
         self._confirmed: bool | None = None
 
@@ -50,7 +50,7 @@ class LocalUpstream:
         except ProviderError as error:
             if self._confirmed is not None:
                 raise  # closed by ourselves: nothing to explain
-            raise await self._seat.child.explained(error) from error
+            raise await self._lease.worker.explain_error(error) from error
         self._ended = True
 
     async def aclose(self) -> bool:
@@ -60,8 +60,8 @@ class LocalUpstream:
         self._confirmed = False
         try:
             await self._inner.aclose()
-            seat = self._seat
-            self._confirmed = self._ended or await seat.child.idle(seat.slot, CONFIRMATION)
+            lease = self._lease
+            self._confirmed = self._ended or await lease.worker.idle(lease.slot, CONFIRMATION)
         finally:
-            self._seat.leave(idle=self._confirmed)
+            self._lease.release(idle=self._confirmed)
         return self._confirmed

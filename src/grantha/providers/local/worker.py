@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from grantha.providers.local import openmp
-from grantha.providers.local.worker_protocol import Order, Report
+from grantha.providers.local.worker_protocol import WorkerConfig, WorkerReport
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _OOM_SCORE = Path("/proc/self/oom_score_adj")
@@ -30,47 +30,47 @@ def main() -> None:
     # The terminal's Ctrl-C is the server's business, which may still want answers to run out.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     openmp.use_bundled_if_missing()
-    reports = _own_stdout()
-    order = Order.from_line(_first_line())
-    _end_with(order.parent)
-    _be_modest(order.niceness)
-    threading.Thread(target=_leave_at_end_of_pipe, daemon=True).start()
+    reports = _claim_stdout()
+    config = WorkerConfig.from_line(_first_line())
+    _die_with_parent(config.parent)
+    _lower_priority(config.niceness)
+    threading.Thread(target=_exit_at_end_of_input, daemon=True).start()
     try:
-        server = _serve(order)
+        server = _serve(config)
     except Exception as error:  # noqa: BLE001  the parent decides; the trace would be noise
         library = openmp.missing_library(error) if isinstance(error, ImportError) else None
         failure = f"{type(error).__name__}: {error}"
-        os.write(reports, Report(failure=failure, missing_library=library).to_line())
+        os.write(reports, WorkerReport(failure=failure, missing_library=library).to_line())
         os._exit(1)
-    os.write(reports, Report(address=server.listening_address).to_line())
+    os.write(reports, WorkerReport(address=server.listening_address).to_line())
     threading.Event().wait()
 
 
-def _serve(order: Order) -> Any:  # xllamacpp ships no types
+def _serve(config: WorkerConfig) -> Any:  # xllamacpp ships no types
     import xllamacpp  # type: ignore[import-untyped]
 
     params = xllamacpp.CommonParams()
     params.verbosity = ERRORS_ONLY
-    params.model.path = order.path
-    params.model_alias = {order.name}
-    params.api_keys = [order.key]
+    params.model.path = config.path
+    params.model_alias = {config.name}
+    params.api_keys = [config.key]
     params.hostnames = ["127.0.0.1"]
     params.port = 0
     params.ui = False
-    params.n_parallel = order.slots
-    params.n_ctx = order.slots * order.context
-    params.n_threads_http = order.slots + HTTP_SPARE
-    params.cpuparams.n_threads = order.threads
-    params.cpuparams_batch.n_threads = order.threads
-    params.n_batch = params.n_ubatch = order.batch
+    params.n_parallel = config.slots
+    params.n_ctx = config.slots * config.context
+    params.n_threads_http = config.slots + HTTP_SPARE
+    params.cpuparams.n_threads = config.threads
+    params.cpuparams_batch.n_threads = config.threads
+    params.n_batch = params.n_ubatch = config.batch
     # Each slot keeps its own conversation; a second copy of them would take up to 8 GB.
     params.cache_ram_mib = 0
-    for name, value in order.sampling.items():
+    for name, value in config.sampling.items():
         setattr(params.sampling, name, value)
     return xllamacpp.Server(params)
 
 
-def _own_stdout() -> int:
+def _claim_stdout() -> int:
     """A private copy of standard output; what native code prints goes to standard error."""
     reports = os.dup(1)
     os.dup2(2, 1)
@@ -88,7 +88,7 @@ def _first_line() -> bytes:
     return bytes(line)
 
 
-def _end_with(parent: int) -> None:
+def _die_with_parent(parent: int) -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     # The parent may have ended before the kernel was asked.
@@ -96,14 +96,14 @@ def _end_with(parent: int) -> None:
         os._exit(0)
 
 
-def _be_modest(niceness: int) -> None:
+def _lower_priority(niceness: int) -> None:
     os.nice(niceness)
     with contextlib.suppress(OSError):
         # Where memory runs out, the model goes and the server stays.
         _OOM_SCORE.write_text("500", encoding="ascii")
 
 
-def _leave_at_end_of_pipe() -> None:
+def _exit_at_end_of_input() -> None:
     while os.read(0, 4096):
         pass
     # Without the destructors of the native library, which wait for what it is computing.

@@ -19,17 +19,17 @@ from pathlib import Path
 from typing import Any
 
 from grantha.errors import ProviderError, ProviderFailed
-from grantha.providers.http import Http
-from grantha.providers.local import worker as worker_program
+from grantha.providers.http import HttpPool
 from grantha.providers.local import openmp
+from grantha.providers.local import worker as worker_program
 from grantha.providers.local.slots import Slots
-from grantha.providers.local.worker_protocol import Order, Report
+from grantha.providers.local.worker_protocol import WorkerConfig, WorkerReport
 from grantha.wire.lenient_json import dumps
 from grantha.wire.upstream.vendor_errors import ErrorFactory
 
-PROGRAM = child_program.__name__
+PROGRAM = worker_program.__name__
 TAIL = 16 * 1024  # bytes of standard error that are kept
-PATIENCE = 2.0  # seconds a child may take to leave by itself
+STOP_SECONDS = 2.0  # seconds a child may take to leave by itself
 POLL = 0.004  # seconds between two looks at a slot
 DRAIN_POLL = 0.05  # the same, once nobody waits for it
 
@@ -39,7 +39,7 @@ _PREFIXES = re.compile(r"^(?:llama_model_loader: |\S+\s+\S+: )")
 _ASSERTION = re.compile(r"GGML_ASSERT\([^)]*\) failed")
 
 
-class NotLoaded(Exception):
+class LoadFailed(Exception):
     """The model didn't come up. `final`: it won't either, as long as its file stays as it is.
 
     `missing_library` is set when the cause is not the file but a library that the system lacks.
@@ -59,34 +59,36 @@ class NotLoaded(Exception):
         return "Replace its file, or choose another model." if self.final else ""
 
 
-class Child:
+class Worker:
     """A process that is ready for calls. Made by `start`; `stop` must be awaited in the end."""
 
-    def __init__(self, process: asyncio.subprocess.Process, order: Order, http: Http) -> None:
+    def __init__(
+        self, process: asyncio.subprocess.Process, config: WorkerConfig, http: HttpPool
+    ) -> None:
         self._process = process
         self._stdin, self._stdout, self._stderr = _pipes(process)
-        self._order = order
+        self._config = config
         self._http = http
-        self._error_factory = ErrorFactory("local", order.name, (order.key,))
+        self._error_factory = ErrorFactory("local", config.name, (config.key,))
         self._address = ""
-        self.name = order.name
+        self.name = config.name
         self._tail = bytearray()
-        self._listening = asyncio.create_task(self._listen(), name=f"stderr of {order.name}")
-        self._exit = asyncio.create_task(self._await_exit(), name=f"exit of {order.name}")
+        self._listening = asyncio.create_task(self._listen(), name=f"stderr of {config.name}")
+        self._exit = asyncio.create_task(self._await_exit(), name=f"exit of {config.name}")
         self._draining: set[asyncio.Task[None]] = set()
-        self.slots = Slots(order.slots)
+        self.slots = Slots(config.slots)
 
     @staticmethod
     async def start(
-        order: Order,
+        config: WorkerConfig,
         variables: Mapping[str, str],
-        http: Http,
+        http: HttpPool,
         deadline: float,
-        spawned: Callable[[int], None] = lambda _: None,
-    ) -> Child:
-        """A child that has loaded its model within `deadline` seconds. Raises `NotLoaded`.
+        on_spawn: Callable[[int], None] = lambda _: None,
+    ) -> Worker:
+        """A child that has loaded its model within `deadline` seconds. Raises `LoadFailed`.
 
-        `spawned` is told the process's id when loading begins.
+        `on_spawn` is told the process's id when loading begins.
         """
         try:
             process = await asyncio.create_subprocess_exec(
@@ -98,21 +100,21 @@ class Child:
                 start_new_session=True,
             )
         except OSError as error:
-            raise NotLoaded(
+            raise LoadFailed(
                 f"its process can't be started: {error.strerror}", final=False
             ) from error
-        child = Child(process, order, http)
-        spawned(process.pid)
+        worker = Worker(process, config, http)
+        on_spawn(process.pid)
         try:
             async with asyncio.timeout(deadline):
-                child._address = await child._await_report()
+                worker._address = await worker._await_report()
         except TimeoutError as error:
-            await child.stop()
-            raise NotLoaded(f"it took longer than {deadline:g} s", final=False) from error
+            await worker.stop()
+            raise LoadFailed(f"it took longer than {deadline:g} s", final=False) from error
         except BaseException:
-            await child.stop()
+            await worker.stop()
             raise
-        return child
+        return worker
 
     @property
     def pid(self) -> int:
@@ -122,15 +124,15 @@ class Child:
     @property
     def key(self) -> str:
         """What its requests are signed with; in no error and no log."""
-        return self._order.key
+        return self._config.key
 
     @property
-    def gone(self) -> bool:
+    def ended(self) -> bool:
         """Whether the process has ended."""
         return self._exit.done()
 
     @property
-    def farewell(self) -> str:
+    def exit_reason(self) -> str:
         """How the process ended, for an error's text."""
         code = self._process.returncode
         if code is None:
@@ -147,7 +149,7 @@ class Child:
             detail += ", this processor may be too old for the installed xllamacpp"
         return f"its process was ended by {name}{detail}"
 
-    async def over(self, seconds: float | None = None) -> bool:
+    async def wait_ended(self, seconds: float | None = None) -> bool:
         """Waits for the process's end, at most so long; whether it has ended."""
         await asyncio.wait({self._exit}, timeout=seconds)
         return self._exit.done()
@@ -163,7 +165,7 @@ class Child:
         such an end would fail for nothing.
         """
         return {
-            "Authorization": f"Bearer {self._order.key}",
+            "Authorization": f"Bearer {self._config.key}",
             "Content-Type": "application/json",
             "Connection": "close",
         }
@@ -175,14 +177,14 @@ class Child:
             self.url(path), self.headers(), self._error_factory, body=payload
         )
 
-    async def prepare(self) -> None:
+    async def warm_slots(self) -> None:
         """Computes what all conversations begin with, in every free slot, before anybody waits for it."""
-        for slot in range(self._order.slots):
-            if self.slots.take_if_free(slot):
+        for slot in range(self._config.slots):
+            if self.slots.acquire_if_free(slot):
                 question = {"messages": [{"role": "user", "content": "."}], "max_tokens": 1}
                 with contextlib.suppress(ProviderError):  # only time is lost
                     await self.ask("/v1/chat/completions", {**question, "id_slot": slot})
-                self.slots.give_back(slot)
+                self.slots.release(slot)
 
     async def idle(self, slot: int, seconds: float) -> bool:
         """Whether the slot was seen idle within the time. A process that is gone computes nothing."""
@@ -190,23 +192,23 @@ class Child:
             async with asyncio.timeout(seconds):
                 await self._until_idle(slot, POLL)
                 return True
-        return self.gone
+        return self.ended
 
     def release(self, slot: int, *, idle: bool) -> None:
         """Gives the slot back, once it is idle."""
-        if idle or self.gone:
-            self.slots.give_back(slot)
+        if idle or self.ended:
+            self.slots.release(slot)
             return
-        task = asyncio.create_task(self._drain(slot), name=f"slot {slot} of {self._order.name}")
+        task = asyncio.create_task(self._drain(slot), name=f"slot {slot} of {self._config.name}")
         self._draining.add(task)
         task.add_done_callback(self._draining.discard)
 
-    async def explained(self, error: ProviderError) -> ProviderError:
+    async def explain_error(self, error: ProviderError) -> ProviderError:
         """The error, or what stands behind it when the process has died."""
         # The broken socket is seen a moment before the process is reaped.
-        if self.gone or await self.over(0.25):
+        if self.ended or await self.wait_ended(0.25):
             return ProviderFailed(
-                f"The local model {self._order.name} broke off: {self.farewell}",
+                f"The local model {self._config.name} broke off: {self.exit_reason}",
                 advice="It is being started again.",
                 provider="local",
             )
@@ -215,7 +217,7 @@ class Child:
     async def stop(self) -> None:
         """Ends the process, if it hasn't, and reaps it. Idempotent."""
         self._stdin.close()
-        if not await self.over(0 if self._address == "" else PATIENCE):
+        if not await self.wait_ended(0 if self._address == "" else STOP_SECONDS):
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
         for task in list(self._draining):
@@ -224,20 +226,20 @@ class Child:
 
     async def _await_report(self) -> str:
         with contextlib.suppress(ConnectionError):  # then the exit status says more
-            self._stdin.write(self._order.to_line())
+            self._stdin.write(self._config.to_line())
             await self._stdin.drain()
         line = await self._stdout.readline()
         if not line:
             await self._exit
-            raise NotLoaded(self.farewell, final=False)
-        report = Report.from_line(line)
+            raise LoadFailed(self.exit_reason, final=False)
+        report = WorkerReport.from_line(line)
         library = report.missing_library
         if library is not None:
             reason = f"the system library {library} is missing"
-            raise NotLoaded(reason, final=True, missing_library=library)
+            raise LoadFailed(reason, final=True, missing_library=library)
         if report.address is None:
             await self._listening
-            raise NotLoaded(self._reason(report.failure or ""), final=True)
+            raise LoadFailed(self._reason(report.failure or ""), final=True)
         return report.address
 
     def _reason(self, failure: str) -> str:
@@ -245,7 +247,7 @@ class Child:
         text = self._tail.decode("utf-8", "replace")
         found = _LOADING.search(text) or _ERROR_LINE.search(text)
         reason = _PREFIXES.sub("", found[1]).strip() if found else failure
-        path = Path(self._order.path)
+        path = Path(self._config.path)
         return reason.replace(str(path), path.name)[:300] or "llama.cpp gives no reason"
 
     async def _listen(self) -> None:
@@ -257,13 +259,13 @@ class Child:
         await self._process.wait()
         self.slots.close(
             ProviderFailed(
-                f"The local model {self._order.name} is gone: {self.farewell}",
+                f"The local model {self._config.name} is gone: {self.exit_reason}",
                 provider="local",
             )
         )
 
     async def _until_idle(self, slot: int, pause: float) -> None:
-        while not self.gone:
+        while not self.ended:
             with contextlib.suppress(ProviderError):
                 if not await self._busy(slot):
                     return
@@ -275,7 +277,7 @@ class Child:
 
     async def _drain(self, slot: int) -> None:
         await self._until_idle(slot, DRAIN_POLL)
-        self.slots.give_back(slot)
+        self.slots.release(slot)
 
 
 def _pipes(

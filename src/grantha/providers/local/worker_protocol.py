@@ -12,7 +12,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class WorkerConfig:
     """How to run one model. `context` is in tokens for each of the `slots`; `batch` in tokens.
 
     `parent` is the process that the child belongs to, `niceness` is added to its own.
@@ -34,13 +34,13 @@ class Order:
         return json.dumps(asdict(self)).encode() + b"\n"
 
     @staticmethod
-    def from_line(line: bytes) -> Order:
+    def from_line(line: bytes) -> WorkerConfig:
         """Inverse of `to_line`. Raises ValueError or TypeError for anything else."""
-        return Order(**json.loads(line))
+        return WorkerConfig(**json.loads(line))
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class WorkerReport:
     """The child's one line: its address (`http://127.0.0.1:port`), or why there is none.
 
     `missing_library` is the file name of a shared library that the system lacks.
@@ -55,12 +55,12 @@ class Report:
         return json.dumps(asdict(self)).encode() + b"\n"
 
     @staticmethod
-    def from_line(line: bytes) -> Report:
+    def from_line(line: bytes) -> WorkerReport:
         """Inverse of `to_line`. Raises ValueError for anything else."""
         body: Any = json.loads(line)
         if not isinstance(body, dict):
             raise ValueError("not a report")
-        return Report(
+        return WorkerReport(
             *(_text(body.get(name)) for name in ("address", "failure", "missing_library"))
         )
 

@@ -25,11 +25,11 @@ from typing import Literal
 
 from grantha.errors import ModelNotFound, ProviderError, ProviderFailed, TimedOut
 from grantha.providers.base import READY, Readiness
-from grantha.providers.http import Http
+from grantha.providers.http import HttpPool
 from grantha.providers.local import machine
 from grantha.providers.local.model_files import ModelFile
-from grantha.providers.local.worker_process import Child, NotLoaded
-from grantha.providers.local.worker_protocol import Order
+from grantha.providers.local.worker_process import LoadFailed, Worker
+from grantha.providers.local.worker_protocol import WorkerConfig
 
 FIRST_PAUSE = 0.1  # seconds before a dead child is started again; doubled at each quick death
 LONGEST_PAUSE = 10.0
@@ -43,51 +43,51 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class LoadRefusal:
     """Why there is no child. `until` (monotonic) is None when no new try can succeed by itself."""
 
-    error: NotLoaded
+    error: LoadFailed
     file_state: tuple[int, int] | None
     until: float | None
 
 
-class Keeper:
-    """`order` makes a new order for the file, blocking, and raises `NotLoaded`. `idle` in seconds."""
+class WorkerSupervisor:
+    """`config` makes a new order for the file, blocking, and raises `LoadFailed`. `idle` in seconds."""
 
     def __init__(
         self,
         file: ModelFile,
-        order: Callable[[], Order],
+        config: Callable[[], WorkerConfig],
         variables: Mapping[str, str],
-        http: Http,
+        http: HttpPool,
         *,
         idle: float,
         deadline: float,
     ) -> None:
         self.file = file
-        self._order = order
+        self._config = config
         self._variables = variables
         self._http = http
         self._idle = idle
         self._deadline = deadline
         self._state: State = "unloaded"
-        self._child: Child | None = None
-        self._next: asyncio.Future[Child] | None = None
+        self._worker: Worker | None = None
+        self._next: asyncio.Future[Worker] | None = None
         self._task: asyncio.Task[None] | None = None
-        self._borrowed = 0
+        self._leases = 0
         self._timer: asyncio.TimerHandle | None = None
         self._unneeded = asyncio.Event()
-        self._refusal: Refusal | None = None
+        self._refusal: LoadRefusal | None = None
         self._loading: int | None = None  # the id of a process that isn't ready yet
 
     @property
-    def child(self) -> Child | None:
+    def worker(self) -> Worker | None:
         """The process that is ready now, if one is."""
-        return self._child
+        return self._worker
 
     def readiness(self) -> Readiness:
         """Ready while unloaded too: the first call loads the model."""
-        refusal = self._standing_refusal()
+        refusal = self._current_refusal()
         if refusal is not None and refusal.until is None:
             error = refusal.error
             return Readiness("off", f"It can't be loaded: {error.reason}", error.advice)
@@ -106,45 +106,45 @@ class Keeper:
     @property
     def missing_library(self) -> str | None:
         """The library that the system lacks, if that is why the model can't be loaded."""
-        refusal = self._standing_refusal()
+        refusal = self._current_refusal()
         return refusal.error.missing_library if refusal is not None else None
 
-    async def borrow(self) -> Child:
-        """The running child, started if need be; `give_back` must follow. Raises `ProviderError`."""
-        self._borrowed += 1
+    async def acquire(self) -> Worker:
+        """The running child, started if need be; `release` must follow. Raises `ProviderError`."""
+        self._leases += 1
         self._stop_timer()
         try:
-            self._refuse()
+            self._raise_if_refused()
             # The process may be gone a moment before our task has seen it.
-            if self._child is not None and not self._child.gone:
-                return self._child
+            if self._worker is not None and not self._worker.ended:
+                return self._worker
             async with asyncio.timeout(self._deadline):
-                return await asyncio.shield(self._coming())
-        except NotLoaded as error:
-            self.give_back()
+                return await asyncio.shield(self._next_worker())
+        except LoadFailed as error:
+            self.release()
             raise self._error(error) from error
         except TimeoutError as error:
-            self.give_back()
+            self.release()
             raise TimedOut(
                 f"The local model {self.file.name} wasn't ready within {self._deadline:g} s",
                 provider="local",
             ) from error
         except BaseException:
-            self.give_back()
+            self.release()
             raise
 
-    def give_back(self) -> None:
+    def release(self) -> None:
         """One who borrowed is done; the last one starts the time after which the model is unloaded."""
-        self._borrowed -= 1
+        self._leases -= 1
         self._start_timer()
 
     async def warm(self) -> None:
         """Loads the model ahead of its use. Raises `ProviderError`."""
-        child = await self.borrow()
+        worker = await self.acquire()
         try:
-            await child.prepare()
+            await worker.warm_slots()
         finally:
-            self.give_back()
+            self.release()
 
     async def aclose(self) -> None:
         """Ends the process."""
@@ -157,7 +157,7 @@ class Keeper:
         if self._next is not None:
             self._next.cancel()
 
-    def _coming(self) -> asyncio.Future[Child]:
+    def _next_worker(self) -> asyncio.Future[Worker]:
         """The next child; begins the work for it when nobody has."""
         if self._next is None or self._next.done():
             self._next = asyncio.get_running_loop().create_future()
@@ -166,91 +166,91 @@ class Keeper:
         if self._task is None or self._task.done():
             # At once: until the task runs, the model would be shown as ready without having been loaded.
             self._state = "loading"
-            self._task = asyncio.create_task(self._live(), name=f"keeper of {self.file.name}")
+            self._task = asyncio.create_task(self._run(), name=f"keeper of {self.file.name}")
         return self._next
 
-    async def _live(self) -> None:
+    async def _run(self) -> None:
         deaths = 0
         while True:
             self._state = "loading"
             try:
-                child = await self._start()
-            except NotLoaded as error:
+                worker = await self._start()
+            except LoadFailed as error:
                 self._fail(error)
                 return
             born = time.monotonic()
-            self._present(child)
+            self._publish_worker(worker)
             try:
-                died = await self._until_over(child)
+                died = await self._wait_until_unneeded_or_dead(worker)
             finally:
-                self._child = None
-                await child.stop()
-            if not died and not self._borrowed:
+                self._worker = None
+                await worker.stop()
+            if not died and not self._leases:
                 self._state = "unloaded"
                 return
             if not died:
                 continue
             deaths = 1 if time.monotonic() - born > STABLE else deaths + 1
-            _log.warning("The local model %s ended: %s", self.file.name, child.farewell)
+            _log.warning("The local model %s ended: %s", self.file.name, worker.exit_reason)
             if deaths >= MOST_DEATHS:
-                self._fail(NotLoaded(child.farewell, final=False))
+                self._fail(LoadFailed(worker.exit_reason, final=False))
                 return
             self._state = "waiting"
             await asyncio.sleep(min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** (deaths - 1)))
 
-    async def _start(self) -> Child:
+    async def _start(self) -> Worker:
         started = time.monotonic()
-        order = await asyncio.to_thread(self._order)
+        config = await asyncio.to_thread(self._config)
         try:
-            child = await Child.start(
-                order, self._variables, self._http, self._deadline, self._spawned
+            worker = await Worker.start(
+                config, self._variables, self._http, self._deadline, self._on_spawn
             )
         finally:
             self._loading = None
         took = time.monotonic() - started
         _log.info("The local model %s is ready, loaded in %.1f s", self.file.name, took)
-        return child
+        return worker
 
-    def _spawned(self, pid: int) -> None:
+    def _on_spawn(self, pid: int) -> None:
         self._loading = pid
 
     def _progress(self) -> float | None:
         """llama.cpp tells nothing while it loads: what it holds of the file in memory stands for it."""
         state = self.file.state
-        held = machine.resident(self._loading) if self._loading is not None else None
+        held = machine.resident_bytes(self._loading) if self._loading is not None else None
         if held is None or state is None or not state[0]:
             return None
         return round(min(0.99, held / state[0]), 2)
 
-    def _present(self, child: Child) -> None:
-        self._state, self._child, self._refusal = "ready", child, None
+    def _publish_worker(self, worker: Worker) -> None:
+        self._state, self._worker, self._refusal = "ready", worker, None
         self._unneeded.clear()
         if self._next is not None and not self._next.done():
-            self._next.set_result(child)
+            self._next.set_result(worker)
         self._start_timer()
 
-    async def _until_over(self, child: Child) -> bool:
+    async def _wait_until_unneeded_or_dead(self, worker: Worker) -> bool:
         """True when it died, False when nobody needs it any more."""
         unneeded = asyncio.create_task(self._unneeded.wait())
-        over = asyncio.create_task(child.over())
+        wait_ended = asyncio.create_task(worker.wait_ended())
         try:
-            await asyncio.wait({unneeded, over}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({unneeded, wait_ended}, return_when=asyncio.FIRST_COMPLETED)
             return not self._unneeded.is_set()
         finally:
             unneeded.cancel()
-            over.cancel()
-            await asyncio.gather(unneeded, over, return_exceptions=True)
+            wait_ended.cancel()
+            await asyncio.gather(unneeded, wait_ended, return_exceptions=True)
 
-    def _fail(self, error: NotLoaded) -> None:
+    def _fail(self, error: LoadFailed) -> None:
         said = f"{error.reason}. {error.advice}".strip()
         _log.warning("The local model %s can't be loaded: %s", self.file.name, said)
         until = None if error.final else time.monotonic() + REFUSAL
-        self._refusal = Refusal(error, self.file.state, until)
+        self._refusal = LoadRefusal(error, self.file.state, until)
         self._state = "unloaded"
         if self._next is not None and not self._next.done():
             self._next.set_exception(error)
 
-    def _standing_refusal(self) -> Refusal | None:
+    def _current_refusal(self) -> LoadRefusal | None:
         refusal = self._refusal
         if refusal is None or refusal.file_state != self.file.state:
             return None
@@ -258,12 +258,12 @@ class Keeper:
             return None
         return refusal
 
-    def _refuse(self) -> None:
-        refusal = self._standing_refusal()
+    def _raise_if_refused(self) -> None:
+        refusal = self._current_refusal()
         if refusal is not None:
             raise self._error(refusal.error, refusal.until)
 
-    def _error(self, error: NotLoaded, until: float | None = None) -> ProviderError:
+    def _error(self, error: LoadFailed, until: float | None = None) -> ProviderError:
         said = f"The local model {self.file.name} can't be loaded: {error.reason}"
         if error.final:
             return ModelNotFound(said, advice=error.advice, provider="local")
@@ -272,7 +272,7 @@ class Keeper:
 
     def _start_timer(self) -> None:
         self._stop_timer()
-        if self._borrowed == 0 and self._child is not None:
+        if self._leases == 0 and self._worker is not None:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(self._idle, self._unload)
 
@@ -283,5 +283,5 @@ class Keeper:
 
     def _unload(self) -> None:
         # At once, so that whoever comes in the next moment waits for a new process.
-        self._child = None
+        self._worker = None
         self._unneeded.set()

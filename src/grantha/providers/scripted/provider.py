@@ -26,7 +26,13 @@ from grantha.events import (
     UsageSeen,
 )
 from grantha.providers.base import READY, ModelCard, Readiness
-from grantha.providers.scripted.script import Script, Step, error_of, generated, read_script
+from grantha.providers.scripted.script import (
+    Script,
+    Step,
+    generated_script,
+    make_error,
+    read_script,
+)
 from grantha.wire.tool_calls import new_call_id
 
 SHIPPED = Path(__file__).parent / "scripts"
@@ -35,7 +41,7 @@ BATCH = 64  # pieces that come at once when a script has no rate
 _SUFFIXES = (".json", ".toml")
 
 
-class Scripted:
+class ScriptedProvider:
     """See `grantha.providers.base.Provider`. A script in `folder` goes before a shipped one."""
 
     name = "scripted"
@@ -55,7 +61,7 @@ class Scripted:
         if script.begin:
             await asyncio.sleep(script.begin)
         if script.refuse is not None:
-            raise error_of(script.refuse["error"], script.refuse)
+            raise make_error(script.refuse["error"], script.refuse)
         return ScriptedUpstream(script, call, self._folder or SHIPPED)
 
     def readiness(self) -> Readiness:
@@ -70,11 +76,11 @@ class Scripted:
 
     def capabilities(self, model: str) -> Capabilities:
         """What the script declares; defaults for an unknown one."""
-        return self._script(model).capabilities if self.knows(model) else Capabilities()
+        return self._script(model).capabilities if self.has_model(model) else Capabilities()
 
-    def knows(self, model: str) -> bool:
+    def has_model(self, model: str) -> bool:
         """Whether there is such a script."""
-        return generated(model) is not None or self._path(model) is not None
+        return generated_script(model) is not None or self._path(model) is not None
 
     async def aclose(self) -> None:
         """Nothing to close."""
@@ -86,7 +92,7 @@ class Scripted:
         )
 
     def _script(self, model: str) -> Script:
-        script = generated(model)
+        script = generated_script(model)
         if script is not None:
             return script
         path = self._path(model)
@@ -119,9 +125,9 @@ class ScriptedUpstream:
         self._folder = folder
         self._closed = asyncio.Event()
         self._started = 0.0
-        self._skip = len(call.prefix)  # code points of text that were written before
-        self._out = 0  # pieces of text and thought so far
-        self._allowed = 0 if script.gate else None
+        self._prefix_left = len(call.prefix)  # code points of text that were written before
+        self._written = 0  # pieces of text and thought so far
+        self._gate_limit = 0 if script.gate else None
         self._calls = 0
 
     async def __aiter__(self) -> AsyncIterator[Sequence[UpstreamEvent]]:
@@ -130,19 +136,19 @@ class ScriptedUpstream:
         finish = Finished("stop", "stop")
         for step in self._script.steps:
             if step.kind in {"text", "reasoning", "repeat"}:
-                async for batch in self._write(step):
+                async for batch in self._write_step(step):
                     yield batch
-                if self._at_limit():
+                if self._limit_reached():
                     finish = Finished("length", "length")
                     break
             elif step.kind == "finish":
                 finish = Finished(step.value, step.fields.get("native"))
                 break
-            elif not self._skip and not (self._call.prefix and not self._out):
-                yield await self._act(step)
+            elif not self._prefix_left and not (self._call.prefix and not self._written):
+                yield await self._run_step(step)
         if self._script.usage:
             words = sum(len(message.text.split()) for message in self._call.messages)
-            yield [UsageSeen(Usage(input_tokens=words, output_tokens=self._out))]
+            yield [UsageSeen(Usage(input_tokens=words, output_tokens=self._written))]
         yield [finish]
 
     async def aclose(self) -> bool:
@@ -150,28 +156,28 @@ class ScriptedUpstream:
         self._closed.set()
         return True
 
-    async def _write(self, step: Step) -> AsyncIterator[list[UpstreamEvent]]:
+    async def _write_step(self, step: Step) -> AsyncIterator[list[UpstreamEvent]]:
         held: list[str] = []
         thought = step.kind == "reasoning"
         for whole in step.pieces(self._call.options):
-            piece = whole if thought else self._unwritten(whole)
+            piece = whole if thought else self._after_prefix(whole)
             if not piece or (thought and self._call.prefix):
                 continue
             if held and (self._delay() > 0 or self._gated() or len(held) >= BATCH):
-                yield [_joined(held, thought)]
+                yield [_join(held, thought)]
                 held = []
                 await self._sleep(0)
             await self._wait_for_turn()
             held.append(piece)
-            self._out += 1
-            if self._at_limit():
+            self._written += 1
+            if self._limit_reached():
                 break
         if held:
-            yield [_joined(held, thought)]
+            yield [_join(held, thought)]
         if step.fields.get("signature") and not self._call.prefix:
             yield [Reasoning("", step.fields["signature"], 0)]
 
-    async def _act(self, step: Step) -> list[UpstreamEvent]:
+    async def _run_step(self, step: Step) -> list[UpstreamEvent]:
         value, fields = step.value, step.fields
         match step.kind:
             case "wait":
@@ -181,9 +187,9 @@ class ScriptedUpstream:
                     await self._sleep(POLL)
             case "hang":
                 await self._closed.wait()
-                raise self._broken("Closed")
+                raise self._truncated("Closed")
             case "error" | "truncate" | "reset":
-                raise self._fault(step)
+                raise self._step_error(step)
             case "tool":
                 self._calls += 1
                 call_id = fields.get("call_id") or new_call_id()
@@ -214,46 +220,48 @@ class ScriptedUpstream:
             except TimeoutError:
                 return
         if self._closed.is_set():
-            raise self._broken("Closed")
+            raise self._truncated("Closed")
 
     def _delay(self) -> float:
         if not self._script.rate:
             return 0.0
-        due = self._started + self._out / self._script.rate
+        due = self._started + self._written / self._script.rate
         return due - asyncio.get_running_loop().time()
 
     def _gated(self) -> bool:
-        if self._allowed is None or self._out < self._allowed:
+        if self._gate_limit is None or self._written < self._gate_limit:
             return False
         try:
             text = (self._folder / str(self._script.gate)).read_text().strip()
         except OSError:
             return True
-        self._allowed = None if text == "open" else int(text) if text.isdigit() else self._allowed
-        return self._allowed is not None and self._out >= self._allowed
+        self._gate_limit = (
+            None if text == "open" else int(text) if text.isdigit() else self._gate_limit
+        )
+        return self._gate_limit is not None and self._written >= self._gate_limit
 
-    def _unwritten(self, piece: str) -> str:
-        if not self._skip:
+    def _after_prefix(self, piece: str) -> str:
+        if not self._prefix_left:
             return piece
-        skipped = min(self._skip, len(piece))
-        self._skip -= skipped
+        skipped = min(self._prefix_left, len(piece))
+        self._prefix_left -= skipped
         return piece[skipped:]
 
-    def _at_limit(self) -> bool:
+    def _limit_reached(self) -> bool:
         limit = self._call.options.max_tokens
-        return limit is not None and self._out >= limit
+        return limit is not None and self._written >= limit
 
-    def _fault(self, step: Step) -> GranthaError:
+    def _step_error(self, step: Step) -> GranthaError:
         if step.kind == "error":
-            return error_of(step.value, step.fields)
-        return self._broken("ConnectionResetError" if step.kind == "reset" else None)
+            return make_error(step.value, step.fields)
+        return self._truncated("ConnectionResetError" if step.kind == "reset" else None)
 
-    def _broken(self, native: str | None) -> Truncated:
+    def _truncated(self, native: str | None) -> Truncated:
         return Truncated(
             "The script broke off in the middle of the answer", provider="scripted", native=native
         )
 
 
-def _joined(pieces: list[str], thought: bool) -> UpstreamEvent:
+def _join(pieces: list[str], thought: bool) -> UpstreamEvent:
     text = pieces[0] if len(pieces) == 1 else "".join(pieces)
     return Reasoning(text, None, len(pieces)) if thought else Text(text, len(pieces))

@@ -83,11 +83,13 @@ class Step:
         """The pieces of text or thought, with the options in force filled in."""
         if self.kind == "repeat":
             start = int(self.fields.get("start", 0))
-            text = _filled(str(self.value), options)
+            text = _fill_placeholders(str(self.value), options)
             for number in range(start, start + int(self.fields.get("count", 1))):
                 yield text.replace("{n}", str(number))
             return
-        yield from _split(_filled(str(self.value), options), self.fields.get("split", "words"))
+        yield from _split(
+            _fill_placeholders(str(self.value), options), self.fields.get("split", "words")
+        )
 
     @property
     def arguments(self) -> str:
@@ -117,7 +119,7 @@ class Script:
         return self.attempts[min(number, len(self.attempts) - 1)]
 
 
-def generated(name: str) -> Script | None:
+def generated_script(name: str) -> Script | None:
     """The script of a name like `count-1000` or `count-1000-at-20` (pieces a second), or None."""
     match = _COUNT.fullmatch(name)
     if match is None:
@@ -157,21 +159,21 @@ def parse_script(body: Mapping[str, Any]) -> Script:
     values = dict(body)
     values["steps"] = tuple(_step(item) for item in body.get("steps", ()))
     values["attempts"] = tuple(parse_script(item) for item in body.get("attempts", ()))
-    values["capabilities"] = changed(DEFAULTS, body.get("capabilities", {}))
+    values["capabilities"] = changed_capabilities(DEFAULTS, body.get("capabilities", {}))
     if "refuse" in values:
         refuse = values["refuse"]
         values["refuse"] = refuse if isinstance(refuse, Mapping) else {"error": refuse}
-        error_of(values["refuse"]["error"], values["refuse"])
+        make_error(values["refuse"]["error"], values["refuse"])
     return Script(**values)
 
 
-def changed(capabilities: Capabilities, changes: Mapping[str, Any]) -> Capabilities:
+def changed_capabilities(capabilities: Capabilities, changes: Mapping[str, Any]) -> Capabilities:
     """A copy with the named facts replaced. Raises TypeError for a name that isn't one."""
     values = {item.name: getattr(capabilities, item.name) for item in fields(Capabilities)}
     return Capabilities(**{**values, **changes})
 
 
-def error_of(name: str, described: Mapping[str, Any]) -> GranthaError:
+def make_error(name: str, described: Mapping[str, Any]) -> GranthaError:
     """The error of a class name or code. Raises ValueError for a name that is neither."""
     for kind in vars(errors).values():
         if not (isinstance(kind, type) and issubclass(kind, GranthaError)):
@@ -193,7 +195,7 @@ def _step(item: Mapping[str, Any]) -> Step:
         raise ValueError(f"a step has none of {', '.join(_STEPS)}")
     step = Step(kind, item[kind], {k: v for k, v in item.items() if k != kind})
     if kind == "error":
-        error_of(step.value, step.fields)
+        make_error(step.value, step.fields)
     return step
 
 
@@ -211,7 +213,7 @@ def _split(text: str, how: Split) -> Iterator[str]:
             yield text[end:]
 
 
-def _filled(text: str, options: Options) -> str:
+def _fill_placeholders(text: str, options: Options) -> str:
     if "{" not in text:
         return text
 
