@@ -17,12 +17,12 @@ async def _import(client: httpx.AsyncClient, document: Any) -> list[dict[str, An
     assert reply.status_code == 201, reply.text
     ids = reply.json()["conversations"]
     assert reply.json()["imported"] == len(ids)
-    return [(await client.get(f"/api/conversations/{talk}")).json() for talk in ids]
+    return [(await client.get(f"/api/conversations/{conversation}")).json() for conversation in ids]
 
 
-def _shape(talk: dict[str, Any]) -> list[Any]:
+def _shape(conversation: dict[str, Any]) -> list[Any]:
     """A tree without its ids: for every message its parent's place, and what it says."""
-    place = {message["id"]: n for n, message in enumerate(talk["messages"])}
+    place = {message["id"]: n for n, message in enumerate(conversation["messages"])}
     return [
         (
             place.get(message["parent"]),
@@ -31,7 +31,7 @@ def _shape(talk: dict[str, Any]) -> list[Any]:
             message["model"],
             message["status"],
         )
-        for message in talk["messages"]
+        for message in conversation["messages"]
     ]
 
 
@@ -39,21 +39,23 @@ async def _grown(client: httpx.AsyncClient) -> str:
     """A conversation with two answers to one question, and an edited question."""
     first = await _ask(client, text="Count, please: ünï \U0001f600")
     await _ended(client, first["id"])
-    talk = str(first["conversation"])
-    path = f"/api/conversations/{talk}/generations"
+    conversation = str(first["conversation"])
+    path = f"/api/conversations/{conversation}/generations"
     again = await client.post(path, json={"model": "scripted/count-3"})
     await _ended(client, again.json()["id"])
-    edited = await _ask(client, conversation=talk, text="Edited", parent=None)
+    edited = await _ask(client, conversation=conversation, text="Edited", parent=None)
     await _ended(client, edited["id"])
-    await client.patch(f"/api/conversations/{talk}", json={"title": "Trees", "pinned": True})
-    await client.patch(f"/api/conversations/{talk}", json={"leaf": again.json()["message"]})
-    return talk
+    await client.patch(
+        f"/api/conversations/{conversation}", json={"title": "Trees", "pinned": True}
+    )
+    await client.patch(f"/api/conversations/{conversation}", json={"leaf": again.json()["message"]})
+    return conversation
 
 
 async def test_an_export_that_is_imported_is_the_same_tree(client: httpx.AsyncClient) -> None:
-    talk = await _grown(client)
-    before = (await client.get(f"/api/conversations/{talk}")).json()
-    reply = await client.get(f"/api/conversations/{talk}/export")
+    conversation = await _grown(client)
+    before = (await client.get(f"/api/conversations/{conversation}")).json()
+    reply = await client.get(f"/api/conversations/{conversation}/export")
     assert reply.headers["content-type"] == "application/json"
     assert reply.headers["content-disposition"] == "attachment; filename*=UTF-8''Trees.json"
     document = reply.json()
@@ -64,9 +66,12 @@ async def test_an_export_that_is_imported_is_the_same_tree(client: httpx.AsyncCl
     assert _shape(after) == _shape(before)
     for name in ("title", "pinned", "system_prompt", "options", "model"):
         assert after[name] == before[name]
-    tips = [[m["id"] for m in talk["messages"]].index(talk["leaf"]) for talk in (before, after)]
+    tips = [
+        [m["id"] for m in conversation["messages"]].index(conversation["leaf"])
+        for conversation in (before, after)
+    ]
     assert tips[0] == tips[1]
-    ends = [[m["end"] for m in talk["messages"]] for talk in (before, after)]
+    ends = [[m["end"] for m in conversation["messages"]] for conversation in (before, after)]
     assert ends[0] == ends[1]
     second = (await client.get(f"/api/conversations/{after['id']}/export")).json()
     assert _without_ids(second) == _without_ids(document)
@@ -84,11 +89,12 @@ def _without_ids(document: dict[str, Any]) -> str:
 async def test_an_image_travels_inside_the_file(client: httpx.AsyncClient) -> None:
     image = {"type": "image", "media_type": "image/png", "data": "iVBORw0KGgo="}
     made = await client.post("/api/conversations", json={})
-    talk = made.json()["id"]
+    conversation = made.json()["id"]
     await client.post(
-        f"/api/conversations/{talk}/generations", json={"parts": [image], "model": "scripted/hello"}
+        f"/api/conversations/{conversation}/generations",
+        json={"parts": [image], "model": "scripted/hello"},
     )
-    document = (await client.get(f"/api/conversations/{talk}/export")).json()
+    document = (await client.get(f"/api/conversations/{conversation}/export")).json()
     assert document["conversations"][0]["messages"][0]["parts"] == [image]
     (after,) = await _import(client, document)
     reply = await client.get(after["messages"][0]["parts"][0]["url"])
@@ -96,46 +102,47 @@ async def test_an_image_travels_inside_the_file(client: httpx.AsyncClient) -> No
 
 
 async def test_markdown_holds_the_branch_that_is_shown(client: httpx.AsyncClient) -> None:
-    talk = await _grown(client)
-    reply = await client.get(f"/api/conversations/{talk}/export", params={"format": "markdown"})
+    conversation = await _grown(client)
+    reply = await client.get(
+        f"/api/conversations/{conversation}/export", params={"format": "markdown"}
+    )
     assert reply.headers["content-type"] == "text/markdown; charset=utf-8"
     assert reply.text == (
-        "# Trees\n\n## Question\n\nCount, please: ünï \U0001f600\n\n"
-        "## scripted/count-3\n\nw0 w1 w2 \n"
+        "# Trees\n\n## User\n\nCount, please: ünï \U0001f600\n\n## scripted/count-3\n\nw0 w1 w2 \n"
     )
-    await client.delete(f"/api/conversations/{talk}")
+    await client.delete(f"/api/conversations/{conversation}")
 
 
 async def test_an_imported_answer_can_be_asked_further(client: httpx.AsyncClient) -> None:
-    (talk,) = await _import(client, json.loads((EXAMPLES / "claude.json").read_text()))
-    made = await _ask(client, conversation=talk["id"], text="And now?")
+    (conversation,) = await _import(client, json.loads((EXAMPLES / "claude.json").read_text()))
+    made = await _ask(client, conversation=conversation["id"], text="And now?")
     assert (await _ended(client, made["id"]))["status"] == "done"
 
 
 async def test_a_chatgpt_export_keeps_its_branches(client: httpx.AsyncClient) -> None:
-    (talk,) = await _import(client, json.loads((EXAMPLES / "chatgpt.json").read_text()))
-    assert talk["title"] == "Rivers"
-    assert talk["created_at"] == "2024-05-01T10:00:00.500Z"
-    assert _shape(talk) == [
+    (conversation,) = await _import(client, json.loads((EXAMPLES / "chatgpt.json").read_text()))
+    assert conversation["title"] == "Rivers"
+    assert conversation["created_at"] == "2024-05-01T10:00:00.500Z"
+    assert _shape(conversation) == [
         (None, "user", ["Name a river."], None, None),
         (0, "assistant", ["The longest in Europe?", "The Volga."], "openai/gpt-4o", "done"),
         (0, "assistant", ["The Rhine."], "openai/gpt-4o", "done"),
         (2, "user", ["Where does it end?"], None, None),
         (3, "assistant", ["In the North Sea."], "openai/gpt-4o", "done"),
     ]
-    assert [part["type"] for part in talk["messages"][1]["parts"]] == ["reasoning", "text"]
-    assert talk["leaf"] == talk["messages"][4]["id"]
+    assert [part["type"] for part in conversation["messages"][1]["parts"]] == ["reasoning", "text"]
+    assert conversation["leaf"] == conversation["messages"][4]["id"]
 
 
 async def test_a_claude_export_keeps_thoughts_and_attachments(client: httpx.AsyncClient) -> None:
-    (talk,) = await _import(client, json.loads((EXAMPLES / "claude.json").read_text()))
-    assert talk["title"] == "A poem"
-    assert _shape(talk) == [
+    (conversation,) = await _import(client, json.loads((EXAMPLES / "claude.json").read_text()))
+    assert conversation["title"] == "A poem"
+    assert _shape(conversation) == [
         (None, "user", ["Roses are red", "Go on with this."], None, None),
         (0, "assistant", ["Rhyme with blue.", "Violets are blue."], None, "done"),
         (0, "assistant", ["Violets aren't."], None, "done"),
     ]
-    assert talk["messages"][0]["parts"][0] == {
+    assert conversation["messages"][0]["parts"][0] == {
         "type": "file",
         "name": "poem.txt",
         "media_type": "text/plain",
@@ -157,23 +164,26 @@ def _own(*messages: Any, **more: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("document", "said"),
     [
-        ({}, "no export that is known"),
-        ([], "no export that is known"),
+        ({}, "isn't an export"),
+        ([], "isn't an export"),
         ([{"mapping": {}}], "no conversation"),
         ({"format": "grantha", "version": 2}, "version is '2'"),
         ({"format": "grantha", "version": 1}, "conversations isn't a list"),
         ({"format": "grantha", "version": 1, "conversations": []}, "no conversation"),
         (_own("x"), "conversations.0.messages.0 isn't an object"),
         (_own({**_MESSAGE, "role": "king"}), "conversations.0.messages.0.role is none of"),
-        (_own({**_MESSAGE, "parts": [{"type": "song"}]}), "parts.0.type is no kind of part"),
+        (
+            _own({**_MESSAGE, "parts": [{"type": "song"}]}),
+            "parts.0.type isn't a known kind of part",
+        ),
         (_own({**_MESSAGE, "parts": [{"type": "text"}]}), "parts.0.text isn't text"),
         (_own({**_MESSAGE, "created_at": "soon"}), "messages.0.created_at isn't a time"),
         (_own({**_MESSAGE, "created_at": 1e300}), "messages.0.created_at isn't a time"),
-        (_own({**_MESSAGE, "parent": "b"}), "without a way to the first"),
-        (_own({**_MESSAGE, "parent": "a"}), "without a way to the first"),
-        (_own(_MESSAGE, _MESSAGE), "two messages of one id"),
+        (_own({**_MESSAGE, "parent": "b"}), "aren't connected to the first"),
+        (_own({**_MESSAGE, "parent": "a"}), "aren't connected to the first"),
+        (_own(_MESSAGE, _MESSAGE), "two messages with the same id"),
         (_own(_MESSAGE, options=3), "conversations.0.options isn't an object"),
-        ([{"mapping": {"a": {"parent": "b"}, "b": {"parent": "a"}}}], "runs in a circle"),
+        ([{"mapping": {"a": {"parent": "b"}, "b": {"parent": "a"}}}], "has a cycle"),
         ([{"mapping": {"a": {"message": {"author": {"role": "user"}, "content": 1}}}}], "content"),
         ([{"chat_messages": [{"sender": "dog"}]}], "sender is neither"),
     ],
@@ -201,5 +211,7 @@ async def test_characters_that_nothing_can_store_are_replaced(client: httpx.Asyn
     head = {"Content-Type": "application/json"}
     reply = await client.post("/api/import", content=body, headers=head)
     assert reply.status_code == 201
-    talk = (await client.get(f"/api/conversations/{reply.json()['conversations'][0]}")).json()
-    assert talk["messages"][0]["parts"] == [{"type": "text", "text": "a\ufffdb\ufffdc"}]
+    conversation = (
+        await client.get(f"/api/conversations/{reply.json()['conversations'][0]}")
+    ).json()
+    assert conversation["messages"][0]["parts"] == [{"type": "text", "text": "a\ufffdb\ufffdc"}]

@@ -19,7 +19,7 @@ def _latest(server: Server) -> str:
     return str(rows[0]["generation"])
 
 
-def _question(server: Server) -> str:
+def _last_prompt(server: Server) -> str:
     """The newest conversation's last question."""
     row = server.call("GET", "/api/conversations").expect(200)["items"][0]
     talk = server.call("GET", f"/api/conversations/{row['id']}").expect(200)
@@ -38,7 +38,7 @@ def test_a_pipe_gets_the_text_and_nothing_else(shared: Server) -> None:
     done = run(shared, "chat", "Greet", "me", "-m", "scripted/hello")
 
     assert (done.returncode, done.stdout, done.stderr) == (0, HELLO, "")
-    assert _question(shared) == "Greet me"
+    assert _last_prompt(shared) == "Greet me"
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_a_question_is_read_from_a_pipe(
     done = run(shared, "chat", *words, "-m", "scripted/hello", stdin=stdin)
 
     assert done.returncode == 0, done.stderr
-    assert _question(shared) == question
+    assert _last_prompt(shared) == question
 
 
 def test_the_last_conversation_goes_on_with_c(shared: Server) -> None:
@@ -124,7 +124,7 @@ def test_a_second_ctrl_c_leaves_though_the_server_does_not_answer(
         window.wait_for("1003:")
         server.freeze()
         window.interrupt()
-        window.wait_for("Ctrl-C again leaves")
+        window.wait_for("Ctrl-C again exits")
         window.interrupt()
         code = window.finish()
 
@@ -169,7 +169,10 @@ def test_a_server_that_is_not_there_is_told_in_one_line(server_factory: MakeServ
 
 @pytest.mark.parametrize(
     ("token", "told"),
-    [({}, "Set GRANTHA_TOKEN"), ({"GRANTHA_TOKEN": "wrong"}, "GRANTHA_TOKEN holds another one")],
+    [
+        ({}, "Set GRANTHA_TOKEN"),
+        ({"GRANTHA_TOKEN": "wrong"}, "GRANTHA_TOKEN holds a different one"),
+    ],
 )
 def test_a_missing_or_wrong_token_says_which_variable_it_comes_from(
     server_factory: MakeServer, token: dict[str, str], told: str

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from grantha.cli import labels
-from grantha.cli.checks import all_checks
-from grantha.cli.runner import address
+from grantha.cli.checks import run_checks
+from grantha.cli.runner import server_url
 from grantha.config import Settings
 from grantha.errors import BadRequest
 from grantha.events import GenerationEnd, Seam
@@ -141,10 +141,10 @@ def test_doctor_says_what_to_do_where_nothing_can_answer(
 async def test_doctor_finds_a_damaged_database(tmp_path: Path) -> None:
     (tmp_path / "grantha.db").write_bytes(b"SQLite format 3\0" + b"garbage" * 1000)
 
-    found = await all_checks(_settings(tmp_path))
+    found = await run_checks(_settings(tmp_path))
 
-    database = next(finding for finding in found if finding.about == "database")
-    assert database.state == "bad"
+    database = next(result for result in found if result.name == "database")
+    assert database.state == "error"
     assert "backup" in database.advice
 
 
@@ -155,10 +155,10 @@ async def test_doctor_finds_a_database_of_a_newer_version(tmp_path: Path) -> Non
     connection.commit()
     connection.close()
 
-    found = await all_checks(_settings(tmp_path))
+    found = await run_checks(_settings(tmp_path))
 
-    database = next(finding for finding in found if finding.about == "database")
-    assert (database.state, "newer" in database.what) == ("bad", True)
+    database = next(result for result in found if result.name == "database")
+    assert (database.state, "newer" in database.message) == ("error", True)
 
 
 @pytest.mark.parametrize("listens", [True, False], ids=["taken", "free"])
@@ -177,10 +177,10 @@ async def test_doctor_says_if_the_port_is_taken_by_something_else(
             other = await asyncio.start_server(page, "127.0.0.1", port)
             await open_until_then.enter_async_context(other)
         # On a thread: the other server lives on this loop, and the check blocks.
-        found = await asyncio.to_thread(lambda: asyncio.run(all_checks(_settings(tmp_path, port))))
+        found = await asyncio.to_thread(lambda: asyncio.run(run_checks(_settings(tmp_path, port))))
 
-    server = next(finding for finding in found if finding.about == "server")
-    assert server.state == ("bad" if listens else "off")
+    server = next(result for result in found if result.name == "server")
+    assert server.state == ("error" if listens else "off")
 
 
 def test_the_shell_is_offered_the_servers_models(shared: Server) -> None:
@@ -223,12 +223,12 @@ def test_the_shell_is_offered_nothing_and_told_nothing_without_a_server(
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_the_address_of_the_server_follows_from_the_settings(settings: Settings, url: str) -> None:
-    assert address(settings) == url
+    assert server_url(settings) == url
 
 
 def test_a_port_that_the_system_chooses_must_be_named() -> None:
     with pytest.raises(BadRequest, match="port isn't known"):
-        address(Settings(port=0))
+        server_url(Settings(port=0))
 
 
 def test_seams_are_told_in_the_words_of_the_page() -> None:

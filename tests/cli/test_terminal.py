@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from rich.console import Console
 
-from grantha.cli.markdown import THEME, AnswerMarkdown, clean, settled
+from grantha.cli.markdown import THEME, AnswerMarkdown, stable_length, strip_controls
 from tests.cli.grantha import Terminal
 from tests.server import MakeServer, Server
 
@@ -135,7 +135,7 @@ def test_drawing_block_by_block_gives_the_same_as_drawing_at_once() -> None:
     tail, blocks = "", []
     for character in ANSWER:
         tail += character
-        if done := settled(tail):
+        if done := stable_length(tail):
             blocks.append(tail[:done])
             tail = tail[done:]
     blocks.append(tail)
@@ -145,15 +145,15 @@ def test_drawing_block_by_block_gives_the_same_as_drawing_at_once() -> None:
 
 
 def test_nothing_is_settled_while_its_block_may_go_on() -> None:
-    assert settled("1. one\n\n2") == 0
-    assert settled("```\n# open\n\nfence\n") == 0
-    assert settled("a\n\nb\n") == len("a\n\n")
+    assert stable_length("1. one\n\n2") == 0
+    assert stable_length("```\n# open\n\nfence\n") == 0
+    assert stable_length("a\n\nb\n") == len("a\n\n")
 
 
 @pytest.mark.parametrize("text", ["a\x1bb", "a\x00b", "a\x7fb", "a\x85b", "a\rb"])
 def test_cleaning_leaves_no_control_character(text: str) -> None:
-    assert clean(text) == "ab"
-    assert clean("a\tb\nc é 👋") == "a\tb\nc é 👋"
+    assert strip_controls(text) == "ab"
+    assert strip_controls("a\tb\nc é 👋") == "a\tb\nc é 👋"
 
 
 def test_no_line_ends_in_blanks_that_would_be_copied() -> None:

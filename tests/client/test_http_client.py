@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from grantha.chat import FilePart, ImagePart, Options, Part, TextPart
-from grantha.client import Client, ServerAway, StrangeReply
-from grantha.client.replies import ImageLink
+from grantha.client import Client, ServerUnavailable, UnexpectedResponse
+from grantha.client.responses import ImageLink
 from grantha.errors import (
     BadRequest,
     Conflict,
@@ -35,7 +35,7 @@ async def test_a_send_whose_reply_was_lost_makes_one_answer(shared: Server) -> N
         return WELL
 
     async with relay(shared.port, lose_the_first) as line, Client(line.url) as client:
-        talk = await client.create()
+        talk = await client.create_conversation()
         generation = await client.send(talk.id, "Once", model="scripted/hello")
         answer = await generation.answer()
         messages = (await client.conversation(talk.id)).thread()
@@ -51,8 +51,8 @@ async def test_what_could_be_done_twice_is_not_repeated(shared: Server) -> None:
 
     async with relay(shared.port, lose_creations) as line, Client(line.url) as client:
         await client.models()
-        with pytest.raises(ServerAway, match="went away"):
-            await client.create()
+        with pytest.raises(ServerUnavailable, match="closed the connection"):
+            await client.create_conversation()
         tried = sum(b"POST /api/conversations " in head for head in line.requests)
 
     assert tried == 1
@@ -106,8 +106,8 @@ async def test_text_raises_the_error_of_an_answer_that_failed(shared: Server) ->
 
 async def test_a_token_is_sent_and_a_wrong_one_is_told(server_factory: MakeServer) -> None:
     server = server_factory({"GRANTHA_TOKEN": "correct horse"}).start(ready=False)
-    async with Client(server.url, "correct horse", patience=30) as client:
-        client._calls.reached = True  # it is still starting
+    async with Client(server.url, "correct horse", retry_timeout=30) as client:
+        client._http.reached = True  # it is still starting
         assert (await client.models()).items
     async with Client(server.url, "battery staple") as client:
         with pytest.raises(Unauthorized):
@@ -126,7 +126,7 @@ async def test_something_else_at_the_address_is_told_as_such() -> None:
     async with await asyncio.start_server(page, "127.0.0.1", 0) as listening:
         port = listening.sockets[0].getsockname()[1]
         async with Client(f"http://127.0.0.1:{port}") as client:
-            with pytest.raises(StrangeReply, match="text/html"):
+            with pytest.raises(UnexpectedResponse, match="text/html"):
                 await client.models()
 
 
@@ -174,14 +174,14 @@ async def test_an_answer_is_stopped_changed_continued_and_asked_again(shared: Se
 
 async def test_a_conversation_is_made_found_changed_deleted_and_restored(shared: Server) -> None:
     async with Client(shared.url) as client:
-        made = await client.create(title="Aubergines", system_prompt="Be brief.")
-        pinned = await client.change_conversation(made.id, pinned=True, title="Parasols")
+        made = await client.create_conversation(title="Aubergines", system_prompt="Be brief.")
+        pinned = await client.update_conversation(made.id, pinned=True, title="Parasols")
         found = [line.id async for line in client.conversations("parasols")]
-        await client.delete(made.id)
+        await client.delete_conversation(made.id)
         gone = [line.id async for line in client.conversations("parasols")]
         with pytest.raises(NotFound):
             await client.conversation(made.id)
-        restored = await client.restore(made.id)
+        restored = await client.restore_conversation(made.id)
 
     assert pinned.line.pinned
     assert found == [made.id]
@@ -194,14 +194,14 @@ async def test_the_latest_conversation_is_the_last_changed_one_pinned_or_not(
 ) -> None:
     server = server_factory().start()
     async with Client(server.url) as client:
-        assert await client.latest() is None
-        old = await client.create(title="Old and pinned")
-        await client.change_conversation(old.id, pinned=True)
-        new = await client.create(title="New")
-        first = await client.latest()
+        assert await client.latest_conversation() is None
+        old = await client.create_conversation(title="Old and pinned")
+        await client.update_conversation(old.id, pinned=True)
+        new = await client.create_conversation(title="New")
+        first = await client.latest_conversation()
         await asyncio.sleep(0.002)  # times are in milliseconds
-        await client.change_conversation(old.id, title="Older, changed last")
-        second = await client.latest()
+        await client.update_conversation(old.id, title="Older, changed last")
+        second = await client.latest_conversation()
 
     assert first is not None
     assert second is not None
@@ -213,7 +213,7 @@ async def test_every_conversation_of_many_pages_is_listed_once(
 ) -> None:
     monkeypatch.setattr("grantha.client.client._PAGE", 2)
     async with Client(shared.url) as client:
-        made = {(await client.create(title=f"Page {n}")).id for n in range(5)}
+        made = {(await client.create_conversation(title=f"Page {n}")).id for n in range(5)}
         listed = [line.id async for line in client.conversations()]
 
     assert len(listed) == len(set(listed))
@@ -240,8 +240,8 @@ async def test_an_export_is_imported_again_with_its_text(shared: Server) -> None
     async with Client(shared.url) as client:
         generation = await client.ask("Tell me", model="scripted/hello")
         answer = await generation.answer()
-        document = await client.export(generation.conversation)
-        markdown = (await client.export(generation.conversation, "markdown")).decode()
+        document = await client.export_conversation(generation.conversation)
+        markdown = (await client.export_conversation(generation.conversation, "markdown")).decode()
         (copy,) = await client.import_document(document)
         thread = (await client.conversation(copy)).thread()
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from grantha.client.log_verifier import Ledger
-from grantha.client.problems import BrokenLog
+from grantha.client.errors import BrokenLog
+from grantha.client.log_verifier import LogVerifier
 from grantha.events import RecordId, TextDelta
 
 OPEN = {"id": "1-0", "kind": "open", "previous": None, "model": "scripted/x"}
@@ -33,33 +33,33 @@ def _end(at: str, text: str, **changes: Any) -> dict[str, Any]:
     }
 
 
-def _fed(*bodies: dict[str, Any], after: str = "0-0") -> Ledger:
-    ledger = Ledger("g_1", RecordId.parse(after))
+def _fed(*bodies: dict[str, Any], after: str = "0-0") -> LogVerifier:
+    verifier = LogVerifier("g_1", RecordId.parse(after))
     for body in bodies:
-        ledger.take(body)
-    return ledger
+        verifier.verify(body)
+    return verifier
 
 
 def test_a_whole_log_is_taken_and_proven() -> None:
-    ledger = _fed(
+    verifier = _fed(
         OPEN, _delta("1-1", "Grüß "), _delta("1-2", "dich 👋"), _end("1-3", "Grüß dich 👋")
     )
 
-    assert ledger.ended
-    assert ledger.last == (1, 3)
+    assert verifier.ended
+    assert verifier.last == (1, 3)
 
 
 def test_a_frame_of_many_records_moves_the_cursor_by_as_many() -> None:
-    ledger = _fed(OPEN, _delta("1-7", "abc", records=7), _end("1-8", "abc"))
+    verifier = _fed(OPEN, _delta("1-7", "abc", records=7), _end("1-8", "abc"))
 
-    assert ledger.ended
+    assert verifier.ended
 
 
 def test_a_record_that_was_taken_before_is_given_once() -> None:
-    ledger = _fed(OPEN, _delta("1-1", "a"))
+    verifier = _fed(OPEN, _delta("1-1", "a"))
 
-    assert ledger.take(_delta("1-1", "a")) is None
-    frame = ledger.take(_delta("1-2", "b"))
+    assert verifier.verify(_delta("1-1", "a")) is None
+    frame = verifier.verify(_delta("1-2", "b"))
     assert frame is not None
     assert frame.event == TextDelta(0, "b")
 
@@ -75,15 +75,15 @@ def test_a_record_that_was_taken_before_is_given_once() -> None:
     ],
 )
 def test_a_gap_is_refused_and_the_cursor_stays_before_it(missing: dict[str, Any]) -> None:
-    ledger = _fed(OPEN, _delta("1-1", "a"))
+    verifier = _fed(OPEN, _delta("1-1", "a"))
 
     with pytest.raises(BrokenLog, match=r"missing between 1-1 and"):
-        ledger.take(missing)
-    assert ledger.last == (1, 1)
+        verifier.verify(missing)
+    assert verifier.last == (1, 1)
 
 
 def test_an_epoch_that_names_the_last_id_before_goes_on() -> None:
-    ledger = _fed(
+    verifier = _fed(
         OPEN,
         _delta("1-1", "a"),
         {**OPEN, "id": "2-0", "previous": "1-1"},
@@ -91,7 +91,7 @@ def test_an_epoch_that_names_the_last_id_before_goes_on() -> None:
         _end("2-2", "ab"),
     )
 
-    assert ledger.ended
+    assert verifier.ended
 
 
 @pytest.mark.parametrize(
@@ -100,33 +100,33 @@ def test_an_epoch_that_names_the_last_id_before_goes_on() -> None:
     ids=["another text", "another length"],
 )
 def test_an_end_that_does_not_match_the_text_is_refused(changes: dict[str, Any]) -> None:
-    ledger = _fed(OPEN, _delta("1-1", "ab"))
+    verifier = _fed(OPEN, _delta("1-1", "ab"))
 
     with pytest.raises(BrokenLog, match="proves"):
-        ledger.take(_end("1-2", "ab", **changes))
+        verifier.verify(_end("1-2", "ab", **changes))
 
 
 def test_reading_from_the_middle_checks_order_and_cannot_prove_the_text() -> None:
-    ledger = _fed(_delta("1-5", "e"), _end("1-6", "abcde"), after="1-4")
+    verifier = _fed(_delta("1-5", "e"), _end("1-6", "abcde"), after="1-4")
 
-    assert ledger.ended
+    assert verifier.ended
 
 
 def test_a_kind_of_a_newer_server_is_left_out_but_counted() -> None:
-    ledger = _fed(OPEN)
+    verifier = _fed(OPEN)
 
-    assert ledger.take({"id": "1-1", "kind": "aroma", "of": "coffee"}) is None
-    assert ledger.take(_delta("1-2", "a")) is not None
+    assert verifier.verify({"id": "1-1", "kind": "aroma", "of": "coffee"}) is None
+    assert verifier.verify(_delta("1-2", "a")) is not None
 
 
 @pytest.mark.parametrize(
     "body", [{"kind": "hello", "epoch": 1}, {"id": "1-4", "kind": "snapshot", "text": "abc"}]
 )
 def test_what_is_no_record_does_not_move_the_cursor(body: dict[str, Any]) -> None:
-    ledger = _fed(OPEN)
+    verifier = _fed(OPEN)
 
-    assert ledger.take(body) is None
-    assert ledger.last == (1, 0)
+    assert verifier.verify(body) is None
+    assert verifier.last == (1, 0)
 
 
 @pytest.mark.parametrize(
@@ -139,4 +139,4 @@ def test_what_is_no_record_does_not_move_the_cursor(body: dict[str, Any]) -> Non
 )
 def test_a_record_that_cannot_be_read_is_a_broken_log(body: dict[str, Any]) -> None:
     with pytest.raises(BrokenLog):
-        _fed(OPEN).take(body)
+        _fed(OPEN).verify(body)

@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-from grantha.client import Client, ServerAway
+from grantha.client import Client, ServerUnavailable
 from grantha.client.attach import Attachment
-from grantha.client.transports import ORDER, Transport
+from grantha.client.transports import FALLBACK_ORDER, Transport
 from grantha.events import GenerationEnd, PartStart, RecordId, Seam, TextDelta
 from tests.client.relay import WELL, Harm, relay
 from tests.server import MakeServer, Server, until
@@ -30,12 +30,12 @@ async def _read(client: Client, generation: str) -> tuple[str, GenerationEnd]:
     return text, end
 
 
-@pytest.mark.parametrize("transport", ORDER, ids=lambda transport: transport.__name__)
+@pytest.mark.parametrize("transport", FALLBACK_ORDER, ids=lambda transport: transport.__name__)
 async def test_every_transport_gives_the_same_log(shared: Server, transport: Transport) -> None:
     generation = shared.ask("scripted/count-400-at-800")["id"]
 
     async with Client(shared.url) as client:
-        attachment = Attachment(client._calls, generation, transports=[transport])
+        attachment = Attachment(client._http, generation, transports=[transport])
         events = [frame.event async for frame in attachment.frames()]
 
     assert "".join(e.text for e in events if isinstance(e, TextDelta)) == TEXT
@@ -78,11 +78,11 @@ async def test_a_stream_that_is_held_back_gives_way_to(
 
     async with relay(shared.port, hold_back) as line, Client(line.url) as client:
         text, _ = await _read(client, generation)
-        works = client._calls.transport
+        works = client._http.transport
         again, _ = await _read(client, generation)
 
         assert text == again == TEXT
-        assert works == client._calls.transport == used, "what worked wasn't remembered"
+        assert works == client._http.transport == used, "what worked wasn't remembered"
 
 
 async def test_a_reader_gets_the_rest_after_the_server_was_killed(server: Server) -> None:
@@ -118,23 +118,23 @@ async def test_a_server_that_was_never_there_is_told_at_once(server_factory: Mak
     began = time.monotonic()
 
     async with Client(away.url) as client:
-        with pytest.raises(ServerAway, match="doesn't answer") as told:
+        with pytest.raises(ServerUnavailable, match="doesn't answer") as told:
             await client.models()
 
     assert "grantha serve" in told.value.advice
-    assert time.monotonic() - began < client._calls.patience
+    assert time.monotonic() - began < client._http.retry_timeout
 
 
 async def test_a_server_that_stays_away_is_told_when_patience_ends(server: Server) -> None:
     generation = server.ask("scripted/silent")["id"]
 
-    async with Client(server.url, patience=0.3) as client:
+    async with Client(server.url, retry_timeout=0.3) as client:
         events = (await client.generation(generation)).events()
         await anext(events)
         await asyncio.to_thread(server.kill)
-        with pytest.raises(ServerAway):
+        with pytest.raises(ServerUnavailable):
             _ = [event async for event in events]
-        assert client.trouble is not None
+        assert client.connection_error is not None
 
 
 async def test_an_answer_whose_records_were_deleted_is_still_read_whole(server: Server) -> None:
@@ -162,7 +162,7 @@ async def test_reading_on_from_the_last_id_gives_nothing(shared: Server) -> None
     assert events == []
 
 
-@pytest.mark.parametrize("transport", ORDER, ids=lambda transport: transport.__name__)
+@pytest.mark.parametrize("transport", FALLBACK_ORDER, ids=lambda transport: transport.__name__)
 async def test_reading_on_from_an_id_gives_what_follows(
     shared: Server, transport: Transport
 ) -> None:
@@ -172,7 +172,7 @@ async def test_reading_on_from_an_id_gives_what_follows(
     async with Client(shared.url) as client:
         records = await (await client.generation(generation)).records()
         half = records[len(records) // 2]
-        attachment = Attachment(client._calls, generation, half.id, [transport])
+        attachment = Attachment(client._http, generation, half.id, [transport])
         rest = [frame async for frame in attachment.frames()]
 
     assert sum(frame.records for frame in rest) == len(records) - len(records) // 2 - 1

@@ -1,4 +1,4 @@
-"""The command line, `grantha` and `python -m grantha`. The commands are put together in `app`."""
+"""The command line, `grantha` and `python -m grantha`. `app` assembles the commands."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ def main() -> None:
     """The entry point of the package."""
     from grantha.cli.app import app
 
-    # Under `python -m` too: the shell's completion looks for the program by this name.
+    # Under `python -m` too: shell completion looks up the program by this name.
     app(prog_name="grantha")

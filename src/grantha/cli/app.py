@@ -1,6 +1,6 @@
-"""The command line. Each command is thin: it reads settings, calls one thing, prints, exits.
+"""The command-line application. Each command is thin: it reads settings, calls one function, prints, exits.
 
-Exit codes: 0 well, 1 it failed, 2 the call's words are off, 130 ended by Ctrl-C.
+Exit codes: 0 success, 1 failure, 2 invalid arguments, 130 ended by Ctrl-C.
 """
 
 from __future__ import annotations

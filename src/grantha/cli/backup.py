@@ -1,4 +1,4 @@
-"""`grantha backup`: the whole database in one file, while the server runs or not."""
+"""`grantha backup`: copies the database to one file, whether the server runs or not."""
 
 from __future__ import annotations
 
@@ -8,34 +8,36 @@ from typing import Annotated
 
 import typer
 
-from grantha.cli.runner import fail, read_settings, say
+from grantha.cli.runner import fail, notify, read_settings
 from grantha.errors import GranthaError, StorageFailed
 
 DATABASE = "grantha.db"
 
 
 def backup(
-    file: Annotated[Path, typer.Argument(help="The file to write; it must not exist yet.")],
-    data_dir: Annotated[str | None, typer.Option(help="Folder of the conversations.")] = None,
+    file: Annotated[Path, typer.Argument(help="File to write; it must not exist yet.")],
+    data_dir: Annotated[str | None, typer.Option(help="Folder of the database.")] = None,
 ) -> None:
-    """Copy the database to a file. The server may go on writing meanwhile."""
+    """Copy the database to a file. The server may keep running."""
     source = read_settings(data_dir=data_dir).folder() / DATABASE
     try:
         _copy(source, file)
     except GranthaError as error:
         fail(error)
-    say(f"{file} holds {file.stat().st_size:,} bytes. To restore it, put it in place of {source}.")
+    notify(
+        f"{file} holds {file.stat().st_size:,} bytes. To restore it, put it in place of {source}."
+    )
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Under another name first: a file of the right name is always a whole backup."""
+    """Writes under a temporary name first, so that a file of the final name is always complete."""
     from grantha.storage.sql import copy_database
 
     if target.exists():
-        raise StorageFailed(f"{target} exists already.", advice="Name a file that isn't there yet.")
+        raise StorageFailed(f"{target} already exists.", advice="Choose another file name.")
     unfinished = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        # Made first, for its owner alone: conversations are private.
+        # Created first, readable by its owner only: conversations are private.
         os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         unfinished.unlink()
         copy_database(source, unfinished)

@@ -1,7 +1,7 @@
-"""`grantha chat`: ask, read the answer as it is written, stop it with Ctrl-C.
+"""`grantha chat`: sends a prompt and shows the answer as it is written.
 
-The question comes from the command's words, from a pipe, or both. Markdown is drawn in a terminal; a
-pipe gets the text alone.
+The prompt comes from the arguments, from a pipe, or both. In a terminal Markdown is rendered; a pipe gets
+only the text.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import typer
 
 from grantha.chat import Options
 from grantha.cli.completion import model_ids
-from grantha.cli.plain import JsonView, PlainView, View
-from grantha.cli.runner import FAILED, INTERRUPTED, Url, say, with_client
+from grantha.cli.display import Display, JsonDisplay, PlainDisplay
+from grantha.cli.runner import FAILED, INTERRUPTED, Url, notify, with_client
 from grantha.errors import BadRequest
 from grantha.events import GenerationEnd
 
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What the command's words ask for."""
+class ChatArgs:
+    """The command's arguments."""
 
-    question: str
+    prompt: str
     attach: str | None
     conversation: str | None
-    last: bool  # go on in the conversation that was changed last
+    last: bool  # continue the most recently active conversation
     model: str | None
     system: str | None
     options: Options
@@ -41,138 +41,141 @@ class Wish:
 
 
 def chat(
-    question: Annotated[
-        list[str] | None, typer.Argument(help="The question; - reads it from standard input.")
+    prompt: Annotated[
+        list[str] | None, typer.Argument(help="The prompt; - reads it from standard input.")
     ] = None,
     *,
     last: Annotated[
-        bool, typer.Option("-c", "--continue", help="Go on in the last conversation.")
+        bool, typer.Option("-c", "--continue", help="Continue the latest conversation.")
     ] = False,
     conversation: Annotated[
-        str | None, typer.Option("--conversation", help="Go on in this conversation.")
+        str | None, typer.Option("--conversation", help="Continue this conversation, c_….")
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option("-m", "--model", help="provider/model.", autocompletion=model_ids),
+        typer.Option("-m", "--model", help="Model id, provider/model.", autocompletion=model_ids),
     ] = None,
-    system: Annotated[str | None, typer.Option(help="What the model should be.")] = None,
-    temperature: Annotated[float | None, typer.Option(help="0 to 2.")] = None,
-    max_tokens: Annotated[int | None, typer.Option(help="Longest answer.")] = None,
+    system: Annotated[str | None, typer.Option(help="System prompt.")] = None,
+    temperature: Annotated[float | None, typer.Option(help="Temperature, 0 to 2.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(help="Limit of the answer, in tokens.")] = None,
     attach: Annotated[
-        str | None, typer.Option(metavar="ID", help="Join an answer by its id instead of asking.")
+        str | None,
+        typer.Option(metavar="ID", help="Follow an answer, g_…, instead of sending a prompt."),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print every event as a line of JSON.")
     ] = False,
     url: Url = None,
 ) -> None:
-    """Ask a question and read the answer. Ctrl-C stops it at the server; twice leaves."""
-    text = "" if attach else _question(question or [])
+    """Send a prompt and show the answer. Ctrl-C stops it at the server; twice exits."""
+    text = "" if attach else _read_prompt(prompt or [])
     options = Options(temperature=temperature, max_tokens=max_tokens)
-    wish = Wish(text, attach, conversation, last, model, system, options, as_json)
-    if problem := _contradiction(wish, question):
+    args = ChatArgs(text, attach, conversation, last, model, system, options, as_json)
+    if problem := _usage_error(args, prompt):
         raise typer.BadParameter(problem)
-    with_client(url, lambda client: _chat(client, wish))
+    with_client(url, lambda client: _chat(client, args))
 
 
-async def _chat(client: Client, wish: Wish) -> int:
-    from grantha.cli.interrupt import Brake
+async def _chat(client: Client, args: ChatArgs) -> int:
+    from grantha.cli.interrupt import InterruptHandler
 
     end: GenerationEnd | None = None
-    view = _view(client, wish)
-    brake = Brake(view.stopping)
+    display = _display(client, args)
+    interrupt = InterruptHandler(display.show_stopping)
     try:
-        async with brake, view:
-            generation = await _generation(client, wish)
-            view.begin(generation.snapshot)
-            brake.hold(generation)
+        async with interrupt, display:
+            generation = await _generation(client, args)
+            display.start(generation.snapshot)
+            interrupt.watch(generation)
             try:
                 async for frame in generation.frames():
-                    view.take(frame)
+                    display.show(frame)
                     if isinstance(frame.event, GenerationEnd):
                         end = frame.event
             except BrokenPipeError:
-                brake.stop()  # nobody reads the rest, and it may cost
+                interrupt.stop()  # nobody reads the rest, and it may cost
                 raise
     except asyncio.CancelledError:
-        if brake.pulled < 2:
+        if interrupt.count < 2:
             raise
-    if brake.pulled:
+    if interrupt.count:
         return INTERRUPTED
-    return _verdict(end, told=not isinstance(view, PlainView | JsonView))
+    return _exit_code(end, reported=not isinstance(display, PlainDisplay | JsonDisplay))
 
 
-def _view(client: Client, wish: Wish) -> View:
-    if wish.as_json:
-        return JsonView(sys.stdout)
+def _display(client: Client, args: ChatArgs) -> Display:
+    if args.as_json:
+        return JsonDisplay(sys.stdout)
     if not sys.stdout.isatty():
-        return PlainView(sys.stdout)
-    return terminal_view(client)
+        return PlainDisplay(sys.stdout)
+    return terminal_display(client)
 
 
-def terminal_view(client: Client, hint: str = "Ctrl-C stops") -> View:
-    """The view for a person. Imports what only a person needs."""
+def terminal_display(client: Client, hint: str = "Ctrl-C stops") -> Display:
+    """The display for a terminal. Imports Rich, which pipes don't need."""
     from rich.console import Console
 
     from grantha.cli.markdown import THEME
-    from grantha.cli.terminal import TerminalView
+    from grantha.cli.terminal import TerminalDisplay
 
-    return TerminalView(Console(theme=THEME, highlight=False), lambda: client.trouble, hint)
-
-
-async def _generation(client: Client, wish: Wish) -> Generation:
-    if wish.attach is not None:
-        return await client.generation(wish.attach)
-    if wish.last or wish.conversation is not None:
-        return await _go_on(client, wish)
-    return await client.ask(
-        wish.question, model=wish.model, options=wish.options, system_prompt=wish.system or ""
+    return TerminalDisplay(
+        Console(theme=THEME, highlight=False), lambda: client.connection_error, hint
     )
 
 
-async def _go_on(client: Client, wish: Wish) -> Generation:
-    talk = wish.conversation
-    if talk is None:
-        latest = await client.latest()
+async def _generation(client: Client, args: ChatArgs) -> Generation:
+    if args.attach is not None:
+        return await client.generation(args.attach)
+    if args.last or args.conversation is not None:
+        return await _continue(client, args)
+    return await client.ask(
+        args.prompt, model=args.model, options=args.options, system_prompt=args.system or ""
+    )
+
+
+async def _continue(client: Client, args: ChatArgs) -> Generation:
+    conversation = args.conversation
+    if conversation is None:
+        latest = await client.latest_conversation()
         if latest is None:
-            raise BadRequest("There is no conversation yet.", advice="Ask without -c.")
-        talk = latest.id
-    if wish.system is not None:
-        await client.change_conversation(talk, system_prompt=wish.system)
-    if wish.question:
-        return await client.send(talk, wish.question, model=wish.model, options=wish.options)
-    leaf = (await client.conversation(talk)).thread()[-1:]
+            raise BadRequest("There is no conversation yet.", advice="Leave out -c.")
+        conversation = latest.id
+    if args.system is not None:
+        await client.update_conversation(conversation, system_prompt=args.system)
+    if args.prompt:
+        return await client.send(conversation, args.prompt, model=args.model, options=args.options)
+    leaf = (await client.conversation(conversation)).thread()[-1:]
     if not leaf or leaf[0].generation is None or leaf[0].status == "done":
-        raise BadRequest("The last answer is complete.", advice="Ask something.")
+        raise BadRequest("The last answer is complete.", advice="Write a prompt.")
     answer = await client.generation(leaf[0].generation)
     if leaf[0].status == "running":
         return answer
-    return await answer.continue_answer(model=wish.model, options=wish.options)
+    return await answer.continue_answer(model=args.model, options=args.options)
 
 
-def _verdict(end: GenerationEnd | None, *, told: bool) -> int:
-    """0 for a whole answer; what is missing is told, unless the view has done so."""
+def _exit_code(end: GenerationEnd | None, *, reported: bool) -> int:
+    """0 for a complete answer; otherwise says what is missing, unless the display has."""
     from grantha.cli import labels
 
     if end is None:
-        say("The answer has no end.")
+        notify("The connection ended before the answer.")
         return FAILED
-    if not told and (said := labels.ending(end)):
-        say(said)
+    if not reported and (text := labels.ending(end)):
+        notify(text)
     return 0 if end.ending == "done" else FAILED
 
 
-def _question(given: list[str]) -> str:
-    """The command's words, and what a pipe or file brings."""
-    asked = " ".join(word for word in given if word != "-").strip()
-    if "-" not in given and not _is_fed():
-        return asked
+def _read_prompt(words: list[str]) -> str:
+    """The prompt from the arguments and from standard input."""
+    typed = " ".join(word for word in words if word != "-").strip()
+    if "-" not in words and not _stdin_has_input():
+        return typed
     piped = sys.stdin.read().strip()
-    return "\n\n".join(part for part in (asked, piped) if part)
+    return "\n\n".join(part for part in (typed, piped) if part)
 
 
-def _is_fed() -> bool:
-    # Not every input that isn't a terminal ends: a service's or an editor's may stay open for ever.
+def _stdin_has_input() -> bool:
+    # Not every input that isn't a terminal ends: that of a service or an editor may stay open forever.
     try:
         mode = os.fstat(sys.stdin.fileno()).st_mode
     except (OSError, ValueError, AttributeError):
@@ -180,11 +183,11 @@ def _is_fed() -> bool:
     return stat.S_ISFIFO(mode) or stat.S_ISREG(mode)
 
 
-def _contradiction(wish: Wish, words: list[str] | None) -> str:
-    if wish.attach and (words or wish.last or wish.conversation):
-        return "--attach joins an answer; it takes no question and no conversation."
-    if wish.last and wish.conversation:
-        return "-c and --conversation name two conversations."
-    if not (wish.question or wish.attach or wish.last or wish.conversation):
-        return "There is no question."
+def _usage_error(args: ChatArgs, words: list[str] | None) -> str:
+    if args.attach and (words or args.last or args.conversation):
+        return "--attach follows an answer; it takes no prompt and no conversation."
+    if args.last and args.conversation:
+        return "-c and --conversation exclude each other."
+    if not (args.prompt or args.attach or args.last or args.conversation):
+        return "There is no prompt."
     return ""

@@ -1,4 +1,4 @@
-"""What a check found, and how it is shown: one line each, with advice below where there is some."""
+"""Results of checks and how they are printed: one line each, with advice where there is any."""
 
 from __future__ import annotations
 
@@ -9,29 +9,34 @@ from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """`bad` keeps Grantha from working, `weak` only a part of it; `off` could be used and isn't."""
+class CheckResult:
+    """`error` keeps Grantha from working, `warning` part of it; `off` is available but not in use."""
 
-    state: Literal["good", "off", "weak", "bad"]
-    about: str
-    what: str
+    state: Literal["ok", "off", "warning", "error"]
+    name: str
+    message: str
     advice: str = ""
 
 
-_GLYPHS = {"good": ("✓", "live"), "off": ("○", "fact"), "weak": ("!", "warn"), "bad": ("✗", "bad")}
+_GLYPHS = {
+    "ok": ("✓", "accent"),
+    "off": ("○", "muted"),
+    "warning": ("!", "warning"),
+    "error": ("✗", "error"),
+}
 
 
-def show(findings: Sequence[Finding]) -> None:
-    """Prints them to stdout: a table for a person, lines that a program can search for a pipe."""
+def print_results(results: Sequence[CheckResult]) -> None:
+    """Prints to stdout: a table in a terminal, plain lines in a pipe."""
     if sys.stdout.isatty():
-        _draw(findings)
+        _print_table(results)
         return
-    for finding in findings:
-        advice = f" {finding.advice}" if finding.state != "good" else ""
-        print(f"{_GLYPHS[finding.state][0]} {finding.about}: {finding.what}{advice}".rstrip())
+    for result in results:
+        advice = f" {result.advice}" if result.state != "ok" else ""
+        print(f"{_GLYPHS[result.state][0]} {result.name}: {result.message}{advice}".rstrip())
 
 
-def _draw(findings: Sequence[Finding]) -> None:
+def _print_table(results: Sequence[CheckResult]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -41,11 +46,11 @@ def _draw(findings: Sequence[Finding]) -> None:
     console = Console(theme=THEME, highlight=False)
     table = Table.grid(padding=(0, 2, 0, 0))
     for _ in range(3):
-        table.add_column(overflow="fold")  # half a path is no path
-    for finding in findings:
-        glyph, style = _GLYPHS[finding.state]
-        said = Text(finding.what, "" if finding.state in {"good", "off"} else style)
-        if finding.advice and finding.state != "good":
-            said.append(f"\n{finding.advice}", "fact")
-        table.add_row(Text(glyph, style), Text(finding.about), said)
+        table.add_column(overflow="fold")  # paths must stay complete
+    for result in results:
+        glyph, style = _GLYPHS[result.state]
+        text = Text(result.message, "" if result.state in {"ok", "off"} else style)
+        if result.advice and result.state != "ok":
+            text.append(f"\n{result.advice}", "muted")
+        table.add_row(Text(glyph, style), Text(result.name), text)
     console.print(table)

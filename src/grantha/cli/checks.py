@@ -1,4 +1,4 @@
-"""The checks of `grantha doctor`. Each looks at one thing, changes nothing and never raises."""
+"""The checks of `grantha doctor`. Each checks one thing, changes nothing and never raises."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grantha.cli.backup import DATABASE
-from grantha.cli.check_results import Finding
-from grantha.cli.runner import address
+from grantha.cli.check_results import CheckResult
+from grantha.cli.runner import server_url
 from grantha.config import Settings
 from grantha.errors import GranthaError
 
 if TYPE_CHECKING:
     from grantha.providers.doctor import ProviderCheck
 
-_ANSWER = 3.0  # seconds for a server to say that it is there
+_TIMEOUT = 3.0  # seconds for a server to notify that it is there
 
 
-async def all_checks(settings: Settings) -> list[Finding]:
-    """Every finding, in the order in which a start would meet them. Providers cost a few tokens."""
+async def run_checks(settings: Settings) -> list[CheckResult]:
+    """All results, in the order in which a start meets them. Providers cost a few tokens."""
     return [
         _folder(settings.folder()),
         _database(settings.folder() / DATABASE),
@@ -36,29 +36,29 @@ async def all_checks(settings: Settings) -> list[Finding]:
     ]
 
 
-def _folder(folder: Path) -> Finding:
+def _folder(folder: Path) -> CheckResult:
     nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-        return Finding(
-            *("bad", "data folder", f"{folder} can't be written."),
+        return CheckResult(
+            *("error", "data folder", f"{folder} can't be written."),
             "Set GRANTHA_DATA_DIR to a folder that you may write.",
         )
     if nearest != folder:
-        return Finding("good", "data folder", f"{folder} is made at the first start.")
+        return CheckResult("ok", "data folder", f"{folder} is made at the first start.")
     free = os.statvfs(folder)
     room = free.f_bavail * free.f_frsize
     if room < 100 * 1024 * 1024:
-        return Finding(
-            "bad", "data folder", f"{folder} has {room:,} bytes left.", "Free some space."
+        return CheckResult(
+            "error", "data folder", f"{folder} has {room:,} bytes left.", "Free some space."
         )
-    return Finding("good", "data folder", f"{folder}, {room / 1024**3:.1f} GiB free")
+    return CheckResult("ok", "data folder", f"{folder}, {room / 1024**3:.1f} GiB free")
 
 
-def _database(path: Path) -> Finding:
+def _database(path: Path) -> CheckResult:
     from grantha.storage.connect import NEWEST
 
     if not path.exists():
-        return Finding("good", "database", "is made at the first start")
+        return CheckResult("ok", "database", "is made at the first start")
     try:
         connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
         try:
@@ -67,82 +67,88 @@ def _database(path: Path) -> Finding:
         finally:
             connection.close()
     except sqlite3.Error as error:
-        return Finding("bad", "database", f"{path} can't be read: {error}.", "Restore a backup.")
+        return CheckResult(
+            "error", "database", f"{path} can't be read: {error}.", "Restore a backup."
+        )
     if verdict != "ok":
-        return Finding("bad", "database", f"{path} is damaged: {verdict}.", "Restore a backup.")
+        return CheckResult(
+            "error", "database", f"{path} is damaged: {verdict}.", "Restore a backup."
+        )
     if version > NEWEST:
-        return Finding(
-            *("bad", "database", f"{path} was written by a newer Grantha ({version})."),
+        return CheckResult(
+            *("error", "database", f"{path} was written by a newer Grantha ({version})."),
             "Install that version again, or restore a backup from before.",
         )
     size = path.stat().st_size / 1024**2
-    return Finding("good", "database", f"whole, {size:.1f} MiB, SQLite {sqlite3.sqlite_version}")
+    return CheckResult("ok", "database", f"whole, {size:.1f} MiB, SQLite {sqlite3.sqlite_version}")
 
 
-def _port(settings: Settings) -> Finding:
+def _port(settings: Settings) -> CheckResult:
     try:
-        url = address(settings)
+        url = server_url(settings)
     except GranthaError as error:
-        return Finding("off", "server", error.message, error.advice)
+        return CheckResult("off", "server", error.message, error.advice)
     try:
-        with urllib.request.urlopen(f"{url}/healthz", timeout=_ANSWER) as reply:  # noqa: S310  our own address
+        with urllib.request.urlopen(f"{url}/healthz", timeout=_TIMEOUT) as reply:  # noqa: S310  our own server_url
             if reply.read(100).strip() == b'{"status":"ok"}':
-                return Finding("good", "server", f"Grantha serves on {url}")
+                return CheckResult("ok", "server", f"Grantha serves on {url}")
     except (urllib.error.HTTPError, ValueError):
         pass
     except OSError:
         return _free_port(settings, url)
-    return Finding(
-        *("bad", "server", f"Something that isn't Grantha answers at {url}."),
+    return CheckResult(
+        *("error", "server", f"Something that isn't Grantha answers at {url}."),
         "Set GRANTHA_PORT to a free port.",
     )
 
 
-def _free_port(settings: Settings, url: str) -> Finding:
+def _free_port(settings: Settings, url: str) -> CheckResult:
     if settings.url is not None:
-        return Finding("bad", "server", f"Nothing answers at {url}.", "Look at GRANTHA_URL.")
+        return CheckResult("error", "server", f"Nothing answers at {url}.", "Look at GRANTHA_URL.")
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
         socket.create_server((settings.host, settings.port), family=family).close()
     except OSError as error:
         why = "is in use" if error.errno == errno.EADDRINUSE else f"can't be used: {error.strerror}"
-        return Finding(
-            *("bad", "server", f"Port {settings.port} on {settings.host} {why}."),
+        return CheckResult(
+            *("error", "server", f"Port {settings.port} on {settings.host} {why}."),
             "Set GRANTHA_PORT to a free port.",
         )
-    return Finding(
+    return CheckResult(
         "off", "server", f"isn't running; {url} is free", "Start it with `grantha serve`."
     )
 
 
-def _page() -> Finding:
+def _page() -> CheckResult:
     from grantha.api.app import STATIC
 
     if (STATIC / "index.html").is_file():
-        return Finding("good", "page", "built")
-    return Finding("off", "page", "isn't built; the API works without it", "Run `make build-page`.")
+        return CheckResult("ok", "page", "built")
+    return CheckResult(
+        "off", "page", "isn't built; the API works without it", "Run `make build-page`."
+    )
 
 
-def _local_model(settings: Settings) -> Finding:
+def _local_model(settings: Settings) -> CheckResult:
     from grantha.providers.local import builtin
 
     if not settings.local_enabled:
-        return Finding("off", "local model", "switched off by local_enabled")
+        return CheckResult("off", "local model", "switched off by local_enabled")
     if find_spec("xllamacpp") is None:
-        return Finding(
+        return CheckResult(
             *("off", "local model", "needs llama.cpp, which isn't installed"),
             "Install Grantha with its `local` extra.",
         )
     found = builtin.find(settings.folder())
     if found is None and not settings.local_models:
-        return Finding(
+        return CheckResult(
             *("off", "local model", "no model on this machine"),
             "Get it with `grantha models fetch`.",
         )
-    return Finding("good", "local model", str(found or settings.local_models[0]))
+    return CheckResult("ok", "local model", str(found or settings.local_models[0]))
 
 
-async def _providers(settings: Settings) -> list[Finding]:
+async def _providers(settings: Settings) -> list[CheckResult]:
     """Every provider that is set up, asked for one word; the others in one line."""
     from grantha.providers.doctor import check_all
     from grantha.providers.registry import Registry
@@ -155,19 +161,21 @@ async def _providers(settings: Settings) -> list[Finding]:
     found = [_provider(checkup) for checkup in checkups if checkup.state != "not-set-up"]
     if not any(checkup.state == "works" for checkup in checkups):
         found.append(
-            Finding(
-                *("bad", "models", "No model can be asked."),
+            CheckResult(
+                *("error", "models", "No model can be asked."),
                 "Set a provider's key, or get the local model with `grantha models fetch`.",
             )
         )
     others = ", ".join(c.provider for c in checkups if c.state == "not-set-up")
     if others:
-        found.append(Finding("off", "not set up", others, "`grantha models` says what each needs."))
+        found.append(
+            CheckResult("off", "not set up", others, "`grantha models` says what each needs.")
+        )
     return found
 
 
-def _provider(checkup: ProviderCheck) -> Finding:
+def _provider(checkup: ProviderCheck) -> CheckResult:
     if checkup.state == "works":
         spoke = f"{checkup.model} spoke after {(checkup.ttft_ms or 0) / 1000:.2f} s"
-        return Finding("good", checkup.provider, spoke)
-    return Finding("weak", checkup.provider, checkup.message, checkup.advice)
+        return CheckResult("ok", checkup.provider, spoke)
+    return CheckResult("warning", checkup.provider, checkup.message, checkup.advice)

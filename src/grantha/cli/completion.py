@@ -1,18 +1,18 @@
-"""What the shell offers after Tab. Asks the server, if there is one, and never says a word otherwise."""
+"""Shell completion. Asks the server if one is running, and stays silent otherwise."""
 
 from __future__ import annotations
 
 import asyncio
 
-from grantha.cli.runner import address
+from grantha.cli.runner import server_url
 from grantha.config import load_settings
 from grantha.errors import GranthaError
 
-_PATIENCE = 1.0  # seconds: a shell that hangs on Tab is worse than no offer
+_TIMEOUT = 1.0  # seconds; a shell that hangs on Tab is worse than no completion
 
 
 def model_ids(incomplete: str) -> list[str]:
-    """Ids of models that start like this."""
+    """Ids of models with this prefix."""
     try:
         found = asyncio.run(_models())
     except (GranthaError, TimeoutError):
@@ -24,5 +24,5 @@ async def _models() -> list[str]:
     from grantha.client import Client
 
     settings = load_settings()
-    async with asyncio.timeout(_PATIENCE), Client(address(settings), settings.token) as client:
+    async with asyncio.timeout(_TIMEOUT), Client(server_url(settings), settings.token) as client:
         return [model.id for model in (await client.models()).items]

@@ -1,4 +1,4 @@
-"""What is said of an answer beside its text: seams, endings, numbers. The same words as in the page."""
+"""Texts about an answer: seams, endings, numbers. Worded as on the page."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from typing import Any
 from grantha.events import GenerationEnd, Notice, Seam
 
 GLYPHS = {"done": "✓", "stopped": "■", "failed": "✗", "interrupted": "⊘"}
-_HOW = {"prefix": "true continuation", "instruction": "asked to go on from here, joint checked"}
+_MODES = {
+    "prefix": "true continuation",
+    "instruction": "asked to continue from here, overlap checked",
+}
 _SEAMS = {
     "restart": "continued after restart",
     "provider-lost": "continued after the provider went away",
@@ -17,18 +20,18 @@ _SEAMS = {
 
 
 def seam(event: Seam) -> str:
-    """One line for a seam: what happened here, and how it went on."""
+    """One line for a seam: why it is there, and how the answer was continued."""
     if event.reason == "options":
         what = ", ".join(_change(*item) for item in event.changes.items()) + " from here"
     elif event.reason == "fallback":
         what = f"continued by {event.model}"
     else:
         what = _SEAMS.get(event.reason, event.reason)
-    return " · ".join(part for part in (what, _HOW.get(event.how or "", "")) if part)
+    return " · ".join(part for part in (what, _MODES.get(event.how or "", "")) if part)
 
 
 def ending(event: GenerationEnd) -> str:
-    """What there is to say of an ending, beyond its numbers; empty when all went well."""
+    """The text of an ending besides its numbers; empty when all went well."""
     error: Mapping[str, Any] = event.error or {}
     match event.ending:
         case "done":
@@ -37,10 +40,12 @@ def ending(event: GenerationEnd) -> str:
             closed = (event.receipt or {}).get("closed_ms")
             return "Stopped" + (f" · provider closed in {closed:.0f} ms" if closed else "")
         case "failed":
-            return sentences(error.get("message", "The answer failed"), error.get("advice", ""))
+            return join_sentences(
+                error.get("message", "The answer failed"), error.get("advice", "")
+            )
         case "interrupted":
             why = error.get("message", "")
-            return sentences("Interrupted when the server stopped", why)
+            return join_sentences("Interrupted when the server stopped", why)
 
 
 def numbers(event: GenerationEnd) -> str:
@@ -58,12 +63,12 @@ def numbers(event: GenerationEnd) -> str:
 
 
 def notice(event: Notice) -> str:
-    """What a notice says; empty for those that say nothing to a person."""
-    return "Trying again" if event.code == "retrying" else ""
+    """The text of a notice; empty for those that aren't meant for people."""
+    return "Retrying" if event.code == "retrying" else ""
 
 
-def sentences(*parts: str) -> str:
-    """Parts as sentences: each with its full stop, empty ones left out."""
+def join_sentences(*parts: str) -> str:
+    """Joins the parts, each with a full stop; empty ones are left out."""
     return " ".join(part if part.endswith(".") else part + "." for part in parts if part)
 
 

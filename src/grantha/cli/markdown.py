@@ -1,6 +1,6 @@
-"""Markdown in a terminal: Rich's, with quiet headings, indented code in four inks, and no HTML.
+"""Markdown in a terminal: Rich's, with plain headings, indented code in four colours, and no HTML.
 
-Also finds where a growing answer is settled: its last block may still change, those before it not.
+Also finds where a growing answer is stable_length: its last block may still change, those before it not.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ THEME = Theme(
         "markdown.hr": "dim",
         "markdown.table.border": "dim",
         "markdown.table.header": "bold",
-        "fact": "dim",
-        "live": "cyan",
+        "muted": "dim",
+        "accent": "cyan",
         "seam": "blue",
-        "warn": "yellow",
-        "bad": "red",
-        "lost": "magenta",
+        "warning": "yellow",
+        "error": "red",
+        "interrupted": "magenta",
     },
     inherit=True,
 )
-_INKS = ANSISyntaxTheme(
+_SYNTAX_THEME = ANSISyntaxTheme(
     {
         ("Token",): Style(),
         ("Token", "Comment"): Style(dim=True),
@@ -70,7 +70,7 @@ def _parser() -> MarkdownIt:
 
 
 class _Heading(Heading):
-    LEVEL_ALIGN: ClassVar = {}  # none is centred
+    LEVEL_ALIGN: ClassVar = {}  # left-aligned at every level
 
 
 class _Table(TableElement):
@@ -88,7 +88,9 @@ class _Code(CodeBlock):
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         code = str(self.text).rstrip()
         # Wrapped lines can be copied whole; a background would end up in the clipboard as spaces.
-        yield Padding(Syntax(code, self.lexer_name, theme=_INKS, word_wrap=True), (0, 0, 0, 2))
+        yield Padding(
+            Syntax(code, self.lexer_name, theme=_SYNTAX_THEME, word_wrap=True), (0, 0, 0, 2)
+        )
 
 
 class AnswerMarkdown(Markdown):
@@ -109,8 +111,8 @@ class AnswerMarkdown(Markdown):
 
     @override
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        # Rich pads lines to the window and starts some blocks with a blank one; both are in the way
-        # of whoever copies an answer, or prints it block by block.
+        # Rich pads lines to the window's width and starts some blocks with a blank line; both would
+        # end up in copied text, and double the gaps when printing block by block.
         rendered = super().__rich_console__(console, options)
         lines = Segment.split_lines(item for item in rendered if isinstance(item, Segment))
         for line in dropwhile(_is_blank, lines):
@@ -131,8 +133,8 @@ def _trimmed(line: list[Segment]) -> list[Segment]:
     return [*line[:-1], Segment(last.text.rstrip(), last.style, last.control)]
 
 
-def settled(text: str) -> int:
-    """How many characters at the start belong to blocks that what comes can't change.
+def stable_length(text: str) -> int:
+    """How many leading characters belong to blocks that further text can't change.
 
     Only whole lines count: "2" may yet become "2. next item" of the list above it.
     """
@@ -144,8 +146,8 @@ def settled(text: str) -> int:
     return sum(len(line) + 1 for line in whole.split("\n")[: starts[-1]])
 
 
-def clean(text: str) -> str:
-    """Without control characters: a model's text must not steer the terminal."""
+def strip_controls(text: str) -> str:
+    """The text without control characters: a model must not control the terminal."""
     return text.translate(_CONTROLS)
 
 

@@ -1,4 +1,4 @@
-"""`grantha models`: what can be asked, what can't and why, and getting the local model."""
+"""`grantha models`: lists models, and why providers can't be used; downloads the local model."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from grantha.errors import GranthaError
 
 if TYPE_CHECKING:
     from grantha.client import Client
-    from grantha.client.replies import Model, Models, ProviderLine, Readiness
+    from grantha.client.responses import Model, ModelList, ProviderStatus, Readiness
 
-app = typer.Typer(help="List the models, or get the local one.", invoke_without_command=True)
+app = typer.Typer(help="List the models, or download the local one.", invoke_without_command=True)
 _USABLE = frozenset({"ready", "loading"})
 
 
@@ -26,14 +26,14 @@ def models(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     url: Url = None,
 ) -> None:
-    """List the models that can be asked now, and why others can't."""
+    """List the models that can be used now, and why others can't."""
     if context.invoked_subcommand is None:
         with_client(url, lambda client: _list(client, as_json))
 
 
 @app.command()
 def fetch() -> None:
-    """Get the built-in local model into the data folder (98 MB)."""
+    """Download the built-in local model into the data folder (98 MB)."""
     from grantha.providers.local import fetch_builtin
 
     try:
@@ -48,14 +48,14 @@ async def _list(client: Client, as_json: bool) -> int:
     if as_json:
         _print_json(found, providers)
     elif sys.stdout.isatty():
-        _draw(found, providers)
+        _print_table(found, providers)
     else:
         for model in found.items:
             print(model.id)
     return 0
 
 
-def _print_json(found: Models, providers: list[ProviderLine]) -> None:
+def _print_json(found: ModelList, providers: list[ProviderStatus]) -> None:
     body = {
         "default": found.default,
         "models": [{"id": m.id, "name": m.name, "state": m.readiness.state} for m in found.items],
@@ -67,7 +67,7 @@ def _print_json(found: Models, providers: list[ProviderLine]) -> None:
     print(json.dumps(body, ensure_ascii=False, indent=2))
 
 
-def _draw(found: Models, providers: list[ProviderLine]) -> None:
+def _print_table(found: ModelList, providers: list[ProviderStatus]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -80,27 +80,29 @@ def _draw(found: Models, providers: list[ProviderLine]) -> None:
     table.add_column(overflow="fold")
     table.add_column(justify="right", no_wrap=True)
     for model in found.items:
-        glyph = Text("●", "live") if model.readiness.state in _USABLE else Text("○", "fact")
+        glyph = Text("●", "accent") if model.readiness.state in _USABLE else Text("○", "muted")
         name = Text.assemble(glyph, " ", model.id)
         if model.id == found.default:
-            name.append("  default", "live")
-        table.add_row(name, Text(_about(model), "fact"), Text(_context(model), "fact"))
-    console.print(table if found.items else Text("No model can be asked.", "warn"))
+            name.append("  default", "accent")
+        table.add_row(name, Text(_about(model), "muted"), Text(_context(model), "muted"))
+    console.print(table if found.items else Text("No model can be used.", "warning"))
     missing = [p for p in providers if p.readiness.state not in _USABLE]
     if missing:
         console.print()
         console.print(Text("Not in use", "bold"))
         reasons = Table.grid(padding=(0, 2, 0, 0))
         for provider in missing:
-            reasons.add_row(Text(f"○ {provider.name}"), Text(_why(provider.readiness), "fact"))
+            reasons.add_row(
+                Text(f"○ {provider.name}"), Text(_unusable_reason(provider.readiness), "muted")
+            )
         console.print(reasons)
 
 
 def _about(model: Model) -> str:
-    return model.name if model.readiness.state == "ready" else _why(model.readiness)
+    return model.name if model.readiness.state == "ready" else _unusable_reason(model.readiness)
 
 
-def _why(readiness: Readiness) -> str:
+def _unusable_reason(readiness: Readiness) -> str:
     if readiness.variable is not None:
         return f"{readiness.variable} isn't set"
     if readiness.progress is not None:

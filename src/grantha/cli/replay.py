@@ -1,4 +1,4 @@
-"""`grantha replay`: an answer once more, at the pace it was written."""
+"""`grantha replay`: shows an answer again, at its original speed."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from grantha.cli.chat import terminal_view
-from grantha.cli.plain import PlainView, View
+from grantha.cli.chat import terminal_display
+from grantha.cli.display import Display, PlainDisplay
 from grantha.cli.runner import Url, with_client
 from grantha.errors import Conflict
 from grantha.events import Frame
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 
 def replay(
-    generation: Annotated[str, typer.Argument(help="The id of an answer, g_….")],
+    generation: Annotated[str, typer.Argument(help="Id of an answer, g_….")],
     speed: Annotated[
-        float, typer.Option(min=0.01, max=1000, help="2 is twice as fast as it was.")
+        float, typer.Option(min=0.01, max=1000, help="2 is twice the original speed.")
     ] = 1.0,
     url: Url = None,
 ) -> None:
@@ -33,22 +33,26 @@ def replay(
 async def _replay(client: Client, name: str, speed: float) -> int:
     generation = await client.generation(name)
     if generation.snapshot.status == "running":
-        raise Conflict(f"{name} is still being written.", advice="Join it with chat --attach.")
+        raise Conflict(
+            f"{name} is still being written.", advice="Follow it with `grantha chat --attach`."
+        )
     records = await generation.records()
-    view: View = PlainView(sys.stdout)
+    display: Display = PlainDisplay(sys.stdout)
     if sys.stdout.isatty():
-        view = terminal_view(client, "Replay" if speed == 1 else f"Replay, {speed:g} times as fast")
-    async with view:
-        view.begin(generation.snapshot)
-        await _play(records, view, speed)
+        display = terminal_display(
+            client, "Replay" if speed == 1 else f"Replay, {speed:g} times as fast"
+        )
+    async with display:
+        display.start(generation.snapshot)
+        await _play(records, display, speed)
     return 0
 
 
-async def _play(records: Sequence[Frame], view: View, speed: float) -> None:
+async def _play(records: Sequence[Frame], display: Display, speed: float) -> None:
     clock = asyncio.get_running_loop().time
     began, first = clock(), records[0].at
     for record in records:
-        # Against the start, not the record before: what drawing costs isn't added to the silences.
+        # Relative to the start, not to the last record: the time for drawing must not add up.
         due = began + (record.at - first) / 1000 / speed
         await asyncio.sleep(max(0.0, due - clock()))
-        view.take(record)
+        display.show(record)

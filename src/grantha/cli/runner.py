@@ -1,6 +1,6 @@
-"""The edge of every command: settings in, one line of error and an exit code out.
+"""Runs a command's work: reads the settings, turns errors into one line on stderr and an exit code.
 
-Refuses to know what a command does. An error is told once, on stderr, as what happened and what to do.
+Knows nothing about what a command does. The line says what happened and what to do.
 """
 
 from __future__ import annotations
@@ -13,39 +13,39 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from grantha.cli.labels import sentences
+from grantha.cli.labels import join_sentences
 from grantha.config import Settings, load_settings
 from grantha.errors import BadRequest, GranthaError, Unauthorized
 
-if TYPE_CHECKING:  # costs a third of a second, which commands that ask no server don't owe
+if TYPE_CHECKING:  # takes a third of a second, which commands without a server should not cost
     from grantha.client import Client
 
-FAILED, MISUSED, INTERRUPTED = 1, 2, 130
+FAILED, USAGE_ERROR, INTERRUPTED = 1, 2, 130
 
 Url = Annotated[
     str | None,
-    typer.Option("--url", help="Address of the server; GRANTHA_URL sets it for good."),
+    typer.Option("--url", help="URL of the server; GRANTHA_URL sets it permanently."),
 ]
 
 
 def read_settings(**overrides: object) -> Settings:
-    """The settings; a wrong one ends the command."""
+    """The settings; an invalid one ends the command."""
     try:
         return load_settings(overrides)
     except GranthaError as error:
-        fail(error, MISUSED)
+        fail(error, USAGE_ERROR)
 
 
-def address(settings: Settings) -> str:
-    """Where the server is reached from this machine. Raises `BadRequest` when none is known."""
+def server_url(settings: Settings) -> str:
+    """The server's URL from this machine. Raises `BadRequest` when it isn't known."""
     if settings.url is not None:
         return settings.url
     if settings.port == 0:
         raise BadRequest(
-            "The server's port isn't known: GRANTHA_PORT is 0.", advice="Name it with --url."
+            "The server's port isn't known: GRANTHA_PORT is 0.", advice="Set it with --url."
         )
-    everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}
-    host = everywhere.get(settings.host, settings.host)
+    wildcards = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+    host = wildcards.get(settings.host, settings.host)
     return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
 
 
@@ -55,22 +55,24 @@ def with_client(url: str | None, work: Callable[[Client], Awaitable[int]]) -> No
 
     settings = read_settings(url=url)
 
-    async def whole() -> int:
+    async def run() -> int:
         try:
-            async with Client(address(settings), settings.token) as client:
+            async with Client(server_url(settings), settings.token) as client:
                 return await work(client)
         except Unauthorized as error:
-            # The server's own advice is for programs and for the page.
-            known = (
-                "GRANTHA_TOKEN holds another one." if settings.token else "Set GRANTHA_TOKEN to it."
+            # The server's own advice is meant for programs and for the page.
+            advice = (
+                "GRANTHA_TOKEN holds a different one."
+                if settings.token
+                else "Set GRANTHA_TOKEN to it."
             )
-            raise Unauthorized(error.message, advice=known) from error
+            raise Unauthorized(error.message, advice=advice) from error
 
-    raise SystemExit(finish(whole()))
+    raise SystemExit(run_to_exit_code(run()))
 
 
-def finish(work: Coroutine[Any, Any, int]) -> int:
-    """Runs it; every way it can end becomes an exit code."""
+def run_to_exit_code(work: Coroutine[Any, Any, int]) -> int:
+    """Runs the work and returns its exit code; errors are printed, and end the process."""
     try:
         code = asyncio.run(work)
         sys.stdout.flush()
@@ -78,19 +80,19 @@ def finish(work: Coroutine[Any, Any, int]) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except GranthaError as error:
-        fail(error, MISUSED if error.code == "bad_request" else FAILED)
+        fail(error, USAGE_ERROR if error.code == "bad_request" else FAILED)
     except BrokenPipeError:
-        # The reader of our output left. Python would complain once more when it closes stdout.
+        # The reader of our output has exited. Python would report it again when it closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
 
 
 def fail(error: GranthaError, code: int = FAILED) -> NoReturn:
-    """Tells an error in one line and exits."""
-    say(sentences(error.message, error.advice))
+    """Prints an error as one line and exits."""
+    notify(join_sentences(error.message, error.advice))
     raise SystemExit(code)
 
 
-def say(line: str) -> None:
-    """One line for the person, never on stdout."""
+def notify(line: str) -> None:
+    """Prints one line to stderr."""
     print(f"grantha: {line}".rstrip(), file=sys.stderr)

@@ -1,4 +1,4 @@
-"""`grantha serve`, and `grantha` alone: the server in this terminal, until it is told to stop."""
+"""`grantha serve`, and plain `grantha`: runs the server in this terminal until it is stopped."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from grantha.errors import GranthaError
 
 
 def serve(
-    host: Annotated[str | None, typer.Option(help="Address to serve on.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to serve on; 0 finds one.")] = None,
-    data_dir: Annotated[str | None, typer.Option(help="Folder for conversations.")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 picks a free one.")] = None,
+    data_dir: Annotated[str | None, typer.Option(help="Folder of the database.")] = None,
 ) -> None:
     """Serve the page and the API."""
     _serve(read_settings(host=host, port=port, data_dir=data_dir))

@@ -1,7 +1,7 @@
-"""An answer in a terminal: Markdown that grows, seams where they are, and one line that says the state.
+"""Shows an answer in a terminal: growing Markdown, seams in place, and a status line.
 
-Blocks that can't change any more are printed for good and scroll away; only the last one is redrawn,
-cropped to the window. So a long answer costs no more to draw than its last block.
+Blocks that can't change any more are printed permanently and scroll away; only the last one is redrawn,
+cropped to the window. So drawing a long answer costs no more than drawing its last block.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from rich.segment import Segment
 from rich.text import Text
 
 from grantha.cli import labels
-from grantha.cli.markdown import AnswerMarkdown, clean, settled
-from grantha.client.replies import Snapshot
+from grantha.cli.markdown import AnswerMarkdown, stable_length, strip_controls
+from grantha.client.responses import Snapshot
 from grantha.events import (
     Citation,
     Event,
@@ -37,28 +37,28 @@ from grantha.events import (
     UsageReport,
 )
 
-FRAME = 1 / 15  # seconds between two looks at what has changed
-IDLE = 0.5  # seconds between two drawings when only the clock moves
-SILENT = 3.0  # seconds after which a silence is told
-_THOUGHT_LINES = 4
-_STYLES = {"done": "live", "stopped": "fact", "failed": "bad", "interrupted": "lost"}
+REFRESH = 1 / 15  # seconds between two checks for changes
+IDLE_REFRESH = 0.5  # seconds between two drawings when only the clock changes
+SILENCE = 3.0  # seconds without a record after which the status line says so
+_REASONING_LINES = 4
+_STYLES = {"done": "accent", "stopped": "muted", "failed": "error", "interrupted": "interrupted"}
 
 
-class TerminalView:
-    """See `grantha.cli.plain.View`. `trouble` tells what the connection is waiting out, if anything."""
+class TerminalDisplay:
+    """See `grantha.cli.display.Display`. `connection_error` returns why the client retries, if it does."""
 
     def __init__(
-        self, console: Console, trouble: Callable[[], object], hint: str = "Ctrl-C stops"
+        self, console: Console, connection_error: Callable[[], object], hint: str = "Ctrl-C stops"
     ) -> None:
         self._console = console
-        self._trouble = trouble
+        self._connection_error = connection_error
         self._hint = hint
         self._live = Live(console=console, auto_refresh=False, transient=True)
         self._ticking: asyncio.Task[None] | None = None
         self._tail = ""  # text whose last block may still change
-        self._notes: list[Text] = []  # to stand below the block that is being written
+        self._pending_lines: list[Text] = []  # to stand below the block that is being written
         self._sources: list[Text] = []
-        self._thought = ""
+        self._reasoning = ""
         self._call = ""  # name and arguments of a tool call that is being written
         self._state = "Waiting for the first token"
         self._end: GenerationEnd | None = None
@@ -81,27 +81,27 @@ class TerminalView:
                 await self._ticking
         self._live.stop()  # transient: what was drawn is wiped, and printed once for good
         self._print_text(self._tail)
-        self._print_notes()
+        self._print_pending()
         if self._sources:
             self._print(Group(*self._sources))
         if self._end is not None:
             self._print(_foot(self._end, self._model))
         elif self._printed:
-            self._print(Text(f"· {self._state} at the server, unwatched", "fact"))
+            self._print(Text(f"· {self._state} at the server, unwatched", "muted"))
 
-    def begin(self, snapshot: Snapshot) -> None:
-        """Names the model in the last line."""
-        self._model = clean(snapshot.model)
+    def start(self, snapshot: Snapshot) -> None:
+        """Sets the model for the last line."""
+        self._model = strip_controls(snapshot.model)
 
-    def take(self, frame: Frame) -> None:
-        """Takes an event in; drawing comes with the next tick."""
+    def show(self, frame: Frame) -> None:
+        """Applies an event; the next tick draws it."""
         self._dirty = True
         self._heard = time.monotonic()
         self._apply(frame.event)
 
-    def stopping(self) -> None:
-        """Says so until the end comes, and what leaves without it."""
-        self._state, self._hint, self._dirty = "Stopping", "Ctrl-C again leaves", True
+    def show_stopping(self) -> None:
+        """Shows it in the status line until the answer ends."""
+        self._state, self._hint, self._dirty = "Stopping", "Ctrl-C again exits", True
 
     # ---- helpers below -------------------------------------------------------------------------
 
@@ -109,24 +109,26 @@ class TerminalView:
         match event:
             case TextDelta():
                 self._writing("Writing", event.pieces)
-                self._tail += clean(event.text)
+                self._tail += strip_controls(event.text)
             case ReasoningDelta():
                 self._writing("Reasoning", event.pieces)
-                self._thought += clean(event.text)
+                self._reasoning += strip_controls(event.text)
             case ToolCallDelta():
                 self._writing("Calling a tool", 1)
-                self._call += clean(event.arguments)
+                self._call += strip_controls(event.arguments)
             case PartStart():
                 if event.part_kind == "tool-call":
-                    self._call = clean(f"{event.name or ''} ")
+                    self._call = strip_controls(f"{event.name or ''} ")
             case PartEnd():
                 self._part_ended(event)
             case Seam():
-                self._notes.append(Text(f"─○─ {clean(labels.seam(event))}", "seam"))
+                self._pending_lines.append(
+                    Text(f"─○─ {strip_controls(labels.seam(event))}", "seam")
+                )
             case Citation():
                 number = len(self._sources) + 1
-                named = clean(" ".join(part for part in (event.title, event.url) if part))
-                self._sources.append(Text(f"[{number}] {named}", "fact"))
+                named = strip_controls(" ".join(part for part in (event.title, event.url) if part))
+                self._sources.append(Text(f"[{number}] {named}", "muted"))
             case Notice():
                 self._state = labels.notice(event) or self._state
             case GenerationEnd():
@@ -142,39 +144,39 @@ class TerminalView:
             self._wrote = self._heard
 
     def _part_ended(self, event: PartEnd) -> None:
-        if self._thought:
+        if self._reasoning:
             seconds = f" for {event.duration_ms / 1000:.1f} s" if event.duration_ms else ""
-            self._notes.append(Text(f"Reasoned{seconds}", "fact"))
-            self._thought = ""
-            self._print_notes()
+            self._pending_lines.append(Text(f"Reasoned{seconds}", "muted"))
+            self._reasoning = ""
+            self._print_pending()
         elif self._call:
-            self._notes.append(Text(f"→ {self._call}", "fact"))
+            self._pending_lines.append(Text(f"→ {self._call}", "muted"))
             self._call = ""
 
     async def _tick(self) -> None:
         drawn = 0.0
         while True:
             began = time.monotonic()
-            if self._dirty or began - drawn >= IDLE:
+            if self._dirty or began - drawn >= IDLE_REFRESH:
                 self._dirty = False
                 self._draw()
                 drawn = time.monotonic()
-            # A block that takes long to draw is drawn less often, so that reading it never falls behind.
-            await asyncio.sleep(max(FRAME, 4 * (time.monotonic() - began)))
+            # A block that takes long to draw is drawn less often, so that reading doesn't fall behind.
+            await asyncio.sleep(max(REFRESH, 4 * (time.monotonic() - began)))
 
     def _draw(self) -> None:
-        done = settled(self._tail)
+        done = stable_length(self._tail)
         if done:
             self._print_text(self._tail[:done])
             self._tail = self._tail[done:]
-            self._print_notes()
+            self._print_pending()
         shown: list[RenderableType] = []
         if self._tail:
             shown.append(AnswerMarkdown(self._tail))
-        shown += self._notes
-        if self._thought:
-            thought = Text(self._thought.strip(), "dim italic")
-            shown.append(_LastLines(Padding(thought, (0, 0, 0, 2)), _THOUGHT_LINES))
+        shown += self._pending_lines
+        if self._reasoning:
+            thought = Text(self._reasoning.strip(), "dim italic")
+            shown.append(_LastLines(Padding(thought, (0, 0, 0, 2)), _REASONING_LINES))
         body = _LastLines(Group(*shown), max(3, self._console.height - 4))
         gap = [Text()] if self._printed and shown else []
         below = [Text()] if self._printed or shown else []
@@ -183,26 +185,26 @@ class TerminalView:
     def _status(self) -> Text:
         now = time.monotonic()
         parts = [f"{now - self._began:.1f} s"]
-        state, glyph, style = self._state, "◌", "fact"
-        if self._trouble():
-            state, glyph, style = "No word from the server, trying again", "○", "warn"
+        state, glyph, style = self._state, "◌", "muted"
+        if self._connection_error():
+            state, glyph, style = "No response from the server, retrying", "○", "warning"
         elif self._wrote is not None:
-            glyph, style = "●", "live"
-        if self._wrote is not None and now - self._heard > SILENT:
+            glyph, style = "●", "accent"
+        if self._wrote is not None and now - self._heard > SILENCE:
             parts.append(f"silent for {now - self._heard:.0f} s")
         elif self._wrote is not None and now > self._wrote + 1:
             parts.append(f"{self._pieces / (now - self._wrote):.0f} tok/s")
         line = Text.assemble((f"{glyph} {state}", style), no_wrap=True, overflow="ellipsis")
-        return line.append(" · " + " · ".join([*parts, self._hint]), "fact")
+        return line.append(" · " + " · ".join([*parts, self._hint]), "muted")
 
     def _print_text(self, text: str) -> None:
         if text.strip():
             self._print(AnswerMarkdown(text))
 
-    def _print_notes(self) -> None:
-        for note in self._notes:
+    def _print_pending(self) -> None:
+        for note in self._pending_lines:
             self._print(note)
-        self._notes.clear()
+        self._pending_lines.clear()
 
     def _print(self, shown: RenderableType) -> None:
         if self._printed:
@@ -212,7 +214,7 @@ class TerminalView:
 
 
 class _LastLines:
-    """The last lines of something: what is being written now is at its end."""
+    """The last lines of something: what is being written is at its end."""
 
     def __init__(self, inner: RenderableType, most: int) -> None:
         self._inner = inner
@@ -226,9 +228,9 @@ class _LastLines:
 
 
 def _foot(end: GenerationEnd, model: str) -> Text:
-    said = clean(labels.ending(end))
-    style = "warn" if end.ending == "done" and said else _STYLES[end.ending]
+    said = strip_controls(labels.ending(end))
+    style = "warning" if end.ending == "done" and said else _STYLES[end.ending]
     facts = " · ".join(part for part in (labels.numbers(end), model) if part)
     head = f"{labels.GLYPHS[end.ending]} {said}".rstrip()
     gap = " · " if said and end.ending in {"done", "stopped"} else "\n  " if said else " "
-    return Text.assemble((head, style), (gap + facts, "fact"))
+    return Text.assemble((head, style), (gap + facts, "muted"))

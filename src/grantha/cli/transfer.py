@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from grantha.cli.runner import Url, say, with_client
+from grantha.cli.runner import Url, notify, with_client
 from grantha.errors import BadRequest, GranthaError, NotFound, StorageFailed
 
 if TYPE_CHECKING:
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 def export_conversations(
     conversation: Annotated[
-        str | None, typer.Argument(help="Its id, c_…; the last one if left out.")
+        str | None, typer.Argument(help="Id, c_…; the latest if omitted.")
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="File to write; a new one.")
+        Path | None, typer.Option("-o", "--output", help="File to write; it must not exist yet.")
     ] = None,
     form: Annotated[str, typer.Option("--format", help="json or markdown.")] = "json",
     url: Url = None,
@@ -35,31 +35,31 @@ def import_file(
     file: Annotated[str, typer.Argument(help="An export; - reads standard input.")],
     url: Url = None,
 ) -> None:
-    """Take in conversations exported by Grantha, ChatGPT or Claude."""
+    """Import conversations exported by Grantha, ChatGPT or Claude."""
     with_client(url, lambda client: _import(client, file))
 
 
 async def _export(client: Client, name: str | None, output: Path | None, form: str) -> int:
     if name is None:
-        latest = await client.latest()
+        latest = await client.latest_conversation()
         if latest is None:
             raise NotFound("There is no conversation yet.")
         name = latest.id
-    document = await client.export(name, form)
+    document = await client.export_conversation(name, form)
     if output is None:
         sys.stdout.buffer.write(document)
         return 0
     _write_new(output, document)
-    say(f"{name} is in {output}.")
+    notify(f"{name} is in {output}.")
     return 0
 
 
 async def _import(client: Client, file: str) -> int:
     document = sys.stdin.buffer.read() if file == "-" else _read(Path(file))
-    taken = await client.import_document(document)
-    for conversation in taken:
+    imported = await client.import_document(document)
+    for conversation in imported:
         print(conversation)
-    say(f"{len(taken)} conversation{'' if len(taken) == 1 else 's'} taken in.")
+    notify(f"{len(imported)} conversation{'' if len(imported) == 1 else 's'} imported.")
     return 0
 
 
@@ -68,7 +68,7 @@ def _write_new(path: Path, document: bytes) -> None:
         with path.open("xb") as file:
             file.write(document)
     except FileExistsError as error:
-        raise BadRequest(f"{path} exists already.", advice="Name another file.") from error
+        raise BadRequest(f"{path} already exists.", advice="Choose another file name.") from error
     except OSError as error:
         raise _failed(path, error) from error
 
@@ -81,4 +81,4 @@ def _read(path: Path) -> bytes:
 
 
 def _failed(path: Path, error: OSError) -> GranthaError:
-    return StorageFailed(f"{path} can't be used: {error.strerror}.")
+    return StorageFailed(f"{path} can't be read or written: {error.strerror}.")

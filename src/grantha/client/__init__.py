@@ -1,13 +1,13 @@
 """A typed, asynchronous client of a Grantha server.
 
-Knows the wire and the values, nothing of the server's inside. See `docs/client.md`. What a program makes
-itself is named here; the kinds of events are in `grantha.events`, errors in `grantha.errors`.
+Uses only the HTTP API, none of the server's internals. See `docs/client.md`. The classes that callers
+construct are exported here; event classes are in `grantha.events`, error classes in `grantha.errors`.
 """
 
 from grantha.chat import FilePart, ImagePart, Options, TextPart
 from grantha.client.client import Client
+from grantha.client.errors import BrokenLog, ServerUnavailable, UnexpectedResponse
 from grantha.client.generation import Generation
-from grantha.client.problems import BrokenLog, ServerAway, StrangeReply
 from grantha.fold import Fold
 
 __all__ = [
@@ -18,7 +18,7 @@ __all__ = [
     "Generation",
     "ImagePart",
     "Options",
-    "ServerAway",
-    "StrangeReply",
+    "ServerUnavailable",
     "TextPart",
+    "UnexpectedResponse",
 ]

@@ -1,8 +1,9 @@
-"""Attaching: the records of one generation, once each and in order, whatever happens to connections.
+"""Reads the records of one generation, each exactly once and in order, across reconnects.
 
-Comes back with the last id after every disconnect, falls back to the next transport where one gives
-nothing at all, and remembers in `Calls` what worked. Ends with the end record; gives up when the
-server stays away longer than patience, or when its log doesn't add up three times at one place.
+Reconnects with the last id after every disconnect, falls back to the next transport when one delivers
+nothing at all, and remembers the working transport in `HttpClient`. Stops after the end record. Gives up
+when the server is unreachable for longer than the retry timeout, or when the log is inconsistent three
+times at the same place.
 """
 
 from __future__ import annotations
@@ -10,84 +11,88 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
-from grantha.client.http_client import Calls, Patience
-from grantha.client.log_verifier import Ledger
-from grantha.client.problems import BrokenLog, ServerAway, TrimmedLog
-from grantha.client.replies import Snapshot
-from grantha.client.transports import ORDER, EventBatch, Over, Transport
+from grantha.client.errors import BrokenLog, ServerUnavailable, TrimmedLog
+from grantha.client.http_client import Backoff, HttpClient
+from grantha.client.log_verifier import LogVerifier
+from grantha.client.responses import Snapshot
+from grantha.client.transports import FALLBACK_ORDER, EventBatch, LogEnded, Transport
 from grantha.errors import GranthaError, ShuttingDown
 from grantha.events import START, Frame, RecordId
 
-_MOST_GAPS = 3
-_MOST_BARREN = 4
+_MAX_GAPS = 3
+_MAX_IDLE_CONNECTIONS = 4
 
 
 class Attachment:
-    """One reader of one generation. Iterated once."""
+    """One reader of one generation. `frames` may be iterated once."""
 
     def __init__(
         self,
-        calls: Calls,
+        http: HttpClient,
         generation: str,
         after: RecordId = START,
-        transports: Sequence[Transport] = ORDER,
+        transports: Sequence[Transport] = FALLBACK_ORDER,
     ) -> None:
-        self._calls = calls
+        self._http = http
         self._generation = generation
         self._transports = transports
-        self._ledger = Ledger(generation, after)
-        self._patience = Patience(calls)
-        self._barren = 0  # connections in a row that brought nothing new
+        self._verifier = LogVerifier(generation, after)
+        self._backoff = Backoff(http)
+        self._idle_connections = 0  # consecutive connections without a new record
 
     async def frames(self) -> AsyncGenerator[Frame, None]:
         """Every record after the cursor, merged into frames as the server merges them.
 
-        Where the records have been deleted, what the snapshot has beyond the cursor comes as one frame.
-        Raises `BrokenLog`, `ServerAway`, `NotFound` and `Unauthorized`.
+        When the records have been deleted, the rest of the snapshot's text comes as a single frame.
+        Raises `BrokenLog`, `ServerUnavailable`, `NotFound` and `Unauthorized`.
         """
         while True:
-            heard = moved = False
+            received = progressed = False
             try:
                 async with aclosing(self._batches()) as batches:
                     async for batch in batches:
-                        heard = True
-                        self._patience.heard()
+                        received = True
+                        self._backoff.received()
                         for body in batch:
-                            frame = self._ledger.take(body)
-                            moved = moved or frame is not None
+                            frame = self._verifier.verify(body)
+                            progressed = progressed or frame is not None
                             if frame is not None:
                                 yield frame
-                        if self._ledger.ended:
+                        if self._verifier.ended:
                             return
-                lost: GranthaError = self._calls.away("closed before the end of the answer")
-            except Over:
+                lost: GranthaError = self._http.unavailable("closed before the end of the answer")
+            except LogEnded:
                 return
             except TrimmedLog as error:
-                for frame in self._rest(Snapshot.from_json(error.snapshot)):
+                for frame in self._remaining_frames(Snapshot.from_json(error.snapshot)):
                     yield frame
                 return
-            except (ServerAway, ShuttingDown, BrokenLog) as error:
+            except (ServerUnavailable, ShuttingDown, BrokenLog) as error:
                 lost = error
-            await self._come_back(lost, heard, moved)
+            await self._before_reconnect(lost, received, progressed)
 
     def _batches(self) -> AsyncGenerator[EventBatch, None]:
-        number = self._calls.transport % len(self._transports)
-        return self._transports[number](self._calls, self._generation, self._ledger.last)
+        number = self._http.transport % len(self._transports)
+        return self._transports[number](self._http, self._generation, self._verifier.last)
 
-    async def _come_back(self, lost: GranthaError, heard: bool, moved: bool) -> None:
-        unreached = isinstance(lost, ServerAway) and not lost.sent
-        if unreached and not self._calls.reached:
-            raise lost  # it was never there: waiting for it would only hide a wrong address
-        self._barren = 0 if moved or unreached else self._barren + 1
-        if isinstance(lost, BrokenLog) and (self._ledger.ended or self._barren >= _MOST_GAPS):
+    async def _before_reconnect(self, lost: GranthaError, received: bool, progressed: bool) -> None:
+        never_connected = isinstance(lost, ServerUnavailable) and not lost.sent
+        if never_connected and not self._http.reached:
+            raise lost  # never reachable: waiting would only hide a wrong address
+        self._idle_connections = 0 if progressed or never_connected else self._idle_connections + 1
+        if isinstance(lost, BrokenLog) and (
+            self._verifier.ended or self._idle_connections >= _MAX_GAPS
+        ):
             raise lost
-        if not unreached and (not heard or self._barren >= _MOST_BARREN):
-            self._calls.transport += 1
-            self._barren = 0
-        if moved:
-            self._patience.moved()
-        await self._patience.pause(lost)
+        if not never_connected and (
+            not received or self._idle_connections >= _MAX_IDLE_CONNECTIONS
+        ):
+            self._http.transport += 1
+            self._idle_connections = 0
+        if progressed:
+            self._backoff.progressed()
+        await self._backoff.wait(lost)
 
-    def _rest(self, snapshot: Snapshot) -> list[Frame]:
-        rest = self._ledger.take_rest(snapshot)
-        return [*([rest] if rest else []), self._ledger.close(snapshot)]
+    def _remaining_frames(self, snapshot: Snapshot) -> list[Frame]:
+        rest = self._verifier.verify_rest(snapshot)
+        return [*([rest] if rest else []), self._verifier.verify_end(snapshot)]

@@ -1,6 +1,6 @@
-"""The client: conversations, sends, models, exports. Everything else hangs on a `Generation`.
+"""The client: conversations, models, imports and exports. Everything about one answer is in `Generation`.
 
-Each send has its own idempotency key, so that a send repeated over a bad line makes one answer.
+Each send has its own idempotency key, so that a send repeated on a bad connection starts only one answer.
 """
 
 from __future__ import annotations
@@ -11,19 +11,25 @@ from typing import Any, Self
 
 from grantha.chat import Options, Part, parts_to_json
 from grantha.client.generation import Generation
-from grantha.client.http_client import FILE, Calls
-from grantha.client.replies import Conversation, ConversationLine, Models, ProviderLine, Snapshot
+from grantha.client.http_client import FILE_TIMEOUT, HttpClient
+from grantha.client.responses import (
+    Conversation,
+    ConversationSummary,
+    ModelList,
+    ProviderStatus,
+    Snapshot,
+)
 from grantha.errors import GranthaError
 
-PATIENCE = 60.0  # seconds that a server which was there may stay away
-_PAGE = 200  # conversations asked for at once
+RETRY_TIMEOUT = 60.0  # seconds to keep retrying a server that answered before
+_PAGE_SIZE = 200  # conversations per request
 
 
 class Client:
     """A Grantha server. Use it as `async with Client("http://127.0.0.1:8000") as client:`.
 
-    `token` is the server's access token, where one is set. Methods raise the errors of
-    `grantha.errors` as the server tells them, `ServerAway` and `StrangeReply`.
+    `token` is the server's access token, if it has one. Methods raise the server's errors as the
+    classes of `grantha.errors`, and `ServerUnavailable` and `UnexpectedResponse`.
     """
 
     def __init__(
@@ -31,55 +37,55 @@ class Client:
         url: str = "http://127.0.0.1:8000",
         token: str | None = None,
         *,
-        patience: float = PATIENCE,
+        retry_timeout: float = RETRY_TIMEOUT,
     ) -> None:
-        self._calls = Calls(url, token, patience)
+        self._http = HttpClient(url, token, retry_timeout)
 
     async def __aenter__(self) -> Self:
-        self._calls.open()
+        self._http.open()
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
-        await self._calls.aclose()
+        await self._http.aclose()
 
     @property
-    def trouble(self) -> GranthaError | None:
-        """What a call or a reader is waiting out at this moment; None when all is well."""
-        return self._calls.trouble
+    def connection_error(self) -> GranthaError | None:
+        """Why a call or reader is retrying at this moment; None when it isn't."""
+        return self._http.connection_error
 
-    # ---- asking --------------------------------------------------------------------------------
+    # ---- answers --------------------------------------------------------------------------------
 
     async def ask(
         self,
-        question: str | Sequence[Part],
+        prompt: str | Sequence[Part],
         *,
         model: str | None = None,
         options: Options | None = None,
         system_prompt: str = "",
     ) -> Generation:
-        """Opens a new conversation with a question and starts its answer."""
-        talk = await self.create(system_prompt=system_prompt, model=model)
-        return await self.send(talk.id, question, model=model, options=options)
+        """Creates a conversation with this prompt and starts the answer."""
+        conversation = await self.create_conversation(system_prompt=system_prompt, model=model)
+        return await self.send(conversation.id, prompt, model=model, options=options)
 
     async def send(
         self,
         conversation: str,
-        question: str | Sequence[Part] | None = None,
+        prompt: str | Sequence[Part] | None = None,
         *,
         model: str | None = None,
         options: Options | None = None,
         parent: str | None = None,
     ) -> Generation:
-        """Adds a question and starts its answer; without one, answers the last question again.
+        """Adds a prompt and starts its answer; without one, answers the last prompt again.
 
-        `parent` is the message that the question hangs on, or, without a question, the one to
-        answer; the active branch's end when it is left out.
+        `parent` is the message the prompt follows or, without a prompt, the message to answer;
+        by default the end of the active branch.
         """
         body: dict[str, Any] = {}
-        if isinstance(question, str):
-            body["text"] = question
-        elif question is not None:
-            body["parts"] = parts_to_json(question)
+        if isinstance(prompt, str):
+            body["text"] = prompt
+        elif prompt is not None:
+            body["parts"] = parts_to_json(prompt)
         if model is not None:
             body["model"] = model
         if options is not None:
@@ -87,17 +93,17 @@ class Client:
         if parent is not None:
             body["parent"] = parent
         path = f"/api/conversations/{conversation}/generations"
-        found = await self._calls.json("POST", path, body, key=str(uuid.uuid4()))
-        return Generation(self._calls, Snapshot.from_json(found))
+        found = await self._http.json("POST", path, body, key=str(uuid.uuid4()))
+        return Generation(self._http, Snapshot.from_json(found))
 
     async def generation(self, generation: str) -> Generation:
-        """An answer by its id, running or ended."""
-        body = await self._calls.json("GET", f"/api/generations/{generation}")
-        return Generation(self._calls, Snapshot.from_json(body))
+        """The answer with this id, running or ended."""
+        body = await self._http.json("GET", f"/api/generations/{generation}")
+        return Generation(self._http, Snapshot.from_json(body))
 
     # ---- conversations -------------------------------------------------------------------------
 
-    async def create(
+    async def create_conversation(
         self,
         *,
         title: str | None = None,
@@ -105,7 +111,7 @@ class Client:
         options: Options | None = None,
         model: str | None = None,
     ) -> Conversation:
-        """A new, empty conversation."""
+        """Creates an empty conversation."""
         body: dict[str, Any] = {"system_prompt": system_prompt} if system_prompt else {}
         if title is not None:
             body["title"] = title
@@ -113,71 +119,77 @@ class Client:
             body["options"] = options.to_json()
         if model is not None:
             body["model"] = model
-        return Conversation.from_json(await self._calls.json("POST", "/api/conversations", body))
+        return Conversation.from_json(await self._http.json("POST", "/api/conversations", body))
 
     async def conversations(
         self, query: str = "", *, origin: str = "page"
-    ) -> AsyncGenerator[ConversationLine, None]:
-        """All conversations, pinned ones first, then the last changed.
+    ) -> AsyncGenerator[ConversationSummary, None]:
+        """All conversations, pinned ones first, then the most recent first.
 
-        With `query` those whose title or text holds the words, 200 at most. `origin` "api" gives
-        those that came over other doors, "all" both.
+        `query` keeps those whose title or text contains its words, at most 200. `origin` "api" gives
+        the ones created through the compatible APIs, "all" gives both.
         """
-        params = {"limit": str(_PAGE), "origin": origin, **({"q": query} if query else {})}
+        params = {"limit": str(_PAGE_SIZE), "origin": origin, **({"q": query} if query else {})}
         while True:
-            body = await self._calls.json("GET", "/api/conversations", params=params)
+            body = await self._http.json("GET", "/api/conversations", params=params)
             for item in body["items"]:
-                yield ConversationLine.from_json(item)
+                yield ConversationSummary.from_json(item)
             if body["next_cursor"] is None:
                 return
             params["cursor"] = body["next_cursor"]
 
-    async def latest(self) -> ConversationLine | None:
-        """The conversation that was changed last, pinned or not; None when there is none."""
-        newest: ConversationLine | None = None
+    async def latest_conversation(self) -> ConversationSummary | None:
+        """The most recently active conversation, pinned or not; None when there is none."""
+        newest: ConversationSummary | None = None
         async for line in self.conversations():
             if newest is None or line.updated_at > newest.updated_at:
                 newest = line
             if not line.pinned:
-                break  # the first that isn't pinned is the newest of its kind
+                break  # unpinned ones are sorted: the first is the newest
         return newest
 
     async def conversation(self, conversation: str) -> Conversation:
         """A conversation with its messages."""
-        body = await self._calls.json("GET", f"/api/conversations/{conversation}")
+        body = await self._http.json("GET", f"/api/conversations/{conversation}")
         return Conversation.from_json(body)
 
-    async def change_conversation(self, conversation: str, **changes: Any) -> Conversation:
+    async def update_conversation(self, conversation: str, **changes: Any) -> Conversation:
         """Changes `title`, `pinned`, `system_prompt`, `options`, `model` or `leaf`."""
         path = f"/api/conversations/{conversation}"
-        return Conversation.from_json(await self._calls.json("PATCH", path, changes))
+        return Conversation.from_json(await self._http.json("PATCH", path, changes))
 
-    async def delete(self, conversation: str) -> None:
-        """Deletes it and stops what runs in it; `restore` undoes this for an hour."""
-        await self._calls.json("DELETE", f"/api/conversations/{conversation}")
+    async def delete_conversation(self, conversation: str) -> None:
+        """Deletes it and stops its running answers; `restore_conversation` undoes this for an hour."""
+        await self._http.json("DELETE", f"/api/conversations/{conversation}")
 
-    async def restore(self, conversation: str) -> Conversation:
-        """Undoes `delete`."""
+    async def restore_conversation(self, conversation: str) -> Conversation:
+        """Undoes `delete_conversation`."""
         path = f"/api/conversations/{conversation}/restore"
-        return Conversation.from_json(await self._calls.json("POST", path, repeat=True))
+        return Conversation.from_json(await self._http.json("POST", path, idempotent=True))
 
-    async def export(self, conversation: str, form: str = "json") -> bytes:
+    async def export_conversation(self, conversation: str, file_format: str = "json") -> bytes:
         """A conversation as a file: "json", which `import_document` takes, or "markdown"."""
         path = f"/api/conversations/{conversation}/export"
-        return (await self._calls.whole("GET", path, params={"format": form}, limit=FILE)).body
+        return (
+            await self._http.request(
+                "GET", path, params={"format": file_format}, timeout=FILE_TIMEOUT
+            )
+        ).body
 
     async def import_document(self, document: bytes) -> list[str]:
-        """Takes an export of Grantha or of another chat application; the new conversations' ids."""
-        found = (await self._calls.whole("POST", "/api/import", document, limit=FILE)).json()
+        """Imports an export of Grantha, ChatGPT or Claude; returns the ids of the new conversations."""
+        found = (
+            await self._http.request("POST", "/api/import", document, timeout=FILE_TIMEOUT)
+        ).json()
         return [str(item) for item in found["conversations"]]
 
     # ---- the server ----------------------------------------------------------------------------
 
-    async def models(self) -> Models:
-        """What can be asked now."""
-        return Models.from_json(await self._calls.json("GET", "/api/models"))
+    async def models(self) -> ModelList:
+        """The models that can be used now."""
+        return ModelList.from_json(await self._http.json("GET", "/api/models"))
 
-    async def providers(self) -> list[ProviderLine]:
-        """Every provider the server knows, and why it can't be used where it can't."""
-        body = await self._calls.json("GET", "/api/providers")
-        return [ProviderLine.from_json(item) for item in body["items"]]
+    async def providers(self) -> list[ProviderStatus]:
+        """Every provider the server knows, with the reason where one can't be used."""
+        body = await self._http.json("GET", "/api/providers")
+        return [ProviderStatus.from_json(item) for item in body["items"]]

@@ -1,8 +1,8 @@
-"""One server as a client reaches it: address, token, connections, and calls that are safely repeated.
+"""HTTP to one server: address, token, connection pool, and requests with safe retries.
 
-A call is repeated only where that can't do something twice: it has an idempotency key, changes
-nothing, or never left this machine. A server that was never reached is an error at once; one that
-was is waited for, `patience` seconds long. Every aiohttp error is translated here.
+A request is retried only where that can't do something twice: it has an idempotency key, is idempotent,
+or never reached the server. A server that never answered is an error at once; one that did is retried
+for `retry_timeout` seconds. Every aiohttp error is translated here.
 """
 
 from __future__ import annotations
@@ -17,74 +17,76 @@ from typing import Any
 import aiohttp
 
 from grantha.chat import JsonObject
-from grantha.client.problems import PROBLEM, ServerAway, StrangeReply, error_from
+from grantha.client.errors import PROBLEM_JSON, ServerUnavailable, UnexpectedResponse, error_from
 from grantha.errors import BadRequest, GranthaError, ShuttingDown
 from grantha.wire.lenient_json import InvalidJson, dumps, loads
 
 CONNECT = 10.0  # seconds to connect
-CALL = 60.0  # seconds for a whole reply
-FILE = 600.0  # the same where the reply or the body is a file
-_LONGEST_PAUSE = 2.0  # seconds between two tries
-_BETWEEN = frozenset({502, 503, 504})  # what proxies say while a server is away
-_REPEATABLE = frozenset({"GET", "PATCH"})
-_CLOSING = 1.0  # seconds for the server to say goodbye on a WebSocket
-_MOST_MESSAGE = 64 * 1024 * 1024  # bytes of one WebSocket message
+REQUEST_TIMEOUT = 60.0  # seconds for a whole response
+FILE_TIMEOUT = 600.0  # the same where the body or the response is a file
+_MAX_PAUSE = 2.0  # seconds between two attempts
+_PROXY_STATUSES = frozenset({502, 503, 504})  # what proxies answer while the server is down
+_IDEMPOTENT = frozenset({"GET", "PATCH"})
+_CLOSE_TIMEOUT = 1.0  # seconds for the closing handshake of a WebSocket
+_MAX_MESSAGE = 64 * 1024 * 1024  # bytes of one WebSocket message
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """A reply, read whole."""
+class HttpResponse:
+    """A response whose body has been read."""
 
     status: int
     media_type: str
     body: bytes
 
     def json(self) -> Any:
-        """The body decoded; raises `StrangeReply`."""
+        """The decoded body; raises `UnexpectedResponse`."""
         try:
             return loads(self.body)
         except InvalidJson as error:
-            raise StrangeReply(f"A reply isn't JSON but {self.media_type!r}.") from error
+            raise UnexpectedResponse(f"The response is {self.media_type!r}, not JSON.") from error
 
 
-class Patience:
-    """Pauses between tries, longer each time; over after `calls.patience` without a word."""
+class Backoff:
+    """Exponential pauses between attempts, until `http.retry_timeout` has passed without a response."""
 
-    def __init__(self, calls: Calls) -> None:
-        self._calls = calls
-        self._tries = 0
+    def __init__(self, http: HttpClient) -> None:
+        self._http = http
+        self._attempts = 0
         self._since: float | None = None
 
-    def heard(self) -> None:
-        """The server is there."""
-        self._since = self._calls.trouble = None
+    def received(self) -> None:
+        """The server responded: the retry timeout starts anew."""
+        self._since = self._http.connection_error = None
 
-    def moved(self) -> None:
-        """Something new came: the next pause is short again."""
-        self.heard()
-        self._tries = 0
+    def progressed(self) -> None:
+        """New records arrived: the next pause is short again."""
+        self.received()
+        self._attempts = 0
 
-    async def pause(self, error: GranthaError) -> None:
-        """Waits before the next try, or raises the error when patience is over."""
+    async def wait(self, error: GranthaError) -> None:
+        """Waits before the next attempt, or raises the error once the retry timeout has passed."""
         now = asyncio.get_running_loop().time()
         self._since = now if self._since is None else self._since
-        if now - self._since >= self._calls.patience:
+        if now - self._since >= self._http.retry_timeout:
             raise error
-        self._calls.trouble = error
-        longest = min(_LONGEST_PAUSE, 0.1 * 2**self._tries)
-        self._tries = min(self._tries + 1, 10)
-        await asyncio.sleep(longest * random.uniform(0.5, 1.0))  # noqa: S311  a crowd spreads out
+        self._http.connection_error = error
+        longest = min(_MAX_PAUSE, 0.1 * 2**self._attempts)
+        self._attempts = min(self._attempts + 1, 10)
+        await asyncio.sleep(longest * random.uniform(0.5, 1.0))  # noqa: S311  jitter, not cryptography
 
 
-class Calls:
-    """Open from `open` until `aclose`. `url` may hold a path, for a server behind a prefix."""
+class HttpClient:
+    """Usable from `open` until `aclose`. `url` may have a path, for a server behind a prefix."""
 
-    def __init__(self, url: str, token: str | None, patience: float) -> None:
+    def __init__(self, url: str, token: str | None, retry_timeout: float) -> None:
         self.url = url.rstrip("/")
-        self.patience = patience
-        self.reached = False  # did this server ever answer us?
-        self.trouble: GranthaError | None = None  # what we are waiting out at the moment
-        self.transport = 0  # place in the order of transports of the one that works
+        self.retry_timeout = retry_timeout
+        self.reached = False  # whether this server has ever answered
+        self.connection_error: GranthaError | None = (
+            None  # why requests are being retried right now
+        )
+        self.transport = 0  # index in FALLBACK_ORDER of the transport that works
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._session: aiohttp.ClientSession | None = None
         if not self.url.startswith(("http://", "https://")):
@@ -93,7 +95,7 @@ class Calls:
             )
 
     def open(self) -> None:
-        """Makes the pool; connects nowhere yet."""
+        """Creates the connection pool; doesn't connect yet."""
         self._session = aiohttp.ClientSession(
             headers=self._headers,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -114,13 +116,15 @@ class Calls:
         *,
         params: Mapping[str, str] | None = None,
         key: str | None = None,
-        repeat: bool = False,
+        idempotent: bool = False,
     ) -> Any:
-        """A call with a JSON body and reply. `key` is its `Idempotency-Key`."""
-        found = await self.whole(method, path, body, params=params, key=key, repeat=repeat)
+        """A request with a JSON body and response. `key` is its `Idempotency-Key`."""
+        found = await self.request(
+            method, path, body, params=params, key=key, idempotent=idempotent
+        )
         return found.json() if found.body else None
 
-    async def whole(
+    async def request(
         self,
         method: str,
         path: str,
@@ -128,36 +132,36 @@ class Calls:
         *,
         params: Mapping[str, str] | None = None,
         key: str | None = None,
-        repeat: bool = False,
-        limit: float = CALL,
-    ) -> Reply:
-        """A call whose reply is read whole; an error status raises what its problem says."""
+        idempotent: bool = False,
+        timeout: float = REQUEST_TIMEOUT,
+    ) -> HttpResponse:
+        """A request whose response is read whole; an error status raises the error it describes."""
         headers = {"Accept": "application/json, */*;q=0.5"}
         if body is not None:
             headers["Content-Type"] = "application/json"
         if key is not None:
             headers["Idempotency-Key"] = key
-        repeatable = repeat or key is not None or method in _REPEATABLE
-        patience = Patience(self)
+        can_retry = idempotent or key is not None or method in _IDEMPOTENT
+        backoff = Backoff(self)
         sent = body if isinstance(body, bytes) or body is None else dumps(body)
         while True:
             try:
-                async with asyncio.timeout(limit):
-                    async with self.reply(method, path, sent, headers, params) as reply:
-                        found = await reply.read()
-                patience.heard()
-                return Reply(reply.status, reply.content_type, found)
+                async with asyncio.timeout(timeout):
+                    async with self.stream(method, path, sent, headers, params) as response:
+                        found = await response.read()
+                backoff.received()
+                return HttpResponse(response.status, response.content_type, found)
             except TimeoutError as error:
-                raise self.away("didn't finish its reply") from error
+                raise self.unavailable("didn't finish its response") from error
             except ShuttingDown as error:
-                await patience.pause(error)
-            except ServerAway as error:
-                if not self.reached or (error.sent and not repeatable):
+                await backoff.wait(error)
+            except ServerUnavailable as error:
+                if not self.reached or (error.sent and not can_retry):
                     raise
-                await patience.pause(error)
+                await backoff.wait(error)
 
     @asynccontextmanager
-    async def reply(
+    async def stream(
         self,
         method: str,
         path: str,
@@ -165,82 +169,90 @@ class Calls:
         headers: Mapping[str, str],
         params: Mapping[str, str] | None = None,
         *,
-        head: float | None = None,
+        header_timeout: float | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """One try of one call; its head must come within `head` seconds.
+        """One attempt; the response's headers must arrive within `header_timeout` seconds.
 
-        Errors while the reply is read are translated too.
+        Errors while the body is read are translated too.
         """
-        with _Translated(self):
-            async with asyncio.timeout(head):
-                reply = await self._pool().request(
+        with _TranslatedErrors(self):
+            async with asyncio.timeout(header_timeout):
+                response = await self._open_session().request(
                     method, self.url + path, data=body, headers=headers, params=params
                 )
-            async with reply:
-                if reply.status >= 400:
-                    raise await self._refusal(reply)
+            async with response:
+                if response.status >= 400:
+                    raise await self._error_from_response(response)
                 self.reached = True
-                yield reply
+                yield response
 
     @asynccontextmanager
-    async def socket(self, head: float) -> AsyncIterator[aiohttp.ClientWebSocketResponse[bool]]:
-        """The live WebSocket, open within `head` seconds."""
-        with _Translated(self):
-            async with asyncio.timeout(head):
-                socket = await self._pool().ws_connect(
+    async def socket(
+        self, header_timeout: float
+    ) -> AsyncIterator[aiohttp.ClientWebSocketResponse[bool]]:
+        """The live WebSocket, opened within `header_timeout` seconds."""
+        with _TranslatedErrors(self):
+            async with asyncio.timeout(header_timeout):
+                socket = await self._open_session().ws_connect(
                     self.url + "/api/live",
-                    max_msg_size=_MOST_MESSAGE,
-                    timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSING),
+                    max_msg_size=_MAX_MESSAGE,
+                    timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_TIMEOUT),
                 )
             async with socket:
                 self.reached = True
                 yield socket
 
-    def away(self, what: str, *, sent: bool = True) -> ServerAway:
-        """The error that says that this server is away."""
-        return ServerAway(
+    def unavailable(self, what: str, *, sent: bool = True) -> ServerUnavailable:
+        """The error for this server being unreachable. `what` completes "The server at URL …"."""
+        return ServerUnavailable(
             f"The server at {self.url} {what}.",
-            advice="" if self.reached else "Start one with `grantha serve`, or name its address.",
+            advice=""
+            if self.reached
+            else "Start it with `grantha serve`, or set its address with --url.",
             sent=sent,
         )
 
-    async def _refusal(self, reply: aiohttp.ClientResponse) -> GranthaError:
-        if reply.content_type != PROBLEM:
-            if reply.status in _BETWEEN:
-                return self.away(f"can't be reached through its proxy ({reply.status})")
-            return StrangeReply(f"{self.url} answered {reply.status} with {reply.content_type!r}.")
+    async def _error_from_response(self, response: aiohttp.ClientResponse) -> GranthaError:
+        if response.content_type != PROBLEM_JSON:
+            if response.status in _PROXY_STATUSES:
+                return self.unavailable(f"can't be reached through its proxy ({response.status})")
+            return UnexpectedResponse(
+                f"{self.url} answered {response.status} with {response.content_type!r}."
+            )
         self.reached = True
         try:
-            body = loads(await reply.read())
+            body = loads(await response.read())
         except InvalidJson:
             body = {}
-        return error_from(reply.status, body)
+        return error_from(response.status, body)
 
-    def _pool(self) -> aiohttp.ClientSession:
+    def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
             raise BadRequest("The client isn't open.", advice="Use `async with Client(…)`.")
         return self._session
 
 
-class _Translated:
-    """Turns the errors of sockets and of aiohttp into `ServerAway`."""
+class _TranslatedErrors:
+    """Translates socket and aiohttp errors into `ServerUnavailable`."""
 
-    def __init__(self, calls: Calls) -> None:
-        self._calls = calls
+    def __init__(self, http: HttpClient) -> None:
+        self._http = http
 
     def __enter__(self) -> None: ...
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         match error:
             case aiohttp.ClientConnectorError() | aiohttp.ConnectionTimeoutError():
-                raise self._calls.away("doesn't answer", sent=False) from error
+                raise self._http.unavailable("doesn't answer", sent=False) from error
             case aiohttp.InvalidURL():
-                raise BadRequest(f"{self._calls.url!r} isn't the address of a server.") from error
+                raise BadRequest(f"{self._http.url!r} isn't the address of a server.") from error
             case TimeoutError():
-                raise self._calls.away("has gone silent") from error
+                raise self._http.unavailable("stopped responding") from error
             case aiohttp.WSServerHandshakeError():
-                raise self._calls.away(f"refused a WebSocket ({error.status})") from error
+                raise self._http.unavailable(f"refused a WebSocket ({error.status})") from error
             case aiohttp.ClientError() | OSError():
-                raise self._calls.away("went away in the middle of a reply") from error
+                raise self._http.unavailable(
+                    "closed the connection in the middle of a response"
+                ) from error
             case _:
                 pass

@@ -1,8 +1,8 @@
-"""The reader's own account of a log: nothing missing, nothing twice, and the text proven at the end.
+"""Verifies a log while it is read: no gaps, no duplicates, and the right text at the end.
 
-Takes frames as they are decoded and gives them on as values. Within an epoch ids grow by the number
-of records that a frame holds; an open record starts the next epoch and names the last id of the one
-before. Hash and length are checked where the reading began at the start of the log.
+Takes decoded frames and returns them as values. Within an epoch, ids grow by the number of records in a
+frame; an open record starts the next epoch and names the last id of the one before. Hash and length are
+checked when the reading began at the start of the log.
 """
 
 from __future__ import annotations
@@ -11,26 +11,26 @@ import hashlib
 from typing import Any
 
 from grantha.chat import JsonObject
-from grantha.client.problems import BrokenLog
-from grantha.client.replies import Snapshot
+from grantha.client.errors import BrokenLog
+from grantha.client.responses import Snapshot
 from grantha.events import START, Event, Frame, GenerationEnd, RecordId, TextDelta, event_of
 
 
-class Ledger:
-    """`last` is where to go on from after a disconnect."""
+class LogVerifier:
+    """`last` is the id to reconnect with."""
 
     def __init__(self, generation: str, after: RecordId = START) -> None:
         self.generation = generation
         self.last = after
         self.ended = False
-        self._whole = after == START
+        self._from_start = after == START
         self._hash = hashlib.sha256()
         self._length = 0
 
-    def take(self, body: JsonObject) -> Frame | None:
-        """The next frame; None for what isn't a record, is known already, or is of a newer kind.
+    def verify(self, body: JsonObject) -> Frame | None:
+        """The next frame; None for anything that isn't a record, is a duplicate, or has an unknown kind.
 
-        Raises `BrokenLog` at a gap, leaving `last` before it, and when the end doesn't match.
+        Raises `BrokenLog` at a gap, leaving `last` before it, and at an end that doesn't match.
         """
         if "id" not in body or body.get("kind") in {"hello", "snapshot"}:
             return None
@@ -41,15 +41,15 @@ class Ledger:
             raise BrokenLog(f"A record of {self.generation} can't be read.") from error
         if at <= self.last:
             return None
-        self._check_place(at, records, body)
+        self._check_position(at, records, body)
         self.last = at
         if event is None:
             return None
         self._add(event)
         return Frame(at, int(body.get("at", 0)), event, records)
 
-    def take_rest(self, snapshot: Snapshot) -> Frame | None:
-        """The text that a snapshot has beyond what was read, as one frame; None if it is the same.
+    def verify_rest(self, snapshot: Snapshot) -> Frame | None:
+        """The text of a snapshot beyond what was read so far, as one frame; None if there is none.
 
         For logs whose records have been deleted. The frame counts 0 records.
         """
@@ -59,20 +59,20 @@ class Ledger:
         self._length = len(snapshot.text)
         return Frame(snapshot.last_id, 0, TextDelta(0, rest.decode()), 0)
 
-    def close(self, snapshot: Snapshot) -> Frame:
-        """The end of an answer whose records have been deleted, checked like any other."""
+    def verify_end(self, snapshot: Snapshot) -> Frame:
+        """The end of an answer whose records have been deleted, verified like any other."""
         self.last = snapshot.last_id
         if snapshot.end is None:
             raise BrokenLog(f"The log of {self.generation} isn't the one that was read so far.")
         self._add(snapshot.end)
         return Frame(snapshot.last_id, 0, snapshot.end, 0)
 
-    def _check_place(self, at: RecordId, records: int, body: JsonObject) -> None:
+    def _check_position(self, at: RecordId, records: int, body: JsonObject) -> None:
         if body["kind"] == "open":
-            fits = at.seq == 0 and self._opens_after(body.get("previous"))
+            valid = at.seq == 0 and self._opens_after(body.get("previous"))
         else:
-            fits = at == (self.last.epoch, self.last.seq + records)
-        if not fits:
+            valid = at == (self.last.epoch, self.last.seq + records)
+        if not valid:
             raise BrokenLog(
                 f"Records of {self.generation} are missing between {self.last} and {at}."
             )
@@ -86,8 +86,8 @@ class Ledger:
             self._length += len(event.text)
         elif isinstance(event, GenerationEnd):
             self.ended = True
-            proven = (event.text_length, event.sha256) == (self._length, self._hash.hexdigest())
-            if self._whole and not proven:
+            matches = (event.text_length, event.sha256) == (self._length, self._hash.hexdigest())
+            if self._from_start and not matches:
                 raise BrokenLog(
                     f"The text of {self.generation} isn't the one its end record proves."
                 )

@@ -1,1 +1,1 @@
-"""Conversations as files: our own export, Markdown, and what other programs export."""
+"""Conversations as files: Grantha's own export, Markdown, and the exports of other programs."""

@@ -1,7 +1,7 @@
 """Reads `conversations.json` of a Claude export: conversations with their messages in order.
 
-Messages that name their parent keep their branches; older exports don't, and are one line. Attached
-files come along as the text that the export holds of them; tool traffic is left out.
+Messages with a parent keep their branches; older exports have none and become a single branch. Attached
+files are imported as the text that the export contains of them; tool calls are skipped.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from typing import Any
 
 from grantha.chat import FilePart, Part, ReasoningPart, TextPart
 from grantha.import_export.portable_conversation import (
-    Talk,
-    TalkMessage,
-    in_order,
-    moment,
-    off,
-    rows,
-    table,
-    words,
+    PortableConversation,
+    PortableMessage,
+    as_array,
+    as_object,
+    as_text,
+    as_time_ms,
+    invalid,
+    parents_first,
 )
 
 _SENDERS = {"human": "user", "assistant": "assistant"}
@@ -29,51 +29,51 @@ def is_claude(document: Any) -> bool:
     return isinstance(first, dict) and "chat_messages" in first
 
 
-def from_json(document: list[Any], now: int) -> list[Talk]:
+def from_json(document: list[Any], now: int) -> list[PortableConversation]:
     """The conversations that hold a message. Raises `BadRequest`."""
-    talks = [_talk(body, str(n), now) for n, body in enumerate(document)]
-    return [talk for talk in talks if talk.messages]
+    conversations = [_conversation(body, str(n), now) for n, body in enumerate(document)]
+    return [conversation for conversation in conversations if conversation.messages]
 
 
-def _talk(value: Any, place: str, now: int) -> Talk:
-    body = table(value, place)
-    created = moment(body.get("created_at"), f"{place}.created_at", now)
-    messages: list[TalkMessage] = []
-    stands_in: dict[str, str | None] = {}  # uuid -> the kept message at or above it
+def _conversation(value: Any, place: str, now: int) -> PortableConversation:
+    body = as_object(value, place)
+    created = as_time_ms(body.get("created_at"), f"{place}.created_at", now)
+    messages: list[PortableMessage] = []
+    nearest_kept: dict[str, str | None] = {}  # uuid -> the kept message at or above it
     before: str | None = None
-    for n, item in enumerate(rows(body.get("chat_messages"), f"{place}.chat_messages")):
+    for n, item in enumerate(as_array(body.get("chat_messages"), f"{place}.chat_messages")):
         at = f"{place}.chat_messages.{n}"
-        sent = table(item, at)
-        name = words(sent.get("uuid", str(n)), f"{at}.uuid")
+        sent = as_object(item, at)
+        name = as_text(sent.get("uuid", str(n)), f"{at}.uuid")
         above = sent.get("parent_message_uuid")
-        parent = stands_in.get(above) if isinstance(above, str) else before
+        parent = nearest_kept.get(above) if isinstance(above, str) else before
         message = _message(sent, at, name, parent, created)
-        stands_in[name] = before = message.id if message else parent
+        nearest_kept[name] = before = message.id if message else parent
         if message is not None:
             messages.append(message)
-    return Talk(
-        title=words(body.get("name") or "", f"{place}.name"),
+    return PortableConversation(
+        title=as_text(body.get("name") or "", f"{place}.name"),
         created_at=created,
-        messages=in_order(messages, f"{place}.chat_messages"),
+        messages=parents_first(messages, f"{place}.chat_messages"),
         leaf=messages[-1].id if messages else None,
     )
 
 
 def _message(
     body: dict[str, Any], place: str, name: str, parent: str | None, created: int
-) -> TalkMessage | None:
+) -> PortableMessage | None:
     role = _SENDERS.get(str(body.get("sender")))
     if role is None:
-        raise off(f"{place}.sender", "is neither 'human' nor 'assistant'")
+        raise invalid(f"{place}.sender", "is neither 'human' nor 'assistant'")
     parts = (*_attached(body, place), *_parts(body, place))
     if not parts:
         return None
-    return TalkMessage(
+    return PortableMessage(
         id=name,
         parent=parent,
         role="user" if role == "user" else "assistant",
         parts=parts,
-        created_at=moment(body.get("created_at"), f"{place}.created_at", created),
+        created_at=as_time_ms(body.get("created_at"), f"{place}.created_at", created),
         ending="done" if role == "assistant" else None,
     )
 
@@ -81,26 +81,26 @@ def _message(
 def _parts(body: dict[str, Any], place: str) -> tuple[Part, ...]:
     content = body.get("content")
     if not content:
-        text = words(body.get("text") or "", f"{place}.text")
+        text = as_text(body.get("text") or "", f"{place}.text")
         return (TextPart(text),) if text.strip() else ()
     parts: list[Part] = []
-    for n, item in enumerate(rows(content, f"{place}.content")):
+    for n, item in enumerate(as_array(content, f"{place}.content")):
         at = f"{place}.content.{n}"
-        block = table(item, at)
+        block = as_object(item, at)
         if block.get("type") == "text" and block.get("text"):
-            parts.append(TextPart(words(block["text"], f"{at}.text")))
+            parts.append(TextPart(as_text(block["text"], f"{at}.text")))
         elif block.get("type") == "thinking" and block.get("thinking"):
-            parts.append(ReasoningPart(words(block["thinking"], f"{at}.thinking")))
+            parts.append(ReasoningPart(as_text(block["thinking"], f"{at}.thinking")))
     return tuple(parts)
 
 
 def _attached(body: dict[str, Any], place: str) -> tuple[Part, ...]:
     found: list[Part] = []
-    for n, item in enumerate(rows(body.get("attachments") or [], f"{place}.attachments")):
+    for n, item in enumerate(as_array(body.get("attachments") or [], f"{place}.attachments")):
         at = f"{place}.attachments.{n}"
-        file = table(item, at)
+        file = as_object(item, at)
         text = file.get("extracted_content")
         if text:
-            name = words(file.get("file_name") or "file", f"{at}.file_name")
-            found.append(FilePart(name, "text/plain", words(text, f"{at}.extracted_content")))
+            name = as_text(file.get("file_name") or "file", f"{at}.file_name")
+            found.append(FilePart(name, "text/plain", as_text(text, f"{at}.extracted_content")))
     return tuple(found)

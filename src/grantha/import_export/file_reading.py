@@ -1,4 +1,4 @@
-"""Which format a decoded file has, and its conversations."""
+"""Detects the format of a decoded file and reads its conversations."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from typing import Any
 
 from grantha.errors import BadRequest
 from grantha.import_export import chatgpt, claude, grantha_format
-from grantha.import_export.portable_conversation import Talk
+from grantha.import_export.portable_conversation import PortableConversation
 
 
-def talks_from(document: Any, now: int) -> list[Talk]:
-    """The conversations of an export of ours, of ChatGPT or of Claude.
+def parse_export(document: Any, now: int) -> list[PortableConversation]:
+    """The conversations in an export of Grantha, ChatGPT or Claude.
 
-    `now` (ms since 1970) stands in for times that the file doesn't hold. Raises `BadRequest`.
+    `now` (ms since 1970) replaces times that are missing in the file. Raises `BadRequest`.
     """
-    if grantha_format.is_own(document):
-        talks = grantha_format.from_json(document, now)
+    if grantha_format.is_grantha(document):
+        conversations = grantha_format.from_json(document, now)
     elif chatgpt.is_chatgpt(document):
-        talks = chatgpt.from_json(document, now)
+        conversations = chatgpt.from_json(document, now)
     elif claude.is_claude(document):
-        talks = claude.from_json(document, now)
+        conversations = claude.from_json(document, now)
     else:
         raise BadRequest(
-            "The file is no export that is known here.",
+            "The file isn't an export that Grantha can read.",
             advice="Import an export of Grantha, ChatGPT (conversations.json) or Claude.",
         )
-    if not talks:
-        raise BadRequest("The file holds no conversation.")
-    return talks
+    if not conversations:
+        raise BadRequest("The file contains no conversation.")
+    return conversations

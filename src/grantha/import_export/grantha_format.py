@@ -1,7 +1,7 @@
-"""Our own export: everything a conversation holds, images included, and its way back.
+"""Grantha's own export format, written and read: whole conversations, images included.
 
 `{"format": "grantha", "version": 1, "conversations": [...]}`; times are ISO 8601 in UTC. An export
-that is imported and exported again is the same but for ids.
+that is imported and exported again is the same except for ids.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from grantha.chat import (
     part_to_json,
 )
 from grantha.import_export.portable_conversation import (
-    Talk,
-    TalkMessage,
-    in_order,
-    moment,
-    off,
-    rows,
-    table,
-    words,
+    PortableConversation,
+    PortableMessage,
+    as_array,
+    as_object,
+    as_text,
+    as_time_ms,
+    invalid,
+    parents_first,
 )
 
 FORMAT = "grantha"
@@ -39,45 +39,45 @@ _ROLES: tuple[Role, ...] = get_args(Role)
 _ENDINGS: tuple[Ending, ...] = get_args(Ending)
 
 
-def to_json(talks: Iterable[Talk]) -> dict[str, Any]:
-    """The document of some conversations."""
+def to_json(conversations: Iterable[PortableConversation]) -> dict[str, Any]:
+    """The export of these conversations."""
     return {
         "format": FORMAT,
         "version": VERSION,
-        "conversations": [_talk_json(talk) for talk in talks],
+        "conversations": [_conversation_json(conversation) for conversation in conversations],
     }
 
 
-def is_own(document: Any) -> bool:
-    """Whether a decoded file says that it is ours."""
+def is_grantha(document: Any) -> bool:
+    """Whether a decoded file is Grantha's own export."""
     return isinstance(document, dict) and document.get("format") == FORMAT
 
 
-def from_json(document: dict[str, Any], now: int) -> list[Talk]:
+def from_json(document: dict[str, Any], now: int) -> list[PortableConversation]:
     """Inverse of `to_json`. Raises `BadRequest`."""
     if document.get("version") != VERSION:
-        raise off("version", f"is {str(document.get('version'))[:20]!r} and not {VERSION}")
-    found = rows(document.get("conversations"), "conversations")
-    return [_talk(body, f"conversations.{n}", now) for n, body in enumerate(found)]
+        raise invalid("version", f"is {str(document.get('version'))[:20]!r} and not {VERSION}")
+    found = as_array(document.get("conversations"), "conversations")
+    return [_conversation(body, f"conversations.{n}", now) for n, body in enumerate(found)]
 
 
 # ---- helpers below -------------------------------------------------------------------------------
 
 
-def _talk_json(talk: Talk) -> dict[str, Any]:
+def _conversation_json(conversation: PortableConversation) -> dict[str, Any]:
     return {
-        "title": talk.title,
-        "pinned": talk.pinned,
-        "system_prompt": talk.system_prompt,
-        "options": dict(talk.options),
-        "model": talk.model,
-        "created_at": _iso(talk.created_at),
-        "leaf": talk.leaf,
-        "messages": [_message_json(message) for message in talk.messages],
+        "title": conversation.title,
+        "pinned": conversation.pinned,
+        "system_prompt": conversation.system_prompt,
+        "options": dict(conversation.options),
+        "model": conversation.model,
+        "created_at": _iso(conversation.created_at),
+        "leaf": conversation.leaf,
+        "messages": [_message_json(message) for message in conversation.messages],
     }
 
 
-def _message_json(message: TalkMessage) -> dict[str, Any]:
+def _message_json(message: PortableMessage) -> dict[str, Any]:
     body: dict[str, Any] = {
         "id": message.id,
         "parent": message.parent,
@@ -96,53 +96,53 @@ def _message_json(message: TalkMessage) -> dict[str, Any]:
     return body
 
 
-def _talk(value: Any, place: str, now: int) -> Talk:
-    body = table(value, place)
-    created = moment(body.get("created_at"), f"{place}.created_at", now)
-    found = rows(body.get("messages"), f"{place}.messages")
+def _conversation(value: Any, place: str, now: int) -> PortableConversation:
+    body = as_object(value, place)
+    created = as_time_ms(body.get("created_at"), f"{place}.created_at", now)
+    found = as_array(body.get("messages"), f"{place}.messages")
     messages = [_message(item, f"{place}.messages.{n}", created) for n, item in enumerate(found)]
     if len({message.id for message in messages}) != len(messages):
-        raise off(f"{place}.messages", "has two messages of one id")
+        raise invalid(f"{place}.messages", "has two messages with the same id")
     leaf = body.get("leaf")
-    return Talk(
-        title=words(body.get("title", ""), f"{place}.title"),
+    return PortableConversation(
+        title=as_text(body.get("title", ""), f"{place}.title"),
         created_at=created,
-        messages=in_order(messages, f"{place}.messages"),
+        messages=parents_first(messages, f"{place}.messages"),
         leaf=leaf if any(message.id == leaf for message in messages) else None,
-        system_prompt=words(body.get("system_prompt", ""), f"{place}.system_prompt"),
-        options=table(body.get("options", {}), f"{place}.options"),
+        system_prompt=as_text(body.get("system_prompt", ""), f"{place}.system_prompt"),
+        options=as_object(body.get("options", {}), f"{place}.options"),
         model=_optional(body.get("model"), f"{place}.model"),
         pinned=body.get("pinned") is True,
     )
 
 
-def _message(value: Any, place: str, created: int) -> TalkMessage:
-    body = table(value, place)
+def _message(value: Any, place: str, created: int) -> PortableMessage:
+    body = as_object(value, place)
     role = body.get("role")
     if role not in _ROLES:
-        raise off(f"{place}.role", f"is none of {', '.join(_ROLES)}")
+        raise invalid(f"{place}.role", f"is none of {', '.join(_ROLES)}")
     answer = role == "assistant"
-    parts = rows(body.get("parts"), f"{place}.parts")
+    parts = as_array(body.get("parts"), f"{place}.parts")
     end = body.get("end") if answer else None
-    return TalkMessage(
-        id=words(body.get("id"), f"{place}.id"),
+    return PortableMessage(
+        id=as_text(body.get("id"), f"{place}.id"),
         parent=_optional(body.get("parent"), f"{place}.parent"),
         role=role,
         parts=tuple(_part(part, f"{place}.parts.{n}") for n, part in enumerate(parts)),
-        created_at=moment(body.get("created_at"), f"{place}.created_at", created),
+        created_at=as_time_ms(body.get("created_at"), f"{place}.created_at", created),
         model=_optional(body.get("model"), f"{place}.model"),
         ending=_ending(body.get("status")) if answer else None,
-        end=table(end, f"{place}.end") if end is not None else None,
-        seams=_tables(body, "seams", place) if answer else (),
-        citations=_tables(body, "citations", place) if answer else (),
+        end=as_object(end, f"{place}.end") if end is not None else None,
+        seams=_objects(body, "seams", place) if answer else (),
+        citations=_objects(body, "citations", place) if answer else (),
     )
 
 
 def _part(value: Any, place: str) -> Part:
-    body = table(value, place)
+    body = as_object(value, place)
 
     def text(name: str) -> str:
-        return words(body.get(name), f"{place}.{name}")
+        return as_text(body.get(name), f"{place}.{name}")
 
     def known(name: str) -> str | None:
         return _optional(body.get(name), f"{place}.{name}")
@@ -166,23 +166,23 @@ def _part(value: Any, place: str) -> Part:
         case "file":
             return FilePart(text("name"), text("media_type"), text("text"))
         case _:
-            raise off(f"{place}.type", "is no kind of part")
+            raise invalid(f"{place}.type", "isn't a known kind of part")
 
 
-def _tables(
+def _objects(
     body: dict[str, Any], name: Literal["seams", "citations"], place: str
 ) -> tuple[dict[str, Any], ...]:
-    found = rows(body.get(name, []), f"{place}.{name}")
-    return tuple(table(item, f"{place}.{name}.{n}") for n, item in enumerate(found))
+    found = as_array(body.get(name, []), f"{place}.{name}")
+    return tuple(as_object(item, f"{place}.{name}.{n}") for n, item in enumerate(found))
 
 
 def _ending(value: Any) -> Ending:
-    # An answer that was being written when it was exported will not be gone on with here.
+    # An answer that was still running when it was exported can't be continued here.
     return value if value in _ENDINGS else "interrupted"
 
 
 def _optional(value: Any, place: str) -> str | None:
-    return None if value is None else words(value, place)
+    return None if value is None else as_text(value, place)
 
 
 def _iso(ms: int) -> str:

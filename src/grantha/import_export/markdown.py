@@ -1,9 +1,9 @@
-"""A conversation as Markdown for people: the branch that is shown, from the first message on."""
+"""Writes a conversation as Markdown: the active branch, from the first message on."""
 
 from __future__ import annotations
 
 from grantha.chat import FilePart, ImagePart, Part, ReasoningPart, TextPart
-from grantha.import_export.portable_conversation import Talk, TalkMessage
+from grantha.import_export.portable_conversation import PortableConversation, PortableMessage
 
 _NOTES = {
     "stopped": "*Stopped here.*",
@@ -12,12 +12,12 @@ _NOTES = {
 }
 
 
-def to_markdown(talk: Talk) -> str:
-    """Title, system prompt, and every message of the branch under a heading."""
-    blocks = [f"# {talk.title or 'New chat'}"]
-    if talk.system_prompt.strip():
-        blocks.append(_quoted(talk.system_prompt))
-    for message in _branch(talk):
+def to_markdown(conversation: PortableConversation) -> str:
+    """Title, system prompt, and each message of the active branch under a heading."""
+    blocks = [f"# {conversation.title or 'New chat'}"]
+    if conversation.system_prompt.strip():
+        blocks.append(_quoted(conversation.system_prompt))
+    for message in _branch(conversation):
         blocks.append(f"## {_heading(message)}")
         blocks.extend(_block(part) for part in message.parts)
         if message.ending in _NOTES:
@@ -25,20 +25,20 @@ def to_markdown(talk: Talk) -> str:
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
-def _branch(talk: Talk) -> list[TalkMessage]:
-    by_id = {message.id: message for message in talk.messages}
-    branch: list[TalkMessage] = []
-    current = talk.leaf or (talk.messages[-1].id if talk.messages else None)
+def _branch(conversation: PortableConversation) -> list[PortableMessage]:
+    by_id = {message.id: message for message in conversation.messages}
+    branch: list[PortableMessage] = []
+    current = conversation.leaf or (conversation.messages[-1].id if conversation.messages else None)
     while current is not None and current in by_id:
         branch.append(by_id[current])
         current = by_id[current].parent
     return branch[::-1]
 
 
-def _heading(message: TalkMessage) -> str:
+def _heading(message: PortableMessage) -> str:
     if message.role == "assistant":
         return message.model or "Answer"
-    return {"user": "Question", "system": "Instruction", "tool": "Tool"}[message.role]
+    return {"user": "User", "system": "System", "tool": "Tool"}[message.role]
 
 
 def _block(part: Part) -> str:
@@ -61,7 +61,7 @@ def _quoted(text: str) -> str:
 
 
 def _longest_run(text: str) -> int:
-    """The longest run of backticks, so that a fence around the text is longer."""
+    """Length of the longest run of backticks; a fence around the text must be longer."""
     longest = run = 0
     for character in text:
         run = run + 1 if character == "`" else 0

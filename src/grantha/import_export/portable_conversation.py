@@ -1,7 +1,7 @@
-"""A conversation as it travels in files: plain values, and the careful reading of foreign JSON.
+"""Conversations for import and export: plain values, and validation of JSON from other programs.
 
-Knows no store and no HTTP. Ids in a talk only tie its messages together; whoever stores it gives new
-ones. A reader of a format raises `BadRequest` that names the place, before anything is stored.
+Knows no store and no HTTP. Message ids are only unique within the conversation; importing assigns new
+ones. Invalid input raises `BadRequest` naming the place, before anything is stored.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
-class TalkMessage:
-    """One message; `parent` is the id of another that stands before it. Times in ms since 1970."""
+class PortableMessage:
+    """One message; `parent` is the id of the one before it. Times in ms since 1970."""
 
     id: str
     parent: str | None
@@ -35,12 +35,12 @@ class TalkMessage:
 
 
 @dataclass(frozen=True, slots=True)
-class Talk:
-    """A whole conversation. `leaf` is the tip of the branch that is shown."""
+class PortableConversation:
+    """A whole conversation. `leaf` is the last message of the active branch."""
 
     title: str
     created_at: int
-    messages: tuple[TalkMessage, ...]
+    messages: tuple[PortableMessage, ...]
     leaf: str | None = None
     system_prompt: str = ""
     options: JsonObject = field(default_factory=dict)
@@ -48,37 +48,37 @@ class Talk:
     pinned: bool = False
 
 
-def off(place: str, what: str) -> BadRequest:
-    """The error of a file that can't be read at a place."""
+def invalid(place: str, what: str) -> BadRequest:
+    """The error for an invalid value at this place of the file."""
     return BadRequest(
         f"The file can't be imported: {place} {what}.",
-        advice="Import an export of Grantha, ChatGPT (conversations.json) or Claude as it came.",
+        advice="Import an export of Grantha, ChatGPT (conversations.json) or Claude, unchanged.",
     )
 
 
-def table(value: Any, place: str) -> dict[str, Any]:
-    """A JSON object."""
+def as_object(value: Any, place: str) -> dict[str, Any]:
+    """The value as a JSON object; raises `BadRequest`."""
     if not isinstance(value, dict):
-        raise off(place, "isn't an object")
+        raise invalid(place, "isn't an object")
     return value
 
 
-def rows(value: Any, place: str) -> list[Any]:
-    """A JSON array."""
+def as_array(value: Any, place: str) -> list[Any]:
+    """The value as a JSON array; raises `BadRequest`."""
     if not isinstance(value, list):
-        raise off(place, "isn't a list")
+        raise invalid(place, "isn't a list")
     return value
 
 
-def words(value: Any, place: str) -> str:
-    """Text; characters that nothing can store are replaced, for nobody can mend an export."""
+def as_text(value: Any, place: str) -> str:
+    """The value as text. Characters that can't be stored are replaced, since users can't fix an export."""
     if not isinstance(value, str):
-        raise off(place, "isn't text")
+        raise invalid(place, "isn't text")
     return _UNSTORABLE.sub("\ufffd", value)
 
 
-def moment(value: Any, place: str, fallback: int) -> int:
-    """Milliseconds since 1970, from seconds or ISO 8601; the fallback where there is nothing."""
+def as_time_ms(value: Any, place: str, fallback: int) -> int:
+    """Milliseconds since 1970, from seconds or ISO 8601; the fallback for an empty value."""
     if value is None or value == "":
         return fallback
     try:
@@ -89,29 +89,31 @@ def moment(value: Any, place: str, fallback: int) -> int:
         if isinstance(value, int | float) and not isinstance(value, bool):
             return round(datetime.fromtimestamp(value, tz=UTC).timestamp() * 1000)
     except (ValueError, OverflowError, OSError) as error:
-        raise off(place, "isn't a time") from error
-    raise off(place, "isn't a time")
+        raise invalid(place, "isn't a time") from error
+    raise invalid(place, "isn't a time")
 
 
-def in_order(messages: Sequence[TalkMessage], place: str) -> tuple[TalkMessage, ...]:
-    """The messages, each after its parent. A parent that is missing or part of a circle is refused."""
-    by_parent: dict[str | None, list[TalkMessage]] = {}
+def parents_first(messages: Sequence[PortableMessage], place: str) -> tuple[PortableMessage, ...]:
+    """The messages, each after its parent. A missing parent or a cycle raises `BadRequest`."""
+    by_parent: dict[str | None, list[PortableMessage]] = {}
     for message in messages:
         by_parent.setdefault(message.parent, []).append(message)
-    ordered: list[TalkMessage] = []
+    ordered: list[PortableMessage] = []
     waiting = list(reversed(by_parent.get(None, [])))
     while waiting:
         message = waiting.pop()
         ordered.append(message)
         waiting.extend(reversed(by_parent.get(message.id, [])))
     if len(ordered) != len(messages):
-        raise off(place, "has messages without a way to the first one")
+        raise invalid(place, "has messages that aren't connected to the first one")
     position = {message.id: n for n, message in enumerate(messages)}
-    return _by_position(ordered, position)
+    return _in_file_order(ordered, position)
 
 
-def _by_position(ordered: list[TalkMessage], position: dict[str, int]) -> tuple[TalkMessage, ...]:
-    """As in the file where that keeps parents first, else by the tree."""
+def _in_file_order(
+    ordered: list[PortableMessage], position: dict[str, int]
+) -> tuple[PortableMessage, ...]:
+    """The order of the file if it has parents first, otherwise that of the tree."""
     by_file = sorted(ordered, key=lambda message: position[message.id])
     seen: set[str | None] = {None}
     for message in by_file:

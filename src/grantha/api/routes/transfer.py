@@ -1,6 +1,6 @@
 """Native routes of files: a conversation out, whole files of conversations in.
 
-What the formats look like is `grantha.import_export`'s; this turns its talks into rows and back.
+What the formats look like is `grantha.import_export`'s; this turns its conversations into rows and back.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from grantha.engine.feed import Change
 from grantha.engine.ids import new_id
 from grantha.engine.titles import title_from
 from grantha.import_export import grantha_format
-from grantha.import_export.file_reading import talks_from
+from grantha.import_export.file_reading import parse_export
 from grantha.import_export.markdown import to_markdown
-from grantha.import_export.portable_conversation import Talk, TalkMessage
+from grantha.import_export.portable_conversation import PortableConversation, PortableMessage
 from grantha.storage.base import ConversationRow, MessageRow, NewConversation
 
 router = APIRouter(prefix="/api", route_class=StrictRoute, tags=["conversations"])
@@ -43,11 +43,11 @@ async def export(
     """The conversation as a file: all of it as JSON, or the branch that is shown as Markdown."""
     state, subject = app_state(request), subject_of(request)
     row = await state.store.conversation(subject, conversation)
-    talk = talk_of(row, await state.store.messages(subject, conversation))
+    portable = to_portable(row, await state.store.messages(subject, conversation))
     if format == "markdown":
-        return _file(to_markdown(talk), "text/markdown; charset=utf-8", talk.title, "md")
-    body = json.dumps(grantha_format.to_json([talk]), ensure_ascii=False)
-    return _file(body, "application/json", talk.title, "json")
+        return _file(to_markdown(portable), "text/markdown; charset=utf-8", portable.title, "md")
+    body = json.dumps(grantha_format.to_json([portable]), ensure_ascii=False)
+    return _file(body, "application/json", portable.title, "json")
 
 
 @router.post(
@@ -67,14 +67,14 @@ async def import_file(request: Request) -> Response:
     now = time.time_ns() // 1_000_000
     body = await request.body()
     max_depth = state.settings.max_json_depth
-    talks = await asyncio.to_thread(_read, body, max_depth, now)
+    conversations = await asyncio.to_thread(_read, body, max_depth, now)
     ids = []
-    for talk in talks:
-        new, messages = rows_of(talk)
-        row = await state.store.import_conversation(subject, new, messages, talk.created_at)
-        changes: dict[str, Any] = {"pinned": True} if talk.pinned else {}
-        if talk.leaf is not None:
-            tip = [m.id for m in talk.messages].index(talk.leaf)
+    for conversation in conversations:
+        new, messages = from_portable(conversation)
+        row = await state.store.import_conversation(subject, new, messages, conversation.created_at)
+        changes: dict[str, Any] = {"pinned": True} if conversation.pinned else {}
+        if conversation.leaf is not None:
+            tip = [m.id for m in conversation.messages].index(conversation.leaf)
             changes["leaf"] = messages[tip].id
         if changes:
             await state.store.update_conversation(subject, row.id, changes)
@@ -83,12 +83,12 @@ async def import_file(request: Request) -> Response:
     return JSONResponse({"imported": len(ids), "conversations": ids}, 201)
 
 
-def talk_of(row: ConversationRow, messages: list[MessageRow]) -> Talk:
-    """A stored conversation as it travels."""
-    return Talk(
+def to_portable(row: ConversationRow, messages: list[MessageRow]) -> PortableConversation:
+    """A stored conversation as a portable one."""
+    return PortableConversation(
         title=row.title,
         created_at=row.created_at,
-        messages=tuple(_travelling(message) for message in messages),
+        messages=tuple(_portable_message(message) for message in messages),
         leaf=row.leaf,
         system_prompt=row.system_prompt,
         options=row.options,
@@ -97,18 +97,18 @@ def talk_of(row: ConversationRow, messages: list[MessageRow]) -> Talk:
     )
 
 
-def rows_of(talk: Talk) -> tuple[NewConversation, list[MessageRow]]:
-    """What to store of a talk, under new ids."""
+def from_portable(conversation: PortableConversation) -> tuple[NewConversation, list[MessageRow]]:
+    """What to store of a conversation, under new ids."""
     new = NewConversation(
         id=new_id("c"),
-        title=" ".join(talk.title.split())[:300] or _title(talk),
+        title=" ".join(conversation.title.split())[:300] or _title(conversation),
         origin="page",
         title_by="user",
-        system_prompt=talk.system_prompt,
-        options=talk.options,
-        model=talk.model,
+        system_prompt=conversation.system_prompt,
+        options=conversation.options,
+        model=conversation.model,
     )
-    ids = {message.id: new_id("m") for message in talk.messages}
+    ids = {message.id: new_id("m") for message in conversation.messages}
     rows = [
         MessageRow(
             id=ids[message.id],
@@ -123,7 +123,7 @@ def rows_of(talk: Talk) -> tuple[NewConversation, list[MessageRow]]:
             seams=message.seams,
             citations=message.citations,
         )
-        for message in talk.messages
+        for message in conversation.messages
     ]
     return new, rows
 
@@ -131,13 +131,13 @@ def rows_of(talk: Talk) -> tuple[NewConversation, list[MessageRow]]:
 # ---- helpers below -------------------------------------------------------------------------------
 
 
-def _read(body: bytes, max_depth: int, now: int) -> list[Talk]:
-    return talks_from(decode_json(body, max_depth, text_checked=False), now)
+def _read(body: bytes, max_depth: int, now: int) -> list[PortableConversation]:
+    return parse_export(decode_json(body, max_depth, text_checked=False), now)
 
 
-def _travelling(row: MessageRow) -> TalkMessage:
+def _portable_message(row: MessageRow) -> PortableMessage:
     answer = row.role == "assistant"
-    return TalkMessage(
+    return PortableMessage(
         id=row.id,
         parent=row.parent,
         role=row.role,
@@ -151,8 +151,8 @@ def _travelling(row: MessageRow) -> TalkMessage:
     )
 
 
-def _title(talk: Talk) -> str:
-    first = next((m for m in talk.messages if m.role == "user"), None)
+def _title(conversation: PortableConversation) -> str:
+    first = next((m for m in conversation.messages if m.role == "user"), None)
     words = "".join(part.text for part in first.parts if part.type == "text") if first else ""
     return title_from(words)
 

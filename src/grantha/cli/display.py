@@ -1,6 +1,6 @@
-"""Answers for pipes: the text and nothing else, or every frame as a line of JSON.
+"""Displays of an answer, and those for pipes: only the text, or every frame as a line of JSON.
 
-Flushes at every frame, so that the next program of a pipe sees text as it is written.
+They flush at every frame, so that the next program in a pipe sees text as it is written.
 """
 
 from __future__ import annotations
@@ -11,31 +11,31 @@ from typing import TYPE_CHECKING, Protocol, Self, TextIO
 from grantha.events import Frame, TextDelta, frame_json
 
 if TYPE_CHECKING:
-    from grantha.client.replies import Snapshot
+    from grantha.client.responses import Snapshot
 
 
-class View(Protocol):
-    """Shows one answer. Entered before its first frame, left after its last."""
+class Display(Protocol):
+    """Shows one answer. Entered before its first frame, exited after its last."""
 
     async def __aenter__(self) -> Self: ...
 
     async def __aexit__(self, *exc: object) -> None: ...
 
-    def begin(self, snapshot: Snapshot) -> None:
-        """The answer has an id."""
+    def start(self, snapshot: Snapshot) -> None:
+        """Called once, before the first frame."""
         ...
 
-    def take(self, frame: Frame) -> None:
-        """The next frame. Raises BrokenPipeError when nobody reads our output any more."""
+    def show(self, frame: Frame) -> None:
+        """Shows the next frame. Raises BrokenPipeError when the reader of our output has exited."""
         ...
 
-    def stopping(self) -> None:
-        """A person wants it to stop."""
+    def show_stopping(self) -> None:
+        """Shows that the answer is being stopped."""
         ...
 
 
-class PlainView:
-    """Visible text only, ending with a line feed."""
+class PlainDisplay:
+    """Only the visible text, with a line feed at the end."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
@@ -48,24 +48,24 @@ class PlainView:
         if not self._last.endswith("\n"):
             self._write("\n")
 
-    def begin(self, snapshot: Snapshot) -> None:
-        """Says nothing."""
+    def start(self, snapshot: Snapshot) -> None:
+        """Prints nothing."""
 
-    def take(self, frame: Frame) -> None:
-        """Writes text."""
+    def show(self, frame: Frame) -> None:
+        """Prints the text of a text delta."""
         if isinstance(frame.event, TextDelta) and frame.event.text:
             self._write(frame.event.text)
 
-    def stopping(self) -> None:
-        """Says nothing."""
+    def show_stopping(self) -> None:
+        """Prints nothing."""
 
     def _write(self, text: str) -> None:
         self._last = text
         print(text, end="", file=self._out, flush=True)
 
 
-class JsonView:
-    """A line that names the answer, then its frames as they are on the wire."""
+class JsonDisplay:
+    """A line with the ids, then every frame as it is on the wire."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
@@ -75,8 +75,8 @@ class JsonView:
 
     async def __aexit__(self, *exc: object) -> None: ...
 
-    def begin(self, snapshot: Snapshot) -> None:
-        """The ids to come back with."""
+    def start(self, snapshot: Snapshot) -> None:
+        """Prints the ids."""
         named = {
             "kind": "hello",
             "generation": snapshot.id,
@@ -86,9 +86,9 @@ class JsonView:
         }
         print(json.dumps(named), file=self._out, flush=True)
 
-    def take(self, frame: Frame) -> None:
-        """One line."""
+    def show(self, frame: Frame) -> None:
+        """Prints one line."""
         print(frame_json(frame), file=self._out, flush=True)
 
-    def stopping(self) -> None:
-        """Says nothing: the end will."""
+    def show_stopping(self) -> None:
+        """Prints nothing: the end record follows."""

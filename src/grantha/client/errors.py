@@ -1,7 +1,7 @@
-"""What can go wrong between a client and its server, as errors of the one tree.
+"""Errors between a client and its server, part of the tree in `grantha.errors`.
 
-A problem reply becomes the class that its code names, so that `except MissingKey` works on both sides
-of the wire. Only here exist: the server is away, its reply is none of Grantha's, its log doesn't add up.
+A problem+json response is raised as the class of its code, so that `except MissingKey` works on both sides
+of the wire. Defined only here: the server is unreachable, its response isn't Grantha's, its log is broken.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from typing import Any
 from grantha import errors
 from grantha.errors import CallerError, GranthaError, ServerError, Trimmed
 
-PROBLEM = "application/problem+json"
+PROBLEM_JSON = "application/problem+json"
 
 
-class ServerAway(GranthaError):
-    """No answer from the server: refused, cut or silent. `sent` tells if it may have heard us."""
+class ServerUnavailable(GranthaError):
+    """No response: refused, cut or timed out. `sent` says whether the request may have arrived."""
 
-    code = "server_away"
+    code = "server_unavailable"
     http_status = 503
     retryable = True
 
@@ -27,12 +27,12 @@ class ServerAway(GranthaError):
         self.sent = sent
 
 
-class StrangeReply(GranthaError):
-    """What answered isn't Grantha, or a Grantha that this client doesn't understand."""
+class UnexpectedResponse(GranthaError):
+    """The response isn't from Grantha, or from a version that this client doesn't understand."""
 
-    code = "strange_reply"
+    code = "unexpected_response"
     http_status = 502
-    default_advice = "Look if this is the address of a Grantha server, and its version."
+    default_advice = "Check that this is the address of a Grantha server, and its version."
 
 
 class TrimmedLog(Trimmed):
@@ -44,15 +44,15 @@ class TrimmedLog(Trimmed):
 
 
 class BrokenLog(GranthaError):
-    """Records are missing, or the text isn't the one that the end record proves."""
+    """Records are missing, or the text doesn't match the hash in the end record."""
 
     code = "broken_log"
     default_advice = "Read the answer again from its start."
 
 
 def error_from(status: int, body: Mapping[str, Any]) -> GranthaError:
-    """The error that a problem+json body, or the `error` of an event, tells of."""
-    kind = _KINDS.get(str(body.get("code")))
+    """The error described by a problem+json body or by the `error` of an event."""
+    kind = _CLASS_BY_CODE.get(str(body.get("code")))
     if kind is None:
         kind = CallerError if 400 <= status < 500 else ServerError
     text = body.get("detail") or body.get("message") or f"The server answered {status}."
@@ -70,7 +70,7 @@ def error_from(status: int, body: Mapping[str, Any]) -> GranthaError:
 
 
 def _by_code() -> dict[str, type[GranthaError]]:
-    # In the order of the file: where a branch shares its code with a leaf, the leaf comes later.
+    # In file order, so that a leaf class wins over a base class with the same code.
     return {
         kind.code: kind
         for kind in vars(errors).values()
@@ -78,4 +78,4 @@ def _by_code() -> dict[str, type[GranthaError]]:
     }
 
 
-_KINDS = _by_code()
+_CLASS_BY_CODE = _by_code()

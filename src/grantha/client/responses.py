@@ -1,7 +1,7 @@
-"""What the native API gives, as frozen values. Unknown fields are ignored, so that an older client
-can speak to a newer server; a missing one is a `StrangeReply`.
+"""Responses of the native API as frozen values. Unknown fields are ignored, so that an older client
+works with a newer server.
 
-Times are ISO 8601 text in UTC, as they come. Knows no HTTP.
+Times are ISO 8601 text in UTC, as received. Knows no HTTP.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ class ImageLink:
     type: str = "image"
 
 
-ShownPart: TypeAlias = Part | ImageLink
+DisplayPart: TypeAlias = Part | ImageLink
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A generation as it was when the server was asked. `text` is all visible text so far."""
+    """A generation at the time of the request. `text` is all visible text so far."""
 
     id: str
     conversation: str
@@ -50,7 +50,7 @@ class Snapshot:
     options: Options
     last_id: RecordId
     text: str
-    parts: tuple[ShownPart, ...]
+    parts: tuple[DisplayPart, ...]
     seams: tuple[Seam, ...]
     citations: tuple[Citation, ...]
     usage: Usage | None
@@ -84,8 +84,8 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
-class ConversationLine:
-    """One conversation of the list. `generation` and `status` are those of its newest answer."""
+class ConversationSummary:
+    """One conversation in the list. `generation` and `status` are those of its newest answer."""
 
     id: str
     title: str
@@ -98,19 +98,19 @@ class ConversationLine:
     snippet: str | None
 
     @staticmethod
-    def from_json(body: JsonObject) -> ConversationLine:
+    def from_json(body: JsonObject) -> ConversationSummary:
         """From the native API's JSON."""
-        return ConversationLine(**_taken(ConversationLine, body))
+        return ConversationSummary(**_known_fields(ConversationSummary, body))
 
 
 @dataclass(frozen=True, slots=True)
 class ConversationMessage:
-    """One message of a conversation's tree."""
+    """One message in the tree of a conversation."""
 
     id: str
     parent: str | None
     role: Role
-    parts: tuple[ShownPart, ...]
+    parts: tuple[DisplayPart, ...]
     created_at: str
     model: str | None
     generation: str | None
@@ -127,7 +127,7 @@ class ConversationMessage:
     @staticmethod
     def from_json(body: JsonObject) -> ConversationMessage:
         """From the native API's JSON."""
-        values = _taken(ConversationMessage, body)
+        values = _known_fields(ConversationMessage, body)
         values["parts"] = _parts(body["parts"])
         values["end"] = _end(body.get("end"))
         values["seams"] = _seams(body)
@@ -139,7 +139,7 @@ class ConversationMessage:
 class Conversation:
     """A conversation with its whole tree of messages. `leaf` is the active tip."""
 
-    line: ConversationLine
+    line: ConversationSummary
     system_prompt: str
     options: Options
     model: str | None
@@ -165,7 +165,7 @@ class Conversation:
     def from_json(body: JsonObject) -> Conversation:
         """From the native API's JSON."""
         return Conversation(
-            line=ConversationLine.from_json(body),
+            line=ConversationSummary.from_json(body),
             system_prompt=body.get("system_prompt") or "",
             options=Options.from_json(body.get("options") or {}),
             model=body.get("model"),
@@ -176,7 +176,7 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """Whether something can be used now and, if not, why and what to do.
+    """Whether a model or provider can be used now and, if not, why and what to do.
 
     `state` is "ready", "loading", "missing-key", "unreachable" or "off".
     """
@@ -190,12 +190,12 @@ class Readiness:
     @staticmethod
     def from_json(body: JsonObject) -> Readiness:
         """From the native API's JSON."""
-        return Readiness(**_taken(Readiness, body))
+        return Readiness(**_known_fields(Readiness, body))
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One model that is offered; `id` is `provider/model`."""
+    """One available model; `id` is `provider/model`."""
 
     id: str
     name: str
@@ -206,26 +206,26 @@ class Model:
     @staticmethod
     def from_json(body: JsonObject) -> Model:
         """From the native API's JSON."""
-        facts = _taken(Capabilities, body.get("capabilities") or {})
+        facts = _known_fields(Capabilities, body.get("capabilities") or {})
         ready = Readiness.from_json(body["readiness"])
         return Model(body["id"], body["name"], body["provider"], Capabilities(**facts), ready)
 
 
 @dataclass(frozen=True, slots=True)
-class Models:
-    """The models offered now; `default` answers when none is named."""
+class ModelList:
+    """The models available now; `default` answers when none is named."""
 
     default: str
     items: tuple[Model, ...]
 
     @staticmethod
-    def from_json(body: JsonObject) -> Models:
+    def from_json(body: JsonObject) -> ModelList:
         """From the native API's JSON."""
-        return Models(body["default"], tuple(Model.from_json(item) for item in body["items"]))
+        return ModelList(body["default"], tuple(Model.from_json(item) for item in body["items"]))
 
 
 @dataclass(frozen=True, slots=True)
-class ProviderLine:
+class ProviderStatus:
     """One provider, usable or not."""
 
     name: str
@@ -234,17 +234,17 @@ class ProviderLine:
     readiness: Readiness
 
     @staticmethod
-    def from_json(body: JsonObject) -> ProviderLine:
+    def from_json(body: JsonObject) -> ProviderStatus:
         """From the native API's JSON."""
         ready = Readiness.from_json(body["readiness"])
-        return ProviderLine(body["name"], body["title"], body["dialect"], ready)
+        return ProviderStatus(body["name"], body["title"], body["dialect"], ready)
 
 
 @dataclass(frozen=True, slots=True)
 class StopReceipt:
-    """How a stop went. `stopped` is False where nothing was running any more.
+    """The result of a stop. `stopped` is False when nothing was running any more.
 
-    `closed_ms` is how long the upstream took to close; `confirmed` says if it told so itself.
+    `closed_ms` is how long the upstream took to close; `confirmed` says whether it confirmed the stop.
     """
 
     generation: str
@@ -257,29 +257,31 @@ class StopReceipt:
     @staticmethod
     def from_json(body: JsonObject) -> StopReceipt:
         """From the native API's JSON."""
-        return StopReceipt(**_taken(StopReceipt, body))
+        return StopReceipt(**_known_fields(StopReceipt, body))
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
-    """How a change of a running answer was carried out: "prefix" or "instruction"."""
+class ChangeResult:
+    """The result of changing a running answer. `how` is "prefix" or "instruction"."""
 
     how: str | None
     model: str
     options: Options
 
     @staticmethod
-    def from_json(body: JsonObject) -> Changed:
+    def from_json(body: JsonObject) -> ChangeResult:
         """From the native API's JSON."""
-        return Changed(body.get("how"), body["model"], Options.from_json(body.get("options") or {}))
+        return ChangeResult(
+            body.get("how"), body["model"], Options.from_json(body.get("options") or {})
+        )
 
 
-def _taken(cls: type[Any], body: JsonObject) -> dict[str, Any]:
+def _known_fields(cls: type[Any], body: JsonObject) -> dict[str, Any]:
     return {f.name: body[f.name] for f in dataclasses.fields(cls) if f.name in body}
 
 
-def _parts(bodies: Sequence[JsonObject]) -> tuple[ShownPart, ...]:
-    found: list[ShownPart] = []
+def _parts(bodies: Sequence[JsonObject]) -> tuple[DisplayPart, ...]:
+    found: list[DisplayPart] = []
     for body in bodies:
         if body["type"] == "image" and "data" not in body:
             found.append(ImageLink(body["media_type"], body["url"]))
