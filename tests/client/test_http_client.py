@@ -189,7 +189,7 @@ async def test_a_conversation_is_made_found_changed_deleted_and_restored(shared:
     assert (restored.line.title, restored.system_prompt) == ("Parasols", "Be brief.")
 
 
-async def test_the_latest_conversation_is_the_last_changed_one_pinned_or_not(
+async def test_the_latest_conversation_is_the_most_recently_active_one_pinned_or_not(
     server_factory: MakeServer,
 ) -> None:
     server = server_factory().start()
@@ -200,12 +200,15 @@ async def test_the_latest_conversation_is_the_last_changed_one_pinned_or_not(
         new = await client.create_conversation(title="New")
         first = await client.latest_conversation()
         await asyncio.sleep(0.002)  # times are in milliseconds
-        await client.update_conversation(old.id, title="Older, changed last")
+        await client.update_conversation(old.id, title="A title is no activity")
         second = await client.latest_conversation()
+        await (await client.send(old.id, "Hello", model="scripted/hello")).answer()
+        third = await client.latest_conversation()
 
     assert first is not None
     assert second is not None
-    assert (first.id, second.id) == (new.id, old.id)
+    assert third is not None
+    assert (first.id, second.id, third.id) == (new.id, new.id, old.id)
 
 
 async def test_every_conversation_of_many_pages_is_listed_once(

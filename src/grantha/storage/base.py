@@ -281,7 +281,7 @@ class Store(Protocol):
     async def update_conversation(
         self, subject: str, conversation: str, changes: dict[str, Any]
     ) -> ConversationRow:
-        """Changes title, title_by, pinned, system_prompt, options, model or leaf."""
+        """Changes title, title_by, pinned, system_prompt, options, model or leaf; never `updated_at`."""
         ...
 
     async def delete_conversation(self, subject: str, conversation: str) -> None:

@@ -139,7 +139,7 @@ def search(
 
 
 def change(
-    connection: Connection, subject: str, wanted: str, changes: dict[str, Any], now: int
+    connection: Connection, subject: str, wanted: str, changes: dict[str, Any]
 ) -> ConversationRow:
     """Applies known changes. A leaf must be a message of the conversation."""
     if unknown := set(changes) - _CHANGEABLE:
@@ -153,10 +153,9 @@ def change(
         if found.conversation != wanted:
             raise NotFound(f"There is no message {values['leaf']!r} in this conversation.")
     if values:
-        # Pinning or turning to another branch isn't news: only words move a conversation up.
-        touched = {"updated_at": now} if "title" in values else {}
+        # `updated_at` stays: with it, a title that arrives late would move its conversation to the top.
         connection.execute(
-            update(conversations).where(conversations.c.id == before.id).values(**values, **touched)
+            update(conversations).where(conversations.c.id == before.id).values(**values)
         )
     return conversation(connection, subject, wanted)
 

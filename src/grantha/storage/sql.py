@@ -206,9 +206,8 @@ class SqlStore(Store):
     async def update_conversation(
         self, subject: str, conversation: str, changes: dict[str, Any]
     ) -> ConversationRow:
-        now = self._now()
         return await self._write(
-            lambda connection: talk.change(connection, subject, conversation, changes, now)
+            lambda connection: talk.change(connection, subject, conversation, changes)
         )
 
     @override
