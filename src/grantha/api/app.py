@@ -14,33 +14,14 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from grantha import __version__
-from grantha.api.compat import (
-    ai_sdk_chat,
-    anthropic_messages,
-    ollama_api,
-    openai_chat_completions,
-    openai_responses_api,
-)
 from grantha.api.fast_path import FastPath
 from grantha.api.http import problems
 from grantha.api.http.page import Page
 from grantha.api.http.security import SecurityMiddleware
 from grantha.api.openapi import description
 from grantha.api.reader_limits import ReaderLimits
-from grantha.api.routes import (
-    analytics,
-    conversations,
-    generations,
-    health,
-    live,
-    login,
-    models,
-    simple_chat,
-    simple_chat_socket,
-    transfer,
-)
+from grantha.api.route_table import RouteTable, include_routes
 from grantha.api.routes.metrics import Metrics
-from grantha.api.routes.metrics import router as metrics_router
 from grantha.api.state import AppState
 from grantha.api.tracing import tracer_for
 from grantha.config import Settings
@@ -61,26 +42,6 @@ _log = logging.getLogger(__name__)
 _HOUR_MS = 3_600_000
 _MAX_TRIM_BATCHES = 100  # batches in one go
 _CLEANUP_INTERVAL = 300.0  # seconds between two looks for what can be deleted
-_COMPAT_PREFIXES = (
-    openai_chat_completions,
-    openai_responses_api,
-    anthropic_messages,
-    ai_sdk_chat,
-    ollama_api,
-)
-_ROUTERS = (
-    *_COMPAT_PREFIXES,
-    generations,
-    conversations,
-    transfer,
-    models,
-    login,
-    simple_chat,
-    simple_chat_socket,
-    health,
-    live,
-    analytics,
-)
 
 
 def create_app(settings: Settings, registry: Registry | None = None) -> ASGIApp:
@@ -139,21 +100,21 @@ def assemble(settings: Settings, registry: Registry | None) -> tuple[ASGIApp, Su
     app.state.app_state = state
     app.state.metrics = metrics
     problems.install(app)
-    for module in _ROUTERS:
-        app.include_router(module.router)
-    app.include_router(metrics_router)
-    description.install(app)
-    app.router.default = Page(STATIC)
-    guarded: ASGIApp = SecurityMiddleware(FastPath(app), settings)
+    include_routes(app)
+    page = Page(STATIC)
+    app.router.default = page
+    routes = RouteTable(settings, page)
+    description.install(app, routes)
+    secured: ASGIApp = SecurityMiddleware(FastPath(app), settings, routes)
     if settings.cors_origins:
-        guarded = CORSMiddleware(
-            guarded,
+        secured = CORSMiddleware(
+            secured,
             allow_origins=settings.cors_origins,
             allow_methods=["*"],
             allow_headers=["*"],
             expose_headers=["Location"],
         )
-    return guarded, supervisor
+    return secured, supervisor
 
 
 def prepared_folder(settings: Settings) -> Path:

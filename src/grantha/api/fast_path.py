@@ -1,30 +1,28 @@
 """Straight to the calls that start answers, past the framework's routing and layers.
 
-Routing through all addresses, solving dependencies and six layers of middleware were a third of what
-a request cost. Owns no behaviour: the endpoints are the routes' own, and a body that doesn't validate
-goes the long way after all, so that its error is the same. Everything else does anyway.
+Routing through all paths, solving dependencies and six layers of middleware were a third of what a
+request cost. Owns no behaviour: the handlers are the routes' own, and a body that doesn't validate
+is handed to the framework after all, so that its error is the same. So is everything else.
 """
 
 from __future__ import annotations
 
+import inspect
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 
 from fastapi import FastAPI
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from grantha.api.compat import openai_chat_completions
 from grantha.api.http.bodies import StrictJsonRequest, read_json
 from grantha.api.http.problems import error_response
-from grantha.api.routes import generations, simple_chat
-from grantha.api.schemas.requests import GenerationBody, SimpleChatBody
+from grantha.api.route_rule import FastHandler, rule_of
 from grantha.errors import GranthaError, Internal
 
 _log = logging.getLogger(__name__)
-Endpoint = Callable[[StrictJsonRequest], Awaitable[Response]]
 
 
 class FastPath:
@@ -35,14 +33,16 @@ class FastPath:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The same reply as the app's, sooner."""
-        endpoint = _endpoint(scope)
-        if endpoint is None:
+        rule = rule_of(scope)
+        if rule is None or rule.fast is None or scope.get("method") != "POST":
             await self._app(scope, receive, send)
             return
         scope["app"] = self._app
+        found = rule.pattern.match(scope["path"]) if rule.pattern is not None else None
+        scope["path_params"] = found.groupdict() if found is not None else {}
         request = StrictJsonRequest(scope, receive)
         try:
-            reply = await endpoint(request)
+            reply = await rule.fast(request)
         except ValidationError:
             await self._app(scope, _replayed(await request.body(), receive), send)
             return
@@ -50,49 +50,35 @@ class FastPath:
             return  # nobody is there to read a reply
         except GranthaError as error:
             reply = error_response(scope, error)
-        except Exception as error:  # noqa: BLE001  recorded, and told to the caller
+        except Exception as error:  # noqa: BLE001  logged, and answered with a 500
             _log.error("POST %s failed by a defect", scope["path"], exc_info=error)
             reply = error_response(scope, Internal("Grantha met an error of its own."))
         await reply(scope, receive, send)
 
 
-async def _contract_stream(request: StrictJsonRequest) -> Response:
-    return await simple_chat.stream(
-        SimpleChatBody.model_validate(await read_json(request)), request
-    )
+def fast_handler(handler: Callable[..., Awaitable[Response]]) -> FastHandler:
+    """Calls a route's handler as the framework would: path parameters, a body model, the request.
 
+    Raises `TypeError` for a handler with parameters of any other kind.
+    """
+    path_parameters: list[str] = []
+    bodies: dict[str, type[BaseModel]] = {}
+    for name, parameter in inspect.signature(handler, eval_str=True).parameters.items():
+        kind = parameter.annotation
+        if kind is str:
+            path_parameters.append(name)
+        elif inspect.isclass(kind) and issubclass(kind, BaseModel):
+            bodies[name] = kind
+        elif name != "request":
+            raise TypeError(f"{handler!r} can't be called past the framework: {name!r}.")
 
-async def _contract_whole(request: StrictJsonRequest) -> Response:
-    return await simple_chat.complete(
-        SimpleChatBody.model_validate(await read_json(request)), request
-    )
+    async def called(request: StrictJsonRequest) -> Response:
+        arguments: dict[str, object] = {name: request.path_params[name] for name in path_parameters}
+        for name, model in bodies.items():
+            arguments[name] = model.model_validate(await read_json(request))
+        return await handler(request=request, **arguments)
 
-
-async def _generation(request: StrictJsonRequest) -> Response:
-    body = GenerationBody.model_validate(await read_json(request))
-    return await generations.start(_conversation(request.scope), body, request)
-
-
-_ENDPOINTS: Mapping[str, Endpoint] = {
-    "/chat/completions/stream": _contract_stream,
-    "/chat/completions": _contract_whole,
-    "/v1/chat/completions": openai_chat_completions.chat_completions,
-}
-
-
-def _endpoint(scope: Scope) -> Endpoint | None:
-    if scope["type"] != "http" or scope["method"] != "POST":
-        return None
-    path = scope["path"]
-    if path.startswith("/api/conversations/") and _conversation(scope):
-        return _generation
-    return _ENDPOINTS.get(path)
-
-
-def _conversation(scope: Scope) -> str:
-    """The id in `/api/conversations/ID/generations`, nothing for another path."""
-    parts = scope["path"].split("/")
-    return str(parts[3]) if len(parts) == 5 and parts[4] == "generations" else ""
+    return called
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:

@@ -11,6 +11,7 @@ from grantha.errors import NotFound
 from grantha.wire.compat import anthropic_view, openai_chat_view
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])
+models_router = APIRouter(prefix="/v1", tags=["OpenAI"])  # Anthropic's clients list models here too
 
 
 @router.post(
@@ -30,7 +31,9 @@ async def chat_completions(request: Request) -> Response:
     return await base.reply(request, row, openai_chat_view.response_body)
 
 
-@router.get("/models", openapi_extra=base.operation_doc(None, "OpenAiModels", "AnthropicModels"))
+@models_router.get(
+    "/models", openapi_extra=base.operation_doc(None, "OpenAiModels", "AnthropicModels")
+)
 async def models(request: Request) -> Response:
     """The models that can be used; in Anthropic's form for Anthropic's clients."""
     usable_models = await base.usable_models(request)
@@ -42,7 +45,7 @@ async def models(request: Request) -> Response:
     return JSONResponse(listing(usable_models))
 
 
-@router.get(
+@models_router.get(
     "/models/{model:path}", openapi_extra=base.operation_doc(None, "OpenAiModel", "AnthropicModel")
 )
 async def model(model: str, request: Request) -> Response:

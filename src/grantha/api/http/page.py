@@ -9,6 +9,7 @@ scripts: model output that slipped through everything else still couldn't run.
 from __future__ import annotations
 
 import mimetypes
+import re
 from pathlib import Path
 
 from starlette.datastructures import Headers
@@ -18,7 +19,7 @@ from starlette.websockets import WebSocketClose
 
 from grantha.api.http.compression import best_coding
 from grantha.api.http.problems import error_for_status, error_response, problem
-from grantha.api.http.security import is_api_path
+from grantha.api.route_rule import rule_of
 from grantha.errors import NotFound
 
 CSP = (
@@ -28,6 +29,8 @@ CSP = (
 )
 _PACKED = {"br": ".br", "gzip": ".gz"}  # written by web/packed.ts, the smaller one first
 _IMMUTABLE = "public, max-age=31536000, immutable"
+# The page's own routes (`web/src/routes`): the page makes them, so no file has their names.
+_VIEWS = re.compile(r"/|/c/[^/]+|/settings|/numbers")
 
 
 class Page:
@@ -42,7 +45,8 @@ class Page:
         if scope["type"] == "websocket":
             await WebSocketClose()(scope, receive, send)
             return
-        if is_api_path(scope["path"]):
+        rule = rule_of(scope)
+        if rule is not None and rule.in_api:
             missing = NotFound(
                 f"There is nothing at {scope['path'][:80]!r}.",
                 advice="See /docs for what there is.",
@@ -51,6 +55,10 @@ class Page:
             return
         accept = Headers(scope=scope).get("accept-encoding", "")
         await self.reply(scope["method"], scope["path"], accept)(scope, receive, send)
+
+    def serves(self, path: str) -> bool:
+        """Whether the page has this path: as a file, or as one of its views. These need no token."""
+        return _VIEWS.fullmatch(path) is not None or self._find(path) is not None
 
     def reply(self, method: str, path: str, accept: str) -> Response:
         """The file of a path, else the entry of the page, which shows what it makes of the path."""

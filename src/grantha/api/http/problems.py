@@ -1,6 +1,6 @@
 """Errors as problem+json (RFC 9457), for everything that fails before the first record.
 
-At an address that a vendor's client calls they have that vendor's shape instead.
+At the paths of the compatible APIs they have the vendor's format instead.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.types import Scope
 
-from grantha.api.error_formats import error_format
+from grantha.api.route_rule import error_format
 from grantha.errors import BadRequest, CallerError, GranthaError, Internal
 from grantha.wire.compat.view import client_status
 
@@ -35,13 +35,13 @@ def problem(error: GranthaError, **more: Any) -> Response:
 
 
 def error_response(scope: Scope, error: GranthaError) -> Response:
-    """The reply for an error, in the shape that whoever calls this address reads."""
-    shape = error_format(scope)
-    if shape is None:
+    """The reply for an error, in the format that the clients of this path expect."""
+    vendor = error_format(scope)
+    if vendor is None:
         return problem(error)
     # Without it these clients try again after every 429 and 5xx, an exhausted account's as well.
     headers = {**_headers(error), "x-should-retry": "true" if error.retryable else "false"}
-    return JSONResponse(shape(error), client_status(error), headers)
+    return JSONResponse(vendor.body(error), client_status(error), headers)
 
 
 def problem_json(error: GranthaError) -> dict[str, Any]:

@@ -5,7 +5,7 @@ Pure ASGI, so that it costs the token path one function call. Rules (`docs/proto
 - `Host` must be one of ours: a page that rebinds its name to 127.0.0.1 sends its own.
 - A browser's `Origin` must be ours or allowed; without one, `Sec-Fetch-Site` mustn't be cross-site,
   save for a navigation to the page.
-- With a token set, everything but `/healthz` and the page's own files needs it, as a bearer token or
+- With a token set, every path needs it that the route table doesn't call public: as a bearer token or
   as the page's cookie, which holds a value derived from it.
 - A body has a largest size and a deadline.
 """
@@ -22,24 +22,12 @@ from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from grantha.api.http.problems import error_response, problem
+from grantha.api.route_rule import RouteRule, Rules, remember_rule
 from grantha.config import Settings
 from grantha.errors import Forbidden, GranthaError, TooLarge, TooSlow, Unauthorized
 
 COOKIE = "grantha_token"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "[::1]"})
-_API = (
-    "/api/",
-    "/chat/completion",
-    "/ws/",
-    "/v1/",
-    "/ai-sdk/",
-    "/ollama/",
-    "/metrics",
-    "/readyz",
-    "/docs",
-    "/openapi.json",
-)
-_PUBLIC = frozenset({"/healthz", "/api/login"})
 DIRECT = "grantha.send"  # key in the scope
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -52,14 +40,13 @@ def cookie_value(token: str) -> str:
 class SecurityMiddleware:
     """Wraps the app."""
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, rules: Rules) -> None:
         self._app = app
+        self._rules = rules
         self._token = settings.token
         self._cookie = cookie_value(settings.token) if settings.token else None
         self._origins = frozenset(origin.rstrip("/") for origin in settings.cors_origins)
         self._hosts = _hosts(settings)
-        self._max_body = settings.max_body
-        self._max_import = settings.max_import
         self._body_timeout = settings.body_timeout
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -68,29 +55,28 @@ class SecurityMiddleware:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
+        rule = self._rules.find(scope["path"])
+        remember_rule(scope, rule)
         try:
-            self._check(scope, headers)
+            self._check(scope, headers, rule)
         except GranthaError as error:
             await _reject(scope, receive, send, error)
             return
         if scope["type"] == "http" and scope["method"] not in _SAFE_METHODS:
-            receive = _LimitedBody(receive, self._most(scope), self._body_timeout)
+            receive = _LimitedBody(receive, rule.max_body, self._body_timeout)
         # Only a reply's start needs what the layers above add; a stream's bytes go past them.
         scope[DIRECT] = send
         await self._app(scope, receive, _with_security_headers(send))
 
-    def _check(self, scope: Scope, headers: Headers) -> None:
+    def _check(self, scope: Scope, headers: Headers, rule: RouteRule) -> None:
         host = headers.get("host", "")
         self._check_host(host)
-        self._check_origin(scope, headers, host)
-        self._check_token(scope, headers)
+        self._check_origin(scope, headers, host, rule)
+        if not rule.public:
+            self._check_token(headers)
         length = headers.get("content-length")
-        most = self._most(scope)
-        if length is not None and length.isdigit() and int(length) > most:
-            raise _too_large(most)
-
-    def _most(self, scope: Scope) -> int:
-        return self._max_import if scope["path"] == "/api/import" else self._max_body
+        if length is not None and length.isdigit() and int(length) > rule.max_body:
+            raise _too_large(rule.max_body)
 
     def _check_host(self, host: str) -> None:
         if self._hosts is not None and _host_name(host) not in self._hosts:
@@ -99,7 +85,7 @@ class SecurityMiddleware:
                 advice="Call it by its own name, or add that name to GRANTHA_ALLOWED_HOSTS.",
             )
 
-    def _check_origin(self, scope: Scope, headers: Headers, host: str) -> None:
+    def _check_origin(self, scope: Scope, headers: Headers, host: str, rule: RouteRule) -> None:
         origin = headers.get("origin")
         if origin is not None:
             if origin in self._origins or "*" in self._origins or _is_same_origin(origin, host):
@@ -112,15 +98,12 @@ class SecurityMiddleware:
         if site in {"none", "same-origin"}:
             return
         navigates = headers.get("sec-fetch-mode") == "navigate"
-        if navigates and scope.get("method") == "GET" and not is_api_path(scope["path"]):
+        if navigates and scope.get("method") == "GET" and not rule.in_api:
             return
         raise Forbidden("Pages of another site may not call this server.")
 
-    def _check_token(self, scope: Scope, headers: Headers) -> None:
+    def _check_token(self, headers: Headers) -> None:
         if self._token is None or self._cookie is None:
-            return
-        path = scope["path"]
-        if path in _PUBLIC or not is_api_path(path):
             return
         scheme, _, given = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and _equal(given.strip(), self._token):
@@ -176,11 +159,6 @@ def _host_name(host: str) -> str:
     if host.startswith("["):
         return host.partition("]")[0].lower() + "]"
     return host.rpartition(":")[0].lower() if ":" in host else host.lower()
-
-
-def is_api_path(path: str) -> bool:
-    """Whether a path belongs to the API, so that the page's entry must not answer it."""
-    return path.startswith(_API)
 
 
 def _is_same_origin(origin: str, host: str) -> bool:

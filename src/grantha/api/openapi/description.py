@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from starlette.requests import Request
@@ -18,18 +18,11 @@ from grantha.api.http.page import CSP
 from grantha.api.http.problems import MEDIA_TYPE
 from grantha.api.openapi import docs_page
 from grantha.api.openapi.examples import EXAMPLES
+from grantha.api.route_rule import RouteRule, Rules
 from grantha.api.schemas.values import add_values
 
 Json = dict[str, Any]
-_COMPAT_PREFIXES = ("/v1/", "/ai-sdk/", "/ollama/")
-_ERRORS = {  # whose shape an error has, by how the address begins; the first that fits
-    "/v1/messages": ("AnthropicError",),
-    "/v1/models": ("OpenAiError", "AnthropicError"),
-    "/v1/": ("OpenAiError",),
-    "/ollama/": ("OllamaError",),
-    "/ai-sdk/": ("UiError",),
-}
-_PUBLIC = {"/healthz", "/api/login"}
+router = APIRouter(include_in_schema=False)
 _MEANINGS = {
     "400": "The request can't be read: what is wrong, and where.",
     "401": "This server wants its access token.",
@@ -105,25 +98,28 @@ def response_doc(
     return {status: body}
 
 
-def install(app: FastAPI) -> None:
-    """Adds `/openapi.json` and `/docs`. Both are made when first asked for."""
+def install(app: FastAPI, rules: Rules) -> None:
+    """Makes the app describe itself; the description is built when it is first requested."""
 
     def described() -> Json:
         if app.openapi_schema is None:
-            app.openapi_schema = _described(app)
+            app.openapi_schema = _described(app, rules)
         return app.openapi_schema
 
     app.openapi = described  # type: ignore[method-assign]  # FastAPI's own way to extend it
 
-    async def openapi(_request: Request) -> Response:
-        return JSONResponse(described())
 
-    async def docs(_request: Request) -> Response:
-        page = docs_page.page(described())
-        return HTMLResponse(page, headers={"Content-Security-Policy": CSP})
+@router.get("/openapi.json")
+async def openapi(request: Request) -> Response:
+    """The description for programs."""
+    return JSONResponse(request.app.openapi())
 
-    app.add_route("/openapi.json", openapi, include_in_schema=False)
-    app.add_route("/docs", docs, include_in_schema=False)
+
+@router.get("/docs")
+async def docs(request: Request) -> Response:
+    """The description for people."""
+    page = docs_page.page(request.app.openapi())
+    return HTMLResponse(page, headers={"Content-Security-Policy": CSP})
 
 
 # ---- helpers below -------------------------------------------------------------------------------
@@ -134,7 +130,7 @@ def _media(name: str) -> str:
     return name.replace("_", "/", 1).replace("_", "-")
 
 
-def _described(app: FastAPI) -> Json:
+def _described(app: FastAPI, rules: Rules) -> Json:
     whole = get_openapi(
         title=app.title, version=app.version, summary=app.summary, routes=app.routes
     )
@@ -151,25 +147,25 @@ def _described(app: FastAPI) -> Json:
     whole["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
     for path, methods in whole["paths"].items():
         for operation in methods.values():
-            _complete(path, operation)
+            _complete(path, operation, rules.find(path))
     return whole
 
 
-def _complete(path: str, operation: Json) -> None:
+def _complete(path: str, operation: Json, rule: RouteRule) -> None:
     replies: Json = operation["responses"]
     if _is_validation(replies.get("422")):
         del replies["422"]
-    if path not in _PUBLIC:
+    if not rule.public:
         operation["security"] = [{"token": []}, {}]
-    for status in _statuses(path, operation):
-        replies.setdefault(status, {"description": _MEANINGS[status], "content": _content(path)})
+    for status in _statuses(path, operation, rule):
+        replies.setdefault(status, {"description": _MEANINGS[status], "content": _content(rule)})
     for status, reply in replies.items():
         if status in _MEANINGS and not reply.get("content"):
-            reply["content"] = _content(path)
+            reply["content"] = _content(rule)
     operation["responses"] = dict(sorted(replies.items()))
 
 
-def _statuses(path: str, operation: Json) -> set[str]:
+def _statuses(path: str, operation: Json, rule: RouteRule) -> set[str]:
     wanted = set(_ALWAYS)
     if operation.get("parameters") or "requestBody" in operation:
         wanted.update(_WITH_INPUT)
@@ -177,7 +173,7 @@ def _statuses(path: str, operation: Json) -> set[str]:
         wanted.update(_WITH_PATH)
     if "requestBody" in operation or IDEMPOTENCY in operation.get("parameters", []):
         wanted.update(_WITH_BODY)
-    if path.startswith((*_COMPAT_PREFIXES, "/chat/")):
+    if rule.error_formats or path.startswith("/chat/"):
         wanted.update((*_UPSTREAM, "404", "409", "410", "422"))
     if path.startswith("/api/generations/"):
         wanted.add("409")
@@ -188,8 +184,8 @@ def _is_validation(reply: Json | None) -> bool:
     return reply is not None and "HTTPValidationError" in str(reply)
 
 
-def _content(path: str) -> Json:
-    for start, names in _ERRORS.items():
-        if path.startswith(start):
-            return {"application/json": {"schema": named(*names)}}
+def _content(rule: RouteRule) -> Json:
+    if rule.error_formats:
+        names = [found.schema for found in rule.error_formats]
+        return {"application/json": {"schema": named(*names)}}
     return {MEDIA_TYPE: {"schema": named("Problem")}}

@@ -28,7 +28,6 @@ from grantha.import_export.portable_conversation import PortableConversation, Po
 from grantha.storage.base import ConversationRow, MessageRow, NewConversation
 
 router = APIRouter(prefix="/api", route_class=StrictRoute, tags=["conversations"])
-IMPORT_PATH = "/api/import"
 
 
 @router.get(

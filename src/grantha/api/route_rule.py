@@ -1,0 +1,61 @@
+"""What the layers in front of the router need to know about a path, found once per request.
+
+The security middleware looks the rule up and leaves it in the scope; the fast path, the error
+replies and the page read it there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from starlette.datastructures import Headers
+from starlette.responses import Response
+from starlette.types import Scope
+
+from grantha.api.error_formats import ANTHROPIC, ErrorFormat, is_anthropic_client
+
+_RULE = "grantha.rule"  # key in the scope
+FastHandler = Callable[[Any], Awaitable[Response]]  # takes a `StrictJsonRequest`
+
+
+@dataclass(frozen=True, slots=True)
+class RouteRule:
+    """How requests for one path are treated. Paths that nobody listed get the strictest rule."""
+
+    max_body: int  # bytes
+    public: bool = False  # whether it answers without the access token
+    in_api: bool = True  # whether the path belongs to the API; else the page may answer it
+    error_formats: tuple[ErrorFormat, ...] = ()  # none: problem+json
+    fast: FastHandler | None = None  # answers a POST past the framework's routing
+    pattern: re.Pattern[str] | None = None  # of the path, with its parameters as groups
+
+
+class Rules(Protocol):
+    """Finds the rule of a path."""
+
+    def find(self, path: str) -> RouteRule:
+        """The rule of a path; never fails."""
+        ...
+
+
+def remember_rule(scope: Scope, rule: RouteRule) -> None:
+    """Leaves the rule in the scope for the layers behind."""
+    scope[_RULE] = rule
+
+
+def rule_of(scope: Scope) -> RouteRule | None:
+    """The rule of a request; None where no security middleware has seen it."""
+    found: RouteRule | None = scope.get(_RULE)
+    return found
+
+
+def error_format(scope: Scope) -> ErrorFormat | None:
+    """The format in which the client of a request expects errors; None for problem+json."""
+    rule = rule_of(scope)
+    formats = rule.error_formats if rule is not None else ()
+    if ANTHROPIC in formats and is_anthropic_client(Headers(scope=scope)):
+        return ANTHROPIC
+    return formats[0] if formats else None

@@ -1,0 +1,148 @@
+"""Every route of the server, and for each: error format, authentication, body limit, fast or not.
+
+Paths stand at the handlers; this table says the rest. What isn't listed needs the access token.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from starlette.routing import Route, WebSocketRoute
+
+from grantha.api.compat import (
+    ai_sdk_chat,
+    anthropic_messages,
+    ollama_api,
+    openai_chat_completions,
+    openai_responses_api,
+)
+from grantha.api.error_formats import AI_SDK, ANTHROPIC, OLLAMA, OPENAI, ErrorFormat
+from grantha.api.fast_path import fast_handler
+from grantha.api.http.page import Page
+from grantha.api.openapi import description
+from grantha.api.route_rule import RouteRule
+from grantha.api.routes import (
+    analytics,
+    conversations,
+    generations,
+    health,
+    live,
+    login,
+    metrics,
+    models,
+    simple_chat,
+    simple_chat_socket,
+    transfer,
+)
+from grantha.config import Settings
+
+_MAX_LOGIN = 4096  # bytes
+_Handler = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class RouteGroup:
+    """The routes of one router. `public` and `fast` name handlers among them."""
+
+    router: APIRouter
+    error_formats: tuple[ErrorFormat, ...] = ()
+    public: tuple[_Handler, ...] = ()
+    fast: tuple[_Handler, ...] = ()
+    max_body: Callable[[Settings], int] = lambda settings: settings.max_body
+
+
+GROUPS = (
+    RouteGroup(health.router, public=(health.healthz,)),
+    RouteGroup(login.router, public=(login.login,), max_body=lambda _settings: _MAX_LOGIN),
+    RouteGroup(conversations.router),
+    RouteGroup(generations.router, fast=(generations.start,)),
+    RouteGroup(live.router),
+    RouteGroup(models.router),
+    RouteGroup(analytics.router),
+    RouteGroup(transfer.router, max_body=lambda settings: settings.max_import),
+    RouteGroup(metrics.router),
+    RouteGroup(description.router),
+    RouteGroup(simple_chat.router, fast=(simple_chat.stream, simple_chat.complete)),
+    RouteGroup(simple_chat_socket.router),
+    RouteGroup(
+        openai_chat_completions.router, (OPENAI,), fast=(openai_chat_completions.chat_completions,)
+    ),
+    RouteGroup(openai_chat_completions.models_router, (OPENAI, ANTHROPIC)),
+    RouteGroup(openai_responses_api.router, (OPENAI,)),
+    RouteGroup(anthropic_messages.router, (ANTHROPIC,)),
+    RouteGroup(ollama_api.router, (OLLAMA,)),
+    RouteGroup(ai_sdk_chat.router, (AI_SDK,)),
+)
+
+
+class RouteTable:
+    """The rules of all paths: the groups' routes, and what the page answers."""
+
+    def __init__(self, settings: Settings, page: Page) -> None:
+        self._page = page
+        self._strictest = RouteRule(settings.max_body)
+        self._page_rule = replace(self._strictest, public=True, in_api=False)
+        self._unlisted = replace(self._strictest, in_api=False)
+        self._exact: dict[str, RouteRule] = {}
+        self._patterns: list[RouteRule] = []
+        for group in GROUPS:
+            for route in group.router.routes:
+                self._add(route, group, group.max_body(settings))
+        self._unknown = {
+            beginning: replace(self._strictest, error_formats=formats)
+            for beginning, formats in _formats_by_beginning().items()
+        }
+
+    def find(self, path: str) -> RouteRule:
+        """The rule of a path. Unknown paths beside those of an API have that API's error format."""
+        rule = self._exact.get(path)
+        if rule is not None:
+            return rule
+        for rule in self._patterns:
+            if rule.pattern is not None and rule.pattern.match(path):
+                return rule
+        beginning = path
+        while beginning:
+            if unknown := self._unknown.get(beginning):
+                return unknown
+            beginning = beginning.rpartition("/")[0]
+        return self._page_rule if self._page.serves(path) else self._unlisted
+
+    def _add(self, route: Any, group: RouteGroup, max_body: int) -> None:
+        if not isinstance(route, Route | WebSocketRoute):
+            raise TypeError(f"{route!r} is no kind of route that has a rule.")
+        rule = RouteRule(
+            max_body,
+            public=route.endpoint in group.public,
+            error_formats=group.error_formats,
+            fast=fast_handler(route.endpoint) if route.endpoint in group.fast else None,
+            pattern=route.path_regex,
+        )
+        if "{" in route.path:
+            self._patterns.append(rule)
+        else:
+            self._exact[route.path] = rule
+
+
+def include_routes(app: FastAPI) -> None:
+    """Adds every group's routes to the app."""
+    for group in GROUPS:
+        app.include_router(group.router)
+
+
+# ---- helpers below -------------------------------------------------------------------------------
+
+
+def _formats_by_beginning() -> Mapping[str, tuple[ErrorFormat, ...]]:
+    """The error formats of unknown paths, such as `/v1/nothing`, by the known paths above them."""
+    found: dict[str, dict[ErrorFormat, None]] = defaultdict(dict)
+    for group in GROUPS:
+        for route in group.router.routes:
+            path = str(getattr(route, "path", ""))
+            for beginning in {path, "/" + path.split("/")[1]}:
+                found[beginning].update(dict.fromkeys(group.error_formats))
+    return {beginning: tuple(formats) for beginning, formats in found.items()}
