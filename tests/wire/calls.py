@@ -23,7 +23,7 @@ from grantha.wire.upstream import (
     anthropic_request,
     bedrock_request,
     gemini_request,
-    ollama_decoder,
+    ollama_request,
     openai_chat_request,
     openai_responses_request,
 )
@@ -91,4 +91,4 @@ def converse(call: Call, facts: Capabilities = FACTS) -> Any:
 
 
 def local_chat(call: Call, facts: Capabilities = FACTS) -> Any:
-    return json.loads(ollama_decoder.encode_request(call, facts))
+    return json.loads(ollama_request.encode_request(call, facts))

@@ -26,13 +26,13 @@ from grantha.events import (
 )
 from grantha.wire.lenient_json import loads
 from grantha.wire.signatures import signature_owner
-from grantha.wire.upstream.anthropic_decoder import anthropic_decoder, anthropic_reply
-from grantha.wire.upstream.bedrock_decoder import bedrock_decoder, bedrock_reply
+from grantha.wire.upstream.anthropic_decoder import anthropic_decoder, parse_anthropic_body
+from grantha.wire.upstream.bedrock_decoder import bedrock_decoder, parse_bedrock_body
 from grantha.wire.upstream.decoder import Decoder
-from grantha.wire.upstream.gemini_decoder import gemini_decoder, gemini_reply
-from grantha.wire.upstream.ollama_decoder import ollama_decoder, ollama_reply
-from grantha.wire.upstream.openai_chat_decoder import DialectProfile, chat_decoder, chat_reply
-from grantha.wire.upstream.openai_responses_decoder import responses_decoder, responses_reply
+from grantha.wire.upstream.gemini_decoder import gemini_decoder, parse_gemini_body
+from grantha.wire.upstream.ollama_decoder import ollama_decoder, parse_ollama_body
+from grantha.wire.upstream.openai_chat_decoder import DialectProfile, chat_decoder, parse_chat_body
+from grantha.wire.upstream.openai_responses_decoder import parse_responses_body, responses_decoder
 from grantha.wire.upstream.vendor_errors import ErrorFactory, parse_error_report
 
 ROOT = Path(__file__).parents[2] / "fixtures" / "wire"
@@ -50,7 +50,7 @@ class Recorded:
     name: str
     body: bytes
     expected: dict[str, Any]
-    whole: bool
+    is_body: bool
 
     def __str__(self) -> str:
         return f"{self.dialect}/{self.name}"
@@ -80,13 +80,13 @@ def decoder_for(dialect: str, **options: Any) -> Decoder:
             raise AssertionError(dialect)
 
 
-WHOLE: dict[str, AnswerFold] = {
-    "openai-chat": lambda body: chat_reply(body, DialectProfile(), ERROR_FACTORY),
-    "anthropic": lambda body: anthropic_reply(body, ERROR_FACTORY),
-    "gemini": lambda body: gemini_reply(body, ERROR_FACTORY),
-    "ollama": lambda body: ollama_reply(body, ERROR_FACTORY),
-    "openai-responses": lambda body: responses_reply(body, ERROR_FACTORY),
-    "bedrock": lambda body: bedrock_reply(body, ERROR_FACTORY),
+BODY_PARSERS: dict[str, AnswerFold] = {
+    "openai-chat": lambda body: parse_chat_body(body, DialectProfile(), ERROR_FACTORY),
+    "anthropic": lambda body: parse_anthropic_body(body, ERROR_FACTORY),
+    "gemini": lambda body: parse_gemini_body(body, ERROR_FACTORY),
+    "ollama": lambda body: parse_ollama_body(body, ERROR_FACTORY),
+    "openai-responses": lambda body: parse_responses_body(body, ERROR_FACTORY),
+    "bedrock": lambda body: parse_bedrock_body(body, ERROR_FACTORY),
 }
 
 
@@ -97,8 +97,8 @@ def recorded() -> list[Recorded]:
         expected = json.loads(path.read_text(encoding="utf-8"))
         name = path.name.removesuffix(".expected.json")
         body = next(p for p in path.parent.glob(f"{name}.*") if p != path)
-        whole = body.suffix == ".json" and not expected.get("streamed")
-        found.append(Recorded(path.parent.name, name, body.read_bytes(), expected, whole))
+        is_body = body.suffix == ".json" and not expected.get("streamed")
+        found.append(Recorded(path.parent.name, name, body.read_bytes(), expected, is_body))
     return found
 
 

@@ -15,7 +15,7 @@ from grantha.wire import eventstream, ndjson, sse
 from grantha.wire.eventstream import DamagedMessage, EventStreamDecoder
 from grantha.wire.ndjson import LineDecoder
 from grantha.wire.sse import EventTooLarge, SseDecoder, SseEvent
-from tests.wire.recorded import WHOLE, decoder_for
+from tests.wire.recorded import BODY_PARSERS, decoder_for
 
 characters = st.characters(codec="utf-8", exclude_characters="\r\n")
 payloads = st.lists(st.text(characters, min_size=1), max_size=6)
@@ -24,7 +24,7 @@ settings.register_profile("framing", deadline=None)
 settings.load_profile("framing")
 
 cuts = st.lists(st.integers(0, 400), max_size=12)
-dialects = st.sampled_from(sorted(WHOLE))
+dialects = st.sampled_from(sorted(BODY_PARSERS))
 
 
 def pieces(body: bytes, at: list[int]) -> list[bytes]:
@@ -122,11 +122,11 @@ def test_a_whole_reply_of_any_shape_is_an_answer_or_one_of_our_errors(
     from grantha.wire.lenient_json import dumps
 
     with contextlib.suppress(GranthaError):
-        WHOLE[dialect](dumps(value))
+        BODY_PARSERS[dialect](dumps(value))
 
 
 def test_a_deeply_nested_payload_is_malformed_and_no_crash() -> None:
-    for dialect in WHOLE:
+    for dialect in BODY_PARSERS:
         decoder = decoder_for(dialect)
         decoder.feed(sse.encode(b'{"choices":' + b"[" * 100_000 + b"]" * 100_000 + b"}"))
         with pytest.raises(GranthaError):

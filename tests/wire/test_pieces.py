@@ -105,7 +105,7 @@ def test_adjacent_pieces_become_one_event_that_counts_them() -> None:
 )
 def test_blanks_at_the_joint_are_not_doubled(prefix: str, pieces: list[str], expected: str) -> None:
     joint = PrefixTrimmer(prefix)
-    assert "".join(joint.strip(piece) for piece in pieces) == expected
+    assert "".join(joint.trim(piece) for piece in pieces) == expected
 
 
 def test_numbers_that_json_has_not_are_null() -> None:

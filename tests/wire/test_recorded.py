@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from grantha.errors import GranthaError
-from tests.wire.recorded import WHOLE, Recorded, decoded, matches, plain, recorded, refused
+from tests.wire.recorded import BODY_PARSERS, Recorded, decoded, matches, plain, recorded, refused
 
 ALL = recorded()
-STREAMED = [case for case in ALL if not case.whole]
-WHOLE_REPLIES = [case for case in ALL if case.whole and "status" not in case.expected]
+STREAMED = [case for case in ALL if not case.is_body]
+BODIES = [case for case in ALL if case.is_body and "status" not in case.expected]
 REFUSALS = [case for case in ALL if "status" in case.expected]
 
 
@@ -42,10 +42,10 @@ def test_a_reply_that_ends_anywhere_gives_only_text_that_was_sent(case: Recorded
         assert full.startswith(kept) or kept.strip() in full or "<" in kept, (at, part)
 
 
-@pytest.mark.parametrize("case", WHOLE_REPLIES, ids=str)
+@pytest.mark.parametrize("case", BODIES, ids=str)
 def test_a_whole_reply_gives_its_events(case: Recorded) -> None:
     try:
-        actual = plain(WHOLE[case.dialect](case.body))
+        actual = plain(BODY_PARSERS[case.dialect](case.body))
     except GranthaError as error:
         actual = plain([], error)
     assert matches(case.expected, actual), actual

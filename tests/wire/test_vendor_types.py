@@ -122,6 +122,6 @@ def test_a_generation_fits_google_s_types(options: Options, model: str) -> None:
 @pytest.mark.parametrize("case", REPLIES, ids=str)
 def test_a_recorded_answer_fits_google_s_types(case: Recorded) -> None:
     decoder = SseDecoder()
-    payloads = [*decoder.feed(case.body), *decoder.finish()] if not case.whole else [case.body]
+    payloads = [*decoder.feed(case.body), *decoder.finish()] if not case.is_body else [case.body]
     for payload in payloads:
         google.GenerateContentResponse.model_validate(loads(payload), by_alias=True, by_name=False)

@@ -378,7 +378,7 @@ from grantha.providers.local import create
 async def main():
     provider = create(Settings(data_dir=Path(sys.argv[1]), variables=dict(os.environ)))
     await provider.warm()
-    print(provider.child().pid, "xllamacpp" in sys.modules, flush=True)
+    print(provider.worker().pid, "xllamacpp" in sys.modules, flush=True)
     await asyncio.Event().wait()
 
 asyncio.run(main())

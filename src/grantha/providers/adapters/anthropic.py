@@ -9,12 +9,12 @@ from typing_extensions import override
 
 from grantha.chat import Call
 from grantha.events import UpstreamEvent
-from grantha.providers.adapters.hosted import JSON_HEADERS, HttpProvider
+from grantha.providers.adapters.hosted import HttpProvider
 from grantha.providers.endpoint import raise_if_unusable
 from grantha.providers.http import BodyDecoder, UpstreamRequest
 from grantha.wire.lenient_json import dumps
 from grantha.wire.signatures import keep_own_signatures, signature_owner
-from grantha.wire.upstream.anthropic_decoder import anthropic_decoder, anthropic_reply
+from grantha.wire.upstream.anthropic_decoder import anthropic_decoder, parse_anthropic_body
 from grantha.wire.upstream.anthropic_request import VERSION, encode_request, request_bytes
 from grantha.wire.upstream.vendor_errors import ErrorFactory
 
@@ -31,7 +31,7 @@ class Anthropic(HttpProvider):
         """A message."""
 
         def parse_body(body: bytes) -> list[UpstreamEvent]:
-            return anthropic_reply(body, error_factory, call.prefix)
+            return parse_anthropic_body(body, error_factory, call.prefix)
 
         return UpstreamRequest(
             self._endpoint.url("v1/messages"),
@@ -67,11 +67,6 @@ class Anthropic(HttpProvider):
         return count
 
     @override
-    async def headers(self) -> Mapping[str, str]:
-        """The key in Anthropic's own header."""
-        return {
-            **JSON_HEADERS,
-            "anthropic-version": VERSION,
-            "x-api-key": self._endpoint.key or "",
-            **self._endpoint.headers,
-        }
+    async def auth_headers(self) -> Mapping[str, str]:
+        """The key in Anthropic's own header, and the API's version."""
+        return {"anthropic-version": VERSION, "x-api-key": self._endpoint.key or ""}

@@ -17,7 +17,7 @@ from grantha.providers.base import READY, Readiness
 from grantha.providers.credentials.aws import AwsCredentials
 from grantha.providers.endpoint import Endpoint
 from grantha.providers.http import BodyDecoder, HttpPool, UpstreamRequest
-from grantha.wire.upstream.bedrock_decoder import bedrock_decoder, bedrock_reply
+from grantha.wire.upstream.bedrock_decoder import bedrock_decoder, parse_bedrock_body
 from grantha.wire.upstream.bedrock_request import encode_request
 from grantha.wire.upstream.vendor_errors import ErrorFactory
 
@@ -46,7 +46,7 @@ class Bedrock(HttpProvider):
         """A conversation, signed."""
 
         def parse_body(body: bytes) -> list[UpstreamEvent]:
-            return bedrock_reply(body, error_factory)
+            return parse_bedrock_body(body, error_factory)
 
         method = "converse-stream" if stream else "converse"
         # A model's id can be an ARN, with slashes and colons that belong to it.

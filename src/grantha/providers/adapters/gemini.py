@@ -9,15 +9,15 @@ from typing_extensions import override
 
 from grantha.chat import Call
 from grantha.events import UpstreamEvent
-from grantha.providers.adapters.hosted import JSON_HEADERS, HttpProvider, ModelFacts
+from grantha.providers.adapters.hosted import HttpProvider, ModelFacts
 from grantha.providers.base import Readiness
 from grantha.providers.credentials.google import GoogleTokens
 from grantha.providers.endpoint import Endpoint
 from grantha.providers.http import BodyDecoder, HttpPool, UpstreamRequest
 from grantha.wire.lenient_json import dumps
-from grantha.wire.upstream.anthropic_decoder import anthropic_decoder, anthropic_reply
+from grantha.wire.upstream.anthropic_decoder import anthropic_decoder, parse_anthropic_body
 from grantha.wire.upstream.anthropic_request import encode_request as encode_anthropic
-from grantha.wire.upstream.gemini_decoder import gemini_decoder, gemini_reply
+from grantha.wire.upstream.gemini_decoder import gemini_decoder, parse_gemini_body
 from grantha.wire.upstream.gemini_request import encode_request
 from grantha.wire.upstream.vendor_errors import ErrorFactory
 
@@ -35,7 +35,7 @@ class Gemini(HttpProvider):
         method = "streamGenerateContent?alt=sse" if stream else "generateContent"
 
         def parse_body(body: bytes) -> list[UpstreamEvent]:
-            return gemini_reply(body, error_factory)
+            return parse_gemini_body(body, error_factory)
 
         return UpstreamRequest(
             self._endpoint.url(f"{self._model_path(call.model)}:{method}"),
@@ -47,13 +47,9 @@ class Gemini(HttpProvider):
         )
 
     @override
-    async def headers(self) -> Mapping[str, str]:
+    async def auth_headers(self) -> Mapping[str, str]:
         """The key in Google's own header: in the URL it would end up in logs."""
-        return {
-            **JSON_HEADERS,
-            "x-goog-api-key": self._endpoint.key or "",
-            **self._endpoint.headers,
-        }
+        return {"x-goog-api-key": self._endpoint.key or ""}
 
     @override
     def model_names(self, listed: Any) -> Iterable[str]:
@@ -93,7 +89,7 @@ class Vertex(Gemini):
             return await super().build_request(call, error_factory, stream=stream)
 
         def parse_body(body: bytes) -> list[UpstreamEvent]:
-            return anthropic_reply(body, error_factory, call.prefix)
+            return parse_anthropic_body(body, error_factory, call.prefix)
 
         body = encode_anthropic(call, self.capabilities(call.model), stream=stream)
         del body["model"]
@@ -111,9 +107,9 @@ class Vertex(Gemini):
         )
 
     @override
-    async def headers(self) -> Mapping[str, str]:
+    async def auth_headers(self) -> Mapping[str, str]:
         """A fresh access token."""
-        return {**JSON_HEADERS, **await self._tokens.headers(), **self._endpoint.headers}
+        return await self._tokens.headers()
 
     @override
     def forget_credentials(self) -> bool:

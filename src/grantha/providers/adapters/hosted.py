@@ -82,11 +82,15 @@ class HttpProvider:
         raise NotImplementedError
 
     async def headers(self) -> Mapping[str, str]:
-        """The headers of every request, the key among them."""
-        headers = dict(self._endpoint.headers)
-        if self._endpoint.key and not any(name.lower() == "authorization" for name in headers):
-            headers["Authorization"] = f"Bearer {self._endpoint.key}"
-        return headers
+        """The headers of every request; configured ones replace ours, whatever their case."""
+        configured = self._endpoint.headers
+        replaced = {name.lower() for name in configured}
+        ours = {**JSON_HEADERS, **await self.auth_headers()}
+        return {**{k: v for k, v in ours.items() if k.lower() not in replaced}, **configured}
+
+    async def auth_headers(self) -> Mapping[str, str]:
+        """The headers that hold the key: a bearer token, unless the vendor has its own."""
+        return {"Authorization": f"Bearer {self._endpoint.key}"} if self._endpoint.key else {}
 
     def forget_credentials(self) -> bool:
         """Drops credentials that may have ended early and can be had anew; False: there are none."""

@@ -16,11 +16,12 @@ from typing_extensions import override
 from grantha.chat import Call
 from grantha.errors import RequestRefused
 from grantha.events import UpstreamEvent
-from grantha.providers.adapters.hosted import JSON_HEADERS, HttpProvider, ModelFacts
+from grantha.providers.adapters.hosted import HttpProvider, ModelFacts
 from grantha.providers.base import ModelCard, Readiness, Upstream
 from grantha.providers.endpoint import Endpoint
 from grantha.providers.http import BodyDecoder, ErrorResponse, HttpPool, UpstreamRequest
-from grantha.wire.upstream.ollama_decoder import encode_request, ollama_decoder, ollama_reply
+from grantha.wire.upstream.ollama_decoder import ollama_decoder, parse_ollama_body
+from grantha.wire.upstream.ollama_request import encode_request
 from grantha.wire.upstream.vendor_errors import ErrorFactory
 
 NO_THOUGHT = "does not support thinking"
@@ -59,7 +60,7 @@ class Ollama(HttpProvider):
         continued = bool(call.prefix)
 
         def parse_body(body: bytes) -> list[UpstreamEvent]:
-            return ollama_reply(body, error_factory, continued=continued)
+            return parse_ollama_body(body, error_factory, continued=continued)
 
         return UpstreamRequest(
             self._endpoint.url("api/chat"),
@@ -84,11 +85,6 @@ class Ollama(HttpProvider):
                 raise
         self._thoughtless.add(call.model)
         return await super()._send(_unthinking(call), resume)
-
-    @override
-    async def headers(self) -> Mapping[str, str]:
-        """A key only where one is set."""
-        return {**JSON_HEADERS, **await super().headers()}
 
     @override
     def model_names(self, listed: Any) -> Iterable[str]:

@@ -15,11 +15,11 @@ from typing_extensions import override
 from grantha.chat import Call, Capabilities
 from grantha.errors import ProviderError, ProviderFailed, RequestRefused
 from grantha.events import Text, UpstreamEvent
-from grantha.providers.adapters.hosted import JSON_HEADERS, HttpProvider, ModelFacts
+from grantha.providers.adapters.hosted import HttpProvider, ModelFacts
 from grantha.providers.base import Upstream
 from grantha.providers.endpoint import Endpoint
 from grantha.providers.http import BodyDecoder, ErrorResponse, HttpPool, UpstreamRequest
-from grantha.wire.upstream.openai_chat_decoder import DialectProfile, chat_decoder, chat_reply
+from grantha.wire.upstream.openai_chat_decoder import DialectProfile, chat_decoder, parse_chat_body
 from grantha.wire.upstream.openai_chat_request import encode_request
 from grantha.wire.upstream.vendor_errors import ErrorFactory
 
@@ -63,7 +63,7 @@ class OpenAIChat(HttpProvider):
         continued = bool(call.prefix)
 
         def parse_body(body: bytes) -> list[UpstreamEvent]:
-            return chat_reply(body, profile, error_factory, continued=continued)
+            return parse_chat_body(body, profile, error_factory, continued=continued)
 
         return UpstreamRequest(
             self._endpoint.url(
@@ -77,11 +77,6 @@ class OpenAIChat(HttpProvider):
             parse_body,
             await self.headers(),
         )
-
-    @override
-    async def headers(self) -> Mapping[str, str]:
-        """The key as a bearer token."""
-        return {**JSON_HEADERS, **await super().headers()}
 
     @override
     async def _send(self, call: Call, resume: str | None) -> Upstream:
@@ -148,6 +143,6 @@ class AzureOpenAI(OpenAIChat):
     """Azure takes the key in a header of its own; the deployment's name is the model."""
 
     @override
-    async def headers(self) -> Mapping[str, str]:
+    async def auth_headers(self) -> Mapping[str, str]:
         """The key as `api-key`."""
-        return {**JSON_HEADERS, "api-key": self._endpoint.key or "", **self._endpoint.headers}
+        return {"api-key": self._endpoint.key or ""}

@@ -14,10 +14,10 @@ from typing_extensions import override
 from grantha.chat import Call
 from grantha.errors import ProviderError
 from grantha.events import UpstreamEvent
-from grantha.providers.adapters.hosted import JSON_HEADERS, HttpProvider
+from grantha.providers.adapters.hosted import HttpProvider
 from grantha.providers.base import Upstream
 from grantha.providers.http import BodyDecoder, HttpUpstream, UpstreamRequest
-from grantha.wire.upstream.openai_responses_decoder import responses_decoder, responses_reply
+from grantha.wire.upstream.openai_responses_decoder import parse_responses_body, responses_decoder
 from grantha.wire.upstream.openai_responses_request import encode_request
 from grantha.wire.upstream.vendor_errors import ErrorFactory
 
@@ -34,7 +34,7 @@ class OpenAIResponses(HttpProvider):
         """A new response."""
 
         def parse_body(body: bytes) -> list[UpstreamEvent]:
-            return responses_reply(body, error_factory)
+            return parse_responses_body(body, error_factory)
 
         background = bool(call.options.extra.get("background"))
         return UpstreamRequest(
@@ -47,11 +47,6 @@ class OpenAIResponses(HttpProvider):
             parse_body,
             await self.headers(),
         )
-
-    @override
-    async def headers(self) -> Mapping[str, str]:
-        """The key as a bearer token."""
-        return {**JSON_HEADERS, **await super().headers()}
 
     @override
     async def _send(self, call: Call, resume: str | None) -> Upstream:
@@ -73,7 +68,7 @@ class OpenAIResponses(HttpProvider):
                 b"",
                 error_factory,
                 responses_decoder(error_factory, background=True, resumed=response),
-                lambda body: responses_reply(body, error_factory),
+                lambda body: parse_responses_body(body, error_factory),
                 await self.headers(),
                 "GET",
             )

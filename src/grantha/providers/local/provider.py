@@ -29,7 +29,7 @@ from grantha.providers.local.worker_process import LoadFailed, Worker
 from grantha.providers.local.worker_protocol import WorkerConfig
 from grantha.providers.local.worker_supervisor import WorkerSupervisor
 from grantha.wire.lenient_json import dumps
-from grantha.wire.upstream.openai_chat_decoder import chat_decoder, chat_reply
+from grantha.wire.upstream.openai_chat_decoder import chat_decoder, parse_chat_body
 
 DEFAULT = "default"  # the name of whatever model comes first
 ENGINE = "xllamacpp"
@@ -165,7 +165,9 @@ class LocalProvider:
             path = request_bodies.TEXT_PATH
 
         def parse_body(reply: bytes) -> list[UpstreamEvent]:
-            return chat_reply(reply, request_bodies.PROFILE, error_factory, continued=continued)
+            return parse_chat_body(
+                reply, request_bodies.PROFILE, error_factory, continued=continued
+            )
 
         decoder = chat_decoder(request_bodies.PROFILE, error_factory, continued=continued)
         return await self._http.open(

@@ -18,15 +18,16 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+from typing_extensions import override
 
 from grantha.chat import FinishReason, Usage
 from grantha.events import Accepted, Cited, ToolCall, UpstreamEvent, UsageSeen
-from grantha.wire.lenient_json import InvalidJson, JsonReader, dumps, loads
+from grantha.wire.lenient_json import InvalidJson, dumps, loads
 from grantha.wire.signatures import REDACTED
 from grantha.wire.sse import SseDecoder
-from grantha.wire.upstream.decoder import Reply, StreamDecoder, parse_whole_body
+from grantha.wire.upstream.decoder import ReplyParser, StreamDecoder, parse_whole_body
 from grantha.wire.upstream.turn_normalizer import PrefixTrimmer
-from grantha.wire.upstream.vendor_errors import ErrorFactory, ErrorReport, parse_error_report
+from grantha.wire.upstream.vendor_errors import ErrorFactory
 
 FINISH_REASONS: dict[str, FinishReason] = {
     "end_turn": "stop",
@@ -40,14 +41,14 @@ FINISH_REASONS: dict[str, FinishReason] = {
 }
 
 
-class _Usage(msgspec.Struct):
+class _AnthropicUsage(msgspec.Struct):
     input_tokens: int | None = None
     output_tokens: int | None = None
     cache_creation_input_tokens: int | None = None
     cache_read_input_tokens: int | None = None
 
 
-class _Block(msgspec.Struct):
+class _AnthropicBlock(msgspec.Struct):
     type: str = ""
     text: str | None = None
     thinking: str | None = None
@@ -59,7 +60,7 @@ class _Block(msgspec.Struct):
     citations: list[Any] | None = None
 
 
-class _Delta(msgspec.Struct):
+class _AnthropicDelta(msgspec.Struct):
     type: str = ""
     text: str | None = None
     thinking: str | None = None
@@ -69,25 +70,25 @@ class _Delta(msgspec.Struct):
     stop_reason: str | None = None
 
 
-class _Message(msgspec.Struct):
+class _AnthropicMessage(msgspec.Struct):
     id: str | None = None
     model: str | None = None
-    content: list[_Block] | None = None
+    content: list[_AnthropicBlock] | None = None
     stop_reason: str | None = None
-    usage: _Usage | None = None
+    usage: _AnthropicUsage | None = None
 
 
-class _Event(msgspec.Struct):
+class _AnthropicEvent(msgspec.Struct):
     type: str = ""
     index: int | None = None
     message: Any = None
-    content_block: _Block | None = None
-    delta: _Delta | None = None
-    usage: _Usage | None = None
+    content_block: _AnthropicBlock | None = None
+    delta: _AnthropicDelta | None = None
+    usage: _AnthropicUsage | None = None
     error: Any = None
 
 
-class _Tool:
+class _AnthropicTool:
     __slots__ = ("number", "pieces")
 
     def __init__(self, number: int) -> None:
@@ -95,35 +96,31 @@ class _Tool:
         self.pieces: list[str] = []
 
 
-class AnthropicReply(Reply):
+class AnthropicReplyParser(ReplyParser[_AnthropicEvent]):
     """Events of one message. `prefix` is the partial answer that it goes on from."""
 
     def __init__(self, error_factory: ErrorFactory, prefix: str = "") -> None:
-        super().__init__(error_factory)
-        self._reader = JsonReader(_Event)
+        super().__init__(error_factory, _AnthropicEvent)
         self._counts: dict[str, int] = {}
-        self._tools: dict[int, _Tool] = {}
+        self._tools: dict[int, _AnthropicTool] = {}
         self._tool_count = 0
         self._prefix_trimmer = PrefixTrimmer(prefix) if prefix else None
 
-    def read(self, payload: bytes) -> None:
+    @override
+    def handle(self, payload: _AnthropicEvent) -> None:
         """One event."""
-        try:
-            event = self._reader.read(payload)
-        except InvalidJson as error:
-            self.unreadable(payload, error)
-            return
-        self.batch.lone_surrogates = self._reader.lone_surrogates
+        event = payload
         if event.type == "content_block_delta" and event.delta is not None:
             self._delta(event.index or 0, event.delta)
         else:
             self._other(event)
 
-    def complete(self) -> bool:
+    @override
+    def is_terminated(self) -> bool:
         """Only `message_stop` ends a message."""
         return self.done
 
-    def message(self, message: _Message) -> None:
+    def message(self, message: _AnthropicMessage) -> None:
         """A whole message, with all its blocks."""
         self.batch.add(Accepted(message.model, message.id))
         for index, block in enumerate(message.content or ()):
@@ -133,7 +130,7 @@ class AnthropicReply(Reply):
         self._finished(message.stop_reason or "")
         self.done = True
 
-    def _delta(self, index: int, delta: _Delta) -> None:
+    def _delta(self, index: int, delta: _AnthropicDelta) -> None:
         kind = delta.type
         if kind == "text_delta":
             self._text(delta.text or "")
@@ -146,7 +143,7 @@ class AnthropicReply(Reply):
         elif kind == "citations_delta":
             self._cite(delta.citation)
 
-    def _other(self, event: _Event) -> None:
+    def _other(self, event: _AnthropicEvent) -> None:
         match event.type:
             case "content_block_start" if event.content_block is not None:
                 self._start(event.index or 0, event.content_block)
@@ -161,20 +158,20 @@ class AnthropicReply(Reply):
             case "message_stop":
                 self.done = True
             case "error":
-                self.fail(parse_error_report({"error": event.error}) or ErrorReport())
+                self.fail_with(event.error)
             case _:
                 pass
 
     def _begin(self, body: Any) -> None:
         try:
-            message = msgspec.convert(body, _Message, strict=False)
+            message = msgspec.convert(body, _AnthropicMessage, strict=False)
         except ValueError:
             return
         if not self._counts:  # a duplicated start tells nothing new
             self.batch.add(Accepted(message.model, message.id))
         self._usage(message.usage)
 
-    def _start(self, index: int, block: _Block) -> None:
+    def _start(self, index: int, block: _AnthropicBlock) -> None:
         match block.type:
             case "text":
                 self._text(block.text or "")
@@ -187,7 +184,7 @@ class AnthropicReply(Reply):
             case "redacted_thinking" if block.data:
                 self.batch.signature(REDACTED + block.data)
             case "tool_use":
-                tool = self._tools[index] = _Tool(self._tool_count)
+                tool = self._tools[index] = _AnthropicTool(self._tool_count)
                 self._tool_count += 1
                 self.batch.add(ToolCall(tool.number, block.id, block.name))
                 if block.input:
@@ -213,7 +210,7 @@ class AnthropicReply(Reply):
 
     def _text(self, text: str) -> None:
         self.batch.text(
-            self._prefix_trimmer.strip(text) if self._prefix_trimmer is not None else text
+            self._prefix_trimmer.trim(text) if self._prefix_trimmer is not None else text
         )
 
     def _arguments(self, index: int, piece: str) -> None:
@@ -229,7 +226,7 @@ class AnthropicReply(Reply):
         title = citation.get("title") or citation.get("document_title")
         self.batch.add(Cited(*(v if isinstance(v, str) else None for v in (url, title, quoted))))
 
-    def _usage(self, seen: _Usage | None) -> None:
+    def _usage(self, seen: _AnthropicUsage | None) -> None:
         if seen is None:
             return
         for name in seen.__struct_fields__:
@@ -237,11 +234,11 @@ class AnthropicReply(Reply):
             if count is not None:
                 self._counts[name] = count
         counts = self._counts
-        read, written = (counts.get(f"cache_{kind}_input_tokens") for kind in ("read", "creation"))
+        parse, written = (counts.get(f"cache_{kind}_input_tokens") for kind in ("read", "creation"))
         fresh = counts.get("input_tokens")
         # Anthropic counts cached input apart; ours includes it.
-        total = None if fresh is None else fresh + (read or 0) + (written or 0)
-        self.batch.add(UsageSeen(Usage(total, counts.get("output_tokens"), read, written or None)))
+        total = None if fresh is None else fresh + (parse or 0) + (written or 0)
+        self.batch.add(UsageSeen(Usage(total, counts.get("output_tokens"), parse, written or None)))
 
     def _finished(self, reason: str) -> None:
         self.finish = (FINISH_REASONS.get(reason, "unknown"), reason or None)
@@ -249,15 +246,15 @@ class AnthropicReply(Reply):
 
 def anthropic_decoder(error_factory: ErrorFactory, prefix: str = "") -> StreamDecoder:
     """Reads a streamed message."""
-    return StreamDecoder(SseDecoder(), AnthropicReply(error_factory, prefix))
+    return StreamDecoder(SseDecoder(), AnthropicReplyParser(error_factory, prefix))
 
 
-class _WholeReply(AnthropicReply):
-    def read(self, payload: bytes) -> None:
+class _AnthropicBodyParser(AnthropicReplyParser):
+    def parse(self, payload: bytes) -> None:
         try:
             body = loads(payload)
             if isinstance(body, dict) and body.get("type") == "message":
-                self.message(msgspec.convert(body, _Message, strict=False))
+                self.message(msgspec.convert(body, _AnthropicMessage, strict=False))
             else:
                 raise InvalidJson("It is no message")
         except ValueError as error:
@@ -265,8 +262,8 @@ class _WholeReply(AnthropicReply):
             self.unreadable(payload, problem)
 
 
-def anthropic_reply(
+def parse_anthropic_body(
     body: bytes, error_factory: ErrorFactory, prefix: str = ""
 ) -> list[UpstreamEvent]:
     """A non-streaming message as events, `Finished` last. Raises a `ProviderError`."""
-    return parse_whole_body(_WholeReply(error_factory, prefix), body)
+    return parse_whole_body(_AnthropicBodyParser(error_factory, prefix), body)

@@ -87,7 +87,7 @@ def _content(turn: Turn) -> list[dict[str, Any]]:
 def _block(part: Part, turn: Turn) -> list[dict[str, Any]]:
     match part:
         case ReasoningPart():
-            return _thought(part) if turn.current else []
+            return _reasoning_blocks(part) if turn.current else []
         case ToolCallPart():
             return [_tool_use(part)]
         case ToolResultPart():
@@ -108,7 +108,7 @@ def _block(part: Part, turn: Turn) -> list[dict[str, Any]]:
             return [{"type": "text", "text": text}] if text.strip(WHITESPACE) else []
 
 
-def _thought(part: ReasoningPart) -> list[dict[str, Any]]:
+def _reasoning_blocks(part: ReasoningPart) -> list[dict[str, Any]]:
     signature = part.signature
     if not signature:
         return []  # without its proof a thought is refused
@@ -157,11 +157,11 @@ def _budget(body: dict[str, Any], effort: str | None, facts: Capabilities) -> No
         if body["max_tokens"] <= budget:
             body["max_tokens"] += budget
     thinks = body.get("thinking", {}).get("type") == "enabled"
-    if effort == "none" or (thinks and _goes_on_unproven(body["messages"])):
+    if effort == "none" or (thinks and _continues_without_thinking(body["messages"])):
         body["thinking"] = {"type": "disabled"}
 
 
-def _goes_on_unproven(messages: list[dict[str, Any]]) -> bool:
+def _continues_without_thinking(messages: list[dict[str, Any]]) -> bool:
     """Whether the answer goes on from a prefix, or from a tool call without the thought before it:
     to think is refused then.
     """

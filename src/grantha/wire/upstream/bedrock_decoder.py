@@ -16,15 +16,16 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+from typing_extensions import override
 
 from grantha.chat import FinishReason, Usage
 from grantha.events import Accepted, Cited, ToolCall, UpstreamEvent, UsageSeen
 from grantha.wire.eventstream import EventStreamDecoder, EventStreamMessage
-from grantha.wire.lenient_json import InvalidJson, JsonReader, dumps, loads
+from grantha.wire.lenient_json import InvalidJson, dumps, loads
 from grantha.wire.signatures import REDACTED
-from grantha.wire.upstream.decoder import Reply, StreamDecoder, parse_whole_body
+from grantha.wire.upstream.decoder import ReplyParser, StreamDecoder, parse_whole_body
 from grantha.wire.upstream.turn_normalizer import PrefixTrimmer
-from grantha.wire.upstream.vendor_errors import ErrorFactory, ErrorReport, parse_error_report
+from grantha.wire.upstream.vendor_errors import SEARCHED_LENGTH, ErrorFactory, ErrorReport
 
 FINISH_REASONS: dict[str, FinishReason] = {
     "end_turn": "stop",
@@ -37,62 +38,58 @@ FINISH_REASONS: dict[str, FinishReason] = {
 }
 
 
-class _ToolUse(msgspec.Struct):
+class _BedrockToolUse(msgspec.Struct):
     toolUseId: str | None = None  # noqa: N815 - the vendor's name
     name: str | None = None
     input: Any = None
 
 
-class _Start(msgspec.Struct):
-    toolUse: _ToolUse | None = None  # noqa: N815
+class _BedrockStart(msgspec.Struct):
+    toolUse: _BedrockToolUse | None = None  # noqa: N815
 
 
-class _Thought(msgspec.Struct):
+class _BedrockThought(msgspec.Struct):
     text: str | None = None
     signature: str | None = None
     redactedContent: str | None = None  # noqa: N815
 
 
-class _Delta(msgspec.Struct):
+class _BedrockDelta(msgspec.Struct):
     text: str | None = None
-    toolUse: _ToolUse | None = None  # noqa: N815
-    reasoningContent: _Thought | None = None  # noqa: N815
+    toolUse: _BedrockToolUse | None = None  # noqa: N815
+    reasoningContent: _BedrockThought | None = None  # noqa: N815
     citation: Any = None
 
 
-class _Usage(msgspec.Struct):
+class _BedrockUsage(msgspec.Struct):
     inputTokens: int | None = None  # noqa: N815
     outputTokens: int | None = None  # noqa: N815
     cacheReadInputTokens: int | None = None  # noqa: N815
     cacheWriteInputTokens: int | None = None  # noqa: N815
 
 
-class _Event(msgspec.Struct):
+class _BedrockEvent(msgspec.Struct):
     event: str = ""
     contentBlockIndex: int = 0  # noqa: N815
-    start: _Start | None = None
-    delta: _Delta | None = None
+    start: _BedrockStart | None = None
+    delta: _BedrockDelta | None = None
     stopReason: str | None = None  # noqa: N815
-    usage: _Usage | None = None
+    usage: _BedrockUsage | None = None
+    message: str = ""  # of an exception
 
 
-class BedrockReply(Reply):
-    """Events of one message; each payload has its event's name put into it by `_Frames`."""
+class BedrockReplyParser(ReplyParser[_BedrockEvent]):
+    """Events of one message; each payload has its event's name put into it by `_BedrockFrames`."""
 
     def __init__(self, error_factory: ErrorFactory, prefix: str = "") -> None:
-        super().__init__(error_factory)
-        self._reader = JsonReader(_Event)
+        super().__init__(error_factory, _BedrockEvent)
         self._tools: dict[int, int] = {}
         self._prefix_trimmer = PrefixTrimmer(prefix) if prefix else None
 
-    def read(self, payload: bytes) -> None:
+    @override
+    def handle(self, payload: _BedrockEvent) -> None:
         """One event."""
-        try:
-            event = self._reader.read(payload)
-        except InvalidJson as error:
-            self.unreadable(payload, error)
-            return
-        self.batch.lone_surrogates = self._reader.lone_surrogates
+        event = payload
         match event.event:
             case "contentBlockDelta" if event.delta is not None:
                 self._delta(event.contentBlockIndex, event.delta)
@@ -106,15 +103,15 @@ class BedrockReply(Reply):
                 self._usage(event.usage)
                 self.done = self.finish is not None
             case name if name.lower().endswith(("exception", "error")):
-                self._exception(name, payload)
+                self._exception(name, event.message)
             case _:
                 pass
 
-    def _delta(self, index: int, delta: _Delta) -> None:
+    def _delta(self, index: int, delta: _BedrockDelta) -> None:
         if delta.text:
             text = delta.text
             self.batch.text(
-                self._prefix_trimmer.strip(text) if self._prefix_trimmer is not None else text
+                self._prefix_trimmer.trim(text) if self._prefix_trimmer is not None else text
             )
         if delta.toolUse is not None and isinstance(delta.toolUse.input, str):
             number = self._tools.get(index)
@@ -126,34 +123,30 @@ class BedrockReply(Reply):
             title = delta.citation.get("title")
             self.batch.add(Cited(None, title if isinstance(title, str) else None))
 
-    def _thought(self, thought: _Thought) -> None:
+    def _thought(self, thought: _BedrockThought) -> None:
         self.batch.reasoning(thought.text or "")
         if thought.signature:
             self.batch.signature(thought.signature)
         if thought.redactedContent:
             self.batch.signature(REDACTED + thought.redactedContent)
 
-    def _tool(self, index: int, tool: _ToolUse) -> None:
+    def _tool(self, index: int, tool: _BedrockToolUse) -> None:
         number = self._tools[index] = len(self._tools)
         self.batch.add(ToolCall(number, tool.toolUseId, tool.name))
 
-    def _usage(self, seen: _Usage | None) -> None:
+    def _usage(self, seen: _BedrockUsage | None) -> None:
         if seen is None:
             return
-        read, written = seen.cacheReadInputTokens, seen.cacheWriteInputTokens
+        parse, written = seen.cacheReadInputTokens, seen.cacheWriteInputTokens
         fresh = seen.inputTokens
-        total = None if fresh is None else fresh + (read or 0) + (written or 0)
-        self.batch.add(UsageSeen(Usage(total, seen.outputTokens, read, written)))
+        total = None if fresh is None else fresh + (parse or 0) + (written or 0)
+        self.batch.add(UsageSeen(Usage(total, seen.outputTokens, parse, written)))
 
-    def _exception(self, name: str, payload: bytes) -> None:
-        try:
-            report = parse_error_report(loads(payload)) or ErrorReport()
-        except InvalidJson:
-            report = ErrorReport()
-        self.fail(ErrorReport(name, report.message))
+    def _exception(self, name: str, message: str) -> None:
+        self.fail(ErrorReport(name, message[:SEARCHED_LENGTH]))
 
 
-class _Frames:
+class _BedrockFrames:
     """Binary frames to JSON payloads that carry their event's name, so that one decode does."""
 
     def __init__(self) -> None:
@@ -184,11 +177,11 @@ def _named(frame: EventStreamMessage) -> bytes:
 
 def bedrock_decoder(error_factory: ErrorFactory, prefix: str = "") -> StreamDecoder:
     """Reads a streamed message."""
-    return StreamDecoder(_Frames(), BedrockReply(error_factory, prefix))
+    return StreamDecoder(_BedrockFrames(), BedrockReplyParser(error_factory, prefix))
 
 
-class _WholeReply(BedrockReply):
-    def read(self, payload: bytes) -> None:
+class _BedrockBodyParser(BedrockReplyParser):
+    def parse(self, payload: bytes) -> None:
         try:
             body = loads(payload)
             message = body["output"]["message"]
@@ -196,7 +189,7 @@ class _WholeReply(BedrockReply):
             self.batch.add(Accepted())
             for index, block in enumerate(message["content"]):
                 self._block(index, block)
-            self._usage(msgspec.convert(body.get("usage"), _Usage | None))
+            self._usage(msgspec.convert(body.get("usage"), _BedrockUsage | None))
             self.finish = _finish(body.get("stopReason"))
         except (ValueError, LookupError, TypeError, AttributeError):
             self.unreadable(payload, InvalidJson("It is no message"))
@@ -205,18 +198,18 @@ class _WholeReply(BedrockReply):
         self.batch.text(block.get("text") or "")
         tool = block.get("toolUse")
         if tool is not None:
-            self._tool(index, _ToolUse(tool.get("toolUseId"), tool.get("name")))
+            self._tool(index, _BedrockToolUse(tool.get("toolUseId"), tool.get("name")))
             arguments = dumps(tool.get("input") or {}).decode()
             self.batch.add(ToolCall(self._tools[index], arguments=arguments))
         thought = block.get("reasoningContent", {})
         inner = thought.get("reasoningText") or {}
         redacted = thought.get("redactedContent")
-        self._thought(_Thought(inner.get("text"), inner.get("signature"), redacted))
+        self._thought(_BedrockThought(inner.get("text"), inner.get("signature"), redacted))
 
 
-def bedrock_reply(body: bytes, error_factory: ErrorFactory) -> list[UpstreamEvent]:
+def parse_bedrock_body(body: bytes, error_factory: ErrorFactory) -> list[UpstreamEvent]:
     """The reply of `Converse` as events. Raises a `ProviderError`."""
-    return parse_whole_body(_WholeReply(error_factory), body)
+    return parse_whole_body(_BedrockBodyParser(error_factory), body)
 
 
 def _finish(reason: str | None) -> tuple[FinishReason, str | None]:

@@ -43,7 +43,7 @@ def encode_request(call: Call, facts: Capabilities) -> bytes:
     inference = _inference(options, facts)
     fields: dict[str, Any] = dict(options.extra.get("additionalModelRequestFields") or {})
     if options.reasoning_effort is not None and "anthropic.claude" in call.model:
-        _claude_s_thought(call, facts, inference, fields)
+        _claude_thinking(call, facts, inference, fields)
     if inference:
         body["inferenceConfig"] = inference
     if options.tools and options.tool_choice != "none":
@@ -66,17 +66,17 @@ def _inference(options: Options, facts: Capabilities) -> dict[str, Any]:
     return inference
 
 
-def _claude_s_thought(
+def _claude_thinking(
     call: Call, facts: Capabilities, inference: dict[str, Any], fields: dict[str, Any]
 ) -> None:
     """What Anthropic itself would be sent for the effort, in the fields that pass through."""
-    theirs = anthropic_request.encode_request(call, facts)
+    anthropic_body = anthropic_request.encode_request(call, facts)
     for name in ("thinking", "output_config"):
-        if name in theirs:
-            fields.setdefault(name, theirs[name])
-    kind = theirs.get("thinking", {}).get("type")
+        if name in anthropic_body:
+            fields.setdefault(name, anthropic_body[name])
+    kind = anthropic_body.get("thinking", {}).get("type")
     if kind == "enabled":
-        inference["maxTokens"] = theirs["max_tokens"]  # the budget is part of it
+        inference["maxTokens"] = anthropic_body["max_tokens"]  # the budget is part of it
     if kind in {"enabled", "adaptive"}:
         inference.pop("temperature", None)
         inference.pop("topP", None)
@@ -97,7 +97,7 @@ def _messages(call: Call) -> list[dict[str, Any]]:
 def _block(part: Part, turn: Turn) -> dict[str, Any] | None:
     match part:
         case ReasoningPart():
-            return _proof(part) if turn.current else None
+            return _reasoning_block(part) if turn.current else None
         case ToolCallPart():
             use = {"toolUseId": part.call_id, "name": part.name, "input": _arguments(part)}
             return {"toolUse": use}
@@ -117,7 +117,7 @@ def _block(part: Part, turn: Turn) -> dict[str, Any] | None:
             return {"text": text} if text.strip(WHITESPACE) else None
 
 
-def _proof(part: ReasoningPart) -> dict[str, Any] | None:
+def _reasoning_block(part: ReasoningPart) -> dict[str, Any] | None:
     if not part.signature:
         return None
     if part.signature.startswith(REDACTED):

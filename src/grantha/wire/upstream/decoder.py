@@ -7,12 +7,12 @@ of `feed`. Invariant: only whole code points leave a batch, and only text that w
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from grantha.chat import FinishReason
 from grantha.errors import GranthaError
 from grantha.events import Cited, Finished, Reasoning, Text, ToolCall, UpstreamEvent
-from grantha.wire.lenient_json import InvalidJson, loads
+from grantha.wire.lenient_json import InvalidJson, JsonReader, loads
 from grantha.wire.signatures import signature_owner, tag_signature
 from grantha.wire.upstream.vendor_errors import ErrorFactory, ErrorReport, parse_error_report
 
@@ -62,36 +62,36 @@ class EventBatch:
 
     __slots__ = (
         "_events",
+        "_fragments",
         "_kind",
         "_logprobs",
         "_owner",
         "_pending_surrogates",
-        "_pieces",
         "lone_surrogates",
     )
 
     def __init__(self, owner: str) -> None:
         self._owner = owner
         self._events: list[UpstreamEvent] = []
-        self._pieces: list[str] = []
+        self._fragments: list[str] = []
         self._logprobs: list[dict[str, object]] = []
         self._kind = 0
         self._pending_surrogates: dict[object, str] = {}
         self.lone_surrogates = False
 
-    def text(self, piece: str) -> None:
+    def text(self, fragment: str) -> None:
         """Visible text; an empty piece changes nothing."""
-        if piece:
+        if fragment:
             if self._kind != _TEXT:
                 self._close(_TEXT)
-            self._pieces.append(piece)
+            self._fragments.append(fragment)
 
-    def reasoning(self, piece: str) -> None:
+    def reasoning(self, fragment: str) -> None:
         """Thought; an empty piece changes nothing."""
-        if piece:
+        if fragment:
             if self._kind != _REASONING:
                 self._close(_REASONING)
-            self._pieces.append(piece)
+            self._fragments.append(fragment)
 
     def logprobs(self, tokens: list[dict[str, object]]) -> None:
         """Log probabilities of the text piece just added."""
@@ -113,7 +113,9 @@ class EventBatch:
                     event, arguments=self._join_surrogates(event.index, event.arguments)
                 )
         if self.lone_surrogates and isinstance(event, Cited):
-            event = Cited(*(whole(text) for text in (event.url, event.title, event.quoted)))
+            event = Cited(
+                *(repair_surrogates(text) for text in (event.url, event.title, event.quoted))
+            )
         self._events.append(event)
 
     def take(self) -> list[UpstreamEvent]:
@@ -134,19 +136,19 @@ class EventBatch:
                 self._events.append(Reasoning("\ufffd", None, 0))
 
     def _close(self, kind: int) -> None:
-        pieces = self._pieces
-        if pieces:
-            text = pieces[0] if len(pieces) == 1 else "".join(pieces)
+        fragments = self._fragments
+        if fragments:
+            text = fragments[0] if len(fragments) == 1 else "".join(fragments)
             if self.lone_surrogates:
                 text = self._join_surrogates("text" if self._kind == _TEXT else "reasoning", text)
             if not text:
                 pass
             elif self._kind == _TEXT:
-                self._events.append(Text(text, len(pieces), tuple(self._logprobs)))
+                self._events.append(Text(text, len(fragments), tuple(self._logprobs)))
                 self._logprobs.clear()
             else:
-                self._events.append(Reasoning(text, None, len(pieces)))
-            self._pieces = []
+                self._events.append(Reasoning(text, None, len(fragments)))
+            self._fragments = []
         self._kind = kind
 
     def _join_surrogates(self, channel: object, text: str) -> str:
@@ -154,7 +156,7 @@ class EventBatch:
         if text and "\ud800" <= text[-1] <= "\udbff":
             self._pending_surrogates[channel] = text[-1]
             text = text[:-1]
-        return whole(text) or ""
+        return repair_surrogates(text) or ""
 
 
 class Framing(Protocol):
@@ -165,29 +167,43 @@ class Framing(Protocol):
     def finish(self) -> list[bytes]: ...
 
 
-class Reply:
-    """What a dialect makes of its payloads, one by one. Subclasses fill `read`.
+T = TypeVar("T")
+
+
+class ReplyParser(Generic[T]):
+    """What a dialect makes of its payloads, one by one. Subclasses fill `handle`.
 
     They set `finish` at the dialect's finish reason, `done` when nothing can follow, and `failure`.
     """
 
-    def __init__(self, error_factory: ErrorFactory) -> None:
+    def __init__(self, error_factory: ErrorFactory, payload_type: type[T]) -> None:
         self.error_factory = error_factory
+        self._reader = JsonReader(payload_type)
         self.batch = EventBatch(signature_owner(error_factory.provider, error_factory.model))
         self.failure: GranthaError | None = None
         self.finish: tuple[FinishReason, str | None] | None = None
         self.done = False
         self.resume_token: str | None = None
 
-    def read(self, payload: bytes) -> None:
-        """Takes one payload."""
+    def parse(self, payload: bytes) -> None:
+        """Decodes one payload and handles it."""
+        try:
+            decoded = self._reader.read(payload)
+        except InvalidJson as error:
+            self.unreadable(payload, error)
+            return
+        self.batch.lone_surrogates = self.batch.lone_surrogates or self._reader.lone_surrogates
+        self.handle(decoded)
+
+    def handle(self, payload: T) -> None:
+        """Adds what one decoded payload says to the batch."""
         raise NotImplementedError
 
     def close(self) -> None:
         """Nothing more comes: what was held back is let out."""
         self.batch.end()
 
-    def complete(self) -> bool:
+    def is_terminated(self) -> bool:
         """Whether a terminal sign was seen."""
         return self.finish is not None
 
@@ -197,6 +213,10 @@ class Reply:
             if report.failed_generation:
                 self.batch.text(report.failed_generation)
             self.failure = self.error_factory.from_report(report)
+
+    def fail_with(self, error: Any) -> None:
+        """The reply reports this `error` member."""
+        self.fail(parse_error_report({"error": error}) or ErrorReport())
 
     def unreadable(self, payload: bytes, error: InvalidJson) -> None:
         """A payload that isn't of the dialect: an error of some other shape, or malformed."""
@@ -214,75 +234,75 @@ class Reply:
 class StreamDecoder:
     """A `Decoder` made of a framing and a reply."""
 
-    def __init__(self, frames: Framing, reply: Reply) -> None:
-        self._frames = frames
-        self._reply = reply
+    def __init__(self, framing: Framing, parser: ReplyParser[Any]) -> None:
+        self._framing = framing
+        self._parser = parser
 
     @property
     def failure(self) -> GranthaError | None:
         """What the reply reported or was; events fed before it stand."""
-        return self._reply.failure
+        return self._parser.failure
 
     @property
     def answer_complete(self) -> bool:
         """The finish reason was seen."""
-        return self._reply.finish is not None
+        return self._parser.finish is not None
 
     @property
     def done(self) -> bool:
         """Nothing can follow."""
-        return self._reply.done
+        return self._parser.done
 
     @property
     def resume_token(self) -> str | None:
         """Names the reply at the provider, where it can be resumed there."""
-        return self._reply.resume_token
+        return self._parser.resume_token
 
     def feed(self, chunk: bytes) -> list[UpstreamEvent]:
         """Events completed by these bytes."""
-        reply = self._reply
+        parser = self._parser
         try:
-            for payload in self._frames.feed(chunk):
-                if reply.done or reply.failure is not None:
+            for payload in self._framing.feed(chunk):
+                if parser.done or parser.failure is not None:
                     break
-                reply.read(payload)
+                parser.parse(payload)
         except ValueError as error:
-            reply.failure = reply.failure or reply.error_factory.malformed(str(error))
-        return reply.batch.take()
+            parser.failure = parser.failure or parser.error_factory.malformed(str(error))
+        return parser.batch.take()
 
     def finish(self) -> list[UpstreamEvent]:
         """The held back rest and `Finished`; raises the failure or `Truncated`."""
-        reply = self._reply
-        if not reply.done and reply.failure is None:
-            self._rest()
-        reply.close()
-        if reply.failure is not None:
-            raise reply.failure
-        if not reply.complete():
-            raise reply.error_factory.truncated()
-        reply.batch.add(Finished(*(reply.finish or ("unknown", None))))
-        return reply.batch.take()
+        parser = self._parser
+        if not parser.done and parser.failure is None:
+            self._parse_rest()
+        parser.close()
+        if parser.failure is not None:
+            raise parser.failure
+        if not parser.is_terminated():
+            raise parser.error_factory.truncated()
+        parser.batch.add(Finished(*(parser.finish or ("unknown", None))))
+        return parser.batch.take()
 
-    def _rest(self) -> None:
+    def _parse_rest(self) -> None:
         try:
-            for payload in self._frames.finish():
+            for payload in self._framing.finish():
                 # Half an object was cut off: that is truncation, not a malformed reply.
                 if payload == b"[DONE]" or _is_json(payload):
-                    self._reply.read(payload)
+                    self._parser.parse(payload)
         except ValueError as error:
-            self._reply.failure = self._reply.error_factory.malformed(str(error))
+            self._parser.failure = self._parser.error_factory.malformed(str(error))
 
 
-def parse_whole_body(reply: Reply, body: bytes) -> list[UpstreamEvent]:
+def parse_whole_body(parser: ReplyParser[Any], body: bytes) -> list[UpstreamEvent]:
     """The events of a reply that came as one body, `Finished` last; raises a `ProviderError`."""
-    reply.read(body)
-    reply.close()
-    if reply.failure is not None:
-        raise reply.failure
-    if reply.finish is None:
-        raise reply.error_factory.malformed("it holds no finished answer")
-    reply.batch.add(Finished(*reply.finish))
-    return reply.batch.take()
+    parser.parse(body)
+    parser.close()
+    if parser.failure is not None:
+        raise parser.failure
+    if parser.finish is None:
+        raise parser.error_factory.malformed("it holds no finished answer")
+    parser.batch.add(Finished(*parser.finish))
+    return parser.batch.take()
 
 
 def _is_json(payload: bytes) -> bool:
@@ -293,7 +313,7 @@ def _is_json(payload: bytes) -> bool:
     return True
 
 
-def whole(text: str | None) -> str | None:
+def repair_surrogates(text: str | None) -> str | None:
     """The text with surrogate pairs joined and lone halves replaced by U+FFFD."""
     if text is None:
         return None

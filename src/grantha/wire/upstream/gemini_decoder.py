@@ -19,14 +19,15 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+from typing_extensions import override
 
 from grantha.chat import FinishReason, Usage
 from grantha.events import Accepted, Cited, ToolCall, UpstreamEvent, UsageSeen
-from grantha.wire.lenient_json import InvalidJson, JsonReader, dumps, loads
+from grantha.wire.lenient_json import InvalidJson, dumps, loads
 from grantha.wire.sse import LIMIT, EventTooLarge, SseDecoder
 from grantha.wire.tool_calls import new_call_id
-from grantha.wire.upstream.decoder import Reply, StreamDecoder, parse_whole_body
-from grantha.wire.upstream.vendor_errors import ErrorFactory, ErrorReport, parse_error_report
+from grantha.wire.upstream.decoder import ReplyParser, StreamDecoder, parse_whole_body
+from grantha.wire.upstream.vendor_errors import ErrorFactory, ErrorReport
 
 FINISH_REASONS: dict[str, FinishReason] = {
     "STOP": "stop",
@@ -41,32 +42,32 @@ FINISH_REASONS: dict[str, FinishReason] = {
 }
 
 
-class _Call(msgspec.Struct):
+class _GeminiCall(msgspec.Struct):
     id: str | None = None
     name: str | None = None
     args: Any = None
 
 
-class _Part(msgspec.Struct):
+class _GeminiPart(msgspec.Struct):
     text: str | None = None
     thought: bool = False
     thoughtSignature: str | None = None  # noqa: N815 - the vendor's name
-    functionCall: _Call | None = None  # noqa: N815
+    functionCall: _GeminiCall | None = None  # noqa: N815
 
 
-class _Content(msgspec.Struct):
-    parts: list[_Part] | None = None
+class _GeminiContent(msgspec.Struct):
+    parts: list[_GeminiPart] | None = None
 
 
-class _Candidate(msgspec.Struct):
+class _GeminiCandidate(msgspec.Struct):
     index: int | None = None
-    content: _Content | None = None
+    content: _GeminiContent | None = None
     finishReason: str | None = None  # noqa: N815
     groundingMetadata: Any = None  # noqa: N815
     citationMetadata: Any = None  # noqa: N815
 
 
-class _Usage(msgspec.Struct):
+class _GeminiUsage(msgspec.Struct):
     promptTokenCount: int | None = None  # noqa: N815
     candidatesTokenCount: int | None = None  # noqa: N815
     thoughtsTokenCount: int | None = None  # noqa: N815
@@ -74,43 +75,40 @@ class _Usage(msgspec.Struct):
     toolUsePromptTokenCount: int | None = None  # noqa: N815
 
 
-class _Feedback(msgspec.Struct):
+class _GeminiFeedback(msgspec.Struct):
     blockReason: str | None = None  # noqa: N815
 
 
-class _Chunk(msgspec.Struct):
-    candidates: list[_Candidate] | None = None
-    promptFeedback: _Feedback | None = None  # noqa: N815
-    usageMetadata: _Usage | None = None  # noqa: N815
+class _GeminiChunk(msgspec.Struct):
+    candidates: list[_GeminiCandidate] | None = None
+    promptFeedback: _GeminiFeedback | None = None  # noqa: N815
+    usageMetadata: _GeminiUsage | None = None  # noqa: N815
     modelVersion: str | None = None  # noqa: N815
     responseId: str | None = None  # noqa: N815
     error: Any = None
 
 
-class GeminiReply(Reply):
+class GeminiReplyParser(ReplyParser[_GeminiChunk]):
     """Chunks of one answer."""
 
     def __init__(self, error_factory: ErrorFactory) -> None:
-        super().__init__(error_factory)
-        self._reader = JsonReader(_Chunk)
+        super().__init__(error_factory, _GeminiChunk)
         self._accepted = False
         self._calls = 0
         self._cited: set[str] = set()
 
-    def read(self, payload: bytes) -> None:
+    @override
+    def parse(self, payload: bytes) -> None:
         """One chunk, or an array of them."""
         if payload[:1] == b"[":
             self._array(payload)
-            return
-        try:
-            chunk = self._reader.read(payload)
-        except InvalidJson as error:
-            self.unreadable(payload, error)
-            return
-        self.batch.lone_surrogates = self.batch.lone_surrogates or self._reader.lone_surrogates
-        self._chunk(chunk)
+        else:
+            super().parse(payload)
 
-    def _chunk(self, chunk: _Chunk) -> None:
+    @override
+    def handle(self, payload: _GeminiChunk) -> None:
+        """One chunk."""
+        chunk = payload
         if not self._accepted and (chunk.modelVersion or chunk.responseId):
             self._accepted = True
             self.batch.add(Accepted(chunk.modelVersion, chunk.responseId))
@@ -122,9 +120,9 @@ class GeminiReply(Reply):
         if chunk.usageMetadata is not None:
             self.batch.add(UsageSeen(_usage(chunk.usageMetadata)))
         if chunk.error is not None:
-            self.fail(parse_error_report({"error": chunk.error}) or ErrorReport())
+            self.fail_with(chunk.error)
 
-    def _candidate(self, candidate: _Candidate) -> None:
+    def _candidate(self, candidate: _GeminiCandidate) -> None:
         if candidate.content is not None:
             for part in candidate.content.parts or ():
                 self._part(part)
@@ -137,7 +135,7 @@ class GeminiReply(Reply):
                 mapped = "tool-calls"
             self.finish = (mapped, reason)
 
-    def _part(self, part: _Part) -> None:
+    def _part(self, part: _GeminiPart) -> None:
         if part.functionCall is not None:
             call = part.functionCall
             arguments = "{}" if not call.args else dumps(call.args).decode()
@@ -157,7 +155,7 @@ class GeminiReply(Reply):
         if part.thoughtSignature:
             self.batch.signature(part.thoughtSignature)
 
-    def _sources(self, candidate: _Candidate) -> None:
+    def _sources(self, candidate: _GeminiCandidate) -> None:
         found: list[Any] = []
         if isinstance(candidate.groundingMetadata, dict):
             chunks = candidate.groundingMetadata.get("groundingChunks") or ()
@@ -187,12 +185,12 @@ class GeminiReply(Reply):
             self.batch.lone_surrogates = True  # such a body may hold halves, and it is rare
             for item in items:
                 if self.failure is None:
-                    self._chunk(msgspec.convert(item, _Chunk, strict=False))
+                    self.handle(msgspec.convert(item, _GeminiChunk, strict=False))
         except ValueError as error:
             self.unreadable(payload, InvalidJson(str(error)))
 
 
-class _Frames:
+class _GeminiFrames:
     """Server-sent events; or, when the first byte says so, one JSON body until the end."""
 
     def __init__(self) -> None:
@@ -226,15 +224,15 @@ class _Frames:
 
 def gemini_decoder(error_factory: ErrorFactory) -> StreamDecoder:
     """Reads a streamed answer."""
-    return StreamDecoder(_Frames(), GeminiReply(error_factory))
+    return StreamDecoder(_GeminiFrames(), GeminiReplyParser(error_factory))
 
 
-def gemini_reply(body: bytes, error_factory: ErrorFactory) -> list[UpstreamEvent]:
+def parse_gemini_body(body: bytes, error_factory: ErrorFactory) -> list[UpstreamEvent]:
     """A non-streaming answer, or an array of chunks, as events. Raises a `ProviderError`."""
-    return parse_whole_body(GeminiReply(error_factory), body.strip())
+    return parse_whole_body(GeminiReplyParser(error_factory), body.strip())
 
 
-def _usage(seen: _Usage) -> Usage:
+def _usage(seen: _GeminiUsage) -> Usage:
     outputs = [c for c in (seen.candidatesTokenCount, seen.thoughtsTokenCount) if c is not None]
     inputs = [c for c in (seen.promptTokenCount, seen.toolUsePromptTokenCount) if c is not None]
     return Usage(

@@ -29,7 +29,7 @@ from grantha.wire.upstream.turn_normalizer import (
 
 IMAGE_BYTES = 14 * 1024 * 1024  # a whole request is limited to 20 MB, base64 included
 BUDGETS = {"none": 0, "minimal": 512, "low": 1024, "medium": 8192, "high": 24576}
-LEAST_OF_PRO = 128  # gemini-2.5-pro can't be told not to think
+PRO_MINIMUM_BUDGET = 128  # gemini-2.5-pro can't be told not to think
 # What Google takes for the proof of a call that another model made, or that has lost its own.
 # https://ai.google.dev/gemini-api/docs/thought-signatures
 SKIP_SIGNATURE_CHECK = "skip_thought_signature_validator"
@@ -58,7 +58,9 @@ def encode_request(call: Call, facts: Capabilities) -> bytes:
     if generation:
         body["generationConfig"] = generation
     if options.tools:
-        body["tools"] = [{"functionDeclarations": [_declared(tool) for tool in options.tools]}]
+        body["tools"] = [
+            {"functionDeclarations": [_function_declaration(tool) for tool in options.tools]}
+        ]
         if options.tool_choice is not None:
             body["toolConfig"] = {"functionCallingConfig": _choice(options.tool_choice)}
     return dumps(body)
@@ -76,7 +78,7 @@ def _contents(call: Call) -> list[dict[str, Any]]:
                 and "gemini" in call.model
                 and not UNSIGNED_CALL_MODELS.search(call.model)
             ):
-                _prove(parts)
+                _ensure_signed(parts)
             contents.append({"role": role, "parts": parts})
     if call.prefix:
         contents.append({"role": "model", "parts": [{"text": call.prefix}]})
@@ -86,9 +88,9 @@ def _contents(call: Call) -> list[dict[str, Any]]:
 def _part(part: Part, turn: Turn, names: Mapping[str, str]) -> list[dict[str, Any]]:
     match part:
         case ReasoningPart():
-            return _thought(part) if turn.current else []
+            return _reasoning_parts(part) if turn.current else []
         case ToolCallPart():
-            return [_called(part, turn)]
+            return [_function_call(part, turn)]
         case ToolResultPart():
             key = "error" if part.is_error else "output"
             response = {"name": names.get(part.call_id, part.call_id), "response": {key: part.text}}
@@ -101,7 +103,7 @@ def _part(part: Part, turn: Turn, names: Mapping[str, str]) -> list[dict[str, An
             return [{"text": text}] if text else []
 
 
-def _thought(part: ReasoningPart) -> list[dict[str, Any]]:
+def _reasoning_parts(part: ReasoningPart) -> list[dict[str, Any]]:
     if not part.signature:
         return []
     if not part.text:  # it stood on a part of the answer itself
@@ -109,7 +111,7 @@ def _thought(part: ReasoningPart) -> list[dict[str, Any]]:
     return [{"text": part.text, "thought": True, "thoughtSignature": part.signature}]
 
 
-def _called(part: ToolCallPart, turn: Turn) -> dict[str, Any]:
+def _function_call(part: ToolCallPart, turn: Turn) -> dict[str, Any]:
     try:
         arguments = loads(part.arguments or "{}")
     except InvalidJson:
@@ -119,7 +121,7 @@ def _called(part: ToolCallPart, turn: Turn) -> dict[str, Any]:
     return {"functionCall": call, **signed}
 
 
-def _prove(parts: list[dict[str, Any]]) -> None:
+def _ensure_signed(parts: list[dict[str, Any]]) -> None:
     """From Gemini 3 on, the first call of each step of the current turn must be signed."""
     first = next((part for part in parts if "functionCall" in part), None)
     if first is not None and "thoughtSignature" not in first:
@@ -153,7 +155,7 @@ def _thinking(model: str, options: Options) -> dict[str, Any]:
     if effort is None:
         return config
     if "gemini-2.5" in model:
-        least = LEAST_OF_PRO if "gemini-2.5-pro" in model else 0
+        least = PRO_MINIMUM_BUDGET if "gemini-2.5-pro" in model else 0
         config["thinkingBudget"] = max(least, BUDGETS.get(effort, BUDGETS["high"]))
     elif effort != "none":
         # Other vendors' words for more than "high" are refused here.
@@ -171,7 +173,7 @@ def _format(body: dict[str, Any], wanted: JsonObject | None) -> None:
             body["responseJsonSchema"] = schema
 
 
-def _declared(tool: JsonObject) -> dict[str, Any]:
+def _function_declaration(tool: JsonObject) -> dict[str, Any]:
     described: dict[str, Any] = {"name": tool["name"]}
     if tool.get("description"):
         described["description"] = tool["description"]

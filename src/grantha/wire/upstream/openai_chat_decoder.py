@@ -21,13 +21,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
+from typing_extensions import override
 
 from grantha.chat import FinishReason, Usage
 from grantha.events import Accepted, Cited, UpstreamEvent, UsageSeen
-from grantha.wire.lenient_json import InvalidJson, JsonReader
 from grantha.wire.sse import SseDecoder
 from grantha.wire.tool_calls import ToolCallAssembler
-from grantha.wire.upstream.decoder import Reply, StreamDecoder, parse_whole_body
+from grantha.wire.upstream.decoder import ReplyParser, StreamDecoder, parse_whole_body
 from grantha.wire.upstream.think_tags import ThinkTagSplitter
 from grantha.wire.upstream.vendor_errors import ErrorFactory, ErrorReport, parse_error_report
 
@@ -62,72 +62,72 @@ class DialectProfile:
 DEFAULT_PROFILE = DialectProfile()
 
 
-class _Function(msgspec.Struct):
+class _ChatFunction(msgspec.Struct):
     name: str | None = None
     arguments: Any = None  # text; a few hosts send the object itself
 
 
-class _Call(msgspec.Struct):
+class _ChatCall(msgspec.Struct):
     index: int | None = None
     id: str | None = None
-    function: _Function | None = None
+    function: _ChatFunction | None = None
 
 
-class _Delta(msgspec.Struct):
+class _ChatDelta(msgspec.Struct):
     content: str | list[Any] | None = None
     reasoning_content: str | None = None
     reasoning: Any = None  # text; an object at hosts that put other things here
     reasoning_details: list[Any] | None = None
     refusal: str | None = None
-    tool_calls: list[_Call] | None = None
-    function_call: _Function | None = None
+    tool_calls: list[_ChatCall] | None = None
+    function_call: _ChatFunction | None = None
     annotations: list[Any] | None = None
 
 
-class _Logprobs(msgspec.Struct):
+class _ChatLogprobs(msgspec.Struct):
     content: list[dict[str, Any]] | None = None
 
 
-class _Choice(msgspec.Struct):
+class _ChatChoice(msgspec.Struct):
     index: int | None = 0
-    delta: _Delta | None = None
-    message: _Delta | None = None
+    delta: _ChatDelta | None = None
+    message: _ChatDelta | None = None
     text: str | None = None  # in place of a delta: a plain completion, which llama.cpp continues
     finish_reason: str | None = None
     native_finish_reason: str | None = None
-    logprobs: _Logprobs | None = None
+    logprobs: _ChatLogprobs | None = None
     error: Any = None
 
 
-class _InputDetails(msgspec.Struct):
+class _ChatInputDetails(msgspec.Struct):
     cached_tokens: int | None = None
     cache_write_tokens: int | None = None
 
 
-class _OutputDetails(msgspec.Struct):
+class _ChatOutputDetails(msgspec.Struct):
     reasoning_tokens: int | None = None
 
 
-class _Usage(msgspec.Struct):
+class _ChatUsage(msgspec.Struct):
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
-    prompt_tokens_details: _InputDetails | None = None
-    completion_tokens_details: _OutputDetails | None = None
+    prompt_tokens_details: _ChatInputDetails | None = None
+    completion_tokens_details: _ChatOutputDetails | None = None
     prompt_cache_hit_tokens: int | None = None  # DeepSeek
     cached_tokens: int | None = None  # Moonshot
     cost: float | None = None  # OpenRouter
 
 
 class _XGroq(msgspec.Struct):
-    usage: _Usage | None = None
+    usage: _ChatUsage | None = None
     error: Any = None
 
 
-class _Chunk(msgspec.Struct):
+class _ChatChunk(msgspec.Struct):
     id: str | None = None
     model: str | None = None
-    choices: list[_Choice] | None = None
-    usage: _Usage | None = None
+    choices: list[_ChatChoice] | None = None
+    usage: _ChatUsage | None = None
     citations: list[Any] | None = None
     error: Any = None
     object: str | None = None
@@ -157,15 +157,14 @@ FINISH_REASONS: dict[str, FinishReason] = {
 _FAILED = {"error", "insufficient_system_resource", "network_error"}
 
 
-class _ChatReply(Reply):
+class _ChatReplyParser(ReplyParser[_ChatChunk]):
     """Chunks, or the one object of a whole reply."""
 
     def __init__(
         self, profile: DialectProfile, error_factory: ErrorFactory, *, continued: bool
     ) -> None:
-        super().__init__(error_factory)
+        super().__init__(error_factory, _ChatChunk)
         self._profile = profile
-        self._reader = JsonReader(_Chunk)
         self._accepted = False
         self._calls = ToolCallAssembler()
         # A continued answer can't open with a thought: the tag would be the answer's own.
@@ -174,24 +173,25 @@ class _ChatReply(Reply):
         self._cited: set[str] = set()
         self._refused = False
 
-    def complete(self) -> bool:
+    @override
+    def is_terminated(self) -> bool:
         """By the host's own terminal sign."""
         if self._profile.terminal == "done":
             return self.done
         return self.finish is not None or (self._profile.terminal == "either" and self.done)
 
-    def read(self, payload: bytes) -> None:
+    @override
+    def parse(self, payload: bytes) -> None:
         """One chunk, or `[DONE]`."""
         if payload == b"[DONE]":
             self.done = True
-            return
-        try:
-            chunk = self._reader.read(payload)
-        except InvalidJson as error:
-            if payload.strip():
-                self.unreadable(payload, error)
-            return
-        self.batch.lone_surrogates = self._reader.lone_surrogates
+        elif payload.strip():
+            super().parse(payload)
+
+    @override
+    def handle(self, payload: _ChatChunk) -> None:
+        """One chunk."""
+        chunk = payload
         if not self._accepted and (chunk.id or chunk.model) and chunk.error is None:
             self._accepted = True
             self.batch.add(Accepted(chunk.model or None, chunk.id or None))
@@ -201,11 +201,11 @@ class _ChatReply(Reply):
         if chunk.usage is not None:
             self.batch.add(UsageSeen(_usage(chunk.usage)))
         if chunk.x_groq is not None or chunk.citations or not choices:
-            self._rare(chunk)
+            self._uncommon_fields(chunk)
         if chunk.error is not None:
             self._fail_with({"error": chunk.error})
 
-    def _choice(self, choice: _Choice) -> None:
+    def _choice(self, choice: _ChatChoice) -> None:
         if choice.index:
             return  # we ask for one answer; a second one would be mixed into it
         delta = choice.delta or choice.message
@@ -214,30 +214,31 @@ class _ChatReply(Reply):
         elif choice.text:
             self._text(choice.text)
         if choice.finish_reason:
-            self._finished(choice, choice.finish_reason)
+            self._finish(choice, choice.finish_reason)
         if choice.error is not None:
             self._fail_with({"error": choice.error})
 
+    @override
     def close(self) -> None:
         """Nothing more of the answer comes: what was held back is let out."""
         if self._think is not None:
-            for thought, text in self._think.finish():
-                (self.batch.reasoning if thought else self.batch.text)(text)
+            for is_reasoning, text in self._think.finish():
+                (self.batch.reasoning if is_reasoning else self.batch.text)(text)
             self._think = None
         if any(detail.keys() & {"signature", "data"} for detail in self._details):
             self.batch.signature(json.dumps(self._details, separators=(",", ":")))
         self._details = []
         self.batch.end()
 
-    def _delta(self, delta: _Delta, choice: _Choice) -> None:
+    def _delta(self, delta: _ChatDelta, choice: _ChatChoice) -> None:
         if delta.reasoning_content or delta.reasoning or delta.reasoning_details:
-            self._thought(delta)
+            self._reasoning(delta)
         content = delta.content
         if content:
             if isinstance(content, str):
                 self._text(content)
             else:
-                self._pieces(content)
+                self._content_parts(content)
             if choice.logprobs is not None and choice.logprobs.content:
                 self.batch.logprobs(choice.logprobs.content)
         if delta.refusal:
@@ -247,12 +248,12 @@ class _ChatReply(Reply):
             self._tools(delta)
         if delta.annotations:
             for annotation in delta.annotations:
-                self._cite(annotation)
+                self._citation(annotation)
 
-    def _thought(self, delta: _Delta) -> None:
-        thought = delta.reasoning_content or delta.reasoning
-        if isinstance(thought, str):
-            self.batch.reasoning(thought)
+    def _reasoning(self, delta: _ChatDelta) -> None:
+        is_reasoning = delta.reasoning_content or delta.reasoning
+        if isinstance(is_reasoning, str):
+            self.batch.reasoning(is_reasoning)
         if delta.reasoning_details:
             self._reasoning_details(delta)
 
@@ -261,36 +262,36 @@ class _ChatReply(Reply):
         if think is None:
             self.batch.text(text)
             return
-        for thought, piece in think.feed(text):
-            (self.batch.reasoning if thought else self.batch.text)(piece)
+        for is_reasoning, fragment in think.feed(text):
+            (self.batch.reasoning if is_reasoning else self.batch.text)(fragment)
         if think.idle:
             self._think = None
 
-    def _pieces(self, pieces: list[Any]) -> None:
-        for piece in pieces:
-            if isinstance(piece, str):
-                self._text(piece)
-            elif isinstance(piece, dict):
-                if piece.get("type") == "thinking":
-                    for inner in piece.get("thinking") or ():
+    def _content_parts(self, content_parts: list[Any]) -> None:
+        for fragment in content_parts:
+            if isinstance(fragment, str):
+                self._text(fragment)
+            elif isinstance(fragment, dict):
+                if fragment.get("type") == "thinking":
+                    for inner in fragment.get("thinking") or ():
                         self.batch.reasoning(_text_of(inner))
-                elif piece.get("type") in {"text", "output_text", None}:
-                    self._text(_text_of(piece))
+                elif fragment.get("type") in {"text", "output_text", None}:
+                    self._text(_text_of(fragment))
 
-    def _tools(self, delta: _Delta) -> None:
+    def _tools(self, delta: _ChatDelta) -> None:
         for call in delta.tool_calls or ():
-            function = call.function or _Function()
+            function = call.function or _ChatFunction()
             self._tool(call.index, call.id, function)
         if delta.function_call is not None:
             self._tool(0, None, delta.function_call)
 
-    def _tool(self, index: int | None, call_id: str | None, function: _Function) -> None:
+    def _tool(self, index: int | None, call_id: str | None, function: _ChatFunction) -> None:
         arguments = function.arguments
         if arguments is not None and not isinstance(arguments, str):
             arguments = json.dumps(arguments, ensure_ascii=False)
         self.batch.add(self._calls.fragment(index, call_id, function.name, arguments or ""))
 
-    def _reasoning_details(self, delta: _Delta) -> None:
+    def _reasoning_details(self, delta: _ChatDelta) -> None:
         plain_text = bool(delta.reasoning or delta.reasoning_content)
         for detail in delta.reasoning_details or ():
             if not isinstance(detail, dict):
@@ -304,14 +305,14 @@ class _ChatReply(Reply):
             else:
                 self._details.append(dict(detail))
 
-    def _rare(self, chunk: _Chunk) -> None:
+    def _uncommon_fields(self, chunk: _ChatChunk) -> None:
         if chunk.x_groq is not None:
             if chunk.x_groq.usage is not None and chunk.usage is None:
                 self.batch.add(UsageSeen(_usage(chunk.x_groq.usage)))
             if chunk.x_groq.error is not None:
                 self._fail_with({"error": chunk.x_groq.error})
         for source in chunk.citations or ():
-            self._cite(source)
+            self._citation(source)
         if chunk.object == "error" or (
             chunk.message and chunk.choices is None and chunk.id is None
         ):
@@ -323,7 +324,7 @@ class _ChatReply(Reply):
             }
             self._fail_with(body)
 
-    def _cite(self, source: Any) -> None:
+    def _citation(self, source: Any) -> None:
         if isinstance(source, dict):
             inner = source.get("url_citation")
             source = inner if isinstance(inner, dict) else source
@@ -340,7 +341,7 @@ class _ChatReply(Reply):
                 )
             )
 
-    def _finished(self, choice: _Choice, reason: str) -> None:
+    def _finish(self, choice: _ChatChoice, reason: str) -> None:
         if reason in _FAILED:
             if choice.error is None:
                 self.fail(ErrorReport(reason))
@@ -360,22 +361,24 @@ def chat_decoder(
     profile: DialectProfile, error_factory: ErrorFactory, *, continued: bool = False
 ) -> StreamDecoder:
     """Reads a streamed reply. `continued`: it goes on from a prefix."""
-    return StreamDecoder(SseDecoder(), _ChatReply(profile, error_factory, continued=continued))
+    return StreamDecoder(
+        SseDecoder(), _ChatReplyParser(profile, error_factory, continued=continued)
+    )
 
 
-def chat_reply(
+def parse_chat_body(
     body: bytes, profile: DialectProfile, error_factory: ErrorFactory, *, continued: bool = False
 ) -> list[UpstreamEvent]:
     """A non-streaming reply as the events a streamed one would have given, `Finished` last.
 
     Raises a `ProviderError` when the body is an error, no JSON, or has no finished choice.
     """
-    return parse_whole_body(_ChatReply(profile, error_factory, continued=continued), body)
+    return parse_whole_body(_ChatReplyParser(profile, error_factory, continued=continued), body)
 
 
-def _usage(seen: _Usage) -> Usage:
-    inputs = seen.prompt_tokens_details or _InputDetails()
-    outputs = seen.completion_tokens_details or _OutputDetails()
+def _usage(seen: _ChatUsage) -> Usage:
+    inputs = seen.prompt_tokens_details or _ChatInputDetails()
+    outputs = seen.completion_tokens_details or _ChatOutputDetails()
     cached = (inputs.cached_tokens, seen.prompt_cache_hit_tokens, seen.cached_tokens)
     return Usage(
         seen.prompt_tokens,
@@ -387,8 +390,8 @@ def _usage(seen: _Usage) -> Usage:
     )
 
 
-def _text_of(piece: Any) -> str:
-    text = piece.get("text") if isinstance(piece, dict) else piece
+def _text_of(fragment: Any) -> str:
+    text = fragment.get("text") if isinstance(fragment, dict) else fragment
     return text if isinstance(text, str) else ""
 
 

@@ -18,45 +18,46 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+from typing_extensions import override
 
 from grantha.chat import FinishReason, Usage
 from grantha.events import Accepted, Cited, ToolCall, UpstreamEvent, UsageSeen
-from grantha.wire.lenient_json import InvalidJson, JsonReader, dumps, loads
+from grantha.wire.lenient_json import InvalidJson, dumps, loads
 from grantha.wire.sse import SseDecoder
-from grantha.wire.upstream.decoder import Reply, StreamDecoder, parse_whole_body
+from grantha.wire.upstream.decoder import ReplyParser, StreamDecoder, parse_whole_body
 from grantha.wire.upstream.vendor_errors import ErrorFactory, ErrorReport, parse_error_report
 
 
-class _InputDetails(msgspec.Struct):
+class _ResponsesInputDetails(msgspec.Struct):
     cached_tokens: int | None = None
 
 
-class _OutputDetails(msgspec.Struct):
+class _ResponsesOutputDetails(msgspec.Struct):
     reasoning_tokens: int | None = None
 
 
-class _Usage(msgspec.Struct):
+class _ResponsesUsage(msgspec.Struct):
     input_tokens: int | None = None
     output_tokens: int | None = None
-    input_tokens_details: _InputDetails | None = None
-    output_tokens_details: _OutputDetails | None = None
+    input_tokens_details: _ResponsesInputDetails | None = None
+    output_tokens_details: _ResponsesOutputDetails | None = None
 
 
-class _Incomplete(msgspec.Struct):
+class _ResponsesIncomplete(msgspec.Struct):
     reason: str | None = None
 
 
-class _Response(msgspec.Struct):
+class _ResponsesResponse(msgspec.Struct):
     id: str | None = None
     model: str | None = None
     status: str | None = None
-    usage: _Usage | None = None
+    usage: _ResponsesUsage | None = None
     error: Any = None
-    incomplete_details: _Incomplete | None = None
+    incomplete_details: _ResponsesIncomplete | None = None
     output: list[Any] | None = None
 
 
-class _Event(msgspec.Struct):
+class _ResponsesEvent(msgspec.Struct):
     type: str = ""
     sequence_number: int | None = None
     delta: Any = None
@@ -64,7 +65,7 @@ class _Event(msgspec.Struct):
     item: Any = None
     annotation: Any = None
     logprobs: Any = None
-    response: _Response | None = None
+    response: _ResponsesResponse | None = None
     error: Any = None
     message: Any = None
     code: Any = None
@@ -77,7 +78,7 @@ _FINISHED: dict[str, FinishReason] = {
 }
 
 
-class ResponsesReply(Reply):
+class ResponsesReplyParser(ReplyParser[_ResponsesEvent]):
     """Events of one response. `background`: it can be resumed after its last sequence number.
 
     A resumed reply may name a call by an index that it never started: fragments then have no place.
@@ -86,24 +87,23 @@ class ResponsesReply(Reply):
     def __init__(
         self, error_factory: ErrorFactory, *, background: bool = False, resumed: str | None = None
     ) -> None:
-        super().__init__(error_factory)
-        self._reader = JsonReader(_Event)
+        super().__init__(error_factory, _ResponsesEvent)
         self._background = background
         self._id = resumed
         self._calls: dict[int, int] = {}
         self._argued: set[int] = set()
         self._refused = False
 
-    def read(self, payload: bytes) -> None:
+    @override
+    def parse(self, payload: bytes) -> None:
         """One event."""
-        if payload == b"[DONE]":
-            return
-        try:
-            event = self._reader.read(payload)
-        except InvalidJson as error:
-            self.unreadable(payload, error)
-            return
-        self.batch.lone_surrogates = self._reader.lone_surrogates
+        if payload != b"[DONE]":
+            super().parse(payload)
+
+    @override
+    def handle(self, payload: _ResponsesEvent) -> None:
+        """One event."""
+        event = payload
         if event.type == "response.output_text.delta":
             self._text(event)
         else:
@@ -111,7 +111,7 @@ class ResponsesReply(Reply):
         if self._background and self._id and event.sequence_number is not None:
             self.resume_token = f"{self._id}:{event.sequence_number}"
 
-    def response(self, body: _Response) -> None:
+    def response(self, body: _ResponsesResponse) -> None:
         """A whole response, with all its items."""
         self.batch.add(Accepted(body.model, body.id))
         for index, item in enumerate(body.output or ()):
@@ -121,7 +121,7 @@ class ResponsesReply(Reply):
             self._item_done(index, item)
         self._ended(body)
 
-    def _other(self, event: _Event) -> None:
+    def _other(self, event: _ResponsesEvent) -> None:
         match event.type:
             case "response.reasoning_summary_text.delta" | "response.reasoning_text.delta":
                 if isinstance(event.delta, str):
@@ -140,7 +140,7 @@ class ResponsesReply(Reply):
             case _:
                 self._turning_point(event)
 
-    def _turning_point(self, event: _Event) -> None:
+    def _turning_point(self, event: _ResponsesEvent) -> None:
         body = event.response
         match event.type:
             case "response.created" if body is not None:
@@ -149,7 +149,7 @@ class ResponsesReply(Reply):
             case "response.reasoning_summary_part.done":
                 self.batch.reasoning("\n\n")
             case "response.completed" | "response.incomplete" | "response.failed":
-                self._ended(body or _Response())
+                self._ended(body or _ResponsesResponse())
             case "response.cancelled":
                 self.fail(ErrorReport("server_error", "the response was cancelled"))
             case "error":
@@ -158,7 +158,7 @@ class ResponsesReply(Reply):
             case _:
                 pass
 
-    def _text(self, event: _Event) -> None:
+    def _text(self, event: _ResponsesEvent) -> None:
         if isinstance(event.delta, str):
             self.batch.text(event.delta)
             if event.logprobs and isinstance(event.logprobs, list):
@@ -202,7 +202,7 @@ class ResponsesReply(Reply):
             url, title = _string(annotation, "url"), _string(annotation, "title")
             self.batch.add(Cited(url or None, title or None))
 
-    def _ended(self, body: _Response) -> None:
+    def _ended(self, body: _ResponsesResponse) -> None:
         if body.usage is not None:
             self.batch.add(UsageSeen(_usage(body.usage)))
         if body.status == "failed" or body.error is not None:
@@ -226,31 +226,32 @@ def responses_decoder(
 ) -> StreamDecoder:
     """Reads a streamed response; `resumed` is the id of the one that is taken up again."""
     return StreamDecoder(
-        SseDecoder(), ResponsesReply(error_factory, background=background, resumed=resumed)
+        SseDecoder(), ResponsesReplyParser(error_factory, background=background, resumed=resumed)
     )
 
 
-class _WholeReply(ResponsesReply):
-    def read(self, payload: bytes) -> None:
+class _ResponsesBodyParser(ResponsesReplyParser):
+    @override
+    def parse(self, payload: bytes) -> None:
         try:
             body = loads(payload)
             if not isinstance(body, dict) or body.get("object") != "response":
                 raise InvalidJson("It is no response")
             self.batch.lone_surrogates = True
-            self.response(msgspec.convert(body, _Response, strict=False))
+            self.response(msgspec.convert(body, _ResponsesResponse, strict=False))
         except ValueError as error:
             problem = error if isinstance(error, InvalidJson) else InvalidJson("It is no response")
             self.unreadable(payload, problem)
 
 
-def responses_reply(body: bytes, error_factory: ErrorFactory) -> list[UpstreamEvent]:
+def parse_responses_body(body: bytes, error_factory: ErrorFactory) -> list[UpstreamEvent]:
     """A non-streaming response as events, `Finished` last. Raises a `ProviderError`."""
-    return parse_whole_body(_WholeReply(error_factory), body)
+    return parse_whole_body(_ResponsesBodyParser(error_factory), body)
 
 
-def _usage(seen: _Usage) -> Usage:
-    inputs = seen.input_tokens_details or _InputDetails()
-    outputs = seen.output_tokens_details or _OutputDetails()
+def _usage(seen: _ResponsesUsage) -> Usage:
+    inputs = seen.input_tokens_details or _ResponsesInputDetails()
+    outputs = seen.output_tokens_details or _ResponsesOutputDetails()
     return Usage(
         seen.input_tokens,
         seen.output_tokens,

@@ -82,15 +82,15 @@ def _message(message: Message, current: set[int]) -> list[dict[str, Any]]:
     if content:
         # What the model said goes back as plain text: as typed pieces it would need the vendor's
         # ids.
-        said = "".join(item["text"] for item in content) if role == "assistant" else content
-        items.insert(at, {"type": "message", "role": role, "content": said})
+        text = "".join(item["text"] for item in content) if role == "assistant" else content
+        items.insert(at, {"type": "message", "role": role, "content": text})
     return items
 
 
 def _item(part: Part, current: set[int]) -> dict[str, Any] | None:
     match part:
         case ReasoningPart():
-            return _thought(part) if id(part) in current else None
+            return _reasoning_item(part) if id(part) in current else None
         case ToolCallPart():
             return {
                 "type": "function_call",
@@ -104,7 +104,7 @@ def _item(part: Part, current: set[int]) -> dict[str, Any] | None:
             return None
 
 
-def _thought(part: ReasoningPart) -> dict[str, Any] | None:
+def _reasoning_item(part: ReasoningPart) -> dict[str, Any] | None:
     try:
         item = loads(part.signature or "null")
     except InvalidJson:

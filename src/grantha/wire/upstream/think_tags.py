@@ -13,76 +13,76 @@ from typing import Literal
 _OPEN, _CLOSE = "<think>", "</think>"
 _BLANK = " \t\r\n"
 
-Place = Literal["before", "lead", "inside", "after", "text"]
+State = Literal["before", "lead", "inside", "after", "text"]
 
 
 class ThinkTagSplitter:
     """Text pieces to (is_thought, text) pieces."""
 
-    __slots__ = ("_held", "_place")
+    __slots__ = ("_held", "_state")
 
     def __init__(self) -> None:
         self._held = ""
-        self._place: Place = "before"
+        self._state: State = "before"
 
     @property
     def idle(self) -> bool:
         """True once nothing can be split any more: text may bypass the splitter."""
-        return self._place == "text"
+        return self._state == "text"
 
     def feed(self, text: str) -> list[tuple[bool, str]]:
         """What is certain after this piece."""
         self._held += text
-        return [piece for piece in self._steps() if piece[1]]
+        return [fragment for fragment in self._advance() if fragment[1]]
 
     def finish(self) -> list[tuple[bool, str]]:
         """What was held back, now that nothing follows."""
         held, self._held = self._held, ""
-        if self._place == "inside" and held:
+        if self._state == "inside" and held:
             return [(True, held)]
-        return [(False, held)] if held and self._place in {"before", "text"} else []
+        return [(False, held)] if held and self._state in {"before", "text"} else []
 
-    def _steps(self) -> Iterator[tuple[bool, str]]:
-        before: Place | None = None
-        while self._place != before:  # every step either moves on or waits for more text
-            before = self._place
+    def _advance(self) -> Iterator[tuple[bool, str]]:
+        before: State | None = None
+        while self._state != before:  # every step either moves on or waits for more text
+            before = self._state
             if before == "before":
-                yield self._begin()
+                yield self._look_for_open_tag()
             elif before in {"lead", "after"}:
                 self._held = self._held.lstrip(_BLANK)
                 if self._held:
-                    self._place = "inside" if before == "lead" else "text"
+                    self._state = "inside" if before == "lead" else "text"
             elif before == "inside":
-                yield self._think()
+                yield self._until_close_tag()
             else:
-                yield False, self._all()
+                yield False, self._flush()
 
-    def _begin(self) -> tuple[bool, str]:
+    def _look_for_open_tag(self) -> tuple[bool, str]:
         stripped = self._held.lstrip(_BLANK)
         if stripped.startswith(_OPEN):
             self._held = stripped[len(_OPEN) :]
-            self._place = "lead"
+            self._state = "lead"
         elif not _OPEN.startswith(stripped):
-            self._place = "text"
+            self._state = "text"
         return False, ""
 
-    def _think(self) -> tuple[bool, str]:
+    def _until_close_tag(self) -> tuple[bool, str]:
         thought, close, rest = self._held.partition(_CLOSE)
         if close:
             self._held = rest
-            self._place = "after"
+            self._state = "after"
             return True, thought.rstrip(_BLANK)
-        keep = _tail(self._held)
+        keep = _held_tail_length(self._held)
         thought = self._held[: len(self._held) - keep]
         self._held = self._held[len(self._held) - keep :]
         return True, thought
 
-    def _all(self) -> str:
+    def _flush(self) -> str:
         held, self._held = self._held, ""
         return held
 
 
-def _tail(text: str) -> int:
+def _held_tail_length(text: str) -> int:
     """How many characters at the end could be blanks before, or the start of, the closing tag."""
     for size in range(min(len(_CLOSE) - 1, len(text)), 0, -1):
         if text.endswith(_CLOSE[:size]):

@@ -15,8 +15,7 @@ WHITESPACE = " \t\r\n"
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """Messages of one side in a row. `current`: nothing was said by the user since, except tool
-    results.
+    """Consecutive messages of one side. `current`: the user has sent nothing since but tool results.
 
     Vendors want their reasoning signatures back only there.
     """
@@ -45,15 +44,17 @@ def group_turns(messages: Sequence[Message]) -> list[Turn]:
             merged[-1][1].extend(message.parts)
         else:
             merged.append((role, list(message.parts)))
-    said = [i for i, (role, parts) in enumerate(merged) if role == "user" and _speaks(parts)]
-    last = said[-1] if said else -1
+    user_turns = [
+        i for i, (role, parts) in enumerate(merged) if role == "user" and _has_user_content(parts)
+    ]
+    last = user_turns[-1] if user_turns else -1
     return [
         Turn(role, tuple(sorted(parts, key=_results_first)), index > last)
         for index, (role, parts) in enumerate(merged)
     ]
 
 
-def document(part: FilePart) -> str:
+def document_text(part: FilePart) -> str:
     """A document as text, its name told apart from its words."""
     name = part.name.replace('"', "'")
     return f'<document name="{name}">\n{part.text}\n</document>'
@@ -63,7 +64,7 @@ def plain_text(part: Part) -> str:
     """What a text or a document says; empty for other parts."""
     if isinstance(part, TextPart):
         return part.text
-    return document(part) if isinstance(part, FilePart) else ""
+    return document_text(part) if isinstance(part, FilePart) else ""
 
 
 def tool_names_by_call(messages: Sequence[Message]) -> dict[str, str]:
@@ -83,24 +84,24 @@ class PrefixTrimmer:
     dropped.
     """
 
-    __slots__ = ("_left",)
+    __slots__ = ("_expected",)
 
     def __init__(self, prefix: str) -> None:
-        self._left = prefix[len(prefix.rstrip(WHITESPACE)) :]
+        self._expected = prefix[len(prefix.rstrip(WHITESPACE)) :]
 
-    def strip(self, text: str) -> str:
+    def trim(self, text: str) -> str:
         """The text without what the prefix already ends with."""
-        left = self._left
+        left = self._expected
         if not left:
             return text
         same = 0
         while same < min(len(left), len(text)) and left[same] == text[same]:
             same += 1
-        self._left = left[same:] if same == len(text) else ""
+        self._expected = left[same:] if same == len(text) else ""
         return text[same:]
 
 
-def _speaks(parts: list[Part]) -> bool:
+def _has_user_content(parts: list[Part]) -> bool:
     return any(not isinstance(part, ToolResultPart) for part in parts)
 
 
