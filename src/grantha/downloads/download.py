@@ -1,0 +1,240 @@
+"""One file over HTTP: resumed by `Range` after every interruption, verified by size and SHA-256.
+
+A part is continued only when it is surely of the same file: because the SHA-256 is known beforehand,
+or because the server repeats the version (RFC 9110, `If-Range` with a strong ETag or a date).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from grantha.downloads.partial_file import PartialFile
+from grantha.errors import GranthaError, ProviderFailed, Unreachable
+
+BLOCK = 1 << 20
+ATTEMPTS = 6  # in a row without a single byte
+FIRST_ATTEMPTS = 2  # to reach a host that hasn't been reached yet
+SILENCE = 30.0  # seconds without a byte after which a connection counts as broken
+_RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)")
+
+Progress = Callable[[int, int | None], None]  # bytes so far, bytes in all if known
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """Where a file is, and what it must be. `sha256` in lower-case hexadecimal."""
+
+    url: str
+    size: int | None = None
+    sha256: str | None = None
+
+    @property
+    def host(self) -> str:
+        """For messages: an address may hold a password."""
+        return urlsplit(self.url).hostname or self.url
+
+
+class _TryAgain(Exception):
+    """The server is there and can't serve now."""
+
+
+def open_session(certificates: str | None = None) -> aiohttp.ClientSession:
+    """A session for downloads. Proxies and netrc count, as they do for pip and curl.
+
+    `certificates` is a file of trusted authorities besides the system's.
+    """
+    context = ssl.create_default_context()
+    if certificates:
+        context.load_verify_locations(certificates)
+    return aiohttp.ClientSession(
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=10.0, sock_read=SILENCE),
+        headers={"User-Agent": "grantha", "Accept-Encoding": "identity"},
+        connector=aiohttp.TCPConnector(ssl=context),
+        trust_env=True,
+    )
+
+
+async def download(
+    session: aiohttp.ClientSession,
+    remote: RemoteFile,
+    target: Path,
+    progress: Progress,
+    *,
+    check: Callable[[Path], None] | None = None,
+    pause: float = 1.0,
+) -> None:
+    """Puts the remote file at `target`. What arrived is kept when it fails or is cancelled.
+
+    `pause` is the first wait between two attempts, in seconds; it doubles. Raises `Unreachable`,
+    `ProviderFailed` for another content, `Conflict` while the same file is being downloaded,
+    `StorageFull`, `StorageFailed`, and what `check` raises.
+    """
+    part = await _undivided(PartialFile.open, target)
+    try:
+        await _fill(session, remote, part, progress, pause)
+        await _undivided(part.complete, remote.size, remote.sha256, check)
+    finally:
+        await _undivided(part.close)
+
+
+async def copy(
+    source: Path,
+    remote: RemoteFile,
+    target: Path,
+    progress: Progress,
+    *,
+    check: Callable[[Path], None] | None = None,
+) -> None:
+    """The same from a file of this machine. Raises like `download`."""
+    part = await _undivided(PartialFile.open, target)
+    try:
+        await _undivided(part.restart, None)
+        try:
+            with await _undivided(source.open, "rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                part.make_room(size)
+                while block := await _undivided(file.read, BLOCK):
+                    await _undivided(part.append, block)
+                    progress(part.size, size)
+        except OSError as error:
+            raise ProviderFailed(f"{source} can't be read: {error.strerror}") from error
+        await _undivided(part.complete, remote.size, remote.sha256, check)
+    finally:
+        await _undivided(part.close)
+
+
+async def _fill(
+    session: aiohttp.ClientSession,
+    remote: RemoteFile,
+    part: PartialFile,
+    progress: Progress,
+    pause: float,
+) -> None:
+    failures, began = 0, part.size
+    while True:
+        before = part.size
+        try:
+            await _receive(session, remote, part, progress)
+            return
+        except (aiohttp.ClientError, TimeoutError, ConnectionError, _TryAgain) as error:
+            failures = 1 if part.size > before else failures + 1
+            away = isinstance(error, aiohttp.ClientConnectorError) and part.size == began
+            if failures >= (FIRST_ATTEMPTS if away else ATTEMPTS):
+                raise _unreachable(remote, part, error) from error
+        await asyncio.sleep(pause * 2 ** (failures - 1))
+
+
+async def _receive(
+    session: aiohttp.ClientSession, remote: RemoteFile, part: PartialFile, progress: Progress
+) -> None:
+    """One attempt: returns when all of the file is there."""
+    if remote.size is not None and part.size == remote.size:
+        return
+    if remote.size is not None and part.size > remote.size:
+        part.restart(None)
+    async with session.get(remote.url, headers=_range(remote, part)) as response:
+        total = await _begin(response, remote, part)
+        if total is None:
+            return
+        if remote.size is not None and total >= 0 and total != remote.size:
+            raise ProviderFailed(
+                f"{remote.host} has another {part.name}: {total:,} bytes "
+                f"instead of {remote.size:,}",
+                provider="local",
+            )
+        expected = total if total >= 0 else remote.size
+        if expected is not None:
+            part.make_room(expected)
+        progress(part.size, expected)
+        # What lies in the buffer when a connection breaks is lost: it is written as it comes.
+        async for block in response.content.iter_any():
+            await _undivided(part.append, block)
+            progress(part.size, expected)
+            if expected is not None and part.size > expected:
+                return  # `complete` refuses it
+
+
+def _range(remote: RemoteFile, part: PartialFile) -> dict[str, str]:
+    if not part.size or (remote.sha256 is None and part.validator is None):
+        return {}
+    asked = {"Range": f"bytes={part.size}-"}
+    if part.validator is not None:
+        asked["If-Range"] = part.validator
+    return asked
+
+
+async def _begin(
+    response: aiohttp.ClientResponse, remote: RemoteFile, part: PartialFile
+) -> int | None:
+    """The size of the whole file, -1 where it isn't known; None: everything is there already."""
+    status, found = response.status, _RANGE.fullmatch(response.headers.get("Content-Range", ""))
+    total = int(found[2]) if found is not None and found[2] != "*" else -1
+    if status == 206 and found is not None and found[1] == str(part.size):
+        return total
+    if status == 416 and total == part.size:
+        return None
+    if status in {206, 416}:  # not the range that was asked for
+        await _undivided(part.restart, None)
+        raise _TryAgain
+    if status == 200:
+        await _undivided(part.restart, _validator(response))
+        return response.content_length if response.content_length is not None else -1
+    if status == 429 or status >= 500:
+        raise _TryAgain(f"HTTP {status}")
+    raise _refused(status, remote, part.name)
+
+
+def _validator(response: aiohttp.ClientResponse) -> str | None:
+    etag = response.headers.get("ETag", "")
+    if etag and not etag.startswith("W/"):
+        return etag
+    return response.headers.get("Last-Modified")
+
+
+def _refused(status: int, remote: RemoteFile, name: str) -> GranthaError:
+    if status in {404, 410}:
+        why = f"{remote.host} doesn't have {name} (HTTP {status})"
+    elif status in {401, 403}:
+        why = f"{remote.host} doesn't give {name} to everybody (HTTP {status})"
+    else:
+        why = f"{remote.host} refused {name} (HTTP {status})"
+    return ProviderFailed(why, advice="Get the file from another place.", provider="local")
+
+
+def _unreachable(remote: RemoteFile, part: PartialFile, error: Exception) -> GranthaError:
+    kept = f"; {part.size:,} bytes are kept" if part.size else ""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError):
+        return Unreachable(
+            f"The certificate of {remote.host} isn't trusted{kept}",
+            advice="Set SSL_CERT_FILE to the file of your certificate authority.",
+            provider="local",
+        )
+    if isinstance(error, aiohttp.ClientConnectorError):
+        why = f"{remote.host} can't be reached"
+    elif isinstance(error, _TryAgain):
+        why = f"{remote.host} can't serve {part.name} now" + (f" ({error})" if str(error) else "")
+    else:
+        why = f"The connection to {remote.host} broke again and again"
+    return Unreachable(why + kept, advice="Try again: it goes on from there." if kept else "")
+
+
+async def _undivided(work: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
+    """Blocking work in a thread that a cancellation waits for: it holds a file that is closed next."""
+    task = asyncio.ensure_future(asyncio.to_thread(work, *given, **named))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
