@@ -79,6 +79,22 @@ class Cited:
 
 
 @dataclass(frozen=True, slots=True)
+class ProviderNotice:
+    """What a reader should know of a reply that is no part of it.
+
+    | code | when |
+    |---|---|
+    | image-omitted | the answer holds an image, and answers here are text |
+    | provider-tool | the provider ran a tool of its own; `details` names it |
+    | option-dropped | the model refuses an option, so it was left out; `details` names it |
+    """
+
+    code: str
+    message: str
+    details: JsonObject = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class UsageSeen:
     """The latest known totals of this call; a later one replaces an earlier one."""
 
@@ -93,7 +109,9 @@ class Finished:
     native: str | None = None
 
 
-UpstreamEvent: TypeAlias = Accepted | Text | Reasoning | ToolCall | Cited | UsageSeen | Finished
+UpstreamEvent: TypeAlias = (
+    Accepted | Text | Reasoning | ToolCall | Cited | ProviderNotice | UsageSeen | Finished
+)
 
 
 # ---- what a log holds ----------------------------------------------------------------------------
@@ -209,7 +227,7 @@ class Citation:
 class Notice:
     """Something a reader should know that isn't part of the answer, such as a retry.
 
-    Codes: accepted, retrying, call-limit; a reader ignores others.
+    Codes: accepted, retrying, call-limit, and those of `ProviderNotice`; a reader ignores others.
     """
 
     code: str

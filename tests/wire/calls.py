@@ -27,7 +27,7 @@ from grantha.wire.upstream import (
     openai_chat_request,
     openai_responses_request,
 )
-from grantha.wire.upstream.openai_chat_decoder import DEFAULT_PROFILE, DialectProfile
+from grantha.wire.upstream.openai_chat_profile import DEFAULT_PROFILE, DialectProfile
 
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"\0" * 16).decode()
 FACTS = Capabilities(images=True, tools=True, reasoning=True, output_limit=32000)

@@ -18,6 +18,7 @@ from grantha.events import (
     Accepted,
     Cited,
     Finished,
+    ProviderNotice,
     Reasoning,
     Text,
     ToolCall,
@@ -31,7 +32,8 @@ from grantha.wire.upstream.bedrock_decoder import bedrock_decoder, parse_bedrock
 from grantha.wire.upstream.decoder import Decoder
 from grantha.wire.upstream.gemini_decoder import gemini_decoder, parse_gemini_body
 from grantha.wire.upstream.ollama_decoder import ollama_decoder, parse_ollama_body
-from grantha.wire.upstream.openai_chat_decoder import DialectProfile, chat_decoder, parse_chat_body
+from grantha.wire.upstream.openai_chat_decoder import chat_decoder, parse_chat_body
+from grantha.wire.upstream.openai_chat_profile import DialectProfile
 from grantha.wire.upstream.openai_responses_decoder import parse_responses_body, responses_decoder
 from grantha.wire.upstream.vendor_errors import ErrorFactory, parse_error_report
 
@@ -125,15 +127,18 @@ def plain(events: list[UpstreamEvent], error: GranthaError | None = None) -> dic
         assert_whole(event)
         match event:
             case Accepted(model=model):
-                if model is not None:
-                    body["accepted"] = model
+                body |= {"accepted": model} if model is not None else {}
             case Text() | Reasoning():
                 _join(body["events"], event)
             case ToolCall():
                 _call(body["events"], calls, event)
             case Cited(url=url, title=title, quoted=quoted):
                 found = {"cite": url, "title": title, "quoted": quoted}
-                body["events"].append({k: v for k, v in found.items() if v is not None})
+                body["events"].append(
+                    {k: v for k, v in found.items() if v is not None or k == "cite"}
+                )
+            case ProviderNotice(code=code, details=details):
+                body["events"].append({"notice": code, **details})
             case UsageSeen(usage=usage):
                 body["usage"] = usage.to_json()
             case Finished(reason=reason, native=native):
@@ -188,6 +193,13 @@ def _join(found: list[dict[str, Any]], event: Text | Reasoning) -> None:
         last.update(extra)
     else:
         found.append({key: event.text, **extra})
+
+
+def _beside_text(event: Cited | ProviderNotice) -> dict[str, Any]:
+    if isinstance(event, ProviderNotice):
+        return {"notice": event.code, **event.details}
+    found = {"cite": event.url, "title": event.title, "quoted": event.quoted}
+    return {k: v for k, v in found.items() if v is not None or k == "cite"}
 
 
 def _call(found: list[dict[str, Any]], calls: dict[int, dict[str, Any]], event: ToolCall) -> None:

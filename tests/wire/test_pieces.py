@@ -62,24 +62,77 @@ def test_a_piece_goes_out_as_soon_as_it_can_no_longer_become_a_tag() -> None:
     assert splitter.feed("e") == [(True, " </the")]
 
 
+def _assembled(*fragments: tuple[int | None, str | None, str | None, str]) -> list[tuple[str, str]]:
+    """Name and arguments of each call, as a reader joins its fragments."""
+    calls = ToolCallAssembler()
+    events = [event for fragment in fragments for event in calls.add(*fragment)] + calls.finish()
+    assert calls.count == len({event.index for event in events})
+    return [
+        (
+            next(event.name or "" for event in events if event.index == number),
+            "".join(event.arguments for event in events if event.index == number),
+        )
+        for number in range(calls.count)
+    ]
+
+
 def test_calls_without_names_belong_to_the_last_one() -> None:
     calls = ToolCallAssembler()
-    assert calls.fragment(None, "a", "f", "{").index == 0
-    assert calls.fragment(None, None, None, "}") == ToolCall(0, None, None, "}")
-    assert calls.fragment(None, "b", "g", "") == ToolCall(1, "b", "g", "")
-    assert calls.fragment(None, None, None, "{}").index == 1
+    assert calls.add(None, "a", "f", "{") == [ToolCall(0, "a", "f", "{")]
+    assert calls.add(None, None, None, "}") == [ToolCall(0, None, None, "}")]
+    assert calls.add(None, "b", "g", "") == []
+    assert calls.add(None, None, None, '{"x":1}') == [ToolCall(1, "b", "g", '{"x":1}')]
 
 
 def test_a_name_that_comes_late_is_passed_on_once() -> None:
     calls = ToolCallAssembler()
-    assert calls.fragment(0, "a", None, "").name is None
-    assert calls.fragment(0, None, "f", "{}").name == "f"
-    assert calls.fragment(0, None, "f", "").name is None
+    assert calls.add(0, "a", None, '{"x"') == []
+    assert calls.add(0, None, "f", ":1}") == [ToolCall(0, "a", "f", '{"x":1}')]
+    assert calls.add(0, None, "f", "") == []
 
 
 def test_indexes_with_gaps_are_made_dense() -> None:
     calls = ToolCallAssembler()
-    assert [calls.fragment(index, str(index), "f", "").index for index in (3, 7, 3)] == [0, 1, 0]
+    events = [e for index in (3, 7, 3) for e in calls.add(index, str(index), "f", "[")]
+    assert [event.index for event in events] == [0, 1, 0]
+
+
+def test_two_calls_without_arguments_at_one_index_are_two() -> None:
+    assert _assembled((0, "a1", "now", ""), (0, "a2", "now", "")) == [("now", ""), ("now", "")]
+
+
+def test_interleaved_calls_at_one_index_are_told_apart_by_their_ids() -> None:
+    fragments = ((0, "a", "f", ""), (0, "b", "f", ""), (0, "a", None, "[1]"), (0, "b", None, "[2]"))
+    assert _assembled(*fragments) == [("f", "[1]"), ("f", "[2]")]
+
+
+def test_a_name_in_pieces_is_joined_and_a_repeated_one_taken_once() -> None:
+    pieces = ((0, "a", "edit_ex", ""), (0, "a", "isting_file", ""), (0, None, None, "[]"))
+    assert _assembled(*pieces) == [("edit_existing_file", "[]")]
+    growing = ((0, "a", "edit", ""), (0, None, "edit_file", "[]"))
+    assert _assembled(*growing) == [("edit_file", "[]")]
+    repeated = ((0, "a", "f", '{"x":'), (0, "", "f", "1}"), (0, "", "", ""))
+    assert _assembled(*repeated) == [("f", '{"x":1}')]
+
+
+def test_complete_arguments_sent_again_count_once_and_a_second_object_is_a_second_call() -> None:
+    again = ((0, "a", "f", '{"x":1}'), (0, "a", "f", '{"x":1}'))
+    assert _assembled(*again) == [("f", '{"x":1}')]
+    second = ((0, "a", "f", '{"x":1}'), (0, None, None, '{"x":2}'))
+    assert _assembled(*second) == [("f", '{"x":1}'), ("f", '{"x":2}')]
+
+
+def test_an_empty_object_before_the_arguments_is_no_part_of_them() -> None:
+    assert _assembled((0, "a", "f", "{}"), (0, None, None, '{"x":1}')) == [("f", '{"x":1}')]
+
+
+def test_a_half_and_a_nameless_call_are_known_as_such() -> None:
+    calls = ToolCallAssembler()
+    calls.add(0, "a", "f", '{"x')
+    assert (calls.incomplete, calls.nameless) == (True, False)
+    calls.add(0, None, None, '":1}')
+    calls.add(1, "b", None, "{}")
+    assert (calls.incomplete, calls.nameless) == (False, True)
 
 
 def test_adjacent_pieces_become_one_event_that_counts_them() -> None:

@@ -24,7 +24,7 @@ from grantha.errors import BadRequest, TooLarge
 from grantha.providers.catalog import host_named
 from grantha.wire import images
 from grantha.wire.signatures import keep_own_signatures, signature_owner, tag_signature
-from grantha.wire.upstream.openai_chat_decoder import DialectProfile
+from grantha.wire.upstream.openai_chat_profile import DialectProfile
 from tests.wire.calls import (
     CALL,
     MESSAGES,

@@ -41,6 +41,7 @@ from grantha.events import (
     Finished,
     GenerationEnd,
     Notice,
+    ProviderNotice,
     Reasoning,
     ReasoningDelta,
     Record,
@@ -308,6 +309,8 @@ class Runner:
                     self._add(Notice("accepted", "", {k: v for k, v in details.items() if v}))
                 case Cited():
                     self._parts.cite(event)
+                case ProviderNotice():
+                    self._add(Notice(event.code, event.message, event.details))
                 case UsageSeen():
                     self._usage.record(event.usage)
                 case Finished():

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from grantha.wire.upstream.openai_chat_decoder import DEFAULT_PROFILE, DialectProfile
+from grantha.wire.upstream.openai_chat_profile import DEFAULT_PROFILE, DialectProfile
 
 Dialect = Literal[
     "openai-chat", "openai-responses", "anthropic", "gemini", "ollama", "bedrock", "vertex", "azure"

@@ -14,7 +14,7 @@ from typing import Any
 from grantha.chat import Call, FilePart, TextPart, ToolResultPart
 from grantha.errors import MissingKey, Unsupported
 from grantha.providers.base import READY, Readiness
-from grantha.wire.upstream.openai_chat_decoder import DEFAULT_PROFILE, DialectProfile
+from grantha.wire.upstream.openai_chat_profile import DEFAULT_PROFILE, DialectProfile
 from grantha.wire.upstream.vendor_errors import ErrorFactory
 
 

@@ -21,7 +21,7 @@ from grantha.providers.endpoint import Endpoint
 from grantha.providers.http import HttpPool
 from grantha.providers.model_facts import capabilities_of
 from grantha.providers.prices import Prices
-from grantha.wire.upstream.openai_chat_decoder import DialectProfile
+from grantha.wire.upstream.openai_chat_profile import DialectProfile
 
 
 def hosts_from(settings: Settings) -> Iterator[Host]:

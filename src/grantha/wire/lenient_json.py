@@ -1,19 +1,24 @@
 """JSON as vendors send it, decoded once into a typed struct; with a slow path for what isn't strict.
 
 The fast path is msgspec. The slow one takes what it refuses and vendors do send: halves of surrogate
-pairs escaped on their own (an emoji split over two chunks) and numbers written as text. Refuses to
-guess further: anything else is `InvalidJson`.
+pairs escaped on their own (an emoji split over two chunks), numbers written as text, and side fields of
+another shape, which are left out. Only a field that a struct names in `essential` may not be left out:
+without it the text of an answer would be lost in silence, so it is `InvalidJson`.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from typing import Any, Generic, TypeVar
+from types import UnionType
+from typing import Any, Generic, TypeVar, get_args, get_origin
 
 import msgspec
 
 T = TypeVar("T")
+
+_MISFIT: Any = object()
+_SHAPE = "The JSON has another shape than its dialect's"
 
 
 class InvalidJson(ValueError):
@@ -42,9 +47,9 @@ class JsonReader(Generic[T]):
         if _has_lone_surrogate(payload):
             self.lone_surrogates = True
         try:
-            return msgspec.convert(value, self._type, strict=False)
-        except (ValueError, RecursionError) as error:
-            raise InvalidJson("The JSON has another shape than its dialect's") from error
+            return fit(value, self._type)
+        except RecursionError as error:
+            raise InvalidJson(_SHAPE) from error
 
 
 def loads(payload: bytes | str) -> Any:
@@ -56,6 +61,21 @@ def loads(payload: bytes | str) -> Any:
         raise InvalidJson("Not valid JSON") from error
 
 
+def fit(value: Any, kind: type[T]) -> T:
+    """The value as a struct, without the fields that don't fit. Raises `InvalidJson`.
+
+    A field fits, doesn't, or is essential to its struct: see `essential` there.
+    """
+    try:
+        return msgspec.convert(value, kind, strict=False)
+    except ValueError as error:
+        found = _fit_inside(value, kind)
+        if found is _MISFIT:
+            raise InvalidJson(_SHAPE) from error
+        fitted: T = found
+        return fitted
+
+
 def dumps(value: Any) -> bytes:
     """Compact UTF-8 JSON; half surrogates, which no encoding can carry, become question marks."""
     try:
@@ -63,6 +83,39 @@ def dumps(value: Any) -> bytes:
     except UnicodeEncodeError:
         text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
         return text.encode("utf-8", "replace")
+
+
+def _fit_inside(value: Any, kind: Any) -> Any:
+    """The value as this type or, field by field and item by item, what of it fits; else `_MISFIT`."""
+    try:
+        return msgspec.convert(value, kind, strict=False)
+    except ValueError:
+        pass
+    for option in get_args(kind) if isinstance(kind, UnionType) else (kind,):
+        if (
+            isinstance(value, dict)
+            and isinstance(option, type)
+            and issubclass(option, msgspec.Struct)
+        ):
+            return _fit_struct(value, option)
+        if isinstance(value, list) and get_origin(option) is list:
+            items = (_fit_inside(item, get_args(option)[0]) for item in value)
+            return [item for item in items if item is not _MISFIT]
+    return _MISFIT
+
+
+def _fit_struct(value: dict[str, Any], kind: type[msgspec.Struct]) -> Any:
+    essential: frozenset[str] = getattr(kind, "essential", frozenset())
+    found = {}
+    for item in msgspec.structs.fields(kind):
+        if item.encode_name not in value:
+            continue
+        fitted = _fit_inside(value[item.encode_name], item.type)
+        if fitted is not _MISFIT:
+            found[item.name] = fitted
+        elif item.name in essential:
+            return _MISFIT
+    return kind(**found)
 
 
 def _has_lone_surrogate(payload: bytes) -> bool:

@@ -27,8 +27,8 @@ from grantha.wire.compat import (
     openai_responses_input,
     openai_responses_view,
 )
-from grantha.wire.upstream import openai_chat_decoder as openai_chat_codec
 from grantha.wire.upstream import openai_chat_request
+from grantha.wire.upstream.openai_chat_profile import DialectProfile
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNgYGD4DwABBAEAX+XDSwAAAABJRU5ErkJggg=="
 URL = f"data:image/png;base64,{PNG}"
@@ -256,7 +256,7 @@ def test_thinking_reaches_an_openai_host_as_an_effort_alone() -> None:
     parsed = anthropic_view.parse_request(
         claude(thinking={"type": "enabled", "budget_tokens": 1024})
     )
-    profile = openai_chat_codec.DialectProfile()
+    profile = DialectProfile()
     call = Call("m", parsed.messages, parsed.options)
     body = json.loads(openai_chat_request.encode_request(call, profile))
     assert "thinking" not in body

@@ -19,7 +19,8 @@ from grantha.providers.adapters.hosted import HttpProvider, ModelFacts
 from grantha.providers.base import Upstream
 from grantha.providers.endpoint import Endpoint
 from grantha.providers.http import BodyDecoder, ErrorResponse, HttpPool, UpstreamRequest
-from grantha.wire.upstream.openai_chat_decoder import DialectProfile, chat_decoder, parse_chat_body
+from grantha.wire.upstream.openai_chat_decoder import chat_decoder, parse_chat_body
+from grantha.wire.upstream.openai_chat_profile import DialectProfile
 from grantha.wire.upstream.openai_chat_request import encode_request
 from grantha.wire.upstream.vendor_errors import ErrorFactory
 

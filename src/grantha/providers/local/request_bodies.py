@@ -12,7 +12,7 @@ from typing import Any
 
 from grantha.chat import Call, Capabilities
 from grantha.wire.lenient_json import loads
-from grantha.wire.upstream.openai_chat_decoder import DialectProfile
+from grantha.wire.upstream.openai_chat_profile import DialectProfile
 from grantha.wire.upstream.openai_chat_request import encode_request
 
 PROFILE = DialectProfile(prefix="continue_final_message", echo_reasoning="reasoning_content")

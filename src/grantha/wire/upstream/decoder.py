@@ -11,7 +11,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from grantha.chat import FinishReason
 from grantha.errors import GranthaError
-from grantha.events import Cited, Finished, Reasoning, Text, ToolCall, UpstreamEvent
+from grantha.events import Cited, Finished, ProviderNotice, Reasoning, Text, ToolCall, UpstreamEvent
 from grantha.wire.lenient_json import InvalidJson, JsonReader, loads
 from grantha.wire.signatures import signature_owner, tag_signature
 from grantha.wire.upstream.vendor_errors import ErrorFactory, ErrorReport, parse_error_report
@@ -67,6 +67,7 @@ class EventBatch:
         "_logprobs",
         "_owner",
         "_pending_surrogates",
+        "has_content",
         "lone_surrogates",
     )
 
@@ -78,6 +79,7 @@ class EventBatch:
         self._kind = 0
         self._pending_surrogates: dict[object, str] = {}
         self.lone_surrogates = False
+        self.has_content = False  # text, reasoning or a tool call was seen
 
     def text(self, fragment: str) -> None:
         """Visible text; an empty piece changes nothing."""
@@ -106,6 +108,7 @@ class EventBatch:
         """Any other event, in order."""
         self._close(0)
         if isinstance(event, ToolCall):
+            self.has_content = True
             if event.signature:
                 event = replace(event, signature=tag_signature(event.signature, self._owner))
             if self.lone_surrogates:
@@ -138,6 +141,7 @@ class EventBatch:
     def _close(self, kind: int) -> None:
         fragments = self._fragments
         if fragments:
+            self.has_content = True
             text = fragments[0] if len(fragments) == 1 else "".join(fragments)
             if self.lone_surrogates:
                 text = self._join_surrogates("text" if self._kind == _TEXT else "reasoning", text)
@@ -303,6 +307,18 @@ def parse_whole_body(parser: ReplyParser[Any], body: bytes) -> list[UpstreamEven
         raise parser.error_factory.malformed("it holds no finished answer")
     parser.batch.add(Finished(*parser.finish))
     return parser.batch.take()
+
+
+def images_omitted(count: int = 1) -> ProviderNotice:
+    """A reply holds images, which no part of an answer can."""
+    message = "The model also sent an image, which can't be shown here."
+    return ProviderNotice("image-omitted", message, {"count": count})
+
+
+def provider_tool(name: str, **details: Any) -> ProviderNotice:
+    """The vendor ran a tool of its own; empty details are left out."""
+    known = {key: value for key, value in details.items() if value}
+    return ProviderNotice("provider-tool", f"The provider used {name}.", {"tool": name, **known})
 
 
 def _is_json(payload: bytes) -> bool:

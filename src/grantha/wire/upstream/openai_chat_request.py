@@ -19,7 +19,7 @@ from grantha.chat import (
 )
 from grantha.wire import images
 from grantha.wire.lenient_json import InvalidJson, dumps, loads
-from grantha.wire.upstream.openai_chat_decoder import DialectProfile
+from grantha.wire.upstream.openai_chat_profile import DialectProfile
 from grantha.wire.upstream.turn_normalizer import plain_text
 
 # Fields that we set ourselves, and Anthropic's `thinking`, which strict hosts refuse and which comes along

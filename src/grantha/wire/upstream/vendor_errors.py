@@ -200,10 +200,12 @@ class ErrorFactory:
         values = (value.rpartition(" ")[2] for value in headers.values())
         self._secrets += tuple(value for value in values if len(value) >= SHORTEST_SECRET)
 
-    def truncated(self) -> ProviderError:
-        """The bytes ended without the terminal sign."""
+    def truncated(self, native: str | None = None) -> ProviderError:
+        """The reply ended without the terminal sign, or with a vendor's word for being cut."""
         return errors.Truncated(
-            f"{self.provider} broke off in the middle of the answer", provider=self.provider
+            f"{self.provider} broke off in the middle of the answer",
+            provider=self.provider,
+            native=native,
         )
 
     def malformed(self, what: str) -> ProviderError:

@@ -1,0 +1,36 @@
+"""What differs between hosts that speak OpenAI Chat Completions, as far as requests and endings go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+PrefixField = Literal["prefix", "partial", "trailing", "continue_final_message"]
+Terminal = Literal["either", "finish", "done"]
+
+
+@dataclass(frozen=True, slots=True)
+class DialectProfile:
+    """Facts about one host that speaks this dialect.
+
+    `prefix` says how a partial answer is handed over: as a last assistant message, plain
+    ("trailing") or marked by the field named. `terminal` is the sign without which a reply counts
+    as truncated. `echo_reasoning` names the field in which earlier reasoning is sent back. `extra`
+    are the options beyond ours that a strict host takes; None: it takes any, or ignores what it
+    doesn't know.
+    """
+
+    max_tokens: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    stream_options: bool = True
+    prefix: PrefixField | None = None
+    terminal: Terminal = "either"
+    think_tags: bool = False
+    echo_reasoning: Literal["reasoning_content", "reasoning_details"] | None = None
+    reasoning_effort: Literal["reasoning_effort", "reasoning"] = "reasoning_effort"
+    seed: Literal["seed", "random_seed"] = "seed"
+    any_tool: Literal["required", "any"] = "required"
+    image_bytes: int = 20 * 1024 * 1024
+    extra: frozenset[str] | None = None
+
+
+DEFAULT_PROFILE = DialectProfile()
