@@ -3,11 +3,13 @@
 | seen in a reply | what becomes of it |
 |---|---|
 | `ping`, unknown events and blocks | nothing |
-| a second `message_start` | only its usage is read |
+| a second `message_start` | of the same message: only its usage is read; of another: `Truncated` |
 | `error` after 200 | the failure, after the text before it |
 | usage in `message_start` and, restated, in `message_delta` | the latest of each count |
 | `signature_delta`, `redacted_thinking` | the signature of the thought, for `anthropic_request` |
-| tool input that is empty / no JSON | `{}` / the failure |
+| tool input that is empty | `{}` |
+| tool input that is no JSON | the failure, unless the answer was cut or refused |
+| server-side tools and their results | a notice with the sources |
 | the end without `message_stop` | `Truncated` |
 
 Source: the vendor's streaming documentation and SDK types.
@@ -15,7 +17,7 @@ Source: the vendor's streaming documentation and SDK types.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 from typing_extensions import override
@@ -25,7 +27,13 @@ from grantha.events import Accepted, Cited, ToolCall, UpstreamEvent, UsageSeen
 from grantha.wire.lenient_json import InvalidJson, dumps, loads
 from grantha.wire.signatures import REDACTED
 from grantha.wire.sse import SseDecoder
-from grantha.wire.upstream.decoder import ReplyParser, StreamDecoder, parse_whole_body
+from grantha.wire.upstream.decoder import (
+    ReplyParser,
+    StreamDecoder,
+    is_json,
+    parse_whole_body,
+    provider_tool,
+)
 from grantha.wire.upstream.turn_normalizer import PrefixTrimmer
 from grantha.wire.upstream.vendor_errors import ErrorFactory
 
@@ -57,10 +65,14 @@ class _AnthropicBlock(msgspec.Struct):
     id: str | None = None
     name: str | None = None
     input: Any = None
-    citations: list[Any] | None = None
+    citations: Any = None
+    server_name: str | None = None
+    content: Any = None  # what a server-side tool gave back
 
 
 class _AnthropicDelta(msgspec.Struct):
+    essential: ClassVar[frozenset[str]] = frozenset({"text", "thinking", "partial_json"})
+
     type: str = ""
     text: str | None = None
     thinking: str | None = None
@@ -79,6 +91,8 @@ class _AnthropicMessage(msgspec.Struct):
 
 
 class _AnthropicEvent(msgspec.Struct):
+    essential: ClassVar[frozenset[str]] = frozenset({"type", "delta"})
+
     type: str = ""
     index: int | None = None
     message: Any = None
@@ -89,10 +103,13 @@ class _AnthropicEvent(msgspec.Struct):
 
 
 class _AnthropicTool:
-    __slots__ = ("number", "pieces")
+    """A tool call that has begun; `number` is None for a tool that the vendor runs itself."""
 
-    def __init__(self, number: int) -> None:
+    __slots__ = ("name", "number", "pieces")
+
+    def __init__(self, number: int | None, name: str) -> None:
         self.number = number
+        self.name = name
         self.pieces: list[str] = []
 
 
@@ -104,6 +121,8 @@ class AnthropicReplyParser(ReplyParser[_AnthropicEvent]):
         self._counts: dict[str, int] = {}
         self._tools: dict[int, _AnthropicTool] = {}
         self._tool_count = 0
+        self._broken = False  # a tool's input was no JSON
+        self._message_id: str | None = None
         self._prefix_trimmer = PrefixTrimmer(prefix) if prefix else None
 
     @override
@@ -128,7 +147,7 @@ class AnthropicReplyParser(ReplyParser[_AnthropicEvent]):
             self._stop(index)
         self._usage(message.usage)
         self._finished(message.stop_reason or "")
-        self.done = True
+        self._end()
 
     def _delta(self, index: int, delta: _AnthropicDelta) -> None:
         kind = delta.type
@@ -156,7 +175,7 @@ class AnthropicReplyParser(ReplyParser[_AnthropicEvent]):
                 if event.delta is not None and event.delta.stop_reason:
                     self._finished(event.delta.stop_reason)
             case "message_stop":
-                self.done = True
+                self._end()
             case "error":
                 self.fail_with(event.error)
             case _:
@@ -167,15 +186,20 @@ class AnthropicReplyParser(ReplyParser[_AnthropicEvent]):
             message = msgspec.convert(body, _AnthropicMessage, strict=False)
         except ValueError:
             return
-        if not self._counts:  # a duplicated start tells nothing new
+        if self._message_id is None:
+            self._message_id = message.id or ""
             self.batch.add(Accepted(message.model, message.id))
+        elif message.id and self._message_id and message.id != self._message_id:
+            # The first one never ended: what follows would be spliced into it.
+            self.failure = self.failure or self.error_factory.truncated("message_start")
+            return
         self._usage(message.usage)
 
     def _start(self, index: int, block: _AnthropicBlock) -> None:
         match block.type:
             case "text":
                 self._text(block.text or "")
-                for citation in block.citations or ():
+                for citation in block.citations if isinstance(block.citations, list) else ():
                     self._cite(citation)
             case "thinking":
                 self.batch.reasoning(block.thinking or "")
@@ -184,29 +208,44 @@ class AnthropicReplyParser(ReplyParser[_AnthropicEvent]):
             case "redacted_thinking" if block.data:
                 self.batch.signature(REDACTED + block.data)
             case "tool_use":
-                tool = self._tools[index] = _AnthropicTool(self._tool_count)
+                self._tools[index] = _AnthropicTool(self._tool_count, block.name or "")
                 self._tool_count += 1
-                self.batch.add(ToolCall(tool.number, block.id, block.name))
+                self.batch.add(ToolCall(self._tool_count - 1, block.id, block.name))
                 if block.input:
                     self._arguments(index, dumps(block.input).decode())
             case _:
-                pass
+                self._server_tool(index, block)
+
+    def _server_tool(self, index: int, block: _AnthropicBlock) -> None:
+        """A tool that the vendor runs, or what it gave back; other blocks say nothing."""
+        if block.type in {"server_tool_use", "mcp_tool_use"}:
+            name = ".".join(part for part in (block.server_name, block.name) if part)
+            tool = self._tools[index] = _AnthropicTool(None, name or block.type)
+            if block.input:
+                tool.pieces.append(dumps(block.input).decode())
+        elif block.type.endswith("_tool_result") and (sources := _results(block.content)):
+            self.batch.add(provider_tool(block.type.removesuffix("_tool_result"), sources=sources))
 
     def _stop(self, index: int) -> None:
         tool = self._tools.pop(index, None)
         if tool is None:
             return
         arguments = "".join(tool.pieces)
-        if not arguments:
+        if tool.number is None:
+            self.batch.add(provider_tool(tool.name, input=arguments.strip("{} ") and arguments))
+        elif not arguments:
             self.batch.add(ToolCall(tool.number, arguments="{}"))
-            return
-        try:
-            loads(arguments)
-        except InvalidJson as error:
-            self.failure = self.failure or self.error_factory.malformed(
-                "a tool call's input is no JSON"
-            )
-            self.failure.__cause__ = error
+        elif not is_json(arguments):
+            self._broken = True
+
+    def _end(self) -> None:
+        """The message is over. Half a tool's input is right only where the answer was cut, too."""
+        for index in list(self._tools):
+            self._stop(index)
+        self.done = True
+        if self._broken and self.finish is not None and self.finish[0] in {"stop", "tool-calls"}:
+            error = self.error_factory.malformed("a tool call's input is no JSON")
+            self.failure = self.failure or error
 
     def _text(self, text: str) -> None:
         self.batch.text(
@@ -217,13 +256,17 @@ class AnthropicReplyParser(ReplyParser[_AnthropicEvent]):
         tool = self._tools.get(index)
         if tool is not None and piece:
             tool.pieces.append(piece)
-            self.batch.add(ToolCall(tool.number, arguments=piece))
+            if tool.number is not None:
+                self.batch.add(ToolCall(tool.number, arguments=piece))
 
     def _cite(self, citation: Any) -> None:
         if not isinstance(citation, dict):
             return
-        url, quoted = citation.get("url"), citation.get("cited_text")
+        url, quoted = citation.get("url") or citation.get("source"), citation.get("cited_text")
         title = citation.get("title") or citation.get("document_title")
+        page = citation.get("start_page_number")
+        if isinstance(page, int) and isinstance(title, str):
+            title = f"{title}, page {page}"
         self.batch.add(Cited(*(v if isinstance(v, str) else None for v in (url, title, quoted))))
 
     def _usage(self, seen: _AnthropicUsage | None) -> None:
@@ -260,6 +303,18 @@ class _AnthropicBodyParser(AnthropicReplyParser):
         except ValueError as error:
             problem = error if isinstance(error, InvalidJson) else InvalidJson("It is no message")
             self.unreadable(payload, problem)
+
+
+def _results(content: Any) -> list[dict[str, str]]:
+    """The sources among what a server-side tool gave back."""
+    found = (
+        [item for item in content if isinstance(item, dict)] if isinstance(content, list) else []
+    )
+    return [
+        {name: item[name] for name in ("url", "title") if isinstance(item.get(name), str)}
+        for item in found
+        if isinstance(item.get("url"), str)
+    ]
 
 
 def parse_anthropic_body(

@@ -5,6 +5,8 @@
 | an exception frame after 200 | the failure, after the text before it |
 | `messageStop` | `Finished`, which waits for `metadata` with the usage |
 | `reasoningContent` with text, signature, redacted bytes | reasoning and its signature |
+| `malformed_model_output`, `malformed_tool_use` | `ProviderFailed`: it may be tried again |
+| a tool's input that is no JSON | the failure, unless the answer was cut or filtered |
 | a checksum that doesn't fit | `MalformedReply` |
 | the end without `messageStop` | `Truncated` |
 
@@ -13,7 +15,7 @@ Source: the API reference of `ConverseStream`.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 from typing_extensions import override
@@ -21,9 +23,9 @@ from typing_extensions import override
 from grantha.chat import FinishReason, Usage
 from grantha.events import Accepted, Cited, ToolCall, UpstreamEvent, UsageSeen
 from grantha.wire.eventstream import EventStreamDecoder, EventStreamMessage
-from grantha.wire.lenient_json import InvalidJson, dumps, loads
+from grantha.wire.lenient_json import InvalidJson, dumps, fit, loads
 from grantha.wire.signatures import REDACTED
-from grantha.wire.upstream.decoder import ReplyParser, StreamDecoder, parse_whole_body
+from grantha.wire.upstream.decoder import ReplyParser, StreamDecoder, is_json, parse_whole_body
 from grantha.wire.upstream.turn_normalizer import PrefixTrimmer
 from grantha.wire.upstream.vendor_errors import SEARCHED_LENGTH, ErrorFactory, ErrorReport
 
@@ -36,6 +38,7 @@ FINISH_REASONS: dict[str, FinishReason] = {
     "guardrail_intervened": "content-filter",
     "content_filtered": "content-filter",
 }
+FAILURES = frozenset({"malformed_model_output", "malformed_tool_use"})
 
 
 class _BedrockToolUse(msgspec.Struct):
@@ -55,6 +58,8 @@ class _BedrockThought(msgspec.Struct):
 
 
 class _BedrockDelta(msgspec.Struct):
+    essential: ClassVar[frozenset[str]] = frozenset({"text", "toolUse", "reasoningContent"})
+
     text: str | None = None
     toolUse: _BedrockToolUse | None = None  # noqa: N815
     reasoningContent: _BedrockThought | None = None  # noqa: N815
@@ -69,6 +74,8 @@ class _BedrockUsage(msgspec.Struct):
 
 
 class _BedrockEvent(msgspec.Struct):
+    essential: ClassVar[frozenset[str]] = frozenset({"event", "start", "delta", "stopReason"})
+
     event: str = ""
     contentBlockIndex: int = 0  # noqa: N815
     start: _BedrockStart | None = None
@@ -84,6 +91,7 @@ class BedrockReplyParser(ReplyParser[_BedrockEvent]):
     def __init__(self, error_factory: ErrorFactory, prefix: str = "") -> None:
         super().__init__(error_factory, _BedrockEvent)
         self._tools: dict[int, int] = {}
+        self._inputs: dict[int, list[str]] = {}  # of the tools, by their number
         self._prefix_trimmer = PrefixTrimmer(prefix) if prefix else None
 
     @override
@@ -98,7 +106,7 @@ class BedrockReplyParser(ReplyParser[_BedrockEvent]):
             case "messageStart":
                 self.batch.add(Accepted())
             case "messageStop":
-                self.finish = _finish(event.stopReason)
+                self._stop(event.stopReason or "")
             case "metadata":
                 self._usage(event.usage)
                 self.done = self.finish is not None
@@ -116,12 +124,30 @@ class BedrockReplyParser(ReplyParser[_BedrockEvent]):
         if delta.toolUse is not None and isinstance(delta.toolUse.input, str):
             number = self._tools.get(index)
             if number is not None:
+                self._inputs[number].append(delta.toolUse.input)
                 self.batch.add(ToolCall(number, arguments=delta.toolUse.input))
         if delta.reasoningContent is not None:
             self._thought(delta.reasoningContent)
-        if isinstance(delta.citation, dict):
-            title = delta.citation.get("title")
-            self.batch.add(Cited(None, title if isinstance(title, str) else None))
+        self._cite(delta.citation)
+
+    def _cite(self, citation: Any) -> None:
+        if isinstance(citation, dict):
+            self.batch.add(_cited(citation))
+
+    def _stop(self, reason: str) -> None:
+        """The answer is over, but for the usage. A tool without input has an empty one."""
+        if reason in FAILURES:
+            self.fail(ErrorReport(reason))
+            return
+        for number, pieces in self._inputs.items():
+            if not any(pieces):
+                pieces.append("{}")
+                self.batch.add(ToolCall(number, arguments="{}"))
+        self.finish = (FINISH_REASONS.get(reason, "unknown"), reason or None)
+        broken = any(not is_json("".join(pieces)) for pieces in self._inputs.values())
+        if broken and self.finish[0] in {"stop", "tool-calls"}:
+            error = self.error_factory.malformed("a tool call's input is no JSON")
+            self.failure = self.failure or error
 
     def _thought(self, thought: _BedrockThought) -> None:
         self.batch.reasoning(thought.text or "")
@@ -131,7 +157,8 @@ class BedrockReplyParser(ReplyParser[_BedrockEvent]):
             self.batch.signature(REDACTED + thought.redactedContent)
 
     def _tool(self, index: int, tool: _BedrockToolUse) -> None:
-        number = self._tools[index] = len(self._tools)
+        number = self._tools[index] = len(self._inputs)
+        self._inputs[number] = []
         self.batch.add(ToolCall(number, tool.toolUseId, tool.name))
 
     def _usage(self, seen: _BedrockUsage | None) -> None:
@@ -189,8 +216,8 @@ class _BedrockBodyParser(BedrockReplyParser):
             self.batch.add(Accepted())
             for index, block in enumerate(message["content"]):
                 self._block(index, block)
-            self._usage(msgspec.convert(body.get("usage"), _BedrockUsage | None))
-            self.finish = _finish(body.get("stopReason"))
+            self._usage(fit(body.get("usage") or {}, _BedrockUsage))
+            self._stop(body.get("stopReason") or "")
         except (ValueError, LookupError, TypeError, AttributeError):
             self.unreadable(payload, InvalidJson("It is no message"))
 
@@ -199,8 +226,14 @@ class _BedrockBodyParser(BedrockReplyParser):
         tool = block.get("toolUse")
         if tool is not None:
             self._tool(index, _BedrockToolUse(tool.get("toolUseId"), tool.get("name")))
-            arguments = dumps(tool.get("input") or {}).decode()
-            self.batch.add(ToolCall(self._tools[index], arguments=arguments))
+            number, arguments = self._tools[index], dumps(tool.get("input") or {}).decode()
+            self._inputs[number].append(arguments)
+            self.batch.add(ToolCall(number, arguments=arguments))
+        cited = block.get("citationsContent") or {}
+        for piece in cited.get("content") or ():
+            self.batch.text(piece.get("text") or "")
+        for citation in cited.get("citations") or ():
+            self._cite(citation)
         thought = block.get("reasoningContent", {})
         inner = thought.get("reasoningText") or {}
         redacted = thought.get("redactedContent")
@@ -212,5 +245,22 @@ def parse_bedrock_body(body: bytes, error_factory: ErrorFactory) -> list[Upstrea
     return parse_whole_body(_BedrockBodyParser(error_factory), body)
 
 
-def _finish(reason: str | None) -> tuple[FinishReason, str | None]:
-    return FINISH_REASONS.get(reason or "", "unknown"), reason
+def _cited(citation: dict[str, Any]) -> Cited:
+    """A source of the web has an address; one in a document has its title, and a page perhaps."""
+    url, page = None, None
+    location = citation.get("location")
+    for kind, place in location.items() if isinstance(location, dict) else ():
+        if isinstance(place, dict):
+            url = url or place.get("url")
+            page = place.get("start") if kind == "documentPage" else page
+    title = citation.get("title")
+    if isinstance(title, str) and isinstance(page, int):
+        title = f"{title}, page {page}"
+    contents = citation.get("sourceContent")
+    pieces = (
+        [p.get("text") for p in contents if isinstance(p, dict)]
+        if isinstance(contents, list)
+        else []
+    )
+    quoted = "".join(piece for piece in pieces if isinstance(piece, str)) or None
+    return Cited(*(text if isinstance(text, str) else None for text in (url, title, quoted)))

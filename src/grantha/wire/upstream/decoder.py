@@ -291,7 +291,7 @@ class StreamDecoder:
         try:
             for payload in self._framing.finish():
                 # Half an object was cut off: that is truncation, not a malformed reply.
-                if payload == b"[DONE]" or _is_json(payload):
+                if payload == b"[DONE]" or is_json(payload):
                     self._parser.parse(payload)
         except ValueError as error:
             self._parser.failure = self._parser.error_factory.malformed(str(error))
@@ -321,7 +321,8 @@ def provider_tool(name: str, **details: Any) -> ProviderNotice:
     return ProviderNotice("provider-tool", f"The provider used {name}.", {"tool": name, **known})
 
 
-def _is_json(payload: bytes) -> bool:
+def is_json(payload: bytes | str) -> bool:
+    """Whether it is complete JSON."""
     try:
         loads(payload)
     except InvalidJson:

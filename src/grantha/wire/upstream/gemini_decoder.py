@@ -9,6 +9,9 @@
 | cumulative `usageMetadata` on every chunk | the latest; thoughts counted as output |
 | tool calls without ids | ids are made |
 | a JSON array, when `alt=sse` got lost on the way | the same events, at the end |
+| a finish reason that names a failure of the model | `ProviderFailed`, with the vendor's message |
+| a call sent again without its signature | nothing |
+| an image, code that Google ran, a search | a notice |
 | the end without a finish reason | `Truncated` |
 
 Source: the API reference of `GenerateContentResponse`.
@@ -16,17 +19,23 @@ Source: the API reference of `GenerateContentResponse`.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 from typing_extensions import override
 
 from grantha.chat import FinishReason, Usage
 from grantha.events import Accepted, Cited, ToolCall, UpstreamEvent, UsageSeen
-from grantha.wire.lenient_json import InvalidJson, dumps, loads
+from grantha.wire.lenient_json import InvalidJson, dumps, fit, loads
 from grantha.wire.sse import LIMIT, EventTooLarge, SseDecoder
 from grantha.wire.tool_calls import new_call_id
-from grantha.wire.upstream.decoder import ReplyParser, StreamDecoder, parse_whole_body
+from grantha.wire.upstream.decoder import (
+    ReplyParser,
+    StreamDecoder,
+    images_omitted,
+    parse_whole_body,
+    provider_tool,
+)
 from grantha.wire.upstream.vendor_errors import ErrorFactory, ErrorReport
 
 FINISH_REASONS: dict[str, FinishReason] = {
@@ -38,8 +47,18 @@ FINISH_REASONS: dict[str, FinishReason] = {
     "PROHIBITED_CONTENT": "content-filter",
     "SPII": "content-filter",
     "IMAGE_SAFETY": "content-filter",
+    "IMAGE_PROHIBITED_CONTENT": "content-filter",
+    "IMAGE_RECITATION": "content-filter",
     "MODEL_ARMOR": "content-filter",
 }
+# The model failed: the answer may be tried again.
+FAILURES = frozenset(
+    {
+        *("MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "TOO_MANY_TOOL_CALLS"),
+        *("MISSING_THOUGHT_SIGNATURE", "MALFORMED_RESPONSE", "LANGUAGE", "OTHER"),
+        *("NO_IMAGE", "IMAGE_OTHER"),
+    }
+)
 
 
 class _GeminiCall(msgspec.Struct):
@@ -49,20 +68,29 @@ class _GeminiCall(msgspec.Struct):
 
 
 class _GeminiPart(msgspec.Struct):
+    essential: ClassVar[frozenset[str]] = frozenset({"text", "functionCall"})
+
     text: str | None = None
     thought: bool = False
     thoughtSignature: str | None = None  # noqa: N815 - the vendor's name
     functionCall: _GeminiCall | None = None  # noqa: N815
+    inlineData: Any = None  # noqa: N815
+    executableCode: Any = None  # noqa: N815
 
 
 class _GeminiContent(msgspec.Struct):
+    essential: ClassVar[frozenset[str]] = frozenset({"parts"})
+
     parts: list[_GeminiPart] | None = None
 
 
 class _GeminiCandidate(msgspec.Struct):
+    essential: ClassVar[frozenset[str]] = frozenset({"content", "finishReason"})
+
     index: int | None = None
     content: _GeminiContent | None = None
     finishReason: str | None = None  # noqa: N815
+    finishMessage: str | None = None  # noqa: N815
     groundingMetadata: Any = None  # noqa: N815
     citationMetadata: Any = None  # noqa: N815
 
@@ -80,6 +108,8 @@ class _GeminiFeedback(msgspec.Struct):
 
 
 class _GeminiChunk(msgspec.Struct):
+    essential: ClassVar[frozenset[str]] = frozenset({"candidates"})
+
     candidates: list[_GeminiCandidate] | None = None
     promptFeedback: _GeminiFeedback | None = None  # noqa: N815
     usageMetadata: _GeminiUsage | None = None  # noqa: N815
@@ -96,6 +126,9 @@ class GeminiReplyParser(ReplyParser[_GeminiChunk]):
         self._accepted = False
         self._calls = 0
         self._cited: set[str] = set()
+        self._searched = False
+        self._signed_calls: set[tuple[str | None, str | None, str]] = set()  # of earlier chunks
+        self._new_calls: set[tuple[str | None, str | None, str]] = set()
 
     @override
     def parse(self, payload: bytes) -> None:
@@ -119,7 +152,9 @@ class GeminiReplyParser(ReplyParser[_GeminiChunk]):
             self._blocked(chunk.promptFeedback.blockReason)
         if chunk.usageMetadata is not None:
             self.batch.add(UsageSeen(_usage(chunk.usageMetadata)))
-        if chunk.error is not None:
+        self._signed_calls |= self._new_calls
+        self._new_calls.clear()
+        if chunk.error:
             self.fail_with(chunk.error)
 
     def _candidate(self, candidate: _GeminiCandidate) -> None:
@@ -130,6 +165,9 @@ class GeminiReplyParser(ReplyParser[_GeminiChunk]):
             self._sources(candidate)
         reason = candidate.finishReason
         if reason and reason != "FINISH_REASON_UNSPECIFIED":
+            if reason in FAILURES:
+                self.fail(ErrorReport(reason, candidate.finishMessage or ""))
+                return
             mapped = FINISH_REASONS.get(reason, "unknown")
             if mapped == "stop" and self._calls:
                 mapped = "tool-calls"
@@ -139,6 +177,11 @@ class GeminiReplyParser(ReplyParser[_GeminiChunk]):
         if part.functionCall is not None:
             call = part.functionCall
             arguments = "{}" if not call.args else dumps(call.args).decode()
+            key = (call.id, call.name, arguments)
+            if key in self._signed_calls and not part.thoughtSignature:
+                return
+            if part.thoughtSignature:
+                self._new_calls.add(key)
             self.batch.add(
                 ToolCall(
                     self._calls,
@@ -152,12 +195,20 @@ class GeminiReplyParser(ReplyParser[_GeminiChunk]):
             return
         if part.text:
             (self.batch.reasoning if part.thought else self.batch.text)(part.text)
+        if part.inlineData is not None:
+            self.batch.add(images_omitted())
+        if part.executableCode is not None:
+            self.batch.add(provider_tool("code execution", input=part.executableCode))
         if part.thoughtSignature:
             self.batch.signature(part.thoughtSignature)
 
     def _sources(self, candidate: _GeminiCandidate) -> None:
         found: list[Any] = []
         if isinstance(candidate.groundingMetadata, dict):
+            queries = candidate.groundingMetadata.get("webSearchQueries")
+            if queries and not self._searched:
+                self._searched = True
+                self.batch.add(provider_tool("Google Search", queries=queries))
             chunks = candidate.groundingMetadata.get("groundingChunks") or ()
             found += [
                 c.get("web") or c.get("retrievedContext") for c in chunks if isinstance(c, dict)
@@ -169,10 +220,11 @@ class GeminiReplyParser(ReplyParser[_GeminiChunk]):
         for source in found:
             if not isinstance(source, dict):
                 continue
-            url, title = source.get("uri"), source.get("title")
-            if isinstance(url, str) and url not in self._cited:
-                self._cited.add(url)
-                self.batch.add(Cited(url, title if isinstance(title, str) else None))
+            found_at = (source.get("uri"), source.get("title"))
+            url, title = (text if isinstance(text, str) else None for text in found_at)
+            if (url or title) and (url or title) not in self._cited:
+                self._cited.add(url or title or "")
+                self.batch.add(Cited(url, title))
 
     def _blocked(self, reason: str) -> None:
         self.fail(ErrorReport("content_filter", reason))
@@ -185,7 +237,7 @@ class GeminiReplyParser(ReplyParser[_GeminiChunk]):
             self.batch.lone_surrogates = True  # such a body may hold halves, and it is rare
             for item in items:
                 if self.failure is None:
-                    self.handle(msgspec.convert(item, _GeminiChunk, strict=False))
+                    self.handle(fit(item, _GeminiChunk))
         except ValueError as error:
             self.unreadable(payload, InvalidJson(str(error)))
 

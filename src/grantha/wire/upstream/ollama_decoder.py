@@ -12,7 +12,7 @@ Source: the API document in the vendor's repository.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 from typing_extensions import override
@@ -40,12 +40,16 @@ class _OllamaCall(msgspec.Struct):
 
 
 class _OllamaMessage(msgspec.Struct):
+    essential: ClassVar[frozenset[str]] = frozenset({"content"})
+
     content: str | None = None
     thinking: str | None = None
     tool_calls: list[_OllamaCall] | None = None
 
 
 class _OllamaLine(msgspec.Struct):
+    essential: ClassVar[frozenset[str]] = frozenset({"message", "done"})
+
     model: str | None = None
     message: _OllamaMessage | None = None
     done: bool = False
@@ -68,7 +72,7 @@ class OllamaReplyParser(ReplyParser[_OllamaLine]):
     def handle(self, payload: _OllamaLine) -> None:
         """One line."""
         line = payload
-        if line.error is not None:
+        if line.error:
             self.fail_with(line.error)
             return
         if not self._accepted and line.model:

@@ -80,8 +80,17 @@ class CostDetails(msgspec.Struct):
     upstream_inference_cost: float | None = None
 
 
-class UpstreamUsage(msgspec.Struct):
-    """Token counts and costs, by the names that different hosts use."""
+class BilledUsage(msgspec.Struct):
+    """What a reply cost, by the names that different hosts use."""
+
+    cost: Any = None  # OpenRouter: dollars; Perplexity: an object
+    cost_details: CostDetails | None = None
+    is_byok: bool = False
+    cost_in_usd_ticks: int | None = None  # xAI
+
+
+class UpstreamUsage(BilledUsage):
+    """Token counts, by the names that different hosts use."""
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
@@ -90,10 +99,6 @@ class UpstreamUsage(msgspec.Struct):
     completion_tokens_details: OutputDetails | None = None
     prompt_cache_hit_tokens: int | None = None  # DeepSeek
     cached_tokens: int | None = None  # Moonshot
-    cost: Any = None  # OpenRouter: dollars; Perplexity: an object
-    cost_details: CostDetails | None = None
-    is_byok: bool = False
-    cost_in_usd_ticks: int | None = None  # xAI
 
 
 class GroqExtension(msgspec.Struct):
@@ -130,24 +135,28 @@ def usage_of(seen: UpstreamUsage) -> Usage:
     cached = (inputs.cached_tokens, seen.prompt_cache_hit_tokens, seen.cached_tokens)
     return Usage(
         seen.prompt_tokens,
-        _output_tokens(seen, outputs.reasoning_tokens),
+        output_tokens(
+            seen.prompt_tokens, seen.completion_tokens, outputs.reasoning_tokens, seen.total_tokens
+        ),
         next((count for count in cached if count is not None), None),
         inputs.cache_write_tokens,
         outputs.reasoning_tokens,
-        _cost(seen),
+        cost_usd(seen),
     )
 
 
-def _output_tokens(seen: UpstreamUsage, reasoning: int | None) -> int | None:
+def output_tokens(
+    given: int | None, output: int | None, reasoning: int | None, total: int | None
+) -> int | None:
     """xAI counts reasoning apart from the completion, the others within it: the total tells."""
-    output = seen.completion_tokens
     if output is None or not reasoning:
         return output
-    apart = (seen.prompt_tokens or 0) + output + reasoning
-    return output + reasoning if reasoning > output or seen.total_tokens == apart else output
+    apart = total == (given or 0) + output + reasoning
+    return output + reasoning if apart or reasoning > output else output
 
 
-def _cost(seen: UpstreamUsage) -> float | None:
+def cost_usd(seen: BilledUsage) -> float | None:
+    """What the host says it charged, in US dollars."""
     if seen.cost_in_usd_ticks is not None:
         return seen.cost_in_usd_ticks / TICKS_PER_DOLLAR
     cost = seen.cost.get("total_cost") if isinstance(seen.cost, dict) else seen.cost
@@ -155,4 +164,4 @@ def _cost(seen: UpstreamUsage) -> float | None:
         return None
     upstream = seen.cost_details.upstream_inference_cost if seen.cost_details else None
     # With a key of one's own OpenRouter's cost is its fee alone.
-    return float(cost) + (upstream or 0.0 if seen.is_byok else 0.0)
+    return float(cost) + ((upstream or 0.0) if seen.is_byok else 0.0)

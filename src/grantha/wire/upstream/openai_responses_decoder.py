@@ -7,7 +7,9 @@
 | a finished `reasoning` item | a signature: the item itself, to be sent back unchanged |
 | `response.function_call_arguments.delta` | a tool call's fragment, by its output index |
 | `response.incomplete` | `Finished` with the reason it gives |
-| `response.failed`, `error` | the failure |
+| `response.failed`, `error`, an error without a type | the failure |
+| a tool that the vendor ran | a notice with its query and sources |
+| text that was never streamed | taken from its finished item |
 | the end without one of these or `response.completed` | `Truncated`; a background reply can be resumed |
 
 Source: the vendor's API reference and SDK types.
@@ -15,32 +17,39 @@ Source: the vendor's API reference and SDK types.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 from typing_extensions import override
 
 from grantha.chat import FinishReason, Usage
 from grantha.events import Accepted, Cited, ToolCall, UpstreamEvent, UsageSeen
-from grantha.wire.lenient_json import InvalidJson, dumps, loads
+from grantha.wire.lenient_json import InvalidJson, dumps, fit, loads
 from grantha.wire.sse import SseDecoder
-from grantha.wire.upstream.decoder import ReplyParser, StreamDecoder, parse_whole_body
+from grantha.wire.upstream.decoder import (
+    ReplyParser,
+    StreamDecoder,
+    images_omitted,
+    is_json,
+    parse_whole_body,
+    provider_tool,
+)
+from grantha.wire.upstream.openai_chat_chunks import (
+    BilledUsage,
+    InputDetails,
+    OutputDetails,
+    cost_usd,
+    output_tokens,
+)
 from grantha.wire.upstream.vendor_errors import ErrorFactory, ErrorReport, parse_error_report
 
 
-class _ResponsesInputDetails(msgspec.Struct):
-    cached_tokens: int | None = None
-
-
-class _ResponsesOutputDetails(msgspec.Struct):
-    reasoning_tokens: int | None = None
-
-
-class _ResponsesUsage(msgspec.Struct):
+class _ResponsesUsage(BilledUsage):
     input_tokens: int | None = None
     output_tokens: int | None = None
-    input_tokens_details: _ResponsesInputDetails | None = None
-    output_tokens_details: _ResponsesOutputDetails | None = None
+    total_tokens: int | None = None
+    input_tokens_details: InputDetails | None = None
+    output_tokens_details: OutputDetails | None = None
 
 
 class _ResponsesIncomplete(msgspec.Struct):
@@ -48,16 +57,20 @@ class _ResponsesIncomplete(msgspec.Struct):
 
 
 class _ResponsesResponse(msgspec.Struct):
+    essential: ClassVar[frozenset[str]] = frozenset({"status"})
+
     id: str | None = None
     model: str | None = None
     status: str | None = None
     usage: _ResponsesUsage | None = None
     error: Any = None
     incomplete_details: _ResponsesIncomplete | None = None
-    output: list[Any] | None = None
+    output: Any = None
 
 
 class _ResponsesEvent(msgspec.Struct):
+    essential: ClassVar[frozenset[str]] = frozenset({"type", "response"})
+
     type: str = ""
     sequence_number: int | None = None
     delta: Any = None
@@ -91,7 +104,8 @@ class ResponsesReplyParser(ReplyParser[_ResponsesEvent]):
         self._background = background
         self._id = resumed
         self._calls: dict[int, int] = {}
-        self._argued: set[int] = set()
+        self._arguments_of: dict[int, list[str]] = {}  # by the index of the item
+        self._texts: set[int] = set()  # indexes of the items whose text was streamed
         self._refused = False
 
     @override
@@ -114,10 +128,10 @@ class ResponsesReplyParser(ReplyParser[_ResponsesEvent]):
     def response(self, body: _ResponsesResponse) -> None:
         """A whole response, with all its items."""
         self.batch.add(Accepted(body.model, body.id))
-        for index, item in enumerate(body.output or ()):
+        for index, item in enumerate(body.output if isinstance(body.output, list) else ()):
             self._item_started(index, item)
             if isinstance(item, dict):
-                self._spoken(item)
+                self._reasoning_of(item)
             self._item_done(index, item)
         self._ended(body)
 
@@ -152,7 +166,7 @@ class ResponsesReplyParser(ReplyParser[_ResponsesEvent]):
                 self._ended(body or _ResponsesResponse())
             case "response.cancelled":
                 self.fail(ErrorReport("server_error", "the response was cancelled"))
-            case "error":
+            case "error" | "" if event.type or event.error:
                 shown = {"message": event.message, "code": event.code, "param": event.param}
                 self.fail(parse_error_report({"error": event.error or shown}) or ErrorReport())
             case _:
@@ -160,6 +174,7 @@ class ResponsesReplyParser(ReplyParser[_ResponsesEvent]):
 
     def _text(self, event: _ResponsesEvent) -> None:
         if isinstance(event.delta, str):
+            self._texts.add(event.output_index)
             self.batch.text(event.delta)
             if event.logprobs and isinstance(event.logprobs, list):
                 self.batch.logprobs([item for item in event.logprobs if isinstance(item, dict)])
@@ -167,26 +182,43 @@ class ResponsesReplyParser(ReplyParser[_ResponsesEvent]):
     def _item_started(self, index: int, item: Any) -> None:
         if isinstance(item, dict) and item.get("type") == "function_call":
             number = self._calls[index] = len(self._calls)
+            self._arguments_of[index] = []
             self.batch.add(ToolCall(number, item.get("call_id"), item.get("name")))
 
     def _arguments(self, index: int, piece: Any) -> None:
         number = self._calls.get(index)
         if number is not None and isinstance(piece, str) and piece:
-            self._argued.add(index)
+            self._arguments_of[index].append(piece)
             self.batch.add(ToolCall(number, arguments=piece))
 
     def _item_done(self, index: int, item: Any) -> None:
         if not isinstance(item, dict):
             return
-        if item.get("type") == "function_call" and index not in self._argued:
-            self._arguments(index, item.get("arguments"))
-        if item.get("type") == "reasoning" and (item.get("encrypted_content") or item.get("id")):
+        kind = str(item.get("type"))
+        if kind == "function_call" and not self._arguments_of.get(index):
+            self._arguments(index, item.get("arguments") or "{}")
+        elif kind == "message" and index not in self._texts:
+            self._text_of(item)
+        elif kind == "image_generation_call":
+            self.batch.add(images_omitted())
+        elif kind.endswith("_call") and kind not in {"function_call", "custom_tool_call"}:
+            self._provider_tool(kind.removesuffix("_call"), item)
+        if kind == "reasoning" and (item.get("encrypted_content") or item.get("id")):
             kept = {k: v for k, v in item.items() if k != "status" and v is not None}
             self.batch.signature(dumps(kept).decode())
 
-    def _spoken(self, item: dict[str, Any]) -> None:
-        for piece in item.get("summary") or ():
-            self.batch.reasoning(_string(piece, "text"))
+    def _provider_tool(self, name: str, item: dict[str, Any]) -> None:
+        action = item.get("action")
+        action = action if isinstance(action, dict) else {}
+        query = action.get("query") or item.get("queries") or item.get("name") or item.get("code")
+        self.batch.add(provider_tool(name, input=query, sources=action.get("sources")))
+
+    def _reasoning_of(self, item: dict[str, Any]) -> None:
+        if item.get("type") == "reasoning":
+            for piece in item.get("summary") or item.get("content") or ():
+                self.batch.reasoning(_string(piece, "text"))
+
+    def _text_of(self, item: dict[str, Any]) -> None:
         for piece in item.get("content") or ():
             kind = piece.get("type") if isinstance(piece, dict) else None
             if kind == "output_text":
@@ -198,8 +230,9 @@ class ResponsesReplyParser(ReplyParser[_ResponsesEvent]):
                 self.batch.text(_string(piece, "refusal"))
 
     def _cite(self, annotation: Any) -> None:
-        if isinstance(annotation, dict) and annotation.get("type") == "url_citation":
-            url, title = _string(annotation, "url"), _string(annotation, "title")
+        url, title = _string(annotation, "url"), _string(annotation, "title")
+        title = title or _string(annotation, "filename")
+        if url or title:
             self.batch.add(Cited(url or None, title or None))
 
     def _ended(self, body: _ResponsesResponse) -> None:
@@ -210,6 +243,9 @@ class ResponsesReplyParser(ReplyParser[_ResponsesEvent]):
                 parse_error_report({"error": body.error or {}}) or ErrorReport("server_error")
             )
             return
+        if body.status in {"cancelled", "queued", "in_progress"}:
+            self.failure = self.failure or self.error_factory.truncated(body.status)
+            return
         self.done = True
         reason = None if body.incomplete_details is None else body.incomplete_details.reason
         if reason is not None:
@@ -217,6 +253,9 @@ class ResponsesReplyParser(ReplyParser[_ResponsesEvent]):
         elif body.status in {"completed", None}:
             said: FinishReason = "refusal" if self._refused else "stop"
             self.finish = ("tool-calls" if self._calls else said, body.status or "completed")
+            if any(not is_json("".join(pieces)) for pieces in self._arguments_of.values()):
+                error = self.error_factory.malformed("a tool call's arguments are no JSON")
+                self.failure = self.failure or error
         else:
             self.finish = ("unknown", body.status)
 
@@ -238,7 +277,7 @@ class _ResponsesBodyParser(ResponsesReplyParser):
             if not isinstance(body, dict) or body.get("object") != "response":
                 raise InvalidJson("It is no response")
             self.batch.lone_surrogates = True
-            self.response(msgspec.convert(body, _ResponsesResponse, strict=False))
+            self.response(fit(body, _ResponsesResponse))
         except ValueError as error:
             problem = error if isinstance(error, InvalidJson) else InvalidJson("It is no response")
             self.unreadable(payload, problem)
@@ -250,14 +289,15 @@ def parse_responses_body(body: bytes, error_factory: ErrorFactory) -> list[Upstr
 
 
 def _usage(seen: _ResponsesUsage) -> Usage:
-    inputs = seen.input_tokens_details or _ResponsesInputDetails()
-    outputs = seen.output_tokens_details or _ResponsesOutputDetails()
+    inputs = seen.input_tokens_details or InputDetails()
+    reasoning = (seen.output_tokens_details or OutputDetails()).reasoning_tokens
     return Usage(
         seen.input_tokens,
-        seen.output_tokens,
+        output_tokens(seen.input_tokens, seen.output_tokens, reasoning, seen.total_tokens),
         inputs.cached_tokens,
-        None,
-        outputs.reasoning_tokens,
+        inputs.cache_write_tokens,
+        reasoning,
+        cost_usd(seen),
     )
 
 

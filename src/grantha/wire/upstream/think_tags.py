@@ -12,6 +12,7 @@ from typing import Literal
 
 _OPEN, _CLOSE = "<think>", "</think>"
 _BLANK = " \t\r\n"
+_QUOTES = "`'\""
 
 State = Literal["before", "lead", "inside", "after", "text"]
 
@@ -39,7 +40,8 @@ class ThinkTagSplitter:
         """What was held back, now that nothing follows."""
         held, self._held = self._held, ""
         if self._state == "inside" and held:
-            return [(True, held)]
+            thought = held.removesuffix(_CLOSE)
+            return [(True, thought)] if thought else []
         return [(False, held)] if held and self._state in {"before", "text"} else []
 
     def _advance(self) -> Iterator[tuple[bool, str]]:
@@ -67,14 +69,15 @@ class ThinkTagSplitter:
         return False, ""
 
     def _until_close_tag(self) -> tuple[bool, str]:
-        thought, close, rest = self._held.partition(_CLOSE)
-        if close:
-            self._held = rest
+        end, closed = _end_of_thought(self._held)
+        if not closed and end and self._held[end - 1] in _QUOTES:
+            end -= 1  # a tag behind it would be a quoted one
+        thought = self._held[:end].rstrip(_BLANK)
+        if closed:
+            self._held = self._held[end + len(_CLOSE) :]
             self._state = "after"
-            return True, thought.rstrip(_BLANK)
-        keep = _held_tail_length(self._held)
-        thought = self._held[: len(self._held) - keep]
-        self._held = self._held[len(self._held) - keep :]
+        else:
+            self._held = self._held[len(thought) :]
         return True, thought
 
     def _flush(self) -> str:
@@ -82,10 +85,21 @@ class ThinkTagSplitter:
         return held
 
 
-def _held_tail_length(text: str) -> int:
-    """How many characters at the end could be blanks before, or the start of, the closing tag."""
+def _end_of_thought(text: str) -> tuple[int, bool]:
+    """Up to where the text is thought for sure, and whether the closing tag stands there.
+
+    A tag in quotation marks is what the model thinks about, not the end of its thought.
+    """
+    at = text.find(_CLOSE)
+    while at >= 0:
+        mark, after = text[at - 1 : at], text[at + len(_CLOSE) : at + len(_CLOSE) + 1]
+        quoted = bool(mark) and mark in _QUOTES
+        if quoted and not after:
+            return at, False  # the next character will tell
+        if not quoted or after != mark:
+            return at, True
+        at = text.find(_CLOSE, at + 1)
     for size in range(min(len(_CLOSE) - 1, len(text)), 0, -1):
         if text.endswith(_CLOSE[:size]):
-            body = text[: len(text) - size]
-            return size + len(body) - len(body.rstrip(_BLANK))
-    return len(text) - len(text.rstrip(_BLANK))
+            return len(text) - size, False
+    return len(text), False

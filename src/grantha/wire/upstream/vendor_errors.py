@@ -117,18 +117,31 @@ _STATUSES: dict[int, type[ProviderError]] = {
 _MESSAGE_PATTERNS: tuple[tuple[re.Pattern[str], type[ProviderError]], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), kind)
     for pattern, kind in (
-        (r"api key (is )?(not valid|invalid|expired)|invalid api[- ]key", errors.KeyRejected),
+        (
+            (
+                r"api[- ]key (is |you provided is )?(not valid|invalid|expired|incorrect)"
+                r"|(invalid|incorrect|wrong|no such) api[- ]key"
+            ),
+            errors.KeyRejected,
+        ),
         (
             (
                 r"context (length|window|size)|maximum context|too many tokens|prompt is too long"
                 r"|input is too long|exceeds? the (maximum|available|model)[^.]*(token|context)"
-                r"|input token count|range of input length"
+                r"|input token count|range of input length|exceed context limit"
+                r"|maximum prompt length|reduce the length of the (messages|input|prompt)"
             ),
             errors.ContextOverflow,
         ),
         (r"content (filter|management|policy)|inappropriate content", errors.ContentBlocked),
         (r"credit balance|insufficient (balance|credit|quota|funds)", errors.QuotaExhausted),
-        (r"model\b.*\b(not found|not exist|does ?n.t exist|not available)", errors.ModelNotFound),
+        (
+            (
+                r"model\b.*\b(not found|not exist|does ?n.t exist|not available)"
+                r"|model identifier is invalid|(unknown|invalid|no such) model\b"
+            ),
+            errors.ModelNotFound,
+        ),
         (r"overloaded|at capacity", errors.Overloaded),
     )
 )
@@ -310,7 +323,7 @@ def _matches(kind: type[ProviderError], message: str) -> bool:
 
 def _report_from_object(error: Mapping[str, Any]) -> ErrorReport:
     code = _error_code(error)
-    message = error.get("message") or error.get("detail") or error.get("msg") or ""
+    message = _words(error.get("message") or error.get("detail") or error.get("msg"))
     status = error.get("code") if isinstance(error.get("code"), int) else None
     retry_after = None
     for detail in error.get("details") or ():
@@ -320,11 +333,28 @@ def _report_from_object(error: Mapping[str, Any]) -> ErrorReport:
     failed_generation = error.get("failed_generation")
     return ErrorReport(
         code,
-        message[:SEARCHED_LENGTH] if isinstance(message, str) else "",
+        message[:SEARCHED_LENGTH],
         retry_after,
         param if isinstance(param, str) else None,
         status if status is not None and 400 <= status < 600 else None,
         failed_generation if isinstance(failed_generation, str) else None,
+    )
+
+
+def _words(said: Any) -> str:
+    """The text of an error, also from a validation's list of places: `body.x: not permitted`."""
+    if isinstance(said, str):
+        return said
+    if isinstance(said, Mapping):
+        return _words(said.get("detail") or said.get("message") or said.get("msg"))
+    if not isinstance(said, list):
+        return ""
+    places = [
+        item for item in said if isinstance(item, Mapping) and isinstance(item.get("msg"), str)
+    ]
+    return "; ".join(
+        f"{'.'.join(str(step) for step in item.get('loc') or ())}: {item['msg']}".removeprefix(": ")
+        for item in places
     )
 
 
