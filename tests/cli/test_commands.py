@@ -72,7 +72,7 @@ def test_a_conversation_is_exported_and_imported(shared: Server, tmp_path: Path)
     assert exported.returncode == 0, exported.stderr
     assert exported.stdout == ""
     assert again.returncode == 2
-    assert "exists already" in again.stderr
+    assert "already exists" in again.stderr
     assert imported.returncode == 0, imported.stderr
     assert HELLO.strip() in shown.stdout
 
@@ -237,7 +237,7 @@ def test_seams_are_told_in_the_words_of_the_page() -> None:
     nothing = Seam("provider-lost", None, "a/b", {}, 0)
 
     assert labels.seam(change) == "temperature 0.2 → 0.9 from here · true continuation"
-    assert labels.seam(fallback) == ("continued by c/d · asked to go on from here, joint checked")
+    assert labels.seam(fallback) == ("continued by c/d · asked to continue from here, overlap checked")
     assert labels.seam(nothing) == "continued after the provider went away"
 
 

@@ -80,7 +80,7 @@ def test_a_killed_server_is_told_waited_for_and_read_on(server_factory: MakeServ
     with Terminal(server, "chat", "Count", "-m", "scripted/count-200-at-50") as window:
         window.wait_for("w20 ")
         server.kill()
-        window.wait_for("No word from the server, trying again")
+        window.wait_for("No response from the server, retrying")
         server.start()
         code = window.finish()
 

@@ -212,12 +212,11 @@ async def test_the_latest_conversation_is_the_most_recently_active_one_pinned_or
 
 
 async def test_every_conversation_of_many_pages_is_listed_once(
-    shared: Server, monkeypatch: pytest.MonkeyPatch
+    shared: Server,
 ) -> None:
-    monkeypatch.setattr("grantha.client.client._PAGE", 2)
     async with Client(shared.url) as client:
         made = {(await client.create_conversation(title=f"Page {n}")).id for n in range(5)}
-        listed = [line.id async for line in client.conversations()]
+        listed = [line.id async for line in client.conversations(page_size=2)]
 
     assert len(listed) == len(set(listed))
     assert made <= set(listed)

@@ -22,7 +22,6 @@ from grantha.client.responses import (
 from grantha.errors import GranthaError
 
 RETRY_TIMEOUT = 60.0  # seconds to keep retrying a server that answered before
-_PAGE_SIZE = 200  # conversations per request
 
 
 class Client:
@@ -122,14 +121,15 @@ class Client:
         return Conversation.from_json(await self._http.json("POST", "/api/conversations", body))
 
     async def conversations(
-        self, query: str = "", *, origin: str = "page"
+        self, query: str = "", *, origin: str = "page", page_size: int = 200
     ) -> AsyncGenerator[ConversationSummary, None]:
         """All conversations, pinned ones first, then the most recent first.
 
         `query` keeps those whose title or text contains its words, at most 200. `origin` "api" gives
-        the ones created through the compatible APIs, "all" gives both.
+        the ones created through the compatible APIs, "all" gives both. `page_size` (1 to 200) is the
+        number fetched per request.
         """
-        params = {"limit": str(_PAGE_SIZE), "origin": origin, **({"q": query} if query else {})}
+        params = {"limit": str(page_size), "origin": origin, **({"q": query} if query else {})}
         while True:
             body = await self._http.json("GET", "/api/conversations", params=params)
             for item in body["items"]:
