@@ -25,7 +25,7 @@ import pytest
 
 T = TypeVar("T")
 DEADLINE = 60.0  # seconds that anything here may take before it counts as hung
-_QUIET = {  # nothing of the developer's own surroundings reaches a test
+_INHERITED = {  # nothing of the developer's own surroundings reaches a test
     name: value
     for name, value in os.environ.items()
     if not name.startswith("GRANTHA_") and not name.endswith(("_API_KEY", "_BASE_URL"))
@@ -59,7 +59,7 @@ class Server:
         `popen` goes to `subprocess.Popen`, for example a `preexec_fn` that sets a limit.
         """
         environ = {
-            **_QUIET,
+            **_INHERITED,
             "GRANTHA_DATA_DIR": str(self.data_dir),
             "GRANTHA_PORT": str(self.port),
             **self.env,
@@ -79,8 +79,8 @@ class Server:
         return self
 
     def wait_ready(self) -> None:
-        """Polls `/readyz`; fails with the server's own words if it ends or stays unready."""
-        until(self._is_ready, "the server to be ready", hint=self.words)
+        """Polls `/readyz`; fails with the server's own output if it ends or stays unready."""
+        until(self._is_ready, "the server to be ready", hint=self.output)
 
     def kill(self) -> None:
         """`kill -9`, at once, and waits until the process is gone."""
@@ -139,7 +139,7 @@ class Server:
         """The database file."""
         return self.data_dir / "grantha.db"
 
-    def words(self) -> str:
+    def output(self) -> str:
         """What the server has printed so far."""
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
@@ -158,7 +158,7 @@ class Server:
 
     def call(
         self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
-    ) -> Reply:
+    ) -> HttpReply:
         """One request with a JSON body; an error status is a reply as well."""
         request = urllib.request.Request(
             self.url + path,
@@ -168,10 +168,10 @@ class Server:
         )
         try:
             with urllib.request.urlopen(request, timeout=DEADLINE) as reply:
-                return Reply(reply.status, dict(reply.headers), reply.read())
+                return HttpReply(reply.status, dict(reply.headers), reply.read())
         except urllib.error.HTTPError as error:
             with error:
-                return Reply(error.code, dict(error.headers), error.read())
+                return HttpReply(error.code, dict(error.headers), error.read())
 
     def conversation(self, **body: object) -> str:
         """A new conversation's id."""
@@ -195,7 +195,7 @@ class Server:
             lambda: g if (g := self.generation(generation))["status"] != "running" else None,
             f"generation {generation} to end",
             deadline=deadline,
-            hint=self.words,
+            hint=self.output,
         )
 
     # ---- helpers below -------------------------------------------------------------------------
@@ -203,7 +203,7 @@ class Server:
     def _is_ready(self) -> bool:
         assert self.process is not None
         if self.process.poll() is not None:
-            pytest.fail(f"The server ended with {self.process.returncode}:\n{self.words()}")
+            pytest.fail(f"The server ended with {self.process.returncode}:\n{self.output()}")
         try:
             return self.call("GET", "/readyz").status == 200
         except OSError:
@@ -218,10 +218,10 @@ class Server:
         try:
             self.process.wait(DEADLINE)
         except subprocess.TimeoutExpired:
-            pytest.fail(f"The server doesn't end:\n{self.words()}")
+            pytest.fail(f"The server doesn't end:\n{self.output()}")
 
 
-class Reply:
+class HttpReply:
     """An HTTP reply, read whole."""
 
     def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:

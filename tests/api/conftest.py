@@ -47,7 +47,7 @@ def until_listening(made: Server) -> None:
         except OSError:
             return False
 
-    until(lives, "the server to listen", hint=made.words)
+    until(lives, "the server to listen", hint=made.output)
 
 
 __all__ += ["MakeServer"]

@@ -12,7 +12,7 @@ import httpx
 
 
 @dataclass(frozen=True)
-class Block:
+class SseEvent:
     """One event: its id line, the retry it sets, and its data decoded."""
 
     id: str | None
@@ -20,15 +20,15 @@ class Block:
     data: Any  # decoded JSON
 
 
-class Blocks:
-    """Blocks of a reply that is being received."""
+class SseReader:
+    """SseReader of a reply that is being received."""
 
     def __init__(self, reply: httpx.Response) -> None:
         self.reply = reply
         self._rest = ""
         self._pieces = reply.aiter_text()
 
-    async def next(self) -> Block | None:
+    async def next(self) -> SseEvent | None:
         """The next block that isn't a comment; None when the stream has ended."""
         while True:
             head, found, rest = self._rest.partition("\n\n")
@@ -43,7 +43,7 @@ class Blocks:
                 assert not self._rest, f"half a block: {self._rest!r}"
                 return None
 
-    async def rest(self) -> list[Block]:
+    async def rest(self) -> list[SseEvent]:
         """All blocks up to the end."""
         found = []
         while block := await self.next():
@@ -58,14 +58,14 @@ class Blocks:
 @asynccontextmanager
 async def attached(
     client: httpx.AsyncClient, generation: str, after: str | None = None, **headers: str
-) -> AsyncIterator[Blocks]:
+) -> AsyncIterator[SseReader]:
     """An open event stream of a generation."""
     params = {"after": after} if after is not None else {}
     path = f"/api/generations/{generation}/events"
     sent = {"Accept": "text/event-stream", "Accept-Encoding": "identity", **headers}
     async with client.stream("GET", path, params=params, headers=sent) as reply:
         assert reply.status_code == 200, await reply.aread()
-        yield Blocks(reply)
+        yield SseReader(reply)
 
 
 def text_of(frames: list[dict[str, Any]]) -> str:
@@ -87,7 +87,7 @@ def assert_dense(frames: list[dict[str, Any]], after: str) -> None:
         epoch, seq = e, s
 
 
-def _block(text: str) -> Block:
+def _block(text: str) -> SseEvent:
     cursor, retry, data = None, None, None
     for line in text.split("\n"):
         name, _, value = line.partition(": ")
@@ -99,4 +99,4 @@ def _block(text: str) -> Block:
             data = json.loads(value)
         else:
             raise AssertionError(f"an unexpected line: {line!r}")
-    return Block(cursor, retry, data)
+    return SseEvent(cursor, retry, data)

@@ -349,7 +349,7 @@ async def test_a_key_never_shows_in_any_reply_or_log(
     assert rows
     call("GET", f"/api/generations/{rows[0]['generation']}")
     server.terminate()
-    said.append(server.words())
+    said.append(server.output())
     assert any("unreachable" in text for text in said)
     for text in said:
         assert key not in text

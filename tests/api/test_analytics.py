@@ -159,7 +159,7 @@ def test_an_answer_whose_records_are_deleted_can_still_be_inspected(
         reply = server.call("GET", f"/api/generations/{made['id']}/events?after=1-2")
         return reply.status == 410
 
-    until(trimmed, "the records to be deleted", hint=server.words)
+    until(trimmed, "the records to be deleted", hint=server.output)
     after = server.call("GET", f"/api/analytics/generations/{made['id']}").expect(200)
     for name in ("trace", "segments", "bytes", "attempts", "timings"):
         assert after[name] == before[name], name

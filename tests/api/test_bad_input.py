@@ -242,4 +242,4 @@ async def test_an_error_never_repeats_what_was_sent(client: httpx.AsyncClient) -
 async def test_the_server_lives_and_reports_no_defect(shared: Server) -> None:
     assert shared.alive
     assert shared.call("GET", "/readyz").status == 200
-    assert "Traceback" not in shared.words()
+    assert "Traceback" not in shared.output()

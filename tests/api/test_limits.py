@@ -103,8 +103,8 @@ def test_a_client_that_leaves_in_mid_body_leaves_nothing_behind(quick: Server) -
             connection.sendall(head)
     assert quick.call("GET", "/api/conversations?origin=all").expect(200)["items"] == []
     assert quick.call("GET", "/readyz").status == 200
-    assert "Traceback" not in quick.words()
-    assert "defect" not in quick.words()
+    assert "Traceback" not in quick.output()
+    assert "defect" not in quick.output()
 
 
 async def test_a_long_answer_outlives_every_deadline_of_requests(quick: Server) -> None:

@@ -10,10 +10,11 @@ import aiohttp
 import httpx
 import pytest
 
-from tests.api.streams import Blocks, assert_dense, text_of
+from tests.api.streams import SseReader, assert_dense, text_of
+from tests.scripts import counted
 from tests.server import DEADLINE, MakeServer, Server
 
-WORDS = "".join(f"w{n} " for n in range(60))
+WORDS = counted(60)
 
 
 class Tab:
@@ -89,7 +90,7 @@ async def test_a_subscription_goes_on_after_an_id_of_any_transport(
     async with httpx.AsyncClient(verify=False, timeout=DEADLINE) as client:
         params = {"after": "0-0"}
         async with client.stream("GET", path, params=params) as reply:
-            stream = Blocks(reply)
+            stream = SseReader(reply)
             while len(frames) < cut and (block := await stream.next()):
                 if block.id and block.data and not _is_last(block.data):
                     frames.append(block.data)

@@ -10,7 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.streams import Blocks, assert_dense, attached, text_of
+from tests.api.streams import SseReader, assert_dense, attached, text_of
+from tests.scripts import counted
 from tests.server import Server
 
 HELLO = "Hello! This answer is read from a script, one word at a time."
@@ -41,10 +42,6 @@ async def _ended(client: httpx.AsyncClient, generation: str) -> dict[str, Any]:
     return found
 
 
-def _counted(count: int) -> str:
-    return "".join(f"w{n} " for n in range(count))
-
-
 # ---- starting -----------------------------------------------------------------------------------
 
 
@@ -63,9 +60,9 @@ async def test_a_send_makes_a_generation_and_says_where_its_events_are(
     assert made["model"] == "scripted/count-20"
     ended = await _ended(client, made["id"])
     assert ended["status"] == "done"
-    assert ended["text"] == _counted(20)
-    assert ended["end"]["sha256"] == hashlib.sha256(_counted(20).encode()).hexdigest()
-    assert ended["end"]["text_length"] == len(_counted(20))
+    assert ended["text"] == counted(20)
+    assert ended["end"]["sha256"] == hashlib.sha256(counted(20).encode()).hexdigest()
+    assert ended["end"]["text_length"] == len(counted(20))
 
 
 async def test_the_same_key_again_joins_the_first_send(client: httpx.AsyncClient) -> None:
@@ -117,13 +114,13 @@ async def test_a_send_that_accepts_event_streams_tails_its_own_answer(
     ) as reply:
         assert reply.status_code == 201
         assert reply.headers["location"].endswith("/events")
-        blocks = await Blocks(reply).rest()
+        blocks = await SseReader(reply).rest()
     assert blocks[0].id == "0-0"
     assert blocks[0].data is None
     assert blocks[1].data["kind"] == "hello"
     frames = [block.data for block in blocks[2:]]
     assert [frames[0]["kind"], frames[-1]["kind"]] == ["open", "generation-end"]
-    assert text_of(frames) == _counted(20)
+    assert text_of(frames) == counted(20)
 
 
 async def test_several_models_answer_side_by_side(client: httpx.AsyncClient) -> None:
@@ -137,7 +134,7 @@ async def test_several_models_answer_side_by_side(client: httpx.AsyncClient) -> 
     assert [g["model"] for g in made] == ["scripted/count-5", "scripted/count-7"]
     assert len({g["parent"] for g in made}) == 1
     texts = [(await _ended(client, g["id"]))["text"] for g in made]
-    assert texts == [_counted(5), _counted(7)]
+    assert texts == [counted(5), counted(7)]
     assert (await client.get(f"/api/conversations/{talk}")).json()["leaf"] == made[0]["message"]
 
 
@@ -316,7 +313,7 @@ async def test_stop_keeps_the_text_and_gives_a_receipt(client: httpx.AsyncClient
     assert receipt["closed_ms"] >= 0
     assert frames[-1]["ending"] == "stopped"
     ended = (await client.get(f"/api/generations/{made['id']}")).json()
-    assert _counted(100000).startswith(ended["text"])
+    assert counted(100000).startswith(ended["text"])
     assert ended["text"]
     again = (await client.post(f"/api/generations/{made['id']}/stop")).json()
     assert again["stopped"] is False
@@ -344,7 +341,7 @@ async def test_a_change_acts_at_once_and_leaves_a_seam(client: httpx.AsyncClient
         assert block.data["changes"] == {"temperature": [0.2, 1.5]}
         await client.post(f"/api/generations/{made['id']}/stop")
     ended = await _ended(client, made["id"])
-    assert _counted(100000).startswith(ended["text"])
+    assert counted(100000).startswith(ended["text"])
     assert ended["options"] == {"temperature": 0.2}
 
 
@@ -386,7 +383,7 @@ async def test_a_stopped_answer_is_continued_on_the_same_message(
     assert reply.json()["message"] == made["message"]
     assert reply.json()["id"] != made["id"]
     after = await _ended(client, reply.json()["id"])
-    assert after["text"] == _counted(300)
+    assert after["text"] == counted(300)
     assert after["text"].startswith(before["text"])
     assert [seam["reason"] for seam in after["seams"]] == ["continued"]
     assert after["end"]["sha256"] == hashlib.sha256(after["text"].encode()).hexdigest()
@@ -425,7 +422,7 @@ async def test_a_stream_begins_with_an_id_a_pause_and_a_hello(client: httpx.Asyn
         assert hello.data["generation"] == made["id"]
         frames = await stream.frames()
     assert_dense(frames, "0-0")
-    assert text_of(frames) == _counted(20)
+    assert text_of(frames) == counted(20)
 
 
 async def test_without_a_cursor_a_snapshot_comes_first(client: httpx.AsyncClient) -> None:
@@ -435,13 +432,13 @@ async def test_without_a_cursor_a_snapshot_comes_first(client: httpx.AsyncClient
     assert frames[0]["kind"] == "snapshot"
     assert frames[0]["generation"] == made["id"]
     assert_dense(frames[1:], frames[0]["id"])
-    assert text_of(frames) == _counted(60)
+    assert text_of(frames) == counted(60)
     async with attached(client, made["id"]) as stream:
         late = await stream.frames()
     assert [frame["kind"] for frame in late] == ["snapshot"]
-    assert late[0]["text"] == _counted(60)
+    assert late[0]["text"] == counted(60)
     assert late[0]["status"] == "done"
-    assert late[0]["end"]["text_length"] == len(_counted(60))
+    assert late[0]["end"]["text_length"] == len(counted(60))
 
 
 async def test_the_query_wins_over_the_header(client: httpx.AsyncClient) -> None:
@@ -505,7 +502,7 @@ async def test_a_long_poll_gives_lines_and_then_waits(client: httpx.AsyncClient)
         last = lines[-1]["id"]
     assert lines[0]["kind"] == "snapshot"
     assert_dense(lines[1:], lines[0]["id"])
-    assert text_of(lines) == _counted(40)
+    assert text_of(lines) == counted(40)
     assert lines[-1]["kind"] in {"generation-end", "snapshot"}
 
 
@@ -535,7 +532,7 @@ async def test_a_catch_up_gives_all_frames_as_one_json(client: httpx.AsyncClient
     assert body["status"] == "done"
     assert body["last_id"] == ended["last_id"]
     assert_dense(body["frames"], "0-0")
-    assert text_of(body["frames"]) == _counted(20)
+    assert text_of(body["frames"]) == counted(20)
 
 
 @pytest.mark.parametrize("cut", [1, 2, 5, 17, 40, 63])
@@ -557,7 +554,7 @@ async def test_the_transport_can_change_at_any_record(client: httpx.AsyncClient,
         reply = await client.get(path, params=params, headers={"Accept": "application/json"})
         got += reply.json()["frames"] if reply.status_code == 200 else []
     assert_dense(got, "0-0")
-    assert text_of(got) == _counted(60)
+    assert text_of(got) == counted(60)
 
 
 async def test_ten_readers_of_one_answer_get_the_same_frames(client: httpx.AsyncClient) -> None:
@@ -567,7 +564,7 @@ async def test_ten_readers_of_one_answer_get_the_same_frames(client: httpx.Async
         async with attached(client, made["id"]) as stream:
             return text_of(await stream.frames())
 
-    assert set(await asyncio.gather(*(read() for _ in range(10)))) == {_counted(50)}
+    assert set(await asyncio.gather(*(read() for _ in range(10)))) == {counted(50)}
 
 
 async def test_a_reader_that_goes_away_changes_nothing(client: httpx.AsyncClient) -> None:
@@ -575,4 +572,4 @@ async def test_a_reader_that_goes_away_changes_nothing(client: httpx.AsyncClient
     async with attached(client, made["id"]) as stream:
         await stream.next()
     ended = await _ended(client, made["id"])
-    assert (ended["status"], ended["text"]) == ("done", _counted(50))
+    assert (ended["status"], ended["text"]) == ("done", counted(50))

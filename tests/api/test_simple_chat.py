@@ -7,18 +7,19 @@ import aiohttp
 import httpx
 import pytest
 
-from tests.api.streams import Block, Blocks
+from tests.api.streams import SseEvent, SseReader
+from tests.scripts import counted
 from tests.server import Server, until
 
 HELLO = "Hello! This answer is read from a script, one word at a time."
 JOKE = {"messages": [{"role": "user", "content": "Tell me a joke"}]}
 
 
-async def _blocks(client: httpx.AsyncClient, body: Any, path: str = "") -> list[Block]:
+async def _blocks(client: httpx.AsyncClient, body: Any, path: str = "") -> list[SseEvent]:
     async with client.stream("POST", f"/chat/completions{path}", json=body) as reply:
         assert reply.status_code == 200, await reply.aread()
         assert reply.headers["content-type"].startswith("text/event-stream")
-        return await Blocks(reply).rest()
+        return await SseReader(reply).rest()
 
 
 async def test_a_body_of_messages_alone_is_enough(client: httpx.AsyncClient) -> None:
@@ -44,7 +45,7 @@ async def test_every_line_has_an_id_that_the_native_events_go_on_from(
 ) -> None:
     async with client.stream("POST", "/chat/completions/stream", json=JOKE) as reply:
         location = reply.headers["location"]
-        blocks = await Blocks(reply).rest()
+        blocks = await SseReader(reply).rest()
     assert all(block.id for block in blocks)
     params = {"after": str(blocks[3].id)}
     rest = await client.get(location, params=params, headers={"Accept": "application/json"})
@@ -188,7 +189,7 @@ async def test_a_socket_answers_one_body_after_another(shared: Server) -> None:
             await socket.send_json({**JOKE, "model": f"scripted/count-{count}"})
             lines = await _lines(socket)
             text = "".join(line["content"] for line in lines)
-            assert text == "".join(f"w{n} " for n in range(count))
+            assert text == counted(count)
             assert all(line["id"] for line in lines)
             assert {"content", "done", "model", "provider", "id"} == set(lines[0])
 
@@ -248,7 +249,7 @@ async def test_a_socket_that_closes_leaves_the_answer_running(
     rows = (await client.get("/api/conversations", params={"origin": "api"})).json()["items"]
     ended = shared.ended(rows[0]["generation"])
     assert ended["status"] == "done"
-    assert ended["text"] == "".join(f"w{n} " for n in range(50))
+    assert ended["text"] == counted(50)
 
 
 async def test_an_answer_that_was_stored_is_written_although_its_asker_left_at_once(

@@ -13,10 +13,10 @@ from tests.server import MakeServer, Server, until
 
 def _refused(server: Server) -> str:
     server.start(ready=False)
-    until(lambda: not server.alive, "the server to give up", hint=server.words)
+    until(lambda: not server.alive, "the server to give up", hint=server.output)
     assert server.process is not None
     assert server.process.returncode in {1, 2}
-    words = server.words().strip()
+    words = server.output().strip()
     assert words.startswith("grantha: ")
     assert "\n" not in words, words
     assert "Traceback" not in words
@@ -47,7 +47,7 @@ def test_with_a_token_it_serves_everybody_who_has_it(server_factory: MakeServer)
         except OSError:
             return False
 
-    until(refused, "the server to ask for its token", hint=server.words)
+    until(refused, "the server to ask for its token", hint=server.output)
 
 
 def test_a_busy_port_is_named(server_factory: MakeServer) -> None:

@@ -7,7 +7,8 @@ import signal
 
 import pytest
 
-from tests.cli.grantha import Terminal, piped, read_until, run
+from tests.cli.command import Terminal, piped, read_until, run
+from tests.scripts import counted
 from tests.server import MakeServer, Server, until
 
 HELLO = "Hello! This answer is read from a script, one word at a time.\n"
@@ -94,7 +95,7 @@ def test_a_running_answer_is_joined_and_read_whole(shared: Server) -> None:
     generation = shared.ask("scripted/count-60-at-40")["id"]
     done = run(shared, "chat", "--attach", generation)
 
-    assert done.stdout == "".join(f"w{n} " for n in range(60)) + "\n"
+    assert done.stdout == counted(60) + "\n"
 
 
 def test_ctrl_c_stops_the_answer_at_the_server(shared: Server) -> None:
@@ -113,7 +114,7 @@ def test_a_stopped_answer_goes_on_with_c_and_no_question(shared: Server) -> None
     done = run(shared, "chat", "-c")
 
     assert done.returncode == 0, done.stderr
-    assert done.stdout == "".join(f"w{n} " for n in range(60)) + "\n"
+    assert done.stdout == counted(60) + "\n"
 
 
 def test_a_second_ctrl_c_leaves_though_the_server_does_not_answer(

@@ -18,7 +18,7 @@ from grantha.cli.runner import server_url
 from grantha.config import Settings
 from grantha.errors import BadRequest
 from grantha.events import GenerationEnd, Seam
-from tests.cli.grantha import run
+from tests.cli.command import run
 from tests.server import MakeServer, Server, reserved_port
 
 HELLO = "Hello! This answer is read from a script, one word at a time.\n"

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.blocks import blocks
-from tests.cli.grantha import environ
+from tests.cli.command import environ
 from tests.server import MakeServer, Server
 
 LONGEST = 240.0  # seconds for a whole document

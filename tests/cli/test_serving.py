@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from grantha import __version__
-from tests.cli.grantha import Terminal, piped, run
+from tests.cli.command import Terminal, piped, run
 from tests.server import MakeServer, Server, until
 
 

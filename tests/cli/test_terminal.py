@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from grantha.cli.markdown import THEME, AnswerMarkdown, stable_length, strip_controls
-from tests.cli.grantha import Terminal
+from tests.cli.command import Terminal
 from tests.server import MakeServer, Server
 
 ANSWER = """# Title

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Harm:
+class Fault:
     """How many bytes of the replies pass before the rest is swallowed, or the line is cut.
 
     None lets everything pass.
@@ -23,13 +23,13 @@ class Harm:
     then: str = "cut"  # or "swallow"
 
 
-WELL = Harm()
+WELL = Fault()
 
 
 class Relay:
     """`judge` gives the harm for a connection from the head of its first request."""
 
-    def __init__(self, port: int, judge: Callable[[bytes], Harm]) -> None:
+    def __init__(self, port: int, judge: Callable[[bytes], Fault]) -> None:
         self._port = port
         self._judge = judge
         self.requests: list[bytes] = []
@@ -74,7 +74,7 @@ def _alone(head: bytes) -> bytes:
     return head.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
 
 
-async def _pass(source: asyncio.StreamReader, target: asyncio.StreamWriter, harm: Harm) -> None:
+async def _pass(source: asyncio.StreamReader, target: asyncio.StreamWriter, harm: Fault) -> None:
     left = harm.reply_bytes
     try:
         while chunk := await source.read(65536):
@@ -92,7 +92,7 @@ async def _pass(source: asyncio.StreamReader, target: asyncio.StreamWriter, harm
 
 
 @asynccontextmanager
-async def relay(port: int, judge: Callable[[bytes], Harm]) -> AsyncIterator[Relay]:
+async def relay(port: int, judge: Callable[[bytes], Fault]) -> AsyncIterator[Relay]:
     """A relay in front of a server's port; everything is closed at the end."""
     line = Relay(port, judge)
     serving: set[asyncio.Task[None]] = set()

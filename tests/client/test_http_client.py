@@ -19,7 +19,7 @@ from grantha.errors import (
     UnknownModel,
     Unsupported,
 )
-from tests.client.relay import WELL, Harm, relay
+from tests.client.relay import WELL, Fault, relay
 from tests.server import MakeServer, Server
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -28,10 +28,10 @@ PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgG
 async def test_a_send_whose_reply_was_lost_makes_one_answer(shared: Server) -> None:
     lost: list[bytes] = []
 
-    def lose_the_first(head: bytes) -> Harm:
+    def lose_the_first(head: bytes) -> Fault:
         if b"POST" in head and b"/generations" in head and not lost:
             lost.append(head)
-            return Harm(0)
+            return Fault(0)
         return WELL
 
     async with relay(shared.port, lose_the_first) as line, Client(line.url) as client:
@@ -46,8 +46,8 @@ async def test_a_send_whose_reply_was_lost_makes_one_answer(shared: Server) -> N
 
 
 async def test_what_could_be_done_twice_is_not_repeated(shared: Server) -> None:
-    def lose_creations(head: bytes) -> Harm:
-        return Harm(0) if b"POST /api/conversations " in head else WELL
+    def lose_creations(head: bytes) -> Fault:
+        return Fault(0) if b"POST /api/conversations " in head else WELL
 
     async with relay(shared.port, lose_creations) as line, Client(line.url) as client:
         await client.models()

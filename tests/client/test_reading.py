@@ -12,11 +12,12 @@ from grantha.client import Client, ServerUnavailable
 from grantha.client.attach import Attachment
 from grantha.client.transports import FALLBACK_ORDER, Transport
 from grantha.events import GenerationEnd, PartStart, RecordId, Seam, TextDelta
-from tests.client.relay import WELL, Harm, relay
+from tests.client.relay import WELL, Fault, relay
+from tests.scripts import counted
 from tests.server import MakeServer, Server, until
 
 COUNT = "scripted/count-400"
-TEXT = "".join(f"w{n} " for n in range(400))
+TEXT = counted(400)
 
 
 async def _read(client: Client, generation: str) -> tuple[str, GenerationEnd]:
@@ -48,8 +49,8 @@ async def test_every_transport_gives_the_same_log(shared: Server, transport: Tra
 async def test_a_line_that_is_cut_again_and_again_costs_no_word(shared: Server) -> None:
     generation = shared.ask("scripted/count-400-at-100")["id"]
 
-    def cut_streams(head: bytes) -> Harm:
-        return Harm(1500) if b"text/event-stream" in head else WELL
+    def cut_streams(head: bytes) -> Fault:
+        return Fault(1500) if b"text/event-stream" in head else WELL
 
     async with relay(shared.port, cut_streams) as line, Client(line.url) as client:
         text, end = await _read(client, generation)
@@ -73,8 +74,8 @@ async def test_a_stream_that_is_held_back_gives_way_to(
 ) -> None:
     generation = shared.ask(COUNT)["id"]
 
-    def hold_back(head: bytes) -> Harm:
-        return Harm(0, "swallow") if any(mark in head for mark in harmed) else WELL
+    def hold_back(head: bytes) -> Fault:
+        return Fault(0, "swallow") if any(mark in head for mark in harmed) else WELL
 
     async with relay(shared.port, hold_back) as line, Client(line.url) as client:
         text, _ = await _read(client, generation)

@@ -152,7 +152,7 @@ def test_a_client_that_leaves_in_mid_body_hurts_nobody(
             head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500\r\n\r\n"
             connection.sendall(head.encode() + b'{"messages": [')
     assert compat_server.call("GET", "/readyz").status == 200
-    assert "Traceback" not in compat_server.words()
+    assert "Traceback" not in compat_server.output()
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
@@ -168,7 +168,7 @@ def test_a_client_that_leaves_in_mid_answer_hurts_nobody(
         next(reply.iter_raw())
     allow("open")
     compat_server.assert_said(location, TEXT)
-    assert "Traceback" not in compat_server.words()
+    assert "Traceback" not in compat_server.output()
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +176,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server that wants a token."""
     made = Server(tmp_path_factory.mktemp("guarded"), {"GRANTHA_TOKEN": TOKEN})
     made.start(ready=False)
-    until(lambda: _lives(made) or None, "the server to listen", hint=made.words)
+    until(lambda: _lives(made) or None, "the server to listen", hint=made.output)
     yield made
     made.close()
 

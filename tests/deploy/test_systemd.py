@@ -60,8 +60,8 @@ def test_a_request_that_came_before_the_server_is_answered(server_factory: MakeS
         early.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         _start(server, held, port=1)  # of no account: the socket counts
         answer = early.makefile("rb").read()
-    assert answer.startswith(b"HTTP/1.1 200 "), server.words()
-    assert server.url in server.words()
+    assert answer.startswith(b"HTTP/1.1 200 "), server.output()
+    assert server.url in server.output()
 
 
 def test_a_socket_that_is_meant_for_another_process_is_left_alone(
@@ -106,7 +106,7 @@ def test_systemd_is_told_when_the_server_is_ready_and_when_it_stops(
         assert server.call("GET", "/healthz").status == 200
         server.terminate(wait=False)
         assert told.recv(100) == b"STOPPING=1"
-        until(lambda: not server.alive, "the server to stop", hint=server.words)
+        until(lambda: not server.alive, "the server to stop", hint=server.output)
 
 
 def _start(server: Server, held: socket.socket, *, count: int = 1, port: int | None = None) -> None:
@@ -137,8 +137,8 @@ def _start(server: Server, held: socket.socket, *, count: int = 1, port: int | N
 
 
 def _refusal(server: Server) -> str:
-    until(lambda: not server.alive, "the server to give up", hint=server.words)
-    words = server.words().strip()
+    until(lambda: not server.alive, "the server to give up", hint=server.output)
+    words = server.output().strip()
     assert words.startswith("grantha: ")
     assert "\n" not in words
     return words

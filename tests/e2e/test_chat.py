@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.e2e.talk import (
+from tests.e2e.actions import (
     PACED,
     answer,
     ask,

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.e2e.talk import answer, ask, choose_model, open_page, text_of
-from tests.e2e.test_list import choose
+from tests.e2e.actions import answer, ask, choose_model, open_page, text_of
+from tests.e2e.test_conversation_list import choose
 from tests.server import Server
 
 PIXEL_TEXT = (

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
+from tests.e2e.actions import PACED, answer, ask, choose_model, has_text, open_page, text_of
 from tests.e2e.proxies import WEBSOCKET, FaultyProxy, nginx_before
-from tests.e2e.talk import PACED, answer, ask, choose_model, has_text, open_page, text_of
 from tests.server import Server
 
 pytestmark = pytest.mark.faults
@@ -58,7 +58,7 @@ def faulty(server: Server) -> Iterator[FaultyProxy]:
     made.close()
 
 
-class Seen:
+class TransportRecorder:
     """What the page asked for: which transports it read by, and whether it mended its text."""
 
     def __init__(self, page: Page) -> None:
@@ -94,7 +94,7 @@ def begin(page: Page, server: Server, url: str, words: int = 20) -> None:
     ask(page, "Count")
 
 
-def is_whole(page: Page, server: Server, seen: Seen | None = None) -> None:
+def is_whole(page: Page, server: Server, seen: TransportRecorder | None = None) -> None:
     """The text on screen is the one whose hash ends the log, and it came by the log alone."""
     answer(page, "done")
     talk = server.call("GET", "/api/conversations").expect(200)["items"][0]["id"]
@@ -110,7 +110,7 @@ def is_whole(page: Page, server: Server, seen: Seen | None = None) -> None:
 def test_a_proxy_that_holds_text_back_is_named_and_gone_around_by_the_socket(
     page: Page, server: Server, proxy: StartNginx
 ) -> None:
-    seen = Seen(page)
+    seen = TransportRecorder(page)
     begin(page, server, proxy(BUFFERS + GZIP))
     has_text(page, "word19")
     notice = page.get_by_role("status").filter(has_text="something between this page")
@@ -133,7 +133,7 @@ def test_text_that_comes_in_bursts_is_seen_as_held_back(
     model = server.script("steady", {"rate": 25, "steps": PACED["steps"]})
     page.goto(faulty.url)
     choose_model(page, model)
-    seen = Seen(page)
+    seen = TransportRecorder(page)
     page.evaluate("window.neverReloaded = true")
     faulty.hold(2.5)
     ask(page, "Count")
@@ -159,7 +159,7 @@ def test_a_wire_that_holds_events_back_holds_nothing_else(
 def test_with_buffering_and_no_sockets_long_polls_bring_the_answer(
     page: Page, server: Server, proxy: StartNginx, live: str
 ) -> None:
-    seen = Seen(page)
+    seen = TransportRecorder(page)
     begin(page, server, proxy(BUFFERS + GZIP, live))
     has_text(page, "word19")
     notice = page.get_by_role("status").filter(has_text="something between this page")
@@ -180,7 +180,7 @@ def test_with_buffering_and_no_sockets_long_polls_bring_the_answer(
 def test_without_sockets_the_page_works_and_does_not_call_the_server_away(
     page: Page, server: Server, proxy: StartNginx, rules: str, live: str
 ) -> None:
-    seen = Seen(page)
+    seen = TransportRecorder(page)
     with page.expect_response("**/healthz"):
         begin(page, server, proxy(rules, live))
     has_text(page, "word19")
@@ -193,7 +193,7 @@ def test_without_sockets_the_page_works_and_does_not_call_the_server_away(
 def test_a_wire_that_drips_tears_every_frame_and_loses_none(
     page: Page, server: Server, faulty: FaultyProxy
 ) -> None:
-    seen = Seen(page)
+    seen = TransportRecorder(page)
     begin(page, server, faulty.url)
     has_text(page, "word19")
     faulty.drip()
@@ -204,7 +204,7 @@ def test_a_wire_that_drips_tears_every_frame_and_loses_none(
 def test_connections_cut_at_random_bytes_cost_no_text(
     page: Page, server: Server, faulty: FaultyProxy
 ) -> None:
-    seen = Seen(page)
+    seen = TransportRecorder(page)
     begin(page, server, faulty.url)
     has_text(page, "word19")
     faulty.cut(15)
@@ -236,7 +236,7 @@ def test_a_question_cut_on_its_way_is_asked_once(
 def test_a_wire_that_stalls_is_named_and_the_answer_goes_on_after_it(
     page: Page, server: Server, faulty: FaultyProxy
 ) -> None:
-    seen = Seen(page)
+    seen = TransportRecorder(page)
     begin(page, server, faulty.url)
     has_text(page, "word19")
     shown = text_of(page)
@@ -257,7 +257,7 @@ def test_a_wire_that_stalls_is_named_and_the_answer_goes_on_after_it(
 def test_offline_is_said_and_back_online_nothing_was_missed(
     page: Page, context: BrowserContext, server: Server, faulty: FaultyProxy
 ) -> None:
-    seen = Seen(page)
+    seen = TransportRecorder(page)
     begin(page, server, faulty.url)
     has_text(page, "word19")
     # Chromium's switch refuses new connections and leaves open sockets: those end at the wire.
@@ -276,7 +276,7 @@ def test_offline_is_said_and_back_online_nothing_was_missed(
 def test_a_tab_that_was_put_to_sleep_shows_everything_when_it_wakes(
     page: Page, context: BrowserContext, server: Server, faulty: FaultyProxy
 ) -> None:
-    seen = Seen(page)
+    seen = TransportRecorder(page)
     begin(page, server, faulty.url)
     has_text(page, "word19")
     sleep = context.new_cdp_session(page)

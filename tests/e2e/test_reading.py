@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Page, expect
 
-from tests.e2e.talk import PACED, answer, ask, choose_model, has_text, open_page
+from tests.e2e.actions import PACED, answer, ask, choose_model, has_text, open_page
 from tests.server import Server
 
 PARAGRAPHS = {

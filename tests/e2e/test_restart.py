@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.talk import PACED, answer, ask, choose_model, has_text, open_page, text_of
+from tests.e2e.actions import PACED, answer, ask, choose_model, has_text, open_page, text_of
 from tests.server import Server
 
 pytestmark = pytest.mark.faults

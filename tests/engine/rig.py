@@ -35,7 +35,7 @@ EAGER = Tuning(window=0.001, window_behind=0.002, titles=False, limits=NO_PAUSES
 Batches = AsyncIterator[Sequence[UpstreamEvent]]
 
 
-class Shelf:
+class ProviderMap:
     """Model ids to providers, by the name before the slash."""
 
     def __init__(self, providers: Mapping[str, Provider]) -> None:
@@ -49,7 +49,7 @@ class Shelf:
         return self.providers[name], model
 
 
-class Reply:
+class StubUpstream:
     """An upstream made of an async generator; `close` says what closing it does."""
 
     def __init__(
@@ -71,15 +71,15 @@ class Reply:
 
 
 @dataclass
-class Own:
+class StubProvider:
     """A provider whose replies a test writes; `calls` holds what it was asked, in order."""
 
-    replies: Sequence[Callable[[Call, str | None], Awaitable[Reply]]]
+    replies: Sequence[Callable[[Call, str | None], Awaitable[StubUpstream]]]
     facts: Capabilities = field(default_factory=Capabilities)
     name: str = "own"
     calls: list[tuple[Call, str | None]] = field(default_factory=list)
 
-    async def open(self, call: Call, resume: str | None = None) -> Reply:
+    async def open(self, call: Call, resume: str | None = None) -> StubUpstream:
         """The reply of this call's number, the last one for all after it."""
         self.calls.append((call, resume))
         return await self.replies[min(len(self.calls), len(self.replies)) - 1](call, resume)
@@ -101,24 +101,24 @@ class Own:
 
 
 def replying(*batches: Sequence[UpstreamEvent] | BaseException, token: str | None = None) -> Any:
-    """A reply of an `Own` provider that yields batches; an exception among them is raised there."""
+    """A reply of a `StubProvider`: yields the batches, and raises an exception that is among them."""
 
-    async def opened(_call: Call, _resume: str | None) -> Reply:
+    async def opened(_call: Call, _resume: str | None) -> StubUpstream:
         async def run() -> Batches:
             for batch in batches:
                 if isinstance(batch, BaseException):
                     raise batch
                 yield batch
 
-        return Reply(run(), token)
+        return StubUpstream(run(), token)
 
     return opened
 
 
 def refusing(error: BaseException) -> Any:
-    """A call of an `Own` provider that fails before its reply begins."""
+    """A call of a `StubProvider` that fails before its reply begins."""
 
-    async def opened(_call: Call, _resume: str | None) -> Reply:
+    async def opened(_call: Call, _resume: str | None) -> StubUpstream:
         raise error
 
     return opened
@@ -139,13 +139,15 @@ class Rig:
         self.scripts.mkdir(parents=True, exist_ok=True)
         self.boot = new_id("b")
         self.tuning = tuning
-        self.shelf = Shelf({"scripted": ScriptedProvider(self.scripts), **(providers or {})})
+        self.providers = ProviderMap(
+            {"scripted": ScriptedProvider(self.scripts), **(providers or {})}
+        )
         self._wrap = wrap
         self.feed = Feed()
         self.store: Store = SqlStore(folder / "data", self.boot, "OFF")
         if wrap is not None:
             self.store = wrap(self.store)
-        self.supervisor = Supervisor(self.store, self.shelf, self.feed, self.boot, tuning)
+        self.supervisor = Supervisor(self.store, self.providers, self.feed, self.boot, tuning)
         self.conversation = ""
 
     async def open(self) -> Rig:
@@ -173,7 +175,7 @@ class Rig:
 
     async def start_again(self, *, recover: bool = True) -> Rig:
         """A new owner of the same folder."""
-        after = Rig(self.folder, self.tuning, self.shelf.providers, self._wrap)
+        after = Rig(self.folder, self.tuning, self.providers.providers, self._wrap)
         await after.open()
         after.conversation = self.conversation
         if recover:
@@ -182,7 +184,7 @@ class Rig:
 
     async def recover(self) -> int:
         """Takes up what a dead owner left."""
-        return await Recovery(self.supervisor, self.shelf).run()
+        return await Recovery(self.supervisor, self.providers).run()
 
     # ---- scripts -------------------------------------------------------------------------------
 

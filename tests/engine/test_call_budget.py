@@ -43,7 +43,17 @@ from grantha.events import (
     UsageSeen,
 )
 from tests.engine.conftest import MakeRig
-from tests.engine.rig import EAGER, ME, NO_PAUSES, Own, Reply, Rig, refusing, replying, until
+from tests.engine.rig import (
+    EAGER,
+    ME,
+    NO_PAUSES,
+    Rig,
+    StubProvider,
+    StubUpstream,
+    refusing,
+    replying,
+    until,
+)
 
 PREFIX = Capabilities(prefix=True)
 
@@ -55,7 +65,7 @@ async def test_an_upstream_that_breaks_after_every_word_is_not_called_for_ever(
     make_rig: MakeRig,
 ) -> None:
     used = UsageSeen(Usage(input_tokens=7))
-    own = Own([replying([Accepted("m"), used, Text("word ")], Truncated("cut"))], PREFIX)
+    own = StubProvider([replying([Accepted("m"), used, Text("word ")], Truncated("cut"))], PREFIX)
     rig = await make_rig(providers={"own": own})
     answer = await rig.ended(await rig.ask("own/model"))
     assert (answer.ending, answer.error["code"]) == ("failed", "truncated")
@@ -67,7 +77,7 @@ async def test_an_upstream_that_breaks_after_every_word_is_not_called_for_ever(
 async def test_words_that_are_not_worth_what_is_sent_again_end_it_after_three_tries(
     make_rig: MakeRig,
 ) -> None:
-    own = Own([replying([Text("word ")], Truncated("cut"))], PREFIX)
+    own = StubProvider([replying([Text("word ")], Truncated("cut"))], PREFIX)
     rig = await make_rig(providers={"own": own})
     answer = await rig.ended(await rig.ask("own/model", text="A long question. " * 100))
     assert (answer.ending, len(own.calls), answer.text) == ("failed", 3, "word " * 3)
@@ -79,7 +89,7 @@ async def test_the_limit_on_what_is_sent_again_counts_prompts_that_were_taken(
     limits = replace(NO_PAUSES, resent=1000)
     little = replying([Text("x")], Truncated("cut"))
     enough = replying([Text("x" * 60)], Truncated("cut"))  # pays for 960 characters
-    own = Own([little, enough] * 20, PREFIX)
+    own = StubProvider([little, enough] * 20, PREFIX)
     rig = await make_rig(providers={"own": own}, tuning=replace(EAGER, limits=limits))
     answer = await rig.ended(await rig.ask("own/model", text="q" * 600))
     assert answer.ending == "failed"
@@ -90,7 +100,9 @@ async def test_the_limit_on_what_is_sent_again_counts_prompts_that_were_taken(
     assert "sent again" in notice.message
     assert notice.details == {"calls": len(own.calls)}
 
-    own = Own([refusing(Overloaded("full"))] * 2 + [replying([Text("hi"), Finished("stop")])])
+    own = StubProvider(
+        [refusing(Overloaded("full"))] * 2 + [replying([Text("hi"), Finished("stop")])]
+    )
     rig = await make_rig(providers={"own": own}, tuning=replace(EAGER, limits=limits))
     answer = await rig.ended(await rig.ask("own/model", text="q" * 4900))
     assert answer.ending == "done"
@@ -99,7 +111,7 @@ async def test_the_limit_on_what_is_sent_again_counts_prompts_that_were_taken(
 async def test_no_call_begins_once_an_answer_has_been_written_for_too_long(
     make_rig: MakeRig,
 ) -> None:
-    own = Own([replying([Text("word ")], Truncated("cut"))], PREFIX)
+    own = StubProvider([replying([Text("word ")], Truncated("cut"))], PREFIX)
     limits = replace(NO_PAUSES, seconds=0.0)
     rig = await make_rig(providers={"own": own}, tuning=replace(EAGER, limits=limits))
     answer = await rig.ended(await rig.ask("own/model"))
@@ -180,7 +192,7 @@ def test_what_an_earlier_generation_spent_is_not_counted_after_a_continuation() 
     assert budget.exceeded(4, 0.0) is None
 
 
-def test_the_time_between_two_owners_is_not_counted() -> None:
+def test_the_time_between_two_owners_is_notcounted() -> None:
     budget = CallBudget(CallLimits(seconds=7.0), 1)
     log = records(OPEN, TextDelta(0, "a"), Open("1-1", "m"), TextDelta(0, "b"), step_ms=3000)
     budget.replay(log)  # 3 s, 3 s away, 3 s
@@ -197,7 +209,7 @@ def test_an_image_counts_by_its_area() -> None:
 # ---- every path of the policy ------------------------------------------------------------------------
 
 
-class Adversary(Own):
+class Adversary(StubProvider):
     """A provider that plays one list of acts a call; the last list is played for all further calls."""
 
     def __init__(self, plays: Sequence[Sequence[str]], facts: Capabilities) -> None:
@@ -205,14 +217,14 @@ class Adversary(Own):
         self.plays = plays
         self.hanging = 0
 
-    async def open(self, call: Call, resume: str | None = None) -> Reply:
+    async def open(self, call: Call, resume: str | None = None) -> StubUpstream:
         """Counts, then plays."""
         self.calls.append((call, resume))
         acts = self.plays[min(len(self.calls), len(self.plays)) - 1]
         if acts and acts[0] in REFUSALS:
             raise REFUSALS[acts[0]]
         token = "token" if "token" in acts else None
-        return Reply(self._run(acts), token)
+        return StubUpstream(self._run(acts), token)
 
     async def _run(self, acts: Sequence[str]) -> Any:
         yield [Accepted("m")]

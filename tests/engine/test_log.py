@@ -29,6 +29,7 @@ from grantha.events import (
 from grantha.fold import fold
 from grantha.storage.base import Append
 from tests.engine.rig import DEADLINE, Rig, until
+from tests.scripts import counted
 
 END = GenerationEnd("done", "stop", None, None, {}, 0, "")
 
@@ -350,7 +351,7 @@ async def test_a_reader_that_comes_late_or_waits_gets_the_same(rig: Rig) -> None
     assert [r for f in live for r in [f.records]] != []
     for frames in (live, late):
         assert sum(frame.records for frame in frames) == frames[-1].id.seq + 1
-        assert fold(f.event for f in frames).text() == "".join(f"w{n} " for n in range(500))
+        assert fold(f.event for f in frames).text() == counted(500)
 
 
 async def test_a_reader_whose_client_went_away_returns_at_once(rig: Rig) -> None:

@@ -14,14 +14,11 @@ from grantha.errors import Overloaded, StorageFailed
 from grantha.events import START, Finished, Open, Record, RecordId, Text, ToolCall
 from grantha.storage.base import GenerationRow
 from tests.engine.conftest import MakeRig
-from tests.engine.rig import ME, Own, Reply, Rig, refusing, replying, until
+from tests.engine.rig import ME, Rig, StubProvider, StubUpstream, refusing, replying, until
+from tests.scripts import counted
 
 COUNT = {"repeat": "w{n} ", "count": 60}
 STOP = Finished("stop")
-
-
-def counted(upto: int) -> str:
-    return "".join(f"w{n} " for n in range(upto))
 
 
 @pytest.fixture
@@ -117,15 +114,15 @@ async def test_before_the_first_word_it_is_simply_asked_again(rig: Rig, crash: A
 async def test_before_the_first_word_a_failing_provider_is_tried_again(
     make_rig: MakeRig, crash: Any
 ) -> None:
-    async def hung(_call: object, _resume: object) -> Reply:
+    async def hung(_call: object, _resume: object) -> StubUpstream:
         async def run() -> Any:
             await until(lambda: False, "nothing")
             yield []
 
-        return Reply(run())
+        return StubUpstream(run())
 
     busy = refusing(Overloaded("full", retry_after=0.0))
-    own = Own([hung, busy, replying([Text("hi"), STOP])])
+    own = StubProvider([hung, busy, replying([Text("hi"), STOP])])
     rig = await make_rig(providers={"own": own})
     row = await rig.ask("own/model")
     await until(lambda: len(own.calls) == 1, "the call")
@@ -134,14 +131,14 @@ async def test_before_the_first_word_a_failing_provider_is_tried_again(
 
 
 async def test_an_answer_that_called_tools_is_interrupted(make_rig: MakeRig, crash: Any) -> None:
-    async def opened(_call: object, _resume: object) -> Reply:
+    async def opened(_call: object, _resume: object) -> StubUpstream:
         async def run() -> Any:
             yield [Text("t"), ToolCall(0, "call", "look", "{}")]
             await until(lambda: False, "nothing")
 
-        return Reply(run())
+        return StubUpstream(run())
 
-    rig = await make_rig(providers={"own": Own([opened], Capabilities(prefix=True))})
+    rig = await make_rig(providers={"own": StubProvider([opened], Capabilities(prefix=True))})
     row = await rig.ask("own/model")
     await rig.text_of(row, 1)
     answer = await (await crash(rig)).ended(row)
@@ -201,11 +198,11 @@ async def test_of_several_answers_that_are_cut_together_none_is_blamed_so_soon(
 async def test_an_answer_that_waits_behind_others_is_not_given_up_for_their_crashes(
     make_rig: MakeRig, crash: Any
 ) -> None:
-    async def queued(_call: object, _resume: object) -> Reply:
+    async def queued(_call: object, _resume: object) -> StubUpstream:
         await until(lambda: False, "nothing")
         raise AssertionError
 
-    own = Own([queued] * 6 + [replying([Text("at last"), STOP])])
+    own = StubProvider([queued] * 6 + [replying([Text("at last"), STOP])])
     rig = await make_rig(providers={"own": own})
     row = await rig.ask("own/model")
     for calls in range(1, 7):
@@ -299,7 +296,7 @@ async def test_recovery_waits_while_the_store_takes_no_writes(
     rig.allow("gate")
     await rig.crash()
     after = Rig(
-        rig.folder, rig.tuning, wrap=lambda store: Failing(store, {"claim": 3, "orphans": 2})
+        rig.folder, rig.tuning, wrap=lambda store: FailingStore(store, {"claim": 3, "orphans": 2})
     )
     await after.open()
     try:
@@ -328,7 +325,7 @@ async def test_an_orderly_stop_lets_short_answers_end_and_hands_long_ones_over(r
         await after.aclose()
 
 
-class Failing:
+class FailingStore:
     """A store whose named calls fail so many times before they work."""
 
     def __init__(self, store: Any, times: dict[str, int]) -> None:

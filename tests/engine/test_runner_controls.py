@@ -12,14 +12,11 @@ from grantha.errors import Conflict, Overloaded, Truncated, Unsupported
 from grantha.events import Finished, Notice, Text, ToolCall
 from grantha.storage.base import GenerationRow
 from tests.engine.conftest import MakeRig
-from tests.engine.rig import ME, Own, Reply, Rig, refusing, replying, until
+from tests.engine.rig import ME, Rig, StubProvider, StubUpstream, refusing, replying, until
+from tests.scripts import counted
 
 STOP = Finished("stop")
 COUNT = {"repeat": "w{n} ", "count": 100}
-
-
-def counted(upto: int) -> str:
-    return "".join(f"w{n} " for n in range(upto))
 
 
 async def reached(rig: Rig, row: GenerationRow, state: str) -> None:
@@ -117,7 +114,7 @@ async def test_a_provider_that_ignores_being_cancelled_writes_nothing_after_the_
             except asyncio.CancelledError:
                 continue
 
-    async def opened(_call: object, _resume: object) -> Reply:
+    async def opened(_call: object, _resume: object) -> StubUpstream:
         async def run() -> Any:
             yield [Text("before ")]
             await deaf()
@@ -128,9 +125,9 @@ async def test_a_provider_that_ignores_being_cancelled_writes_nothing_after_the_
             await deaf()
             return True
 
-        return Reply(run(), close=close)
+        return StubUpstream(run(), close=close)
 
-    rig = await make_rig(providers={"own": Own([opened])})
+    rig = await make_rig(providers={"own": StubProvider([opened])})
     row = await rig.ask("own/model")
     await rig.text_of(row, 1)
     _, receipt = await rig.supervisor.stop(ME, row.id)
@@ -228,7 +225,7 @@ async def test_a_change_that_comes_with_the_end_leaves_a_complete_answer_alone(
 ) -> None:
     closing, go_on = asyncio.Event(), asyncio.Event()
 
-    async def opened(_call: object, _resume: object) -> Reply:
+    async def opened(_call: object, _resume: object) -> StubUpstream:
         async def run() -> Any:
             yield [Text("complete"), STOP]
 
@@ -237,9 +234,9 @@ async def test_a_change_that_comes_with_the_end_leaves_a_complete_answer_alone(
             await go_on.wait()
             return True
 
-        return Reply(run(), close=close)
+        return StubUpstream(run(), close=close)
 
-    own = Own([opened], Capabilities(prefix=True))
+    own = StubProvider([opened], Capabilities(prefix=True))
     rig = await make_rig(providers={"own": own})
     row = await rig.ask("own/model")
     await closing.wait()
@@ -254,14 +251,16 @@ async def test_a_change_by_instruction_cleans_the_joint(make_rig: MakeRig) -> No
     text = "Rivers carry water from the hills down to the wide sea, day and night."
     gate = asyncio.Event()
 
-    async def first(_call: object, _resume: object) -> Reply:
+    async def first(_call: object, _resume: object) -> StubUpstream:
         async def run() -> Any:
             yield [Text(text[:30])]
             await gate.wait()
 
-        return Reply(run())
+        return StubUpstream(run())
 
-    own = Own([first, replying([Text(text[:12]), Text(text[12:45])], [Text(text[45:]), STOP])])
+    own = StubProvider(
+        [first, replying([Text(text[:12]), Text(text[12:45])], [Text(text[45:]), STOP])]
+    )
     rig = await make_rig(providers={"own": own})
     row = await rig.ask("own/model")
     await rig.text_of(row, 30)
@@ -286,15 +285,15 @@ async def test_a_change_that_the_model_cannot_take_is_refused_with_the_reason(
 ) -> None:
     hold = asyncio.Event()
 
-    async def opened(_call: object, _resume: object) -> Reply:
+    async def opened(_call: object, _resume: object) -> StubUpstream:
         async def run() -> Any:
             yield [Text("text")]
             await hold.wait()
 
-        return Reply(run())
+        return StubUpstream(run())
 
-    stuck = Own([opened], Capabilities(prefix=False, instruction=False), name="stuck")
-    cold = Own([opened], Capabilities(prefix=True, temperature=False), name="cold")
+    stuck = StubProvider([opened], Capabilities(prefix=False, instruction=False), name="stuck")
+    cold = StubProvider([opened], Capabilities(prefix=True, temperature=False), name="cold")
     rig = await make_rig(providers={"stuck": stuck, "cold": cold})
     for model, named in (("stuck/m", "partial answer"), ("cold/m", "temperature")):
         row = await rig.ask(model)
@@ -308,14 +307,14 @@ async def test_a_change_that_the_model_cannot_take_is_refused_with_the_reason(
 async def test_an_answer_that_calls_tools_is_not_changed(make_rig: MakeRig) -> None:
     hold = asyncio.Event()
 
-    async def opened(_call: object, _resume: object) -> Reply:
+    async def opened(_call: object, _resume: object) -> StubUpstream:
         async def run() -> Any:
             yield [Text("t"), ToolCall(0, "call", "look", "{}")]
             await hold.wait()
 
-        return Reply(run())
+        return StubUpstream(run())
 
-    rig = await make_rig(providers={"own": Own([opened], Capabilities(prefix=True))})
+    rig = await make_rig(providers={"own": StubProvider([opened], Capabilities(prefix=True))})
     row = await rig.ask("own/model")
     await rig.text_of(row, 1)
     with pytest.raises(Unsupported, match="tools"):
@@ -330,7 +329,7 @@ async def test_nothing_is_changed_after_the_end(rig: Rig) -> None:
 
 
 async def test_a_change_to_another_model_in_mid_answer(make_rig: MakeRig) -> None:
-    own = Own([replying([Text("and the rest"), STOP])], Capabilities(prefix=True))
+    own = StubProvider([replying([Text("and the rest"), STOP])], Capabilities(prefix=True))
     rig = await make_rig(providers={"own": own})
     row = await rig.ask(rig.script("gated", COUNT, gate="gate"))
     rig.allow("gate", 2)
@@ -343,7 +342,7 @@ async def test_a_change_to_another_model_in_mid_answer(make_rig: MakeRig) -> Non
 
 
 async def test_a_change_while_the_provider_is_tried_again_keeps_the_text(make_rig: MakeRig) -> None:
-    own = Own(
+    own = StubProvider(
         [
             replying([Text("one ")], Truncated("cut")),
             refusing(Overloaded("full", retry_after=59.0)),

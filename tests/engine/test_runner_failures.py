@@ -12,14 +12,15 @@ from grantha.engine.supervisor import Tuning
 from grantha.errors import ContentBlocked, Overloaded, RateLimited, Truncated, Unreachable
 from grantha.events import Accepted, Finished, Notice, Reasoning, Text, ToolCall, UsageSeen
 from tests.engine.conftest import MakeRig
-from tests.engine.rig import NO_PAUSES, Own, Reply, Rig, refusing, replying
+from tests.engine.rig import NO_PAUSES, Rig, StubProvider, StubUpstream, refusing, replying
+from tests.scripts import counted
 
 PREFIX = Capabilities(prefix=True)
 NO_WAY_ON = Capabilities(prefix=False, instruction=False)
 STOP = Finished("stop")
 
 
-async def answered(make_rig: MakeRig, own: Own, **more: Any) -> Any:
+async def answered(make_rig: MakeRig, own: StubProvider, **more: Any) -> Any:
     rig = await make_rig(providers={"own": own}, **more)
     return await rig.ended(await rig.ask("own/model"))
 
@@ -27,7 +28,9 @@ async def answered(make_rig: MakeRig, own: Own, **more: Any) -> Any:
 async def test_a_refused_call_is_tried_again_after_the_pause_the_provider_asked_for(
     make_rig: MakeRig,
 ) -> None:
-    own = Own([refusing(RateLimited("slow down", retry_after=0.01)), replying([Text("hi"), STOP])])
+    own = StubProvider(
+        [refusing(RateLimited("slow down", retry_after=0.01)), replying([Text("hi"), STOP])]
+    )
     answer = await answered(make_rig, own)
     assert (answer.ending, answer.text, answer.reasons) == ("done", "hi", [])
     retries = [e for e in answer.events(Notice) if e.code == "retrying"]
@@ -36,7 +39,7 @@ async def test_a_refused_call_is_tried_again_after_the_pause_the_provider_asked_
 
 
 async def test_a_provider_that_asks_for_an_hour_counts_as_gone(make_rig: MakeRig) -> None:
-    own = Own([refusing(RateLimited("slow down", retry_after=3600))])
+    own = StubProvider([refusing(RateLimited("slow down", retry_after=3600))])
     answer = await answered(make_rig, own)
     assert (answer.ending, answer.error["code"]) == ("failed", "rate_limited")
     assert answer.error["retry_after"] == 3600
@@ -44,7 +47,7 @@ async def test_a_provider_that_asks_for_an_hour_counts_as_gone(make_rig: MakeRig
 
 
 async def test_three_failures_in_a_row_without_a_word_end_as_failed(make_rig: MakeRig) -> None:
-    own = Own([refusing(Overloaded("full", retry_after=0.0))])
+    own = StubProvider([refusing(Overloaded("full", retry_after=0.0))])
     answer = await answered(make_rig, own)
     assert (answer.ending, answer.error["code"], len(own.calls)) == ("failed", "overloaded", 3)
 
@@ -82,7 +85,7 @@ async def test_a_cut_answer_of_a_model_without_prefix_is_failed_and_its_text_kep
 
 
 async def test_a_reply_without_a_terminal_sign_is_never_done(make_rig: MakeRig) -> None:
-    own = Own([replying([Text("half an ans")])], NO_WAY_ON)
+    own = StubProvider([replying([Text("half an ans")])], NO_WAY_ON)
     answer = await answered(make_rig, own)
     assert (answer.ending, answer.error["code"]) == ("failed", "truncated")
 
@@ -90,16 +93,16 @@ async def test_a_reply_without_a_terminal_sign_is_never_done(make_rig: MakeRig) 
 async def test_an_error_after_the_terminal_sign_takes_nothing_from_a_complete_answer(
     make_rig: MakeRig,
 ) -> None:
-    own = Own([replying([Text("whole"), STOP], Truncated("reset after the end"))], PREFIX)
+    own = StubProvider([replying([Text("whole"), STOP], Truncated("reset after the end"))], PREFIX)
     answer = await answered(make_rig, own)
     assert (answer.ending, answer.text, answer.reasons) == ("done", "whole", [])
     assert len(own.calls) == 1
 
 
 async def test_the_fallback_takes_over_before_the_first_word(make_rig: MakeRig) -> None:
-    first = Own([refusing(ContentBlocked("no"))], name="first")
-    broken = Own([refusing(Unreachable("gone", retry_after=999.0))], name="broken")
-    second = Own([replying([Text("from the second"), STOP])], name="second")
+    first = StubProvider([refusing(ContentBlocked("no"))], name="first")
+    broken = StubProvider([refusing(Unreachable("gone", retry_after=999.0))], name="broken")
+    second = StubProvider([replying([Text("from the second"), STOP])], name="second")
     rig = await make_rig(
         providers={"first": first, "broken": broken, "second": second},
         tuning=Tuning(
@@ -119,8 +122,10 @@ async def test_the_fallback_takes_over_before_the_first_word(make_rig: MakeRig) 
 
 async def test_the_fallback_goes_on_from_the_text_of_the_first_model(make_rig: MakeRig) -> None:
     text = "The quick brown fox jumps over the lazy dog"
-    first = Own([replying([Text(text[:20])], Unreachable("gone"))], NO_WAY_ON, name="first")
-    second = Own([replying([Text(text[4:20] + text[20:]), STOP])], name="second")
+    first = StubProvider(
+        [replying([Text(text[:20])], Unreachable("gone"))], NO_WAY_ON, name="first"
+    )
+    second = StubProvider([replying([Text(text[4:20] + text[20:]), STOP])], name="second")
     rig = await make_rig(
         providers={"first": first, "second": second},
         tuning=Tuning(window=0.001, titles=False, limits=NO_PAUSES, fallbacks={"*": ("second/m",)}),
@@ -134,7 +139,7 @@ async def test_the_fallback_goes_on_from_the_text_of_the_first_model(make_rig: M
 
 
 async def test_a_chain_of_fallbacks_is_tried_in_order_and_then_given_up(make_rig: MakeRig) -> None:
-    gone = {n: Own([refusing(Unreachable("gone", retry_after=99))], name=n) for n in "abc"}
+    gone = {n: StubProvider([refusing(Unreachable("gone", retry_after=99))], name=n) for n in "abc"}
     rig = await make_rig(
         providers=gone,
         tuning=Tuning(
@@ -150,7 +155,7 @@ async def test_a_chain_of_fallbacks_is_tried_in_order_and_then_given_up(make_rig
 async def test_the_rest_of_the_same_reply_is_asked_for_where_the_provider_keeps_it(
     make_rig: MakeRig,
 ) -> None:
-    own = Own(
+    own = StubProvider(
         [
             replying([Text("one ")], Truncated("cut"), token="reply-7"),
             replying([Text("two"), STOP], token="reply-7"),
@@ -163,14 +168,14 @@ async def test_the_rest_of_the_same_reply_is_asked_for_where_the_provider_keeps_
 
 
 async def test_a_reply_is_resumed_at_most_twice(make_rig: MakeRig) -> None:
-    own = Own([replying([Text("x")], Truncated("cut"), token="reply-7")], NO_WAY_ON)
+    own = StubProvider([replying([Text("x")], Truncated("cut"), token="reply-7")], NO_WAY_ON)
     answer = await answered(make_rig, own)
     assert (answer.ending, answer.text) == ("failed", "xxx")
     assert [resume for _, resume in own.calls] == [None, "reply-7", "reply-7"]
 
 
 async def test_an_answer_that_began_to_call_a_tool_is_not_gone_on_with(make_rig: MakeRig) -> None:
-    own = Own(
+    own = StubProvider(
         [replying([Text("Let me see. "), ToolCall(0, "call-1", "look", '{"a"')], Truncated("cut"))],
         PREFIX,
     )
@@ -179,7 +184,7 @@ async def test_an_answer_that_began_to_call_a_tool_is_not_gone_on_with(make_rig:
 
 
 async def test_a_thought_without_text_is_thought_again_after_a_cut(make_rig: MakeRig) -> None:
-    own = Own(
+    own = StubProvider(
         [replying([Reasoning("hm")], Truncated("cut")), replying([Text("answer"), STOP])], PREFIX
     )
     answer = await answered(make_rig, own)
@@ -196,13 +201,13 @@ async def test_the_wish_for_few_tokens_holds_over_all_segments(rig: Rig) -> None
         capabilities={"prefix": True},
     )
     answer = await rig.ended(await rig.ask(model, max_tokens=10))
-    assert (answer.ending, answer.text) == ("done", "".join(f"w{n} " for n in range(10)))
+    assert (answer.ending, answer.text) == ("done", counted(10))
     assert answer.folded.end is not None
     assert answer.folded.end.finish_reason == "length"
 
 
 async def test_an_answer_cut_after_its_last_allowed_token_is_complete(make_rig: MakeRig) -> None:
-    own = Own([replying([Text("one "), Text("two ")], Truncated("cut"))], PREFIX)
+    own = StubProvider([replying([Text("one "), Text("two ")], Truncated("cut"))], PREFIX)
     rig = await make_rig(providers={"own": own})
     answer = await rig.ended(await rig.ask("own/model", max_tokens=2))
     assert (answer.ending, answer.text, len(own.calls)) == ("done", "one two ", 1)
@@ -212,10 +217,12 @@ async def test_usage_is_a_lower_bound_once_a_call_was_cut_and_known_when_it_was_
     make_rig: MakeRig,
 ) -> None:
     used = UsageSeen(Usage(input_tokens=5, output_tokens=2))
-    cut = Own([replying([Text("a ")], Truncated("cut")), replying([Text("b"), used, STOP])], PREFIX)
+    cut = StubProvider(
+        [replying([Text("a ")], Truncated("cut")), replying([Text("b"), used, STOP])], PREFIX
+    )
     answer = await answered(make_rig, cut)
     assert answer.folded.usage == Usage(input_tokens=5, output_tokens=2, partial=True)
-    refused = Own(
+    refused = StubProvider(
         [
             refusing(RateLimited("later", retry_after=0)),
             replying([Accepted("m"), Text("b"), used, STOP]),
@@ -228,7 +235,7 @@ async def test_usage_is_a_lower_bound_once_a_call_was_cut_and_known_when_it_was_
 async def test_a_missing_key_is_told_by_the_answer_itself(make_rig: MakeRig) -> None:
     from grantha.errors import MissingKey
 
-    own = Own([refusing(MissingKey("No key: set OWN_API_KEY."))])
+    own = StubProvider([refusing(MissingKey("No key: set OWN_API_KEY."))])
     answer = await answered(make_rig, own)
     assert (answer.ending, answer.error["code"]) == ("failed", "missing_key")
     assert "OWN_API_KEY" in answer.error["message"]
@@ -241,8 +248,8 @@ async def test_a_defect_of_a_provider_is_a_failed_answer_and_nothing_else(
     make_rig: MakeRig, defect: BaseException
 ) -> None:
     for own in (
-        Own([replying([Text("some")], defect)], NO_WAY_ON),
-        Own([refusing(defect)], NO_WAY_ON),
+        StubProvider([replying([Text("some")], defect)], NO_WAY_ON),
+        StubProvider([refusing(defect)], NO_WAY_ON),
     ):
         answer = await answered(make_rig, own)
         assert answer.ending == "failed"
@@ -256,19 +263,19 @@ async def test_a_provider_that_does_not_let_itself_be_closed_ends_all_the_same(
     async def never() -> bool:
         raise ValueError("closing failed")
 
-    async def opened(_call: object, _resume: object) -> Reply:
+    async def opened(_call: object, _resume: object) -> StubUpstream:
         async def run() -> Any:
             yield [Text("all of it"), STOP]
 
-        return Reply(run(), close=never)
+        return StubUpstream(run(), close=never)
 
-    answer = await answered(make_rig, Own([opened]))
+    answer = await answered(make_rig, StubProvider([opened]))
     assert (answer.ending, answer.text) == ("done", "all of it")
 
 
 async def test_halves_of_characters_do_no_harm(make_rig: MakeRig) -> None:
     torn = "\ud83d"
-    own = Own(
+    own = StubProvider(
         [
             replying(
                 [Reasoning(f"t{torn}"), Text(f"a{torn}b"), ToolCall(0, torn, "look", f'"{torn}"')],
@@ -289,7 +296,7 @@ async def test_a_provider_that_floods_waits_for_the_store(make_rig: MakeRig) -> 
     most = 0
     chunk = "x" * 1000
 
-    async def opened(_call: object, _resume: object) -> Reply:
+    async def opened(_call: object, _resume: object) -> StubUpstream:
         async def run() -> Any:
             nonlocal most
             for _ in range(2000):
@@ -298,9 +305,9 @@ async def test_a_provider_that_floods_waits_for_the_store(make_rig: MakeRig) -> 
                 most = max(most, run_.log.pending_bytes)
             yield [STOP]
 
-        return Reply(run())
+        return StubUpstream(run())
 
-    rig = await make_rig(providers={"own": Own([opened])})
+    rig = await make_rig(providers={"own": StubProvider([opened])})
     answer = await rig.ended(await rig.ask("own/model"))
     assert len(answer.text) == 2_000_000
     assert most <= 66_000

@@ -24,6 +24,7 @@ from grantha.events import START, Open
 from grantha.fold import Fold
 from grantha.storage.base import GenerationRow
 from tests.engine.rig import DEADLINE, ME, Rig
+from tests.scripts import counted
 
 COUNT = 120
 
@@ -46,7 +47,7 @@ class Cursor:
             self.folded.apply(frame.event)
 
 
-class Engine(RuleBasedStateMachine):
+class EngineMachine(RuleBasedStateMachine):
     """One answer, four readers, owners that come and go."""
 
     def __init__(self) -> None:
@@ -126,7 +127,7 @@ class Engine(RuleBasedStateMachine):
 
     @invariant()
     def readers_hold_a_beginning_of_the_answer(self) -> None:
-        whole = "".join(f"w{n} " for n in range(COUNT))
+        whole = counted(COUNT)
         for cursor in self.readers:
             assert whole.startswith(cursor.folded.text())
 
@@ -154,12 +155,12 @@ class Engine(RuleBasedStateMachine):
             assert end.sha256 == hashlib.sha256(text.encode()).hexdigest()
             assert end.ending in {"done", "stopped", "interrupted"}
             if end.ending == "done":
-                assert text == "".join(f"w{n} " for n in range(COUNT))
+                assert text == counted(COUNT)
 
     async def _close(self) -> None:
         for rig in (*self.retired, *([self.rig] if hasattr(self, "rig") else [])):
             await rig.aclose()
 
 
-TestEngine = Engine.TestCase
+TestEngine = EngineMachine.TestCase
 TestEngine.settings = settings(max_examples=12, stateful_step_count=12, deadline=None)

@@ -16,14 +16,11 @@ from grantha.engine.supervisor import Tuning
 from grantha.events import RecordId, event_from
 from grantha.storage.base import Append
 from tests.engine.rig import ME, Rig
-from tests.faults.page import Page
+from tests.faults.log_follower import LogFollower
+from tests.scripts import counted
 from tests.server import Server
 
 pytestmark = pytest.mark.faults
-
-
-def counted(upto: int) -> str:
-    return "".join(f"w{n} " for n in range(upto))
 
 
 def slow_socket(server: Server, generation: str) -> socket.socket:
@@ -49,10 +46,10 @@ async def test_readers_that_read_nothing_cost_little_and_slow_nobody(server: Ser
     talk = server.ask(f"scripted/count-{count}-at-6000")["id"]
     before = resident(server)
     idle = [slow_socket(server, talk) for _ in range(100)]
-    page = Page(server, talk)
+    follower = LogFollower(server, talk)
     try:
-        await page.follow()
-        assert (page.text, page.end.ending) == (counted(count), "done")
+        await follower.follow()
+        assert (follower.text, follower.end.ending) == (counted(count), "done")
         most = (resident(server) - before) / len(idle)
         assert most < 200_000, f"{most:.0f} bytes a reader that reads nothing"
     finally:
@@ -67,15 +64,15 @@ async def test_a_reader_of_a_few_bytes_gets_everything_beside_fast_ones(server: 
         slow.setblocking(False)
         loop = asyncio.get_running_loop()
         got = await loop.sock_recv(slow, 1)
-        fast = [Page(server, talk) for _ in range(3)]
-        following = asyncio.gather(*(page.follow() for page in fast))
+        fast = [LogFollower(server, talk) for _ in range(3)]
+        following = asyncio.gather(*(follower.follow() for follower in fast))
         while not following.done():  # a byte at a time for as long as the others read
             got += await loop.sock_recv(slow, 1)
             await asyncio.sleep(0)
         await following
         while b"generation-end" not in got or not got.rstrip().endswith(b"0"):
             got += await loop.sock_recv(slow, 65536)
-    assert {page.text for page in fast} == {counted(count)}
+    assert {follower.text for follower in fast} == {counted(count)}
     assert text_of(got) == counted(count)
 
 
@@ -132,7 +129,7 @@ def with_frame(text: str, frame: dict[str, Any]) -> str:
     return text + frame["text"] if frame["kind"] == "text-delta" else text
 
 
-class Counting:
+class CountingStore:
     """A store that counts what it is asked and how many bytes of records pass through it."""
 
     def __init__(self, store: Any) -> None:
@@ -157,10 +154,10 @@ class Counting:
 
 async def cost_of(folder: Path, count: int) -> tuple[int, int, int, int]:
     """Queries, records read and written, and bytes sent, for an answer with two readers."""
-    made: list[Counting] = []
+    made: list[CountingStore] = []
 
     def counting(store: Any) -> Any:
-        made.append(Counting(store))
+        made.append(CountingStore(store))
         return made[-1]
 
     tuning = Tuning(window=1e-6, window_behind=1e-6, flush_bytes=1, titles=False)

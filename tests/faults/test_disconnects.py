@@ -7,7 +7,8 @@ import random
 
 import pytest
 
-from tests.faults.page import TRANSPORTS, Page
+from tests.faults.log_follower import TRANSPORTS, LogFollower
+from tests.scripts import counted
 from tests.server import MakeServer
 
 pytestmark = pytest.mark.faults
@@ -22,15 +23,15 @@ async def test_a_thousand_disconnects_over_four_transports_lose_and_double_nothi
     body = {"gate": "gate", "steps": [{"repeat": "w{n} ", "count": count}]}
     model = server.script("gated", body)
     talks = [server.ask(model)["id"] for _ in range(5)]
-    pages = [
-        Page(server, talk, random.Random(f"{talk}{number}"))
+    followers = [
+        LogFollower(server, talk, random.Random(f"{talk}{number}"))
         for talk in talks
         for number in range(6)
     ]
 
     async def write_until_all_were_cut() -> None:
         allowed = 0
-        while any(page.cuts < _CUTS for page in pages):
+        while any(follower.cuts < _CUTS for follower in followers):
             allowed += 4
             server.allow("gate", allowed)
             await asyncio.sleep(0.01)  # the pace of a quick model
@@ -38,8 +39,10 @@ async def test_a_thousand_disconnects_over_four_transports_lose_and_double_nothi
 
     async with asyncio.timeout(120):
         writing = asyncio.create_task(write_until_all_were_cut())
-        await asyncio.gather(writing, *(page.follow(TRANSPORTS, cuts=_CUTS) for page in pages))
-    assert sum(page.cuts for page in pages) >= 1000
-    assert {page.text for page in pages} == {"".join(f"w{n} " for n in range(count))}
-    assert {page.end.ending for page in pages} == {"done"}
-    assert all(page.seams == [] for page in pages)
+        await asyncio.gather(
+            writing, *(follower.follow(TRANSPORTS, cuts=_CUTS) for follower in followers)
+        )
+    assert sum(follower.cuts for follower in followers) >= 1000
+    assert {follower.text for follower in followers} == {counted(count)}
+    assert {follower.end.ending for follower in followers} == {"done"}
+    assert all(follower.seams == [] for follower in followers)

@@ -15,25 +15,22 @@ from grantha.engine.replay import whole_log
 from grantha.events import RecordId
 from grantha.fold import fold
 from grantha.storage.sql import SqlStore
-from tests.faults.page import TRANSPORTS, Page
+from tests.faults.log_follower import TRANSPORTS, LogFollower
+from tests.scripts import counted
 from tests.server import MakeServer, Server, until
 
 pytestmark = pytest.mark.faults
 
 
-def counted(upto: int) -> str:
-    return "".join(f"w{n} " for n in range(upto))
-
-
-async def followed(pages: list[Page], deadline: float = 60.0) -> None:
+async def followed(followers: list[LogFollower], deadline: float = 60.0) -> None:
     async with asyncio.timeout(deadline):
-        await asyncio.gather(*(page.follow(TRANSPORTS, cuts=5) for page in pages))
+        await asyncio.gather(*(follower.follow(TRANSPORTS, cuts=5) for follower in followers))
 
 
 async def test_ten_kills_during_ten_answers_lose_nothing(server: Server) -> None:
     talks = [server.ask("scripted/count-4000-at-400")["id"] for _ in range(10)]
-    pages = [Page(server, talk) for talk in talks for _ in range(2)]
-    following = asyncio.create_task(followed(pages, 180))
+    followers = [LogFollower(server, talk) for talk in talks for _ in range(2)]
+    following = asyncio.create_task(followed(followers, 180))
     choice = random.Random(7)
     for _ in range(10):
         if following.done():
@@ -41,14 +38,14 @@ async def test_ten_kills_during_ten_answers_lose_nothing(server: Server) -> None
         await asyncio.sleep(choice.uniform(0.0, 0.4))  # the moment of the kill is left to chance
         await asyncio.to_thread(server.restart)
     await following
-    assert {page.text for page in pages} == {counted(4000)}
-    assert {page.end.ending for page in pages} == {"done"}
-    assert all({seam.reason for seam in page.seams} <= {"restart"} for page in pages)
-    assert any(page.seams for page in pages)
-    for talk, page in zip(talks, pages[::2], strict=True):
+    assert {follower.text for follower in followers} == {counted(4000)}
+    assert {follower.end.ending for follower in followers} == {"done"}
+    assert all({seam.reason for seam in follower.seams} <= {"restart"} for follower in followers)
+    assert any(follower.seams for follower in followers)
+    for talk, follower in zip(talks, followers[::2], strict=True):
         stored = server.generation(talk)
-        assert stored["end"]["sha256"] == page.end.sha256
-        assert stored["text"] == page.text
+        assert stored["end"]["sha256"] == follower.end.sha256
+        assert stored["text"] == follower.text
 
 
 async def test_without_a_prefix_the_answer_is_interrupted_and_keeps_its_text(
@@ -59,15 +56,15 @@ async def test_without_a_prefix_the_answer_is_interrupted_and_keeps_its_text(
         "plain", {"steps": [step], "rate": 100, "capabilities": {"prefix": False}}
     )
     talk = server.ask(model)["id"]
-    page = Page(server, talk)
-    following = asyncio.create_task(page.follow())
-    await shown(page, 40)
+    follower = LogFollower(server, talk)
+    following = asyncio.create_task(follower.follow())
+    await shown(follower, 40)
     server.restart()
     await following
     stored = server.generation(talk)
-    assert (stored["status"], stored["text"]) == ("interrupted", page.text)
-    assert counted(500).startswith(page.text)
-    assert len(page.text) >= 40
+    assert (stored["status"], stored["text"]) == ("interrupted", follower.text)
+    assert counted(500).startswith(follower.text)
+    assert len(follower.text) >= 40
     assert stored["error"]["code"] == "interrupted"
 
 
@@ -84,46 +81,46 @@ async def test_an_answer_that_kills_its_server_before_every_word_is_given_up_in_
     )
     server.allow("gate", 5)
     talk = server.ask(model)["id"]
-    page = Page(server, talk)
-    following = asyncio.create_task(page.follow())
-    await shown(page, len(counted(5)))
+    follower = LogFollower(server, talk)
+    following = asyncio.create_task(follower.follow())
+    await shown(follower, len(counted(5)))
     server.allow("gate", 0)
     for _ in range(4):
-        before = page.last.epoch
+        before = follower.last.epoch
         await asyncio.to_thread(server.restart)
-        await reached(page, before + 1)
+        await reached(follower, before + 1)
     await following
-    assert (page.end.ending, page.text) == ("interrupted", counted(5))
-    assert [seam.reason for seam in page.seams] == ["restart"] * 3
+    assert (follower.end.ending, follower.text) == ("interrupted", counted(5))
+    assert [seam.reason for seam in follower.seams] == ["restart"] * 3
 
 
 async def test_a_frozen_server_goes_on_where_it_stood(server: Server) -> None:
-    page = Page(server, server.ask("scripted/count-1500-at-1000")["id"])
-    following = asyncio.create_task(page.follow())
+    follower = LogFollower(server, server.ask("scripted/count-1500-at-1000")["id"])
+    following = asyncio.create_task(follower.follow())
     for size in (500, 2000, 4000):
-        await shown(page, size)
+        await shown(follower, size)
         server.freeze()
         await asyncio.sleep(0.3)  # frozen that long
         server.thaw()
     await following
-    assert (page.text, page.end.ending, page.seams) == (counted(1500), "done", [])
+    assert (follower.text, follower.end.ending, follower.seams) == (counted(1500), "done", [])
 
 
 async def test_a_second_server_can_not_take_over_the_answers_of_a_frozen_one(
     server: Server, server_factory: MakeServer
 ) -> None:
-    page = Page(server, server.ask("scripted/count-800-at-800")["id"])
-    following = asyncio.create_task(page.follow())
-    await shown(page, 100)
+    follower = LogFollower(server, server.ask("scripted/count-800-at-800")["id"])
+    following = asyncio.create_task(follower.follow())
+    await shown(follower, 100)
     server.freeze()
     second = server_factory()
     second.data_dir = server.data_dir
     second.start(ready=False)
-    until(lambda: not second.alive, "the second server to refuse", hint=second.words)
+    until(lambda: not second.alive, "the second server to refuse", hint=second.output)
     server.thaw()
     await following
-    assert "Another Grantha serves from the folder" in second.words()
-    assert (page.text, page.seams) == (counted(800), [])
+    assert "Another Grantha serves from the folder" in second.output()
+    assert (follower.text, follower.seams) == (counted(800), [])
 
 
 async def test_an_orderly_stop_lets_answers_end_that_are_nearly_there(server: Server) -> None:
@@ -140,17 +137,17 @@ async def test_an_orderly_stop_lets_answers_end_that_are_nearly_there(server: Se
 
 async def test_an_orderly_stop_hands_over_what_takes_too_long(server_factory: MakeServer) -> None:
     server = server_factory({"GRANTHA_DRAIN": "0.2"}).start()
-    page = Page(server, server.ask("scripted/count-1500-at-400")["id"])
-    following = asyncio.create_task(page.follow())
-    await shown(page, 300)
+    follower = LogFollower(server, server.ask("scripted/count-1500-at-400")["id"])
+    following = asyncio.create_task(follower.follow())
+    await shown(follower, 300)
     await asyncio.to_thread(server.terminate)
     assert server.process is not None
-    assert server.process.returncode in {0, -signal.SIGTERM}, server.words()
-    assert "Traceback" not in server.words()  # open streams were let go, not cut
+    assert server.process.returncode in {0, -signal.SIGTERM}, server.output()
+    assert "Traceback" not in server.output()  # open streams were let go, not cut
     await asyncio.to_thread(server.start)
     await following
-    assert (page.text, page.end.ending) == (counted(1500), "done")
-    assert [seam.reason for seam in page.seams] == ["restart"]
+    assert (follower.text, follower.end.ending) == (counted(1500), "done")
+    assert [seam.reason for seam in follower.seams] == ["restart"]
 
 
 async def test_a_log_cut_at_any_place_opens_dense_and_goes_on(
@@ -172,10 +169,10 @@ async def test_a_log_cut_at_any_place_opens_dense_and_goes_on(
     after = server_factory()
     torn_copy(server, after.data_dir, wal[: round(len(wal) * 0.9)])
     after.start()
-    pages = [Page(after, talk) for talk in talks]
-    await followed(pages)
-    assert {page.text for page in pages} == {counted(4000)}
-    assert {(page.end.ending, page.last.epoch) for page in pages} == {("done", 2)}
+    followers = [LogFollower(after, talk) for talk in talks]
+    await followed(followers)
+    assert {follower.text for follower in followers} == {counted(4000)}
+    assert {(follower.end.ending, follower.last.epoch) for follower in followers} == {("done", 2)}
 
 
 def torn_copy(server: Server, folder: Path, wal: bytes) -> None:
@@ -205,16 +202,16 @@ async def text_length_of_dense_logs(folder: Path) -> int:
     return length
 
 
-async def shown(page: Page, least: int) -> None:
-    """Waits until a page shows so much text."""
+async def shown(follower: LogFollower, least: int) -> None:
+    """Waits until a follower shows so much text."""
     async with asyncio.timeout(30):
-        while page.folded.text_length < least:  # noqa: ASYNC110  it grows as it is read
+        while follower.folded.text_length < least:  # noqa: ASYNC110  it grows as it is read
             await asyncio.sleep(0.005)
 
 
-async def reached(page: Page, epoch: int) -> None:
-    """Waits until a page has read from an epoch, or the end."""
+async def reached(follower: LogFollower, epoch: int) -> None:
+    """Waits until a follower has read from an epoch, or the end."""
     async with asyncio.timeout(30):
         # The opening, the seam, and that the reply was accepted.
-        while page.last < (epoch, 2) and page.folded.end is None:  # noqa: ASYNC110
+        while follower.last < (epoch, 2) and follower.folded.end is None:  # noqa: ASYNC110
             await asyncio.sleep(0.005)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.page import Page
+from tests.faults.log_follower import LogFollower
 from tests.server import MakeServer, Server, until
 
 pytestmark = [pytest.mark.faults, pytest.mark.local_model, pytest.mark.slow]
@@ -37,50 +37,50 @@ def ask(server: Server, number: int, tokens: int) -> str:
 async def test_ten_kills_during_ten_local_answers_lose_nothing(server_factory: MakeServer) -> None:
     server = server_factory(LOCAL).start()
     talks = [ask(server, number, 64) for number in range(10)]
-    pages = [Page(server, talk) for talk in talks]
-    following = asyncio.gather(*(page.follow(("sse", "ws")) for page in pages))
+    followers = [LogFollower(server, talk) for talk in talks]
+    following = asyncio.gather(*(follower.follow(("sse", "ws")) for follower in followers))
     choice = random.Random(3)
     kills = 0
     async with asyncio.timeout(285):
         while kills < 10 and not following.done():
-            await grown(pages, choice.randint(10, 120))
+            await grown(followers, choice.randint(10, 120))
             await asyncio.to_thread(server.restart)
             kills += 1
         await following
     assert kills == 10
-    for talk, page in zip(talks, pages, strict=True):
+    for talk, follower in zip(talks, followers, strict=True):
         stored = server.generation(talk)
-        assert (stored["status"], page.end.ending) == ("done", "done")
-        assert stored["end"]["sha256"] == page.end.sha256
-        assert stored["text"] == page.text != ""
-        assert {seam.reason for seam in page.seams} <= {"restart"}
-    assert any(page.seams for page in pages)
+        assert (stored["status"], follower.end.ending) == ("done", "done")
+        assert stored["end"]["sha256"] == follower.end.sha256
+        assert stored["text"] == follower.text != ""
+        assert {seam.reason for seam in follower.seams} <= {"restart"}
+    assert any(follower.seams for follower in followers)
 
 
 async def test_a_model_that_dies_in_mid_answer_costs_a_seam_and_no_word(
     server_factory: MakeServer,
 ) -> None:
     server = server_factory(LOCAL).start()
-    page = Page(server, ask(server, 7, 120))
-    following = asyncio.create_task(page.follow())
+    follower = LogFollower(server, ask(server, 7, 120))
+    following = asyncio.create_task(follower.follow())
     async with asyncio.timeout(120):
-        await grown([page], 60)
-        shown = page.text
+        await grown([follower], 60)
+        shown = follower.text
         for child in children(server.pid):
             os.kill(child, signal.SIGKILL)
         await following
-    assert page.end.ending == "done"
-    assert page.text.startswith(shown)
-    assert [seam.reason for seam in page.seams] == ["provider-lost"]
+    assert follower.end.ending == "done"
+    assert follower.text.startswith(shown)
+    assert [seam.reason for seam in follower.seams] == ["provider-lost"]
     assert server.alive
     until(lambda: server.call("GET", "/readyz").status == 200, "the server to be ready")
 
 
-async def grown(pages: list[Page], by: int) -> None:
-    """Waits until the pages show so many more code points in all, or all have ended."""
-    wanted = sum(page.folded.text_length for page in pages) + by
+async def grown(followers: list[LogFollower], by: int) -> None:
+    """Waits until the followers show so many more code points in all, or all have ended."""
+    wanted = sum(follower.folded.text_length for follower in followers) + by
     while (  # noqa: ASYNC110  what they show grows as it is read
-        sum(page.folded.text_length for page in pages) < wanted
-        and any(page.folded.end is None for page in pages)
+        sum(follower.folded.text_length for follower in followers) < wanted
+        and any(follower.folded.end is None for follower in followers)
     ):
         await asyncio.sleep(0.01)

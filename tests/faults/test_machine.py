@@ -19,14 +19,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.page import Page
+from tests.faults.log_follower import LogFollower
+from tests.scripts import counted
 from tests.server import MakeServer, Server, until
 
 pytestmark = pytest.mark.faults
-
-
-def counted(upto: int) -> str:
-    return "".join(f"w{n} " for n in range(upto))
 
 
 @pytest.fixture
@@ -62,7 +59,7 @@ async def test_a_full_disk_makes_answers_wait_and_room_lets_them_go_on(
     server.data_dir = small_disk
     server.start()
     old = server.ended(server.ask("scripted/count-200")["id"])
-    running = Page(server, server.ask("scripted/count-3000-at-1000")["id"])
+    running = LogFollower(server, server.ask("scripted/count-3000-at-1000")["id"])
     following = asyncio.create_task(running.follow())
     ballast = small_disk / "ballast"
     fill(ballast)
@@ -165,14 +162,14 @@ def write_lock_held(server: Server) -> Iterator[None]:
 async def test_a_database_locked_by_another_process_delays_and_loses_nothing(
     server: Server, locked: Callable[[Server], AbstractContextManager[None]]
 ) -> None:
-    page = Page(server, server.ask("scripted/count-2500-at-500")["id"])
-    following = asyncio.create_task(page.follow())
+    follower = LogFollower(server, server.ask("scripted/count-2500-at-500")["id"])
+    following = asyncio.create_task(follower.follow())
     with locked(server):
         await asyncio.to_thread(until, lambda: not storage(server)["ok"], "/readyz to tell")
         assert "locked" in str(storage(server)["error"])
         assert server.call("GET", "/api/conversations").status == 200
     await following
-    assert (page.text, page.end.ending, page.seams) == (counted(2500), "done", [])
+    assert (follower.text, follower.end.ending, follower.seams) == (counted(2500), "done", [])
     assert storage(server)["ok"]
 
 
@@ -181,15 +178,15 @@ async def test_too_few_open_files_refuse_the_newest_and_harm_nobody_else(
 ) -> None:
     server = server_factory()
     server.start(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (80, 80)))
-    page = Page(server, server.ask("scripted/count-1500-at-500")["id"])
-    following = asyncio.create_task(page.follow())
-    await asyncio.to_thread(until, lambda: page.text, "the first text")
+    follower = LogFollower(server, server.ask("scripted/count-1500-at-500")["id"])
+    following = asyncio.create_task(follower.follow())
+    await asyncio.to_thread(until, lambda: follower.text, "the first text")
     crowd = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(150)]
-    await asyncio.to_thread(until, lambda: len(page.text) > 3000, "text beside the crowd")
+    await asyncio.to_thread(until, lambda: len(follower.text) > 3000, "text beside the crowd")
     for one in crowd:
         one.close()
     await following
-    assert (page.text, page.end.ending) == (counted(1500), "done")
+    assert (follower.text, follower.end.ending) == (counted(1500), "done")
     assert server.ended(server.ask("scripted/count-5")["id"])["status"] == "done"
 
 
@@ -198,9 +195,9 @@ def test_a_damaged_database_is_told_at_the_start(server_factory: MakeServer) -> 
     server.data_dir.mkdir()
     server.database.write_bytes(b"SQLite format 3\0" + b"\x5a" * 8192)
     server.start(ready=False)
-    until(lambda: not server.alive, "the server to end", hint=server.words)
-    assert "damaged" in server.words()
-    assert "Traceback" not in server.words()
+    until(lambda: not server.alive, "the server to end", hint=server.output)
+    assert "damaged" in server.output()
+    assert "Traceback" not in server.output()
     assert server.process is not None
     assert server.process.returncode != 0
 
@@ -209,6 +206,6 @@ def test_an_unwritable_folder_is_told_at_the_start_in_one_line(server_factory: M
     server = server_factory()
     server.data_dir.write_bytes(b"a file where a folder should be")
     server.start(ready=False)
-    until(lambda: not server.alive, "the server to end", hint=server.words)
-    assert "GRANTHA_DATA_DIR" in server.words()
-    assert len(server.words().splitlines()) == 1
+    until(lambda: not server.alive, "the server to end", hint=server.output)
+    assert "GRANTHA_DATA_DIR" in server.output()
+    assert len(server.output().splitlines()) == 1

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.page import Page
+from tests.faults.log_follower import LogFollower
 from tests.server import MakeServer, Server, until
 
 pytestmark = pytest.mark.faults
@@ -111,9 +111,9 @@ async def talking(vendor: FakeVendor, server_factory: MakeServer) -> Server:
 
 async def answer(server: Server, how: str) -> dict[str, Any]:
     talk = await asyncio.to_thread(server.ask, f"openai/{how}")
-    page = Page(server, talk["id"])
+    follower = LogFollower(server, talk["id"])
     async with asyncio.timeout(60):
-        await page.follow()
+        await follower.follow()
     return await asyncio.to_thread(server.generation, talk["id"])
 
 

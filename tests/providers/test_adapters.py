@@ -212,7 +212,7 @@ async def test_a_proxy_that_refuses_or_is_not_there_is_told_as_the_proxy(
 async def test_a_background_response_is_resumed_after_its_last_event_and_cancelled_there() -> None:
     cancelled = asyncio.Event()
 
-    class Background(FakeVendor):
+    class BackgroundVendor(FakeVendor):
         async def handle(self, request: web.Request) -> web.StreamResponse:
             if request.path.endswith("/cancel"):
                 cancelled.set()
@@ -226,7 +226,7 @@ async def test_a_background_response_is_resumed_after_its_last_event_and_cancell
             return await super().handle(request)
 
     call = Call("m", QUESTION, Options(extra={"background": True}))
-    async with fake_vendor(wire_samples.OPENAI_RESPONSES, Background) as vendor:
+    async with fake_vendor(wire_samples.OPENAI_RESPONSES, BackgroundVendor) as vendor:
         made = registry(vendor.url, "openai-responses", OPENAI_API_KEY="k")
         provider, _ = made.resolve("openai-responses/m")
         vendor.plans.append(silence(after=True))
@@ -336,11 +336,11 @@ async def test_ollama_is_looked_for_and_then_missing_until_it_answers(unused_tcp
 
 
 async def test_a_listing_that_fails_leaves_the_configured_models() -> None:
-    class Failing(FakeVendor):
+    class FailingVendor(FakeVendor):
         async def handle(self, request: web.Request) -> web.StreamResponse:
             return web.json_response({}, status=500)
 
-    async with fake_vendor(wire_samples.OPENAI_CHAT, Failing) as vendor:
+    async with fake_vendor(wire_samples.OPENAI_CHAT, FailingVendor) as vendor:
         house = ProviderSettings(base_url=vendor.url, models={"mine": {"tools": True}})
         made = Registry(Settings(local_enabled=False, providers={"house": house}))
         cards = await made.provider("house").models()

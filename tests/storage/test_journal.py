@@ -59,7 +59,7 @@ async def begun(store: SqlStore) -> GenerationRow:
     return rows[0]
 
 
-class Writing:
+class RunningLog:
     """One log that is written, and what must be read of it."""
 
     def __init__(self, row: GenerationRow) -> None:
@@ -103,7 +103,7 @@ def moved(folder: Path, generation: str) -> int:
 async def test_records_move_together_and_nothing_is_left_once_all_have_ended(
     store: SqlStore, tmp_path: Path
 ) -> None:
-    one, other = Writing(await begun(store)), Writing(await begun(store))
+    one, other = RunningLog(await begun(store)), RunningLog(await begun(store))
     for _ in range(MOST_HELD - 1):
         assert await store.append([one.more(1), other.more(1)]) == set()
     assert (moved(tmp_path, one.row.id), rows_left(tmp_path)) == (1, MOST_HELD - 1)
@@ -128,7 +128,7 @@ async def test_a_log_that_falls_silent_does_not_keep_the_others_records_here(
     store: SqlStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(journal, "OLDEST", 100)
-    silent, busy = Writing(await begun(store)), Writing(await begun(store))
+    silent, busy = RunningLog(await begun(store)), RunningLog(await begun(store))
     await store.append([silent.more(3)])
     for _ in range(400):
         await store.append([busy.more(1)])
@@ -158,7 +158,7 @@ def test_whoever_opens_the_database_next_finds_every_record_that_was_committed(
 ) -> None:
     async def run(folder: Path) -> None:
         store = await opened(folder / "first")
-        logs = [Writing(await begun(store)) for _ in range(3)]
+        logs = [RunningLog(await begun(store)) for _ in range(3)]
         for tick in ticks:
             assert await store.append([logs[n].more(count) for n, count in tick]) == set()
         for log in logs:
@@ -184,7 +184,7 @@ def test_whoever_opens_the_database_next_finds_every_record_that_was_committed(
 async def test_a_frozen_owner_is_fenced_while_its_other_logs_go_on(
     store: SqlStore, tmp_path: Path
 ) -> None:
-    lost, kept = Writing(await begun(store)), Writing(await begun(store))
+    lost, kept = RunningLog(await begun(store)), RunningLog(await begun(store))
     await store.append([lost.more(2), kept.more(2)])
     other = await opened(tmp_path, "other")
     (orphan,) = [o for o in await other.orphans("other") if o.row.id == lost.row.id]
@@ -202,7 +202,7 @@ async def test_a_frozen_owner_is_fenced_while_its_other_logs_go_on(
 
 
 async def test_what_is_held_is_shown_to_its_owner_alone(store: SqlStore) -> None:
-    mine = Writing(await begun(store))
+    mine = RunningLog(await begun(store))
     await store.append([mine.more(3)])
     assert await store.records("stranger", mine.row.id, START, 99) == []
     assert await store.records("stranger", mine.row.id, RecordId(1, 2), 99) == []
@@ -210,7 +210,7 @@ async def test_what_is_held_is_shown_to_its_owner_alone(store: SqlStore) -> None
 
 
 async def test_a_conversation_that_is_gone_for_good_takes_its_log_along(store: SqlStore) -> None:
-    gone, stays = Writing(await begun(store)), Writing(await begun(store))
+    gone, stays = RunningLog(await begun(store)), RunningLog(await begun(store))
     await store.append([gone.more(3), stays.more(3)])
     await store.delete_conversation(ME, gone.row.conversation)
     assert await store.purge(2**60) == 1

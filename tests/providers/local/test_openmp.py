@@ -84,8 +84,8 @@ def test_a_server_without_the_library_never_calls_its_model_ready(
     server_factory: MakeServer, unloadable: dict[str, str]
 ) -> None:
     server = server_factory({"GRANTHA_LOCAL_ENABLED": "1", **unloadable}).start()
-    until(lambda: COMMAND in server.words(), "the log to name the command", hint=server.words)
-    assert "ready: Local model" not in server.words()
+    until(lambda: COMMAND in server.output(), "the log to name the command", hint=server.output)
+    assert "ready: Local model" not in server.output()
     reply = server.call("GET", "/api/providers")
     local = next(card for card in reply.json()["items"] if card["name"] == "local")
     assert COMMAND in local["readiness"]["advice"]

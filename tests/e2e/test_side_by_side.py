@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.talk import ask, open_page
+from tests.e2e.actions import ask, open_page
 from tests.server import Server
 
 

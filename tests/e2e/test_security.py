@@ -7,7 +7,7 @@ import json
 import pytest
 from playwright.sync_api import Page, Request, expect
 
-from tests.e2e.talk import answer, ask, choose_model, has_text, open_page
+from tests.e2e.actions import answer, ask, choose_model, has_text, open_page
 from tests.server import MakeServer, Server, until
 
 PAYLOADS = [
@@ -117,7 +117,7 @@ def test_a_server_with_a_token_asks_for_it_once(
     page: Page, server_factory: MakeServer, given: str
 ) -> None:
     server = server_factory({"GRANTHA_TOKEN": "right-token-of-this-server"}).start(ready=False)
-    until(lambda: healthy(server), "the server to listen", hint=server.words)
+    until(lambda: healthy(server), "the server to listen", hint=server.output)
     page.goto(server.url)
     field = page.get_by_role("textbox", name="Access token")
     field.fill("right-token-of-this-server" if given == "right" else "another")

@@ -42,7 +42,7 @@ def test_the_same_key_gives_the_same_answer_when_its_records_are_gone(
         before = ask()
         server.restart()  # it looks for old records when it starts
         generation = before[0].split("/")[3]
-        until(lambda: trimmed(server, generation), "the records to be gone", hint=server.words)
+        until(lambda: trimmed(server, generation), "the records to be gone", hint=server.output)
 
         assert before[1] == TEXT
         assert ask() == before

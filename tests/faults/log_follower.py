@@ -25,7 +25,7 @@ _AGAIN = 0.02  # seconds before a client that was refused or cut asks again
 _PATIENCE = aiohttp.ClientTimeout(total=None, connect=5, sock_read=30)
 
 
-class Page:
+class LogFollower:
     """One reader of one generation. `cuts` counts how often it went away by itself."""
 
     def __init__(

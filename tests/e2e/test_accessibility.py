@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.talk import answer, ask, choose_model, open_page
+from tests.e2e.actions import answer, ask, choose_model, open_page
 from tests.server import Server
 
 AXE = Path(__file__).parents[2] / "web/node_modules/axe-core/axe.min.js"
