@@ -12,7 +12,7 @@ import { toBlocks, closeOpenBlock } from './blockBuilder.ts';
 /** Addresses of defined labels, null for one that may not be followed. A new map whenever a label is added. */
 export type Definitions = ReadonlyMap<string, string | null>;
 
-/** Growth of a stream between two updates, and what of the text before is compared then, in UTF-16 units. */
+/** Largest growth treated as streaming, and how much of the old text is compared then, in UTF-16 units. */
 const LARGEST_STEP = 4_096;
 const COMPARED = 512;
 
@@ -61,11 +61,8 @@ export class MarkdownDocument {
     for (;;) {
       const end = this.#text.indexOf('\n', this.#read);
       if (end < 0) return;
-      this.#state = parseLine(
-        this.#state,
-        lineAt(this.#text.slice(this.#read, end), this.#read),
-        this.#define
-      );
+      const line = lineAt(ownCopy(this.#text.slice(this.#read, end)), this.#read);
+      this.#state = parseLine(this.#state, line, this.#define);
       this.#read = end + 1;
     }
   }
@@ -74,6 +71,14 @@ export class MarkdownDocument {
     if (this.#definitions.has(label)) return;
     this.#definitions = new Map(this.#definitions).set(label, safeLinkUrl(address));
   };
+}
+
+/**
+ * `text` in memory of its own. Engines implement a slice as a reference to its whole source: the blocks of a long
+ * answer would keep every text it ever had alive, quadratic in its length.
+ */
+function ownCopy(text: string): string {
+  return ` ${text}`.slice(1);
 }
 
 function lineAt(text: string, at: number): Line {
