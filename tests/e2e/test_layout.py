@@ -70,3 +70,22 @@ def test_notes_of_seams_that_are_close_stand_below_each_other(page: Page, server
              return apart && notes.some((note) => note.style.translate !== '');
            }"""
     )
+
+
+def test_a_code_block_keeps_its_edges_once_the_browser_may_skip_it(page: Page, server: Server) -> None:
+    code = "```python\nprint('an edge')\n```\n\n"
+    filler = {"repeat": "Paragraph {n}.\n\n", "start": 0, "count": 60}
+    model = server.script("edges", {"steps": [{"text": code}, filler]})
+    open_page(page, server)
+    choose_model(page, model)
+    ask(page, "Code?")
+    answer(page, "done")
+    block = page.locator(".virtualized figure.code")
+    block.scroll_into_view_if_needed()
+    assert block.evaluate(
+        """(found) => {
+             const { left, right, top } = found.getBoundingClientRect();
+             const at = (x) => found.contains(document.elementFromPoint(x, top + 18));
+             return at(left + 3) && at(right - 3);
+           }"""
+    )
