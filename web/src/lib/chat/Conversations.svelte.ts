@@ -1,5 +1,5 @@
-// The list in the sidebar: pages of rows from the server, kept true by the changes it sends.
-// Deleting is soft at the server, so undo is a call and not a delay.
+// The sidebar's list: pages of rows from the server, kept up to date by the changes it pushes.
+// The server deletes softly, so undo is a call, not a delayed delete.
 import type { Api } from '#lib/wire/api.ts';
 import type { LiveChange } from '#lib/wire/liveSocket.ts';
 import type { ConversationRow } from '#lib/wire/types.ts';
@@ -28,17 +28,19 @@ export class Conversations {
     return this.rows.find((row) => row.id === id);
   }
 
-  /** From the top: at the start, and after changes may have been missed. */
+  /** Loads the first page: on start, and after changes may have been missed. */
   async load(): Promise<void> {
     const page = await this.#api.conversations({ limit: PAGE });
     // eslint-disable-next-line svelte/prefer-svelte-reactivity -- local to this call
     const seen = new Set(page.items.map((row) => row.id));
-    // Pages further down stay; whatever moved up from them is now at its new place.
-    this.rows = sortRows([
-      ...page.items,
-      ...(this.#cursor ? this.rows.filter((row) => !seen.has(row.id)) : [])
-    ]);
-    if (!this.loaded) this.#cursor = page.next_cursor;
+    const last = page.items.at(-1);
+    // Rows of later pages stay. One that would sort into this page and isn't there has been deleted.
+    const later = last ? this.rows.filter((row) => !seen.has(row.id) && byRecency(last, row) < 0) : [];
+    const connected = this.rows.some((row) => seen.has(row.id));
+    if (page.next_cursor === null || !connected) {
+      this.rows = sortRows(page.items);
+      this.#cursor = page.next_cursor;
+    } else this.rows = sortRows([...page.items, ...later]);
     this.more = this.#cursor !== null;
     this.loaded = true;
   }
@@ -122,15 +124,11 @@ export class Conversations {
 }
 
 function sortRows(rows: ConversationRow[]): ConversationRow[] {
-  return rows.sort((a, b) =>
-    a.pinned === b.pinned
-      ? a.updated_at < b.updated_at
-        ? 1
-        : a.updated_at > b.updated_at
-          ? -1
-          : 0
-      : a.pinned
-        ? -1
-        : 1
-  );
+  return rows.sort(byRecency);
+}
+
+/** Pinned rows first, then the most recently updated. */
+function byRecency(a: ConversationRow, b: ConversationRow): number {
+  if (a.pinned !== b.pinned) return a.pinned ? -1 : 1;
+  return a.updated_at < b.updated_at ? 1 : a.updated_at > b.updated_at ? -1 : 0;
 }

@@ -1,0 +1,52 @@
+// A server of canned replies for tests of the state classes: `Api` runs for real, only `fetch` is replaced.
+import type { Conversation, ConversationRow } from '#lib/wire/types.ts';
+
+export function row(id: string, minute = 0, more: Partial<ConversationRow> = {}): ConversationRow {
+  const time = new Date(Date.UTC(2026, 0, 1, 0, minute)).toISOString();
+  return {
+    id,
+    title: id,
+    pinned: false,
+    origin: 'page',
+    created_at: time,
+    updated_at: time,
+    status: null,
+    generation: null,
+    snippet: null,
+    ...more
+  };
+}
+
+export function conversation(id: string, more: Partial<Conversation> = {}): Conversation {
+  return {
+    ...row(id),
+    model: null,
+    system_prompt: '',
+    options: {},
+    leaf: null,
+    messages: [],
+    ...more
+  } as Conversation;
+}
+
+/** Replies by "METHOD path"; null stands for an unreachable server, a number for that status. */
+export class CannedServer {
+  readonly calls: string[] = [];
+  replies: Record<string, unknown> = {};
+  reachable = true;
+
+  readonly fetch: typeof fetch = async (input, init) => {
+    const url = new URL(String(input), 'http://127.0.0.1');
+    const call = `${init?.method ?? 'GET'} ${url.pathname}${url.searchParams.has('cursor') ? '?cursor' : ''}`;
+    this.calls.push(call);
+    if (!this.reachable) throw new TypeError('Failed to fetch');
+    const reply = this.replies[call];
+    if (typeof reply === 'number') return new Response('{}', { status: reply });
+    if (reply === undefined) return new Response('{}', { status: 404 });
+    return new Response(JSON.stringify(reply), { status: 200 });
+  };
+
+  count(call: string): number {
+    return this.calls.filter((one) => one === call).length;
+  }
+}
