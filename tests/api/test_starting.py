@@ -1,5 +1,6 @@
 """What keeps a server from starting is one line that says what to do."""
 
+import signal
 import socket
 import sqlite3
 from contextlib import closing
@@ -138,3 +139,12 @@ def test_a_setting_that_cannot_be_used_is_named_without_its_value(
     words = _refused(server)
     assert f"'{name.lower()}'" in words
     assert value not in words
+
+
+def test_ctrl_c_ends_a_server_well(server: Server) -> None:
+    assert server.process is not None
+    said = server.words()
+    server.process.send_signal(signal.SIGINT)
+    # Anything but 0 makes `make run` print an error.
+    assert server.process.wait(60) == 0
+    assert server.words() == said

@@ -13,6 +13,7 @@ import logging
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import IO
@@ -75,7 +76,10 @@ def serve(settings: Settings, on_ready: Callable[[str], None] | None = None) -> 
         drain = partial(supervisor.aclose, settings.drain)
         report = partial(notify, settings.variables)
         server = _Server(config, registry, listening, drain, report=report, on_ready=on_ready)
-        server.run(sockets=[listening])
+        # uvicorn raises the signal again once everything has ended. Ctrl-C is the usual way to stop a
+        # server in a terminal, no error.
+        with suppress(KeyboardInterrupt):
+            server.run(sockets=[listening])
 
 
 class _Server(uvicorn.Server):
