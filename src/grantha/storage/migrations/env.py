@@ -7,8 +7,9 @@ from alembic import context
 from grantha.storage.schema import metadata
 
 connection = context.config.attributes["connection"]
-context.configure(connection=connection, target_metadata=metadata, transactional_ddl=True)
+# Before `configure`, which looks whether a transaction is open and would end one of its own early.
 connection.exec_driver_sql("BEGIN IMMEDIATE")
+context.configure(connection=connection, target_metadata=metadata, transactional_ddl=True)
 with context.begin_transaction():
     context.run_migrations()
 connection.exec_driver_sql("COMMIT")

@@ -1,0 +1,129 @@
+"""A database of every released schema is brought up to date with all that is in it."""
+
+import hashlib
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.config import Config
+
+from grantha.chat import TextPart
+from grantha.events import RecordId
+from grantha.storage import connect
+from grantha.storage.connect import NEWEST, migrate, writing_engine
+from grantha.storage.sql import FILE_NAME, SqlStore
+
+MIGRATIONS = Path(connect.__file__).parent / "migrations"
+REVISIONS = [
+    path.name.partition("_")[0] for path in sorted((MIGRATIONS / "versions").glob("0*.py"))
+]
+# SHA-256 of the schema that each revision leaves. Databases out there were built by these: a migration is
+# never edited, only followed by another one, whose line is added here.
+SCHEMAS = {
+    "0001": "413b4604c5268214c939b4f7aca4c781ca69cabc4f614fd3a7b9740c95a88aad",
+    "0002": "91cfe5198ad485cb31e20d8aba1d70a8bf8bae1850fc012818673da41e291d20",
+}
+SUBJECT = "local"
+ROWS = """
+INSERT INTO conversations
+    (id, subject, title, title_by, pinned, origin, system_prompt, options, model, leaf, status,
+     generation, created_at, updated_at, deleted_at)
+VALUES
+    ('c_1', 'local', 'Palm leaves', 'person', 1, 'native', 'Be brief.', '{"temperature": 0.5}',
+     'scripted/hello', 'm_2', 'done', 'g_1', 1000, 2000, NULL);
+INSERT INTO messages
+    (number, id, conversation, parent, role, parts, text, model, generation, status, "end", seams,
+     citations, created_at)
+VALUES
+    (1, 'm_1', 'c_1', NULL, 'user', '[{"type": "text", "text": "What is a grantha?"}]',
+     'What is a grantha?', NULL, NULL, NULL, NULL, '[]', '[]', 1000),
+    (2, 'm_2', 'c_1', 'm_1', 'assistant', '[{"type": "text", "text": "A book of palm leaves."}]',
+     'A book of palm leaves.', 'scripted/hello', 'g_1', 'done', NULL, '[]', '[]', 1001);
+INSERT INTO generations
+    (id, subject, conversation, message, parent, model, options, status, owner, epoch, seq,
+     recoveries, created_at, ended_at, "end", trimmed, trace)
+VALUES
+    ('g_1', 'local', 'c_1', 'm_2', 'm_1', 'scripted/hello', '{"temperature": 0.5}', 'done', 'b_1', 1, 3,
+     0, 1001, 1500, NULL, 0, NULL);
+"""
+
+
+def _built(path: Path, revision: str) -> None:
+    """A database as the release with this revision left it."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    engine = writing_engine(path, "OFF")
+    try:
+        with engine.connect() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, revision)
+    finally:
+        engine.dispose()
+
+
+def _schema(path: Path) -> list[str]:
+    """Columns, indexes, triggers and full-text tables, however SQL writes them."""
+    with closing(sqlite3.connect(path)) as database:
+        found = []
+        rows = database.execute("SELECT type, name, tbl_name, sql FROM sqlite_master").fetchall()
+        for kind, name, table, sql in rows:
+            if table.startswith("messages_text_") or table == "alembic_version":
+                continue  # made by SQLite and by Alembic
+            if kind == "trigger" or str(sql).startswith("CREATE VIRTUAL TABLE"):
+                found.append(" ".join(sql.split()))
+            elif kind == "table":
+                columns = database.execute(f'PRAGMA table_info("{name}")').fetchall()
+                keys = database.execute(f'PRAGMA foreign_key_list("{name}")').fetchall()
+                found.append(f"{name} {columns} {keys}")
+            else:
+                columns = database.execute(f'PRAGMA index_info("{name}")').fetchall()
+                found.append(f"{name} of {table} {columns}")
+        return sorted(found)
+
+
+def test_every_revision_has_its_schema_recorded() -> None:
+    assert list(SCHEMAS) == REVISIONS
+    assert max(SCHEMAS) == NEWEST
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_a_released_migration_is_not_edited(tmp_path: Path, revision: str) -> None:
+    _built(tmp_path / "old.db", revision)
+    schema = "\n".join(_schema(tmp_path / "old.db"))
+    assert hashlib.sha256(schema.encode()).hexdigest() == SCHEMAS[revision], schema
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+async def test_what_an_older_release_stored_is_there_after_the_upgrade(
+    tmp_path: Path, revision: str
+) -> None:
+    old, fresh = tmp_path / FILE_NAME, tmp_path / "fresh.db"
+    _built(old, revision)
+    with closing(sqlite3.connect(old)) as database:
+        database.executescript(ROWS)
+    for path in (old, fresh):
+        engine = writing_engine(path, "FULL")
+        migrate(engine)
+        engine.dispose()
+    assert _schema(old) == _schema(fresh)
+    store = SqlStore(tmp_path, "b_2")
+    await store.open()
+    try:
+        listing = await store.conversations(
+            SUBJECT, query="palm", cursor=None, limit=10, origin=None
+        )
+        messages = await store.messages(SUBJECT, "c_1")
+        generation = await store.generation(SUBJECT, "g_1")
+    finally:
+        await store.aclose()
+    (conversation,) = listing.rows
+    assert conversation.id == "c_1"
+    assert (conversation.title, conversation.pinned) == ("Palm leaves", True)
+    assert conversation.options == {"temperature": 0.5}
+    assert [message.parts for message in messages] == [
+        (TextPart("What is a grantha?"),),
+        (TextPart("A book of palm leaves."),),
+    ]
+    assert (generation.status, generation.last_id) == ("done", RecordId(1, 3))
