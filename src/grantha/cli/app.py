@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from grantha import __version__
-from grantha.cli import backup, chat, doctor, models, replay, serve, transfer
+from grantha.cli import backup, chat, doctor, models, replay, serve, transfer, upgrade
 
 app = typer.Typer(
     help="Chat with language models; every answer is a durable log.",
@@ -46,6 +46,7 @@ app.command("export")(transfer.export_conversations)
 app.command("import")(transfer.import_file)
 app.command()(backup.backup)
 app.command()(doctor.doctor)
+app.command()(upgrade.upgrade)
 
 
 @app.command()

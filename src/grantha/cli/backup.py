@@ -21,7 +21,7 @@ def backup(
     """Copy the database to a file. The server may keep running."""
     source = read_settings(data_dir=data_dir).folder() / DATABASE
     try:
-        _copy(source, file)
+        copy_to(source, file)
     except GranthaError as error:
         fail(error)
     notify(
@@ -29,8 +29,10 @@ def backup(
     )
 
 
-def _copy(source: Path, target: Path) -> None:
-    """Writes under a temporary name first, so that a file of the final name is always complete."""
+def copy_to(source: Path, target: Path) -> None:
+    """Copies a database to a new file. Raises `StorageFailed`.
+
+    Writes under a temporary name first, so that a file of the final name is always complete."""
     from grantha.storage.sql import copy_database
 
     if target.exists():
