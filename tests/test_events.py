@@ -46,12 +46,12 @@ JSON = st.recursive(
     max_leaves=6,
 )
 OBJECT = st.dictionaries(TEXT, JSON, max_size=3)
-PIECES = st.integers(0, 50)
+COUNTS = st.integers(0, 50)
 USAGE = st.builds(Usage, COUNT, COUNT, COUNT, COUNT, COUNT)
 LOGPROBS = st.lists(OBJECT, max_size=2).map(tuple)
 DELTAS: tuple[st.SearchStrategy[Event], ...] = (
-    st.builds(TextDelta, PART, TEXT, PIECES, LOGPROBS),
-    st.builds(ReasoningDelta, PART, TEXT, MAYBE, PIECES),
+    st.builds(TextDelta, PART, TEXT, COUNTS, LOGPROBS),
+    st.builds(ReasoningDelta, PART, TEXT, MAYBE, COUNTS),
     st.builds(ToolCallDelta, PART, TEXT, MAYBE),
 )
 OTHERS: tuple[st.SearchStrategy[Event], ...] = (
@@ -162,10 +162,10 @@ def test_records_that_do_not_follow_each_other_are_never_one_frame() -> None:
 
 
 @given(LOG)
-def test_pieces_and_log_probabilities_are_kept_when_deltas_join(events: list[Event]) -> None:
+def test_counts_and_log_probabilities_are_kept_when_deltas_join(events: list[Event]) -> None:
     def count(log: Any) -> tuple[int, int]:
         texts = [event for event in log if isinstance(event, TextDelta)]
-        return sum(t.pieces for t in texts), sum(len(t.logprobs) for t in texts)
+        return sum(t.deltas for t in texts), sum(len(t.logprobs) for t in texts)
 
     assert count(joined(events)) == count(events)
 

@@ -52,7 +52,7 @@ async def grantha() -> Reader:
         async for batch in upstream:
             for event in batch:
                 if type(event) is Text:
-                    count += event.pieces
+                    count += event.deltas
         return count
 
     return read
@@ -152,7 +152,7 @@ async def measure(name: str, port: int) -> dict[str, float]:
     read = await READERS[name]()
     costs: dict[str, float] = {}
     for mode, (streams, chunks, rate) in MODES.items():
-        url = f"http://127.0.0.1:{port}/{chunks}/pieces/{rate}"
+        url = f"http://127.0.0.1:{port}/{chunks}/deltas/{rate}"
         samples = []
         await asyncio.gather(*(read(url) for _ in range(streams)))  # connections and caches
         for _ in range(TURNS):

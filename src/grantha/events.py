@@ -42,10 +42,10 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Visible text. `pieces` counts the upstream's own deltas that were merged into this one."""
+    """Visible text. `deltas` counts the upstream's own deltas that were merged into this one."""
 
     text: str
-    pieces: int = 1
+    deltas: int = 1
     logprobs: tuple[JsonObject, ...] = ()  # OpenAI's form, one object a token
 
 
@@ -55,7 +55,7 @@ class Reasoning:
 
     text: str
     signature: str | None = None
-    pieces: int = 1
+    deltas: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +169,7 @@ class TextDelta:
 
     part: int
     text: str
-    pieces: int = 1
+    deltas: int = 1
     logprobs: tuple[JsonObject, ...] = ()
     kind: Literal["text-delta"] = "text-delta"
 
@@ -181,7 +181,7 @@ class ReasoningDelta:
     part: int
     text: str
     signature: str | None = None
-    pieces: int = 1
+    deltas: int = 1
     kind: Literal["reasoning-delta"] = "reasoning-delta"
 
 
@@ -356,7 +356,7 @@ def joined(events: Iterable[Event]) -> list[Event]:
 
 def payload_of(event: Event) -> str:
     """The stored JSON of an event, without id and kind; defaults are left out."""
-    if type(event) is TextDelta and event.pieces == 1 and not event.logprobs:
+    if type(event) is TextDelta and event.deltas == 1 and not event.logprobs:
         return f'{{"part":{event.part},"text":{encode_basestring(event.text)}}}'
     return _encode(_fields(event))
 
@@ -463,7 +463,7 @@ def _join(events: list[Event]) -> Event:
         return TextDelta(
             first.part,
             "".join([e.text for e in texts]),
-            sum([e.pieces for e in texts]),
+            sum([e.deltas for e in texts]),
             tuple(lp for e in texts for lp in e.logprobs),
         )
     if isinstance(first, ReasoningDelta):
@@ -472,7 +472,7 @@ def _join(events: list[Event]) -> Event:
             first.part,
             "".join([e.text for e in thoughts]),
             next((e.signature for e in reversed(thoughts) if e.signature), None),
-            sum([e.pieces for e in thoughts]),
+            sum([e.deltas for e in thoughts]),
         )
     calls = [e for e in events if isinstance(e, ToolCallDelta)]
     return ToolCallDelta(

@@ -55,7 +55,7 @@ class Fold:
             case PartStart():
                 self._parts.append(_OpenPart(event))
             case TextDelta():
-                self._part(event.part).pieces.append(event.text)
+                self._part(event.part).fragments.append(event.text)
                 self.text_length += len(event.text)
             case ReasoningDelta():
                 self._part(event.part).extend(event.text, event.signature)
@@ -91,7 +91,10 @@ class Fold:
     def text(self) -> str:
         """All visible text so far, in order."""
         return "".join(
-            piece for part in self._parts if part.start.part_kind == "text" for piece in part.pieces
+            fragment
+            for part in self._parts
+            if part.start.part_kind == "text"
+            for fragment in part.fragments
         )
 
     def _part(self, number: int) -> _OpenPart:
@@ -112,20 +115,20 @@ def fold(events: Iterable[Event]) -> Fold:
 
 
 class _OpenPart:
-    __slots__ = ("duration_ms", "pieces", "signature", "start")
+    __slots__ = ("duration_ms", "fragments", "signature", "start")
 
     def __init__(self, start: PartStart) -> None:
         self.start = start
-        self.pieces: list[str] = []
+        self.fragments: list[str] = []
         self.signature: str | None = None
         self.duration_ms: int | None = None
 
-    def extend(self, piece: str, signature: str | None) -> None:
-        self.pieces.append(piece)
+    def extend(self, fragment: str, signature: str | None) -> None:
+        self.fragments.append(fragment)
         self.signature = signature or self.signature
 
     def closed(self) -> Part | None:
-        text = "".join(self.pieces)
+        text = "".join(self.fragments)
         if self.start.part_kind == "tool-call":
             return ToolCallPart(
                 self.start.call_id or "", self.start.name or "", text or "{}", self.signature

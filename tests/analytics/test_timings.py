@@ -31,7 +31,7 @@ def test_an_answer_is_timed_from_the_request_on() -> None:
         "writing_ms": 3201.0,
         "max_gap_ms": 3001.0,
         "stalls": 1,
-        "pieces": 10,
+        "deltas": 10,
         "tok_s": pytest.approx(2.8),
         "segments": 1,
         "retries": 0,
@@ -40,7 +40,7 @@ def test_an_answer_is_timed_from_the_request_on() -> None:
 
 def test_what_never_happened_has_no_time() -> None:
     found = Timings(0.0).result(50.0)
-    assert found == {"duration_ms": 50.0, "stalls": 0, "pieces": 0, "segments": 1, "retries": 0}
+    assert found == {"duration_ms": 50.0, "stalls": 0, "deltas": 0, "segments": 1, "retries": 0}
 
 
 def test_segments_retries_and_tool_calls_count() -> None:
@@ -49,7 +49,7 @@ def test_segments_retries_and_tool_calls_count() -> None:
     timings.apply(2.0, Seam("provider-lost", "prefix", "m", Options().to_json(), 0))
     timings.apply(3.0, ToolCallDelta(0, "{}"))
     found = timings.result(4.0)
-    assert (found["retries"], found["segments"], found["pieces"]) == (1, 2, 1)
+    assert (found["retries"], found["segments"], found["deltas"]) == (1, 2, 1)
 
 
 @given(st.lists(st.floats(0, 10_000), max_size=20))

@@ -80,7 +80,7 @@ def test_text_that_waits_becomes_one_record_and_ids_are_dense() -> None:
     second = flush(log)
     assert [str(r.id) for r in first + second] == ["1-1", "1-2", "1-3"]
     assert first[1].event == TextDelta(0, "abc", 3)
-    assert (log.text_length, log.pieces) == (4, 4)
+    assert (log.text_length, log.deltas) == (4, 4)
     assert log.digest() == hashlib.sha256(b"abcd").hexdigest()
 
 

@@ -45,7 +45,7 @@ async def test_stop_ends_an_answer_that_has_no_text_yet(
     stopped, receipt = await rig.supervisor.stop(ME, row.id)
     assert stopped.status == "stopped"
     assert receipt is not None
-    assert (receipt.pieces, receipt.confirmed) == (0, True if phase == "writing" else None)
+    assert (receipt.deltas, receipt.confirmed) == (0, True if phase == "writing" else None)
     answer = await rig.ended(row)
     assert (answer.ending, answer.text) == ("stopped", "")
 
@@ -60,7 +60,7 @@ async def test_stop_between_two_pieces_keeps_the_text_and_tells_how_it_went(rig:
     assert receipt is not None
     assert answer.folded.end is not None
     assert answer.folded.end.receipt == receipt.to_json()
-    assert (receipt.confirmed, receipt.pieces) == (True, 7)
+    assert (receipt.confirmed, receipt.deltas) == (True, 7)
     assert receipt.closed_ms is not None
     assert receipt.closed_ms >= 0
 

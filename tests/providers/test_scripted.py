@@ -49,7 +49,7 @@ async def test_a_script_says_its_text_and_counts_its_pieces(tmp_path: Path) -> N
     events, error = await answer(provider, "s")
     assert error is None
     assert said(events) == "One two  three\nfour"
-    assert sum(event.pieces for event in events if isinstance(event, Text)) == 4
+    assert sum(event.deltas for event in events if isinstance(event, Text)) == 4
     usage = next(event.usage for event in events if isinstance(event, UsageSeen))
     assert (usage.input_tokens, usage.output_tokens) == (3, 4)
     assert events[-1] == Finished("stop", "stop")
@@ -90,7 +90,7 @@ async def test_the_options_in_force_show_in_the_text_at_a_fixed_width(tmp_path: 
 
 async def test_a_hundred_thousand_pieces_need_one_line() -> None:
     events, _ = await answer(ScriptedProvider(), "count-100000")
-    assert sum(event.pieces for event in events if isinstance(event, Text)) == 100_000
+    assert sum(event.deltas for event in events if isinstance(event, Text)) == 100_000
     assert said(events).endswith("w99999 ")
 
 

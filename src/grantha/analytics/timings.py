@@ -10,8 +10,8 @@
 | writing_ms     | from the first event to the last                                  |
 | max_gap_ms     | the longest silence between two events that wrote something       |
 | stalls         | how many such silences were longer than `STALL_MS`                |
-| pieces         | upstream deltas, which for most providers are tokens              |
-| tok_s          | pieces a second while writing                                     |
+| deltas         | upstream deltas, which for most providers are tokens              |
+| tok_s          | deltas a second while writing                                     |
 | segments       | upstream calls whose text is in the answer                        |
 | retries        | upstream calls that failed                                        |
 
@@ -37,7 +37,7 @@ class Timings:
         self._last: float | None = None
         self._max_gap = 0.0
         self._stalls = 0
-        self._pieces = 0
+        self._deltas = 0
         self._segments = 1
         self._retries = 0
 
@@ -52,9 +52,9 @@ class Timings:
             case TextDelta():
                 if self._first_text is None:
                     self._first_text = at
-                self._wrote(at, event.pieces)
+                self._wrote(at, event.deltas)
             case ReasoningDelta():
-                self._wrote(at, event.pieces)
+                self._wrote(at, event.deltas)
             case ToolCallDelta():
                 self._wrote(at, 1)
             case Seam():
@@ -78,15 +78,15 @@ class Timings:
             "writing_ms": _span(self._first, self._last),
             "max_gap_ms": round(self._max_gap, 1) if self._first is not None else None,
             "stalls": self._stalls,
-            "pieces": self._pieces,
+            "deltas": self._deltas,
             "tok_s": self._rate(),
             "segments": self._segments,
             "retries": self._retries,
         }
         return {name: value for name, value in found.items() if value is not None}
 
-    def _wrote(self, at: float, pieces: int) -> None:
-        self._pieces += pieces
+    def _wrote(self, at: float, deltas: int) -> None:
+        self._deltas += deltas
         if self._first is None:
             self._first = at
         if self._last is not None:
@@ -97,7 +97,7 @@ class Timings:
 
     def _rate(self) -> float | None:
         span = _span(self._first, self._last)
-        return round(1000 * (self._pieces - 1) / span, 1) if span and self._pieces > 1 else None
+        return round(1000 * (self._deltas - 1) / span, 1) if span and self._deltas > 1 else None
 
 
 def _span(start: float | None, end: float | None) -> float | None:

@@ -1,6 +1,6 @@
 """A log as the inspector draws it: when how much was written, and by which segment.
 
-Rows are `[ms, kind, code points, pieces]`, one a record. The same rows are kept in the store when
+Rows are `[ms, kind, code points, deltas]`, one a record. The same rows are kept in the store when
 the records themselves are deleted, so that an old answer can still be looked into.
 """
 
@@ -21,12 +21,12 @@ def rows_since_start(records: Iterable[Record]) -> list[list[Any]]:
     rows: list[list[Any]] = []
     for record in records:
         started = record.at if started is None else started
-        event, size, pieces = record.event, 0, 1
+        event, size, deltas = record.event, 0, 1
         if isinstance(event, TextDelta | ReasoningDelta):
-            size, pieces = len(event.text), event.pieces
+            size, deltas = len(event.text), event.deltas
         elif isinstance(event, ToolCallDelta):
             size = len(event.arguments)
-        rows.append([record.at - started, event.kind, size, pieces])
+        rows.append([record.at - started, event.kind, size, deltas])
     return rows
 
 
@@ -34,8 +34,8 @@ def rows_since_before(rows: Iterable[Row]) -> list[list[Any]]:
     """The same rows with the time since the record before."""
     last = 0
     found: list[list[Any]] = []
-    for at, kind, size, pieces in rows:
-        found.append([at - last, kind, size, pieces])
+    for at, kind, size, deltas in rows:
+        found.append([at - last, kind, size, deltas])
         last = at
     return found
 

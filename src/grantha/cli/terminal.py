@@ -63,7 +63,7 @@ class TerminalDisplay:
         self._state = "Waiting for the first token"
         self._end: GenerationEnd | None = None
         self._model = ""
-        self._pieces = 0
+        self._deltas = 0
         self._began = self._heard = time.monotonic()
         self._wrote: float | None = None
         self._dirty = True
@@ -108,10 +108,10 @@ class TerminalDisplay:
     def _apply(self, event: Event) -> None:  # noqa: C901  one case per kind of event
         match event:
             case TextDelta():
-                self._writing("Writing", event.pieces)
+                self._writing("Writing", event.deltas)
                 self._tail += strip_controls(event.text)
             case ReasoningDelta():
-                self._writing("Reasoning", event.pieces)
+                self._writing("Reasoning", event.deltas)
                 self._reasoning += strip_controls(event.text)
             case ToolCallDelta():
                 self._writing("Calling a tool", 1)
@@ -136,10 +136,10 @@ class TerminalDisplay:
             case Open() | UsageReport():
                 pass
 
-    def _writing(self, state: str, pieces: int) -> None:
+    def _writing(self, state: str, deltas: int) -> None:
         if self._state != "Stopping":
             self._state = state
-        self._pieces += pieces
+        self._deltas += deltas
         if self._wrote is None:
             self._wrote = self._heard
 
@@ -193,7 +193,7 @@ class TerminalDisplay:
         if self._wrote is not None and now - self._heard > SILENCE:
             parts.append(f"silent for {now - self._heard:.0f} s")
         elif self._wrote is not None and now > self._wrote + 1:
-            parts.append(f"{self._pieces / (now - self._wrote):.0f} tok/s")
+            parts.append(f"{self._deltas / (now - self._wrote):.0f} tok/s")
         line = Text.assemble((f"{glyph} {state}", style), no_wrap=True, overflow="ellipsis")
         return line.append(" · " + " · ".join([*parts, self._hint]), "muted")
 

@@ -252,7 +252,7 @@ class StopReceipt:
     stopped: bool
     closed_ms: float | None = None
     confirmed: bool | None = None
-    pieces: int | None = None
+    deltas: int | None = None
 
     @staticmethod
     def from_json(body: JsonObject) -> StopReceipt:

@@ -38,14 +38,14 @@ class Receipt:
 
     closed_ms: float | None
     confirmed: bool | None
-    pieces: int
+    deltas: int
 
     def to_json(self) -> dict[str, Any]:
         """For the end record and the API."""
         return {
             "closed_ms": None if self.closed_ms is None else round(self.closed_ms, 1),
             "confirmed": self.confirmed,
-            "pieces": self.pieces,
+            "deltas": self.deltas,
         }
 
 

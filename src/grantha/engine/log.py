@@ -48,7 +48,7 @@ class Log:
         self.generation = generation
         self.published = last  # the last id that readers may have
         self.text_length = 0
-        self.pieces = 0
+        self.deltas = 0
         self.end: GenerationEnd | None = None  # set once published
         self.fenced = False
         self.left = False  # handed over: nothing more comes from this owner
@@ -74,11 +74,11 @@ class Log:
     # ---- the owner -------------------------------------------------------------------------
 
     def resume(self, event: Event) -> None:
-        """Counts an event that is in the log already into length, pieces and hash."""
+        """Counts an event that is in the log already into length, deltas and hash."""
         if isinstance(event, TextDelta):
             self._count(event.text)
         if isinstance(event, TextDelta | ReasoningDelta):
-            self.pieces += event.pieces
+            self.deltas += event.deltas
 
     def add(self, event: Event) -> None:
         """Takes an event. Deltas of one part join while they wait; everything else flushes soon."""
@@ -87,10 +87,10 @@ class Log:
         event = whole(event)
         if isinstance(event, TextDelta):
             self._count(event.text)
-            self.pieces += event.pieces
+            self.deltas += event.deltas
             self.pending_bytes += len(event.text)
         elif isinstance(event, ReasoningDelta):
-            self.pieces += event.pieces
+            self.deltas += event.deltas
             self.pending_bytes += len(event.text)
         elif isinstance(event, ToolCallDelta):
             self.pending_bytes += len(event.arguments)

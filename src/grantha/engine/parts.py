@@ -52,12 +52,12 @@ class PartWriter:
     def text(self, event: Text) -> None:
         """Visible text."""
         if event.text:
-            self._add(TextDelta(self._part("text"), event.text, event.pieces, event.logprobs))
+            self._add(TextDelta(self._part("text"), event.text, event.deltas, event.logprobs))
 
     def reasoning(self, event: Reasoning) -> None:
         """Thought; a signature closes it."""
         part = self._part("reasoning")
-        self._add(ReasoningDelta(part, event.text, event.signature, event.pieces))
+        self._add(ReasoningDelta(part, event.text, event.signature, event.deltas))
         if event.signature is not None:
             self._close()
 

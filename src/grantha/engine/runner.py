@@ -443,13 +443,13 @@ class Runner:
     def _options_left(self) -> Options:
         """Options of the next call: what of max_tokens is left after the text so far."""
         most = self.options.max_tokens
-        if most is None or not self.log.pieces:
+        if most is None or not self.log.deltas:
             return self.options
-        return replace(self.options, max_tokens=max(1, most - self.log.pieces))
+        return replace(self.options, max_tokens=max(1, most - self.log.deltas))
 
     def _budget_spent(self) -> bool:
         most = self.options.max_tokens
-        return most is not None and 0 < most <= self.log.pieces
+        return most is not None and 0 < most <= self.log.deltas
 
     def _capabilities(self, model: str) -> Capabilities:
         try:
@@ -487,7 +487,7 @@ class Runner:
         closed_ms = _now_ms() - word.at
         self._flush_joint()
         self._usage.finish(self._capabilities(self.model), complete=False)
-        self._receipt = Receipt(closed_ms, confirmed, self.log.pieces)
+        self._receipt = Receipt(closed_ms, confirmed, self.log.deltas)
         self._end("stopped", None, receipt=self._receipt.to_json())
 
     def _end_failed(self, error: GranthaError) -> None:

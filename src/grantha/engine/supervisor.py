@@ -382,7 +382,7 @@ class Supervisor:
             end.ending,
             run.row.conversation,
             run.runner.model,
-            {name: end.timings.get(name) for name in ("first_text_ms", "duration_ms", "pieces")},
+            {name: end.timings.get(name) for name in ("first_text_ms", "duration_ms", "deltas")},
         )
         self._tell(run.subject, run.row.conversation, run.row.id)
         if end.ending == "done" and self._tuning.titles and not self._closing:

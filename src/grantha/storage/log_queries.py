@@ -147,7 +147,7 @@ def trim(connection: Connection, before: int, most: int = 64) -> int:
 
 
 def trace_of(connection: Connection, wanted: str) -> dict[str, object]:
-    """When how much was written: [ms since the start, kind, code points, pieces] a record."""
+    """When how much was written: [ms since the start, kind, code points, deltas] a record."""
     found = connection.exec_driver_sql(
         "SELECT at, kind, payload FROM records WHERE generation = ? ORDER BY epoch, seq", (wanted,)
     )
@@ -159,7 +159,7 @@ def trace_of(connection: Connection, wanted: str) -> dict[str, object]:
         started = at if started is None else started
         body = json.loads(payload)
         size = len(body.get("text", body.get("arguments", "")) or "")
-        trace.append([at - started, kind, size, body.get("pieces", 1)])
+        trace.append([at - started, kind, size, body.get("deltas", 1)])
     return {"started_at": started, "records": trace, "stored": stored}
 
 

@@ -143,7 +143,7 @@ async def test_max_tokens_and_the_context_bound_an_answer(make: Make) -> None:
     provider = make(local_context=256, local_slots=2)
     short = await _collect(provider, _call(options=Options(max_tokens=3)))
     assert short[-1] == Finished("length", "length")
-    assert sum(e.pieces for e in short if isinstance(e, Text)) <= 3
+    assert sum(e.deltas for e in short if isinstance(e, Text)) <= 3
     endless = await _collect(provider, _call(options=ENDLESS))
     assert endless[-1] == Finished("length", "length")
     usage = _usage(endless)

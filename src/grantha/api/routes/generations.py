@@ -219,7 +219,7 @@ async def continue_answer(generation: str, request: Request, body: ContinueBody)
 
 def stop_receipt(row: GenerationRow, receipt: dict[str, Any] | None) -> dict[str, Any]:
     """The JSON of a stop, over HTTP and WebSocket alike."""
-    told = receipt or {"closed_ms": None, "confirmed": None, "pieces": None}
+    told = receipt or {"closed_ms": None, "confirmed": None, "deltas": None}
     return {"generation": row.id, "status": row.status, "stopped": receipt is not None, **told}
 
 

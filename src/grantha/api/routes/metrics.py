@@ -113,9 +113,9 @@ class Metrics(Observer):
         self._stalls.labels(provider).inc(timings.get("stalls", 0))
         if "first_text_ms" in timings:
             self._first.labels(provider).observe(timings["first_text_ms"] / 1000)
-        pieces, writing = timings.get("pieces", 0), timings.get("writing_ms")
-        if pieces > 1 and writing is not None:
-            self._between.labels(provider).observe(writing / 1000 / (pieces - 1))
+        deltas, writing = timings.get("deltas", 0), timings.get("writing_ms")
+        if deltas > 1 and writing is not None:
+            self._between.labels(provider).observe(writing / 1000 / (deltas - 1))
         if "tok_s" in timings:
             self._rate.labels(provider).observe(timings["tok_s"])
 

@@ -73,7 +73,7 @@ class Timings(TypedDict, total=False):
     writing_ms: float
     max_gap_ms: float
     stalls: int
-    pieces: int
+    deltas: int
     tok_s: float
     segments: int
     retries: int
@@ -84,7 +84,7 @@ class StopReceipt(ResponseModel):
 
     closed_ms: float | None
     confirmed: bool | None
-    pieces: int | None
+    deltas: int | None
 
 
 class Hello(ResponseModel):
@@ -318,7 +318,7 @@ class BytesReply(ResponseModel):
 class InspectionReply(ResponseModel):
     """One answer from the inside.
 
-    A row of `trace` is [ms since the one before, kind, code points, pieces].
+    A row of `trace` is [ms since the one before, kind, code points, deltas].
     """
 
     generation: GenerationReply

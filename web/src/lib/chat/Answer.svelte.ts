@@ -70,7 +70,7 @@ export class Answer {
   error = $state.raw<ErrorObject | null>(null);
   notice = $state.raw<{ code: string; message: string; details: Record<string, unknown> } | null>(null);
   connection = $state.raw<ConnectionState | null>(null);
-  /** Pieces the provider sent so far: close to tokens, and all that is known before the end. */
+  /** Deltas the provider sent so far: close to tokens, and all that is known before the end. */
   deltas = $state(0);
   speed = $state<number | null>(null);
   hasText = $state(false);
@@ -220,7 +220,7 @@ export class Answer {
     this.#fold.apply(frame);
     this.#clockSkew = Math.min(this.#clockSkew, Date.now() - frame.at);
     if (frame.kind === 'text-delta' || frame.kind === 'reasoning-delta')
-      this.#countDeltas(frame.at, frame.pieces ?? 1);
+      this.#countDeltas(frame.at, frame.deltas ?? 1);
     else if (frame.kind === 'open' || frame.kind === 'seam') {
       this.model = frame.model;
       this.options = (frame.options as Options | undefined) ?? this.options;

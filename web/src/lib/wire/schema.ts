@@ -287,7 +287,7 @@ export interface ImportReply {
   conversations: string[];
 }
 
-/** One answer from the inside. A row of `trace` is [ms since the one before, kind, code points, pieces]. */
+/** One answer from the inside. A row of `trace` is [ms since the one before, kind, code points, deltas]. */
 export interface InspectionReply {
   generation: GenerationReply;
   timings: Timings;
@@ -452,7 +452,7 @@ export interface ReasoningDelta {
   part: number;
   text: string;
   signature?: string;
-  pieces?: number;
+  deltas?: number;
 }
 
 /** What a model thought before it answered; `signature` goes back only to the model that made it. */
@@ -541,14 +541,14 @@ export interface StartedReply {
 export interface StopReceipt {
   closed_ms: number | null;
   confirmed: boolean | null;
-  pieces: number | null;
+  deltas: number | null;
 }
 
 /** The receipt of a stop. `stopped` is false when nothing was running. */
 export interface StopReply {
   closed_ms: number | null;
   confirmed: boolean | null;
-  pieces: number | null;
+  deltas: number | null;
   generation: string;
   status: 'running' | 'done' | 'stopped' | 'failed' | 'interrupted';
   stopped: boolean;
@@ -572,7 +572,7 @@ export interface SummaryReply {
 export interface TextDelta {
   part: number;
   text: string;
-  pieces?: number;
+  deltas?: number;
   logprobs?: Record<string, unknown>[];
 }
 
@@ -598,7 +598,7 @@ export interface Timings {
   writing_ms?: number;
   max_gap_ms?: number;
   stalls?: number;
-  pieces?: number;
+  deltas?: number;
   tok_s?: number;
   segments?: number;
   retries?: number;
