@@ -53,8 +53,8 @@ Fault = Literal["caller", "provider", "us"]
 class GranthaError(Exception):
     """Base of the tree. `retry_after` is in seconds; `native` is the vendor's own code."""
 
-    code: ClassVar[str] = "internal"
-    http_status: ClassVar[int] = 500
+    code: str  # of the leaves alone: a class that only groups others is never raised
+    http_status: int = 500
     retryable: ClassVar[bool] = False
     fault: ClassVar[Fault] = "us"
     default_advice: ClassVar[str] = ""
@@ -99,11 +99,12 @@ class CallerError(GranthaError):
 
     fault = "caller"
     http_status = 400
-    code = "bad_request"
 
 
 class BadRequest(CallerError):
     """Malformed, missing or contradictory input."""
+
+    code = "bad_request"
 
 
 class Unauthorized(CallerError):
@@ -175,7 +176,7 @@ class WrongMediaType(CallerError):
 
 
 class Unsupported(CallerError):
-    """The model or the door can't do this, and nothing was changed."""
+    """The model or the endpoint can't do this, and nothing was changed."""
 
     code = "unsupported"
     http_status = 422
@@ -193,7 +194,6 @@ class ProviderError(GranthaError):
 
     fault = "provider"
     http_status = 502
-    code = "provider_failed"
 
 
 class KeyRejected(ProviderError):
@@ -290,6 +290,7 @@ class MalformedReply(ProviderError):
 class ProviderFailed(ProviderError):
     """The provider reports a failure of its own (5xx, an error event)."""
 
+    code = "provider_failed"
     retryable = True
 
 
@@ -340,28 +341,32 @@ class ShuttingDown(ServerError):
 class Internal(ServerError):
     """A defect; the log on the server has the trace."""
 
+    code = "internal"
     default_advice = "Try again; if it stays, look at the server's log."
+
+
+def by_code(code: object) -> type[GranthaError] | None:
+    """The class of an error code; None for a code that isn't known."""
+    for cls in _subclasses(GranthaError):
+        # A subclass with the code of its base adds to it, and isn't what the code stands for.
+        if "code" in vars(cls) and cls.code == code:
+            return cls
+    return None
 
 
 def error_from_json(body: Mapping[str, object]) -> GranthaError:
     """An error as an exception again, of its own class: the inverse of `to_json`."""
-    message = str(body.get("message", ""))
-    for cls in _classes(GranthaError):
-        if cls.code == body.get("code"):
-            retry_after, native = body.get("retry_after"), body.get("native")
-            provider = body.get("provider")
-            return cls(
-                message,
-                advice=str(body.get("advice", "")),
-                provider=None if provider is None else str(provider),
-                retry_after=float(retry_after) if isinstance(retry_after, int | float) else None,
-                native=None if native is None else str(native),
-            )
-    return Internal(message)
+    retry_after, native, provider = (body.get(key) for key in ("retry_after", "native", "provider"))
+    return (by_code(body.get("code")) or Internal)(
+        str(body.get("message", "")),
+        advice=str(body.get("advice", "")),
+        provider=None if provider is None else str(provider),
+        retry_after=float(retry_after) if isinstance(retry_after, int | float) else None,
+        native=None if native is None else str(native),
+    )
 
 
-def _classes(cls: type[GranthaError]) -> Iterator[type[GranthaError]]:
+def _subclasses(cls: type[GranthaError]) -> Iterator[type[GranthaError]]:
     for sub in cls.__subclasses__():
-        # The leaves first: a base class shares its code with one of them.
-        yield from _classes(sub)
         yield sub
+        yield from _subclasses(sub)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from json.encoder import encode_basestring
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -22,10 +22,6 @@ from grantha.chat import (
     Ending,
     FinishReason,
     JsonObject,
-    Part,
-    ReasoningPart,
-    TextPart,
-    ToolCallPart,
     Usage,
 )
 
@@ -408,26 +404,6 @@ def frame_json(frame: Frame) -> str:
         f'{{"id":"{frame.id}","kind":"{frame.event.kind}",'
         f'{payload_of(frame.event)[1:-1]},"at":{frame.at}{tail}}}'
     )
-
-
-def events_of(parts: Iterable[Part], end: JsonObject | None) -> Iterator[Event]:
-    """An ended message as events again, for when its records are gone."""
-    for number, part in enumerate(parts):
-        match part:
-            case TextPart():
-                yield PartStart(number, "text")
-                yield TextDelta(number, part.text)
-            case ReasoningPart():
-                yield PartStart(number, "reasoning")
-                yield ReasoningDelta(number, part.text, part.signature)
-            case ToolCallPart():
-                yield PartStart(number, "tool-call", part.call_id, part.name)
-                yield ToolCallDelta(number, part.arguments, part.signature)
-            case _:
-                pass  # an answer holds nothing else
-    event = event_from("generation-end", json.dumps(dict(end))) if end is not None else None
-    if event is not None:
-        yield event
 
 
 # ---- helpers below -------------------------------------------------------------------------------

@@ -7,9 +7,8 @@ the two equal. Knows no ids, no store and no transport.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Self
 
-from grantha.chat import JsonObject, Part, ReasoningPart, TextPart, ToolCallPart, Usage
+from grantha.chat import Part, ReasoningPart, TextPart, ToolCallPart, Usage
 from grantha.events import (
     Citation,
     Event,
@@ -23,7 +22,6 @@ from grantha.events import (
     TextDelta,
     ToolCallDelta,
     UsageReport,
-    events_of,
 )
 
 
@@ -40,14 +38,6 @@ class Fold:
         self.citations: list[Citation] = []
         self.usage: Usage | None = None
         self.end: GenerationEnd | None = None
-
-    @classmethod
-    def of(cls, parts: Iterable[Part], end: JsonObject | None) -> Self:
-        """A fold that holds an ended message, for when its records are gone."""
-        folded = cls()
-        for event in events_of(parts, end):
-            folded.apply(event)
-        return folded
 
     def apply(self, event: Event) -> None:  # noqa: C901  one case per kind of event
         """Takes the next event; deltas for a part that never started are ignored."""

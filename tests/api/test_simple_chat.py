@@ -77,18 +77,17 @@ async def test_a_model_is_named_with_its_provider_or_whole(
         ({"provider": "nobody"}, "unknown_provider"),
         ({"model": "scripted/no-such-script"}, "unknown_model"),
         ({"model": "gpt-4o", "provider": "openai"}, "missing_key"),
-        ({"model": "scripted/failing"}, None),
+        ({"model": "scripted/failing"}, "content_blocked"),
     ],
 )
 async def test_an_error_travels_inside_the_stream(
-    client: httpx.AsyncClient, named: dict[str, Any], code: str | None
+    client: httpx.AsyncClient, named: dict[str, Any], code: str
 ) -> None:
     blocks = await _blocks(client, {**JOKE, **named}, "/stream")
     last = blocks[-1].data
     assert (last["content"], last["done"]) == ("", True)
     assert last["error"]["message"]
-    if code:
-        assert last["error"]["code"] == code
+    assert last["error"]["code"] == code
     assert not any("error" in block.data for block in blocks[:-1])
 
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from grantha import errors
-from grantha.errors import CallerError, GranthaError, ServerError, Trimmed
+from grantha.errors import BadRequest, GranthaError, Internal, Trimmed, by_code
 
 PROBLEM_JSON = "application/problem+json"
 
@@ -52,9 +51,7 @@ class BrokenLog(GranthaError):
 
 def error_from(status: int, body: Mapping[str, Any]) -> GranthaError:
     """The error described by a problem+json body or by the `error` of an event."""
-    kind = _CLASS_BY_CODE.get(str(body.get("code")))
-    if kind is None:
-        kind = CallerError if 400 <= status < 500 else ServerError
+    kind = by_code(body.get("code")) or (BadRequest if 400 <= status < 500 else Internal)
     text = body.get("detail") or body.get("message") or f"The server answered {status}."
     advice = str(body.get("advice", ""))
     if kind is Trimmed and "snapshot" in body:
@@ -67,15 +64,3 @@ def error_from(status: int, body: Mapping[str, Any]) -> GranthaError:
         retry_after=float(retry_after) if retry_after is not None else None,
         native=body.get("native"),
     )
-
-
-def _by_code() -> dict[str, type[GranthaError]]:
-    # In file order, so that a leaf class wins over a base class with the same code.
-    return {
-        kind.code: kind
-        for kind in vars(errors).values()
-        if isinstance(kind, type) and issubclass(kind, GranthaError)
-    }
-
-
-_CLASS_BY_CODE = _by_code()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 from grantha.engine.log import Log
 from grantha.events import Frame, GenerationEnd, Record, RecordId, merge
@@ -17,6 +17,7 @@ from grantha.storage.base import Store
 
 Push = Callable[[list[Frame]], bool]  # takes frames, or says no; never waits, never raises
 _PAGE = 512  # records from the store at a time
+_WAIT = 3600.0  # seconds of one read in a loop: nobody waits for anything else
 _POLL = 0.25  # seconds, while a generation runs that no owner has taken up yet
 
 
@@ -44,6 +45,17 @@ class Reader:
         self._subject = subject
         self._find_log = find_log
         self._log: Log | None = None
+        self._replayed: list[Frame] | None = None
+
+    async def __aiter__(self) -> AsyncIterator[Frame]:
+        """Every frame up to the end of the log, or until the reader is closed."""
+        while not (self.ended or self.closed):
+            for frame in await self.read(_WAIT):
+                yield frame
+
+    def replay(self, frames: list[Frame]) -> None:
+        """Gives these frames and nothing else: the log's own records have been trimmed."""
+        self._replayed = frames
 
     async def read(self, timeout: float, push: Push | None = None) -> list[Frame]:
         """The next frames, or nothing after `timeout` seconds or once `ended` is set.
@@ -51,6 +63,9 @@ class Reader:
         Frames that come while it waits are offered to `push`; those that it takes are read, and the
         time begins anew. The end record is never offered.
         """
+        if self._replayed is not None:
+            frames, self._replayed, self.ended = self._replayed, [], True
+            return frames
         loop = asyncio.get_running_loop()
         self._timeout, self._push = timeout, push
         self._deadline = loop.time() + timeout

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
-from grantha.chat import Continuation, Options, Part, ReasoningPart, TextPart
+from grantha.chat import Continuation, Options, Part, ReasoningPart, TextPart, ToolCallPart
 from grantha.errors import Unsupported
 from grantha.events import (
     START,
     Citation,
     Event,
+    Frame,
+    GenerationEnd,
     Open,
     PartEnd,
     PartStart,
@@ -20,12 +22,13 @@ from grantha.events import (
     RecordId,
     Seam,
     TextDelta,
+    ToolCallDelta,
     event_from,
 )
 from grantha.storage.base import GenerationRow, MessageRow, Store
 
 _PAGE = 1024
-E = TypeVar("E", Seam, Citation)
+E = TypeVar("E", Seam, Citation, GenerationEnd)
 
 
 async def whole_log(store: Store, subject: str, generation: str) -> list[Record]:
@@ -42,6 +45,46 @@ async def whole_text(store: Store, subject: str, generation: str) -> str:
     """All visible text of a generation that is durable."""
     records = await whole_log(store, subject, generation)
     return "".join(r.event.text for r in records if isinstance(r.event, TextDelta))
+
+
+async def trimmed_frames(store: Store, subject: str, row: GenerationRow) -> list[Frame]:
+    """The frames of an answer whose records were trimmed, made again from its message.
+
+    The same text, parts, seams, citations and end; each part is one frame between two seams. The last
+    frame has the last record's id, so that a client which comes back with it is told that it has all.
+    """
+    message = await store.message(subject, row.message)
+    # A later continuation only added to the message: what was this one's stands at its beginning.
+    length = None if message.generation == row.id else (row.end or {}).get("text_length")
+    parts = message.parts if length is None else _first(message.parts, length)
+    seams = [
+        _event_from("seam", body, Seam)
+        for body in message.seams
+        if length is None or body["text_length"] <= length
+    ]
+    events: list[Event] = [Open(None, row.model, row.options.to_json())]
+    offset = 0
+    for number, part in enumerate(parts):
+        if isinstance(part, TextPart):
+            events.append(PartStart(number, "text"))
+            events.extend(_with_seams(number, part.text, offset, seams))
+            offset += len(part.text)
+        elif isinstance(part, ReasoningPart):
+            events.extend(_reasoning(number, part))
+        elif isinstance(part, ToolCallPart):
+            events.append(PartStart(number, "tool-call", part.call_id, part.name))
+            events.append(ToolCallDelta(number, part.arguments, part.signature))
+    events.extend(seams)  # of an answer that has no text
+    events.extend(_event_from("citation", body, Citation) for body in message.citations)
+    if row.end is not None:
+        events.append(_event_from("generation-end", row.end, GenerationEnd))
+    last = max(row.last_id.seq, len(events) - 1)
+    epoch = row.last_id.epoch
+    frames = [Frame(RecordId(epoch, seq), row.created_at, e) for seq, e in enumerate(events[:-1])]
+    return [
+        *frames,
+        Frame(RecordId(epoch, last), row.created_at, events[-1], last - len(frames) + 1),
+    ]
 
 
 def continuing_records(
@@ -93,6 +136,20 @@ def _with_seams(number: int, text: str, offset: int, seams: list[Seam]) -> Itera
         yield seam
     if done < len(text):
         yield TextDelta(number, text[done:], 0)
+
+
+def _first(parts: Sequence[Part], length: int) -> list[Part]:
+    """Parts up to a length of text, in code points."""
+    kept: list[Part] = []
+    for part in parts:
+        if length <= 0:
+            break
+        if isinstance(part, TextPart):
+            kept.append(TextPart(part.text[:length]))
+            length -= len(part.text)
+        else:
+            kept.append(part)
+    return kept
 
 
 def _reasoning(number: int, part: Part) -> Iterator[Event]:

@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
-from grantha.errors import GranthaError
+from grantha.errors import GranthaError, TimedOut
 from grantha.providers.base import READY, ModelCard, Readiness
 
 FRESH_SECONDS = 600.0  # seconds a list counts as true
@@ -67,7 +67,7 @@ class ModelListCache:
             except GranthaError as error:
                 self._record_failure(error, loop.time())
             except TimeoutError:
-                self._record_failure(GranthaError("The list of models took too long"), loop.time())
+                self._record_failure(TimedOut("The list of models took too long"), loop.time())
         return self._cards
 
     def _record_failure(self, error: GranthaError, now: float) -> None:

@@ -15,6 +15,7 @@ from fastapi import Request, Response
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 
+from grantha.api.answers import fold_to_end, reader_from_start
 from grantha.api.http.bodies import decode_json
 from grantha.api.http.problems import error_response
 from grantha.api.http.streams import HEARTBEAT, EventStream
@@ -28,12 +29,11 @@ from grantha.engine.titles import title_from
 from grantha.errors import (
     BadRequest,
     GranthaError,
-    Trimmed,
     UnknownModel,
     Unsupported,
     error_from_json,
 )
-from grantha.events import START, Frame, GenerationEnd, Notice, Open, RecordId, events_of
+from grantha.events import Frame, GenerationEnd, Notice, Open
 from grantha.providers.base import CountsTokens
 from grantha.storage.base import UNKEPT, GenerationRow, NewConversation
 from grantha.wire.compat.view import (
@@ -47,7 +47,6 @@ from grantha.wire.sse import HEADERS
 
 DONE = "[DONE]"  # what two vendors end a stream with, in place of JSON
 _READ_TIMEOUT = 10.0  # seconds for which a stream's status waits for the first word
-_LOOK_AGAIN = 3600.0  # seconds
 
 
 async def body_of(request: Request) -> dict[str, Any]:
@@ -135,10 +134,8 @@ async def stream(
 ) -> Response:
     """The log as a vendor's stream. A failure before the first word is a status, as theirs is."""
     state = app_state(request)
-    reader = state.supervisor.reader(subject_of(request), row.id, START)
-    frames = await (
-        _frames_of_message(request, row) if row.trimmed else _frames_until_content(reader)
-    )
+    reader = await reader_from_start(state, subject_of(request), row)
+    frames = await _frames_until_content(reader)
     failure = _failure_before_content(frames)
     if failure is not None:
         return _failure_response(request, row, failure)
@@ -157,21 +154,12 @@ async def reply(
     request: Request, row: GenerationRow, form: Callable[[ResponseMeta, AnswerFold], dict[str, Any]]
 ) -> Response:
     """The whole answer as one JSON reply, once it has ended; its failure as an error."""
-    reader = app_state(request).supervisor.reader(subject_of(request), row.id, START)
-    whole = AnswerFold()
-    frames = await _frames_of_message(request, row) if row.trimmed else []
-    while True:
-        for frame in frames:
-            whole.apply(frame.event)
-        if whole.end is not None or reader.ended:
-            break
-        frames = await reader.read(_LOOK_AGAIN)
-    if whole.end is None:  # deleted between the two questions
-        raise Trimmed("The records of this answer have been deleted.")
-    error = end_error(whole.end)
+    reader = await reader_from_start(app_state(request), subject_of(request), row)
+    folded, end = await fold_to_end(reader, AnswerFold())
+    error = end_error(end)
     if error is not None:
         return _failure_response(request, row, error_from_json(error))
-    return JSONResponse(form(response_meta(row), whole), headers=location(row))
+    return JSONResponse(form(response_meta(row), folded), headers=location(row))
 
 
 async def count_tokens(request: Request, parsed: ParsedRequest) -> int:
@@ -235,14 +223,6 @@ def _failure_response(request: Request, row: GenerationRow, error: GranthaError)
     failed = error_response(request.scope, error)
     failed.headers.update(location(row))
     return failed
-
-
-async def _frames_of_message(request: Request, row: GenerationRow) -> list[Frame]:
-    """The frames of an answer that was asked for with the same key so long ago that its records
-    are gone; all at once, from its message."""
-    message = await app_state(request).store.message(subject_of(request), row.message)
-    events = [Open(None, row.model), *events_of(message.parts, row.end)]
-    return [Frame(RecordId(1, seq), row.created_at, event) for seq, event in enumerate(events)]
 
 
 async def _frames_until_content(reader: Reader) -> list[Frame]:

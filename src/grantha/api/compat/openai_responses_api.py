@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, Response
 
+from grantha.api.answers import frames_so_far
 from grantha.api.compat import base
 from grantha.api.http.streams import EventStream
 from grantha.api.state import app_state, subject_of
@@ -188,14 +189,10 @@ def _response(row: GenerationRow, whole: AnswerFold, echo: JsonObject | None = N
 
 async def _whole(request: Request, row: GenerationRow) -> AnswerFold:
     """What there is of an answer now; from its message, once its records are gone."""
-    state, subject = app_state(request), subject_of(request)
-    if row.trimmed:
-        message = await state.store.message(subject, row.message)
-        return AnswerFold.of(message.parts, row.end)
-    whole = AnswerFold()
-    for record in await whole_log(state.store, subject, row.id):
-        whole.apply(record.event)
-    return whole
+    folded = AnswerFold()
+    for frame in await frames_so_far(app_state(request).store, subject_of(request), row):
+        folded.apply(frame.event)
+    return folded
 
 
 async def _tail(request: Request, row: GenerationRow, after: int) -> Response:

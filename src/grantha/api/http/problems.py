@@ -119,11 +119,13 @@ def error_for_status(status: int) -> GranthaError:
         405: "This address doesn't take this method.",
         400: "The body can't be read.",
     }
+    return FrameworkError(phrases.get(status, HTTPStatus(status).phrase + "."), status)
 
-    class Http(CallerError):
-        """An error of the framework."""
 
-        code = HTTPStatus(status).phrase.lower().replace(" ", "_")
-        http_status = status
+class FrameworkError(CallerError):
+    """An error that the framework raises as a bare HTTP status."""
 
-    return Http(phrases.get(status, HTTPStatus(status).phrase + "."))
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.code = HTTPStatus(status).phrase.lower().replace(" ", "_")
+        self.http_status = status

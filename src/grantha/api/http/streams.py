@@ -75,11 +75,20 @@ def stream_preamble(generation: str, after: RecordId, status: str, heartbeat: fl
     return f"id: {after}\nretry: {retry}\n\ndata: {hello}\n\n".encode()
 
 
+def snapshot_frame(snapshot: Mapping[str, Any]) -> dict[str, Any]:
+    """A snapshot as a frame, on every native transport; its id is where the tail goes on."""
+    return {
+        **snapshot,
+        "kind": "snapshot",
+        "generation": snapshot["id"],
+        "id": snapshot["last_id"],
+    }
+
+
 def snapshot_block(snapshot: Mapping[str, Any]) -> bytes:
-    """The snapshot as one SSE block; its id is where the tail goes on."""
-    last_id = snapshot["last_id"]
-    body = {**snapshot, "kind": "snapshot", "generation": snapshot["id"], "id": last_id}
-    return f"id: {last_id}\ndata: {json.dumps(body, ensure_ascii=False)}\n\n".encode()
+    """The same as one SSE block."""
+    body = json.dumps(snapshot_frame(snapshot), ensure_ascii=False)
+    return f"id: {snapshot['last_id']}\ndata: {body}\n\n".encode()
 
 
 class EventStream(Response):

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import JSONResponse, Response
 
+from grantha.api.answers import reader_from_start
 from grantha.api.http import problems
 from grantha.api.http.bodies import StrictRoute
 from grantha.api.http.streams import (
@@ -17,6 +18,7 @@ from grantha.api.http.streams import (
     hello_frame,
     ndjson,
     snapshot_block,
+    snapshot_frame,
     stream_preamble,
 )
 from grantha.api.openapi.description import (
@@ -241,7 +243,7 @@ async def _started(request: Request, rows: list[GenerationRow], created: bool) -
     if _wants_stream(request):
         row = rows[0]
         return EventStream(
-            state.supervisor.reader(subject, row.id, START),
+            await reader_from_start(state, subject, row),
             NativeView(),
             first=stream_preamble(row.id, START, row.status, state.settings.heartbeat),
             status=status,
@@ -277,8 +279,9 @@ async def _long_poll(
         shown = await serializers.generation(state.supervisor, subject, row)
         at = RecordId.parse(shown["last_id"])
         hello = hello_frame(row.id, at, shown["status"], state.settings.heartbeat)
-        body = {**shown, "kind": "snapshot", "generation": row.id, "id": shown["last_id"]}
-        lines = (json.dumps(line, ensure_ascii=False) + "\n" for line in (hello, body))
+        lines = (
+            json.dumps(line, ensure_ascii=False) + "\n" for line in (hello, snapshot_frame(shown))
+        )
         first, wait = "".join(lines), 0.0
     reader = state.supervisor.reader(subject, row.id, at)
     with state.readers.reading("ndjson", resumed=resumed):

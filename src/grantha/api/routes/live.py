@@ -16,7 +16,7 @@ from fastapi import APIRouter
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from grantha.api.http.bodies import decode_json
-from grantha.api.http.streams import PROTOCOL
+from grantha.api.http.streams import PROTOCOL, snapshot_frame
 from grantha.api.routes import serializers
 from grantha.api.routes.generations import stop_receipt
 from grantha.api.state import AppState, app_state, subject_of
@@ -123,8 +123,8 @@ class LiveConnection:
             if cursor is None:
                 shown = await serializers.generation(state.supervisor, subject, row)
                 cursor = RecordId.parse(shown["last_id"])
-                whole = {**shown, "kind": "snapshot", "generation": row.id, "id": shown["last_id"]}
-                await self._send({"type": "frame", "generation": generation, "frame": whole})
+                frame = snapshot_frame(shown)
+                await self._send({"type": "frame", "generation": generation, "frame": frame})
             await self._send({"type": "subscribed", "generation": generation, "status": row.status})
             with state.readers.reading("websocket", resumed=resumed):
                 await self._tail(generation, cursor)
@@ -136,9 +136,8 @@ class LiveConnection:
     async def _tail(self, generation: str, cursor: RecordId) -> None:
         reader = self._state.supervisor.reader(self._subject, generation, cursor)
         start = f'{{"type":"frame","generation":{json.dumps(generation)},"frame":'
-        while not reader.ended:
-            for frame in await reader.read(60.0):
-                await self._send_text(f"{start}{frame_json(frame)}}}")
+        async for frame in reader:
+            await self._send_text(f"{start}{frame_json(frame)}}}")
 
     async def _send_changes(self) -> None:
         listener = self._state.feed.listen(self._subject)

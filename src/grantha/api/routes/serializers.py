@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from grantha.chat import ImagePart, Part, TextPart, part_to_json
-from grantha.engine.replay import whole_log
+from grantha.api.answers import frames_so_far
+from grantha.chat import ImagePart, Part, part_to_json
 from grantha.engine.supervisor import Supervisor
-from grantha.events import payload_of
+from grantha.events import Event, payload_of
 from grantha.fold import Fold, fold
 from grantha.providers.base import ModelCard
 from grantha.storage.base import ConversationRow, GenerationRow, MessageRow
@@ -82,15 +81,10 @@ def part(message_id: str, number: int, value: Part) -> Json:
 
 async def generation(supervisor: Supervisor, subject: str, row: GenerationRow) -> Json:
     """A snapshot: the parts as they are folded so far, and the id that the tail goes on from."""
-    if row.trimmed:
-        ended = await supervisor.store.message(subject, row.message)
-        # A later continuation only added to the message: what was this one's stands at its beginning.
-        length = None if ended.generation == row.id else (row.end or {}).get("text_length")
-        return _snapshot(supervisor, row, _EndedMessage(ended, length))
-    records = await whole_log(supervisor.store, subject, row.id)
-    folded = fold(record.event for record in records)
-    if records:
-        row = dataclasses.replace(row, last_id=records[-1].id)
+    frames = await frames_so_far(supervisor.store, subject, row)
+    folded = fold(frame.event for frame in frames)
+    if frames:
+        row = dataclasses.replace(row, last_id=frames[-1].id)
     if folded.end is not None:
         row = dataclasses.replace(row, status=folded.end.ending)
     return _snapshot(supervisor, row, folded)
@@ -107,44 +101,14 @@ def model_card(card: ModelCard) -> Json:
     }
 
 
-class _EndedMessage:
-    """An ended message in the shape of a fold."""
-
-    def __init__(self, row: MessageRow, length: int | None = None) -> None:
-        self._parts = row.parts if length is None else _first(row.parts, length)
-        self.seams = [s for s in row.seams if length is None or s["text_length"] <= length]
-        self.citations = row.citations
-
-    def parts(self) -> tuple[Part, ...]:
-        return self._parts
-
-
-def _first(parts: Sequence[Part], length: int) -> tuple[Part, ...]:
-    """Parts up to a length of text, in code points."""
-    kept: list[Part] = []
-    for part_ in parts:
-        if length <= 0:
-            break
-        if isinstance(part_, TextPart):
-            kept.append(TextPart(part_.text[:length]))
-            length -= len(part_.text)
-        else:
-            kept.append(part_)
-    return tuple(kept)
-
-
-def _snapshot(supervisor: Supervisor, row: GenerationRow, folded: Fold | _EndedMessage) -> Json:
+def _snapshot(supervisor: Supervisor, row: GenerationRow, folded: Fold) -> Json:
     parts = folded.parts()
     current = supervisor.current(row.id)
     model, options = current or (row.model, row.options)
-    end = row.end
-    usage = None
-    if isinstance(folded, Fold):
-        if folded.end is not None:
-            end = json.loads(payload_of(folded.end))
-        usage = folded.usage.to_json() if folded.usage else None
-        if current is None and folded.seams:
-            model = folded.seams[-1].model
+    if current is None and folded.seams:
+        model = folded.seams[-1].model
+    end = _plain(folded.end) if folded.end is not None else row.end
+    usage = folded.usage.to_json() if folded.usage else None
     return {
         "id": row.id,
         "conversation": row.conversation,
@@ -166,8 +130,6 @@ def _snapshot(supervisor: Supervisor, row: GenerationRow, folded: Fold | _EndedM
     }
 
 
-def _plain(value: Any) -> Json:
-    if isinstance(value, Mapping):
-        return dict(value)
-    body: Json = json.loads(payload_of(value))
+def _plain(event: Event) -> Json:
+    body: Json = json.loads(payload_of(event))
     return body

@@ -15,6 +15,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
+from grantha.api.answers import fold_to_end, reader_from_start
 from grantha.api.http import problems
 from grantha.api.http.bodies import StrictRoute
 from grantha.api.http.streams import EventStream
@@ -24,16 +25,15 @@ from grantha.api.schemas.responses import SimpleChatReply
 from grantha.api.state import AppState, app_state, idempotency, subject_of
 from grantha.chat import split_model_id
 from grantha.engine.ids import new_id
-from grantha.engine.reader import Reader
 from grantha.engine.supervisor import Send
 from grantha.engine.titles import title_from
-from grantha.errors import BadRequest, GranthaError, Internal, NotFound
-from grantha.events import START, Frame, GenerationEnd, Seam, TextDelta
+from grantha.errors import BadRequest, GranthaError, error_from_json
+from grantha.events import Frame, GenerationEnd, Seam, TextDelta
+from grantha.fold import Fold
 from grantha.storage.base import GenerationRow, NewConversation
 from grantha.wire.sse import HEADERS
 
 router = APIRouter(route_class=StrictRoute, tags=["simple chat"])
-_READ_TIMEOUT = 3600.0  # seconds of silence after which a waiting reply looks again
 
 
 class SimpleChatView:
@@ -89,18 +89,17 @@ class SimpleChatView:
     openapi_extra={"parameters": [IDEMPOTENCY]},
 )
 async def stream(body: SimpleChatBody, request: Request) -> Response:
-    """Server-Sent Events, one line of the contract each."""
+    """Server-Sent Events; the data of each is one line."""
     state = app_state(request)
     try:
         row = await _start(request, body)
-    except (NotFound, GranthaError) as error:
+    except GranthaError as error:
         if isinstance(error, BadRequest):
             raise
         line = error_line(error, body)
         return StreamingResponse(iter([f"data: {line}\n\n".encode()]), headers=HEADERS)
-    reader = state.supervisor.reader(subject_of(request), row.id, START)
     return EventStream(
-        reader,
+        await reader_from_start(state, subject_of(request), row),
         SimpleChatView(row),
         heartbeat=state.settings.heartbeat,
         headers={"Location": f"/api/generations/{row.id}/events"},
@@ -120,13 +119,13 @@ async def complete(body: SimpleChatBody, request: Request) -> Response:
     state, subject = app_state(request), subject_of(request)
     row = await _start(request, body)
     headers = {"Location": f"/api/generations/{row.id}/events"}
-    reader = state.supervisor.reader(subject, row.id, START)
-    text, model_id, end = await _read_whole(reader, row.model)
+    folded, end = await fold_to_end(await reader_from_start(state, subject, row), Fold())
     if end.ending == "failed" and end.error is not None:
-        return problems.problem(_failure(end), generation=row.id, content=text)
-    provider, model = split_model_id(model_id)
+        failure = error_from_json(end.error)
+        return problems.problem(failure, generation=row.id, content=folded.text())
+    provider, model = split_model_id(folded.seams[-1].model if folded.seams else row.model)
     reply = {
-        "content": text,
+        "content": folded.text(),
         "role": "assistant",
         "model": model,
         "provider": provider,
@@ -177,40 +176,3 @@ def error_line(error: GranthaError, body: SimpleChatBody | None = None) -> str:
 async def _start(request: Request, body: SimpleChatBody) -> GenerationRow:
     key, fingerprint = idempotency(request, body)
     return await start_generation(app_state(request), subject_of(request), body, key, fingerprint)
-
-
-async def _read_whole(reader: Reader, model_id: str) -> tuple[str, str, GenerationEnd]:
-    pieces_of_text: list[str] = []
-    while True:
-        for frame in await reader.read(_READ_TIMEOUT):
-            event = frame.event
-            if isinstance(event, TextDelta):
-                pieces_of_text.append(event.text)
-            elif isinstance(event, Seam):
-                model_id = event.model
-            elif isinstance(event, GenerationEnd):
-                return "".join(pieces_of_text), model_id, event
-        if reader.ended:
-            raise Internal("The answer ended without an end record.")
-
-
-def _failure(end: GenerationEnd) -> GranthaError:
-    """The error of an end record as an exception again, with the status of its class."""
-    told = dict(end.error or {})
-    for cls in _all_errors(GranthaError):
-        if cls.code == told.get("code"):
-            return cls(
-                str(told.get("message", "")),
-                advice=str(told.get("advice", "")),
-                provider=told.get("provider"),
-                retry_after=told.get("retry_after"),
-                native=told.get("native"),
-            )
-    return Internal(str(told.get("message", "The answer failed.")))
-
-
-def _all_errors(cls: type[GranthaError]) -> list[type[GranthaError]]:
-    found = [cls]
-    for sub in cls.__subclasses__():
-        found.extend(_all_errors(sub))
-    return found

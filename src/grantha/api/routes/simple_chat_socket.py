@@ -25,7 +25,6 @@ from grantha.storage.base import GenerationRow
 
 router = APIRouter()
 _MAX_QUEUED = 16  # bodies that may wait for the answer before theirs
-_READ_TIMEOUT = 60.0  # seconds of silence after which the log is looked at again
 
 
 @router.websocket("/ws/chat")
@@ -90,10 +89,9 @@ class ChatSocket:
         view = SimpleChatView(row)
         reader = self._reader = self._state.supervisor.reader(self._subject, row.id, START)
         try:
-            while not (reader.ended or reader.closed):
-                for frame in await reader.read(_READ_TIMEOUT):
-                    if line := view.line(frame):
-                        await self._socket.send_text(f'{line[:-1]},"id":"{frame.id}"}}')
+            async for frame in reader:
+                if line := view.line(frame):
+                    await self._socket.send_text(f'{line[:-1]},"id":"{frame.id}"}}')
         finally:
             self._reader = None
 

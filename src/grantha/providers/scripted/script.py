@@ -44,9 +44,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from grantha import errors
 from grantha.chat import Capabilities, Options
-from grantha.errors import BadRequest, GranthaError
+from grantha.errors import BadRequest, GranthaError, by_code
 from grantha.wire.lenient_json import InvalidJson, dumps, loads
 
 DEFAULTS = Capabilities(tools=True, reasoning=True, images=True)
@@ -175,18 +174,16 @@ def changed_capabilities(capabilities: Capabilities, changes: Mapping[str, Any])
 
 def make_error(name: str, described: Mapping[str, Any]) -> GranthaError:
     """The error of a class name or code. Raises ValueError for a name that is neither."""
-    for kind in vars(errors).values():
-        if not (isinstance(kind, type) and issubclass(kind, GranthaError)):
-            continue
-        if name in {kind.__name__, kind.code}:
-            return kind(
-                described.get("message", f"The script says {name}"),
-                advice=described.get("advice", ""),
-                provider="scripted",
-                retry_after=described.get("retry_after"),
-                native=described.get("native"),
-            )
-    raise ValueError(f"there is no error {name!r}")
+    kind = by_code(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower())
+    if kind is None:
+        raise ValueError(f"there is no error {name!r}")
+    return kind(
+        described.get("message", f"The script says {name}"),
+        advice=described.get("advice", ""),
+        provider="scripted",
+        retry_after=described.get("retry_after"),
+        native=described.get("native"),
+    )
 
 
 def _step(item: Mapping[str, Any]) -> Step:
