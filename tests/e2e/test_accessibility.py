@@ -90,12 +90,12 @@ def options(page: Page, server: Server) -> None:
     page.keyboard.press("Control+k")
     page.get_by_role("combobox", name="Command").fill("options of")
     page.keyboard.press("Enter")
-    page.get_by_role("dialog", name="Options of this conversation").wait_for()
+    page.get_by_role("dialog", name="Conversation options").wait_for()
 
 
-def numbers(page: Page, server: Server) -> None:
-    page.goto(server.url + "/numbers")
-    expect(page.get_by_role("heading", name="Numbers")).to_be_visible()
+def usage(page: Page, server: Server) -> None:
+    page.goto(server.url + "/usage")
+    expect(page.get_by_role("heading", name="Usage")).to_be_visible()
 
 
 def settings(section: str) -> Callable[[Page, Server], None]:
@@ -120,7 +120,7 @@ SCREENS = [
     palette,
     keys,
     options,
-    numbers,
+    usage,
     *[settings(name) for name in ("providers", "models", "look", "language", "keyboard", "server")],
 ]
 

@@ -62,7 +62,7 @@ def test_stop_ends_the_answer_and_keeps_the_text(page: Page, server: Server) -> 
     counting(page, server, 30)
     page.get_by_role("button", name="Stop").click()
     answer(page, "stopped")
-    expect(answer(page)).to_contain_text("Stopped by you")
+    expect(answer(page)).to_contain_text("Stopped")
     assert text_of(page) == " ".join(f"word{n}" for n in range(30))
     page.reload()
     answer(page, "stopped")
@@ -118,9 +118,9 @@ def test_a_missing_key_names_the_variable_and_offers_a_model_that_works(
     ask(page, "Hello")
     answer(page, "failed")
     notice = page.get_by_role("alert")
-    expect(notice).to_contain_text("has no key on this server")
+    expect(notice).to_contain_text("No API key for Anthropic")
     expect(notice).to_contain_text("export ANTHROPIC_API_KEY=…")
-    expect(notice).to_contain_text("Your question is kept")
+    expect(notice).to_contain_text("Your question is saved")
     notice.get_by_role("button", name="Answer with scripted/").click()
     answer(page, "done")
 
@@ -132,7 +132,7 @@ def test_a_provider_that_fails_in_mid_answer_keeps_what_was_written(
     choose_model(page, "scripted/failing")
     ask(page, "Go")
     answer(page, "failed")
-    expect(page.get_by_role("alert")).to_contain_text("Everything above is kept")
+    expect(page.get_by_role("alert")).to_contain_text("Everything above is saved")
     assert text_of(page)
     expect(page.get_by_role("alert").get_by_role("button", name="Regenerate")).to_be_visible()
 
@@ -144,7 +144,7 @@ def test_regenerate_makes_a_version_and_both_can_be_seen(page: Page, server: Ser
     page.get_by_role("button", name="Regenerate").click()
     expect(answer(page)).to_contain_text("2 of 2")
     answer(page, "done")
-    page.get_by_role("button", name="Earlier version").click()
+    page.get_by_role("button", name="Previous version").click()
     expect(answer(page)).to_contain_text("1 of 2")
     page.reload()
     expect(answer(page)).to_contain_text("1 of 2")
@@ -161,7 +161,7 @@ def test_an_edited_question_is_a_branch_beside_the_old_one(page: Page, server: S
     expect(question).to_contain_text("Second wording")
     expect(question).to_contain_text("2 of 2")
     answer(page, "done")
-    question.get_by_role("button", name="Earlier version").click()
+    question.get_by_role("button", name="Previous version").click()
     expect(question).to_contain_text("First wording")
 
 
@@ -192,7 +192,7 @@ def test_several_models_answer_side_by_side(page: Page, server: Server) -> None:
     expect(answers).to_have_count(2)
     for n in range(2):
         expect(answers.nth(n)).to_have_attribute("data-status", "done")
-    answers.last.get_by_role("button", name="Go on with this").click()
+    answers.last.get_by_role("button", name="Continue from this answer").click()
     ask(page, "More")
     expect(page.locator(".pair")).to_have_count(0)
 
@@ -200,7 +200,7 @@ def test_several_models_answer_side_by_side(page: Page, server: Server) -> None:
 def test_several_models_can_be_chosen_without_a_shift_key(page: Page, server: Server) -> None:
     open_page(page, server)
     page.get_by_role("button", name="Model:").click()
-    page.get_by_role("button", name="Several side by side").click()
+    page.get_by_role("button", name="Compare models").click()
     page.get_by_role("option", name="scripted/tour").click()
     page.get_by_role("button", name="Use 2 models").click()
     ask(page, "Both")
@@ -214,7 +214,7 @@ def test_two_controls_moved_at_once_both_act(page: Page, server: Server) -> None
     answer(page, "writing")
     page.get_by_role("button", name="Live controls").click()
     page.get_by_role("slider", name="Temperature").fill("1.5")
-    page.get_by_role("slider", name="Longest answer").fill("1024")
+    page.get_by_role("slider", name="Maximum length").fill("1024")
     note = page.get_by_role("note")
     expect(note).to_contain_text("temperature")
     expect(note).to_contain_text("1,024")
@@ -257,7 +257,7 @@ def test_a_pause_that_the_provider_asks_for_is_told(page: Page, server: Server) 
     open_page(page, server)
     choose_model(page, model)
     ask(page, "Anybody there?")
-    told = "The provider asks for a pause of 30 s. The answer starts by itself then."
+    told = "Rate limited. Retrying in 30 s."
     expect(answer(page, "waiting")).to_contain_text(told)
     page.get_by_role("button", name="Stop").click()
     answer(page, "stopped")

@@ -10,8 +10,9 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from tests.e2e.actions import answer, ask, choose_model, open_page, text_of
+from tests.e2e.conftest import LAN_HOST
 from tests.e2e.test_conversation_list import choose
-from tests.server import Server
+from tests.server import MakeServer, Server
 
 PIXEL_TEXT = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9Q"
@@ -82,7 +83,7 @@ def test_a_file_that_is_no_export_is_refused_in_words(
     with page.expect_file_chooser() as chooser:
         page.get_by_role("button", name="Choose a file").click()
     chooser.value.set_files(file)
-    expect(page.get_by_text("This file is not JSON.")).to_be_visible()
+    expect(page.get_by_text("This file isn’t JSON.")).to_be_visible()
 
 
 def test_pasted_and_dropped_images_reach_the_server(page: Page, server: Server) -> None:
@@ -107,7 +108,7 @@ def test_the_inspector_opens_and_replays_the_answer(page: Page, server: Server) 
     choose_model(page, model)
     ask(page, "Count")
     answer(page, "done")
-    page.get_by_role("button", name="Numbers of this answer").click()
+    page.get_by_role("button", name="Stats for this answer").click()
     panel = page.get_by_role("complementary", name="Inspector")
     expect(panel.get_by_role("heading", name="Timeline")).to_be_visible()
     expect(panel.get_by_role("heading", name="Segments")).to_be_visible()
@@ -117,7 +118,7 @@ def test_the_inspector_opens_and_replays_the_answer(page: Page, server: Server) 
     expect(replayed).to_contain_text("word0")
     expect(replayed).to_contain_text("word39")
     expect(panel.get_by_role("button", name="Replay", exact=True)).to_be_visible()
-    panel.get_by_role("button", name="Close the inspector").click()
+    panel.get_by_role("button", name="Close inspector").click()
     expect(panel).to_have_count(0)
 
 
@@ -181,7 +182,7 @@ def test_a_phone_reaches_options_inspector_and_exports_in_the_head(
     page.locator("header").get_by_role("button", name="More").click()
     for name in ("Inspector", "Export as Markdown", "Export as JSON"):
         expect(page.get_by_role("menuitem", name=name)).to_be_visible()
-    page.get_by_role("menuitem", name="Options of this conversation").click()
+    page.get_by_role("menuitem", name="Conversation options").click()
     expect(page.get_by_role("textbox", name="System prompt")).to_be_visible()
 
 
@@ -239,7 +240,7 @@ def test_a_model_without_its_key_stays_listed_and_leads_to_how_to_set_it(
 
 def test_an_unknown_address_of_a_conversation_says_so(page: Page, server: Server) -> None:
     open_page(page, server, "/c/c_nothing")
-    expect(page.get_by_text("This conversation is not here")).to_be_visible()
+    expect(page.get_by_text("This conversation doesn’t exist")).to_be_visible()
 
 
 def test_a_conversation_that_could_not_be_read_says_why_and_is_read_again(
@@ -290,6 +291,48 @@ def test_the_service_worker_keeps_the_page_and_never_the_talk(page: Page, server
     assert {path for path in kept if not path.startswith("/_app/immutable/")} == {"/"}
     assert kept["/"].lstrip().lower().startswith("<!doctype html>")
     assert not [path for path, text in kept.items() if "The estuary is tidal." in text]
+
+
+def test_a_page_opened_without_the_server_fills_itself_when_the_server_is_back(
+    page: Page, server: Server
+) -> None:
+    asked(page, server)
+    page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+    page.reload()
+    answer(page, "done")
+    page.wait_for_function("navigator.serviceWorker.controller !== null")
+    text = text_of(page)
+    server.kill()
+    page.reload()
+    expect(page.get_by_text("Waiting for the server.")).to_be_visible()
+    expect(page.get_by_text("No connection to the server")).to_be_visible()
+    server.start()
+    answer(page, "done")
+    assert text_of(page) == text
+    expect(page.locator(".row-line")).to_have_count(1)
+    expect(page.get_by_text("Waiting for the server.")).to_have_count(0)
+
+
+def test_copying_works_over_plain_http_on_another_host(
+    page: Page, server_factory: MakeServer
+) -> None:
+    server = server_factory({"GRANTHA_ALLOWED_HOSTS": LAN_HOST}).start()
+    page.goto(f"http://{LAN_HOST}:{server.port}/")
+    assert page.evaluate("window.isSecureContext") is False
+    choose_model(page, "scripted/tour")
+    ask(page, "Show me")
+    answer(page, "done")
+    box = page.get_by_role("textbox", name="Message")
+    answer(page).get_by_role("button", name="Copy answer").click()
+    expect(page.get_by_text("Copied")).to_be_visible()
+    box.focus()
+    page.keyboard.press("Control+V")
+    expect(box).to_have_value(re.compile(r"\S"))
+    box.fill("")
+    answer(page).locator("figure").get_by_role("button", name="Copy").first.click()
+    box.focus()
+    page.keyboard.press("Control+V")
+    expect(box).to_have_value(re.compile(r"\S"))
 
 
 def test_the_sheet_of_keys_and_the_palette_open_by_keys(page: Page, server: Server) -> None:

@@ -114,7 +114,7 @@ def test_a_proxy_that_holds_text_back_is_named_and_gone_around_by_the_socket(
     begin(page, server, proxy(BUFFERS + GZIP))
     has_text(page, "word19")
     notice = page.get_by_role("status").filter(has_text="something between this page")
-    expect(notice).to_contain_text("No text came through for 3 s")
+    expect(notice).to_contain_text("No text arrived for 3 s")
     expect(notice).to_contain_text("Switched to WebSocket at record")
     expect(notice).to_contain_text("Nothing is missing")
     assert seen.accepted == ["text/event-stream"]
@@ -243,9 +243,9 @@ def test_a_wire_that_stalls_is_named_and_the_answer_goes_on_after_it(
     faulty.stall()
     server.allow("go", 60)
     expect(answer(page).locator("footer")).to_contain_text(
-        "No word from the server for", timeout=60_000
+        "No response from the server for", timeout=60_000
     )
-    expect(answer(page).locator("footer")).to_contain_text("the answer goes on there")
+    expect(answer(page).locator("footer")).to_contain_text("the answer continues on the server")
     answer(page, "stalled")
     assert text_of(page) == shown
     faulty.flow()
@@ -265,7 +265,7 @@ def test_offline_is_said_and_back_online_nothing_was_missed(
     faulty.sever()
     server.allow("go", 60)
     answer(page, "stalled")
-    expect(page.get_by_text("No connection to the server. Trying again.")).to_be_visible()
+    expect(page.get_by_text("No connection to the server. Reconnecting…")).to_be_visible()
     context.set_offline(False)
     has_text(page, "word59")
     expect(page.get_by_text("No connection to the server")).to_have_count(0)

@@ -13,7 +13,7 @@ def test_messages_that_wait_are_sent_one_after_the_other(page: Page, server: Ser
     counting(page, server, 10, "First")
     ask(page, "Second")
     ask(page, "Third")
-    expect(page.get_by_text("Sent when this ends:")).to_have_count(2)
+    expect(page.get_by_text("Sends when this answer finishes:")).to_have_count(2)
     expect(page.locator("article[data-role=user]")).to_have_count(1)
     server.allow("go")
     expect(page.locator("article[data-role=user] .question-text")).to_have_text(
@@ -30,8 +30,8 @@ def test_a_message_that_waits_comes_back_to_be_edited_with_its_image(
     page.evaluate(GIVE_IMAGE, ["paste", PIXEL_TEXT])
     expect(page.get_by_role("img", name="pixel.png")).to_be_visible()
     ask(page, "And this?")
-    page.get_by_role("button", name="Edit the queued message").click()
-    expect(page.get_by_text("Sent when this ends:")).to_have_count(0)
+    page.get_by_role("button", name="Edit queued message").click()
+    expect(page.get_by_text("Sends when this answer finishes:")).to_have_count(0)
     expect(page.get_by_role("textbox", name="Message")).to_have_value("And this?")
     expect(page.locator(".attachments img")).to_have_count(1)
 
@@ -39,7 +39,7 @@ def test_a_message_that_waits_comes_back_to_be_edited_with_its_image(
 def test_a_message_that_waits_is_a_draft_again_after_a_reload(page: Page, server: Server) -> None:
     counting(page, server, 10, "First")
     ask(page, "Not yet sent")
-    expect(page.get_by_text("Sent when this ends:")).to_be_visible()
+    expect(page.get_by_text("Sends when this answer finishes:")).to_be_visible()
     page.reload()
     has_text(page, "word9")
     expect(page.get_by_role("textbox", name="Message")).to_have_value("Not yet sent")

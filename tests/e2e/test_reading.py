@@ -28,7 +28,7 @@ def test_text_that_is_being_read_does_not_move_and_a_button_brings_back(
     assert scroller.evaluate(AWAY) <= 2, "the end isn't followed"
     scroller.hover()
     page.mouse.wheel(0, -400)
-    back = page.get_by_role("button", name="To the newest text")
+    back = page.get_by_role("button", name="Jump to latest")
     expect(back).to_be_visible()
     page.wait_for_function(f"e => ({AWAY})(e) > 390", arg=scroller.element_handle())
     before = page.evaluate(TOP)
@@ -61,4 +61,4 @@ def test_streamed_text_is_announced_by_sentence_and_its_end_by_a_word(
     server.allow("go")
     answer(page, "done")
     expect(log).to_contain_text("It was cut, and mended.")
-    expect(log).to_contain_text("Answer done")
+    expect(log).to_contain_text("Answer finished")

@@ -25,7 +25,7 @@ def test_after_kill_and_restart_the_answer_goes_on_with_a_seam(page: Page, serve
     server.allow("go")
     server.start()
     answer(page, "done")
-    expect(page.get_by_role("note")).to_contain_text("continued after restart")
+    expect(page.get_by_role("note")).to_contain_text("continued after a restart")
     text = text_of(page)
     assert text.startswith("word0 word1 ")
     assert "word59" in text

@@ -106,7 +106,7 @@ def test_the_page_breaks_no_rule_of_its_own_policy(page: Page, server: Server) -
     choose_model(page, "scripted/tour")
     ask(page, "Everything")
     answer(page, "done")
-    for path in ("/numbers", "/settings"):
+    for path in ("/usage", "/settings"):
         page.goto(server.url + path)
         page.get_by_role("heading", level=1).wait_for()
     assert broken == []
@@ -121,9 +121,9 @@ def test_a_server_with_a_token_asks_for_it_once(
     page.goto(server.url)
     field = page.get_by_role("textbox", name="Access token")
     field.fill("right-token-of-this-server" if given == "right" else "another")
-    page.get_by_role("button", name="Open").click()
+    page.get_by_role("button", name="Sign in").click()
     if given == "wrong":
-        expect(page.get_by_role("alert")).to_contain_text("not the token")
+        expect(page.get_by_role("alert")).to_contain_text("Wrong access token")
         return
     ask(page, "Hello")
     answer(page, "done")

@@ -1,3 +1,3 @@
-// One page for every address, drawn in the browser: the server answers with the same file everywhere.
+// A single-page app: the server returns the same file for every URL.
 export const ssr = false;
 export const prerender = false;

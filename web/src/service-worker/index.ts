@@ -1,14 +1,13 @@
-// Keeps the page's own files for when the network is gone, so that it opens and shows what is going on.
-// Never answers for the API: an answer from a cache would be a lie. Files with a hash in their name are kept
-// from their first use; the page itself comes from the server whenever it can be reached.
+// Caches the page's own files, so that it opens offline. Never caches the API: a cached reply would be outdated.
+// Files with a hash in their name are cached on first use; the page itself comes from the server when reachable.
 import { immutable } from '$app/manifest';
 import { self } from '$app/service-worker';
 
 const CACHE = 'grantha-page';
 const PAGE = '/';
 const HASHED = '/_app/immutable/';
-// A saved export or an opened image is a navigation too: only the page's own screens are the page.
-const SCREEN = /^\/(c\/[^/]+|numbers|settings)?$/;
+// Exports and images opened in a tab are navigations too: only the app's own routes get the cached page.
+const SCREEN = /^\/(c\/[^/]+|usage|settings)?$/;
 
 self.addEventListener('install', (event) => {
   event.waitUntil(
@@ -43,7 +42,7 @@ async function keep(request: Request): Promise<Response> {
 async function pageOf(request: Request): Promise<Response> {
   try {
     const reply = await fetch(request);
-    // Every screen is the same file: one copy serves all addresses.
+    // Every route is the same file: one copy serves all of them.
     if (reply.ok) await (await caches.open(CACHE)).put(PAGE, reply.clone());
     return reply;
   } catch (error) {
@@ -53,7 +52,7 @@ async function pageOf(request: Request): Promise<Response> {
   }
 }
 
-/** Files of earlier versions go; the start script, which is in no list, stays. */
+/** Deletes files of earlier versions. The boot script is in no manifest and stays. */
 async function forgetOld(): Promise<void> {
   const cache = await caches.open(CACHE);
   const now = new Set(immutable.map(({ path }) => new URL(path, self.location.origin + '/').pathname));

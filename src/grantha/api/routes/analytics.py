@@ -1,4 +1,4 @@
-"""Numbers as JSON: one generation for the inspector, all of them for the numbers page."""
+"""Numbers as JSON: one generation for the inspector, all of them for the usage page."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-// One assistant message as it is shown: folds the frames of its log, knows its state, paints once a frame.
-// Invents nothing: every word on screen came out of the fold. The text is proven by the hash of the end record.
+// One assistant message on screen: folds the frames of its log, derives its status, renders once per frame.
+// Shows only what the fold produced; the hash in the end record verifies the text.
 import { sha256, type ConnectionState } from '#lib/wire/logReader.ts';
 import { Fold, type OpenPart } from '#lib/wire/fold.ts';
 import type { Problem } from '#lib/wire/api.ts';
@@ -52,9 +52,9 @@ export interface GenerationSource {
   generation(id: string): Promise<Generation>;
 }
 
-/** Silence of the provider, in ms, that is worth a word. */
+/** Silence of the provider, in ms, after which the answer counts as stalled. */
 const SILENT_MS = 4000;
-/** No byte at all, in ms: two and a half heartbeats. */
+/** Time without any byte, in ms, after which the connection counts as lost: 2.5 heartbeats. */
 const CUT_OFF_MS = 25_000;
 const AWAY_MS = 2500;
 
@@ -70,7 +70,7 @@ export class Answer {
   error = $state.raw<ErrorObject | null>(null);
   notice = $state.raw<{ code: string; message: string; details: Record<string, unknown> } | null>(null);
   connection = $state.raw<ConnectionState | null>(null);
-  /** Deltas the provider sent so far: close to tokens, and all that is known before the end. */
+  /** Deltas received so far: close to the token count, which is only known at the end. */
   deltas = $state(0);
   speed = $state<number | null>(null);
   hasText = $state(false);
@@ -83,7 +83,7 @@ export class Answer {
   readonly #source: GenerationSource;
   #fold = new Fold();
   #subscription: LogSubscription | null = null;
-  /** The log comes from its start: what was folded before gives way to it with the first frame. */
+  /** The whole log is being sent again: the first frame discards what was folded before. */
   #restartPending = true;
   #clockSkew = Infinity;
   #recentDeltas: { at: number; deltas: number }[] = [];
@@ -99,7 +99,7 @@ export class Answer {
     this.sync(message);
   }
 
-  /** Takes the server's view of the message; attaches when its generation runs and nobody reads it yet. */
+  /** Takes over the server's version of the message; subscribes to its log when it is running. */
   sync(message: Message): void {
     const sameGeneration = message.generation === this.generation;
     if (sameGeneration && (this.#subscription || this.ended)) return;
@@ -121,7 +121,7 @@ export class Answer {
     return this.ended === null;
   }
 
-  /** The state in words at a moment, for the article and its foot. */
+  /** The status to show at time `now`. */
   statusAt(now: number): ShownStatus {
     if (this.ended) return this.ended;
     if (this.isDisconnected(now)) return 'stalled';
@@ -129,7 +129,7 @@ export class Answer {
     return now - this.lastRecord > SILENT_MS ? 'stalled' : 'writing';
   }
 
-  /** Nothing reaches us, while the answer goes on at the server. */
+  /** Nothing is arriving, while the answer may continue on the server. */
   isDisconnected(now: number): boolean {
     if (this.disconnectedSince > 0 && now - this.disconnectedSince > AWAY_MS) return true;
     const last = this.connection?.lastByte ?? 0;
@@ -242,13 +242,13 @@ export class Answer {
     this.speed = span > 400 ? sum / (span / 1000) : null;
   }
 
-  /** The end is shown with the last text, never before it. */
+  /** Kept until the next render, so that the end is never shown before the last text. */
   #setEnd(end: GenerationEnd): void {
     this.#pendingEnd = end;
     void this.#verifyText(end);
   }
 
-  /** What is shown must be what the server wrote; otherwise the stored answer is fetched. */
+  /** Compares the text's hash with the end record's; on a mismatch, the stored answer is fetched. */
   async #verifyText(end: GenerationEnd): Promise<void> {
     const shown = await sha256(this.#fold.text());
     if (shown === null || shown === end.sha256 || !this.generation) return;
@@ -266,7 +266,7 @@ export class Answer {
     this.#onEnd(this);
   }
 
-  /** The log ended without its end record reaching us (204, 404, 410): ask how it went. */
+  /** The log ended but its end record never arrived (204, 404, 410): fetches the outcome. */
   async #fetchEnding(generation: string, problem: Problem | null): Promise<void> {
     const stored = await this.#source.generation(generation).catch(() => null);
     if (stored) {
@@ -316,7 +316,7 @@ export class Answer {
     this.ended = end.ending;
   };
 
-  /** The seams whose mark stands in this text part. Counting is done once a seam: the text only grows. */
+  /** The seams inside text part `number`. Offsets are computed once per seam, since text only grows. */
   #seamsIn(number: number): ShownSeam[] {
     const part = this.#fold.open[number];
     const start = this.#fold.starts[number] ?? 0;

@@ -1,5 +1,5 @@
-// The composition root of the page: makes the API, the socket, the ladder and the states, and wires them.
-// Nothing else reaches for a global. One instance a tab, given to components through context.
+// The composition root of the page: creates and wires the API, the live socket, the transports and the state.
+// Nothing else uses globals. One instance per tab, passed to components through context.
 import { getContext, setContext, untrack } from 'svelte';
 import { Api, Problem } from '#lib/wire/api.ts';
 import { LogReader, transportMemory, type Transports } from '#lib/wire/logReader.ts';
@@ -20,7 +20,7 @@ import { Preferences } from './Preferences.svelte.ts';
 const MAX_CACHED_CHATS = 6;
 const TICK_MS = 500;
 
-/** What keys and the palette can do; some are told what with. */
+/** Something that a shortcut or the command palette can run; some take a value. */
 type Action = (value?: string) => unknown;
 
 export class App {
@@ -31,19 +31,19 @@ export class App {
   readonly preferences: Preferences;
   readonly draftAttachments = new DraftAttachments();
   readonly language: Language;
-  /** The server wants its access token. */
+  /** The server answered 401: the login form is shown. */
   needsToken = $state(false);
   /** Since when the server cannot be reached, ms since 1970; 0 while it can. */
   offlineSince = $state(0);
   now = $state(Date.now());
-  /** What lies over the page: one at a time. */
-  overlay = $state<'palette' | 'keys' | 'options' | null>(null);
+  /** The open overlay, at most one. */
+  overlay = $state<'palette' | 'shortcuts' | 'options' | null>(null);
   drawerOpen = $state(false);
   inspectedGeneration = $state<string | null>(null);
   current = $state.raw<Chat | null>(null);
-  /** A short word that fades by itself: copied, imported, why something could not be done. */
+  /** A short message that disappears by itself. */
   toast = $state('');
-  /** What keys and the palette can do now; offered by the screens that are open. */
+  /** Actions available now, registered by the screens that are open. */
   actions = $state.raw<Record<string, Action>>({});
   // eslint-disable-next-line svelte/prefer-svelte-reactivity -- a cache: screens hold the chat they draw
   readonly #chats = new Map<string, Chat>();
@@ -52,10 +52,13 @@ export class App {
   #tick: ReturnType<typeof setInterval> | undefined;
   #toastTimer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(storage: Storage = localStorage) {
-    const fetcher: typeof fetch = (input, init) => fetch(input, init);
+  constructor(
+    storage: Storage = localStorage,
+    fetcher: typeof fetch = (input, init) => fetch(input, init),
+    connect: () => WebSocket = openLiveSocket
+  ) {
     this.api = new Api(fetcher);
-    this.live = new LiveSocket(openLiveSocket);
+    this.live = new LiveSocket(connect);
     this.conversations = new Conversations(this.api);
     this.models = new Models(this.api);
     this.preferences = new Preferences(storage);
@@ -76,12 +79,14 @@ export class App {
     this.live.onChange = (change) => this.#onChange(change);
     this.live.onResync = () => this.#resync();
     this.live.onState = (open) => {
-      if (open) this.offlineSince = 0;
-      else void this.#onSocketClosed();
+      if (!open) return void this.#onSocketClosed();
+      this.offlineSince = 0;
+      // The page itself may come from the service worker's cache, before the server can be reached.
+      if (!this.conversations.loaded || !this.models.loaded) this.#resync();
     };
   }
 
-  /** Reads what every screen needs and listens for changes; returns what undoes it. */
+  /** Loads what every screen needs and subscribes to changes; returns the cleanup function. */
   start(): () => void {
     const wake = (): void => {
       if (document.visibilityState !== 'visible') return;
@@ -119,7 +124,7 @@ export class App {
     await this.current?.load();
   }
 
-  /** The state of a conversation; the last few stay in memory with their answers. */
+  /** The state of a conversation; the most recent ones stay cached with their answers. */
   chat(id: string): Chat {
     let chat = this.#chats.get(id);
     if (!chat) {
@@ -131,7 +136,7 @@ export class App {
     return chat;
   }
 
-  /** Makes a conversation at the server for the first question. */
+  /** Creates a conversation on the server. */
   async createChat(body: Parameters<Api['create']>[0]): Promise<Chat> {
     const conversation = await this.api.create(body);
     const chat = new Chat(conversation.id, this.api, this.#source);
@@ -141,7 +146,7 @@ export class App {
     return chat;
   }
 
-  /** Adds actions for as long as a screen is open; the returned function takes them back. */
+  /** Registers actions; the returned function removes them again. */
   registerActions(actions: Record<string, Action>): () => void {
     untrack(() => (this.actions = { ...this.actions, ...actions }));
     return () => {
@@ -150,7 +155,7 @@ export class App {
     };
   }
 
-  /** False when nothing on screen offers the action. */
+  /** Returns false when no open screen has registered the action. */
   runAction(action: string, value?: string): boolean {
     const act = this.actions[action];
     act?.(value);
@@ -163,7 +168,7 @@ export class App {
     this.#toastTimer = setTimeout(() => (this.toast = ''), 4000);
   }
 
-  /** Runs something a person asked for; what the server refuses is said, not thrown. */
+  /** Runs a user's action; failures are shown as a toast instead of thrown. Returns whether it succeeded. */
   async attempt(job: () => Promise<unknown>): Promise<boolean> {
     try {
       await job();
@@ -188,7 +193,7 @@ export class App {
     }
   }
 
-  /** No socket: the server is away, or sockets are forbidden on the way. Then changes are asked for. */
+  /** The socket closed: the server is away, or a proxy blocks WebSockets. In the latter case, reloads instead. */
   async #onSocketClosed(): Promise<void> {
     this.offlineSince ||= Date.now();
     if (!(await this.api.isReachable()) || this.live.open) return;
@@ -199,11 +204,13 @@ export class App {
   #resync(): void {
     void this.conversations.load().catch(() => undefined);
     void this.models.load().catch(() => undefined);
-    this.current?.refresh();
-    for (const chat of this.#chats.values()) chat.resend();
+    for (const chat of this.#chats.values()) {
+      chat.refresh();
+      chat.resend();
+    }
   }
 
-  /** Messages that wait are in this tab alone: when it goes, their text is a draft again. */
+  /** Pending messages exist only in this tab: when it closes, their text becomes the draft again. */
   #saveQueuedAsDraft(): void {
     for (const chat of this.#chats.values()) {
       if (chat.pendingMessages.length === 0) continue;

@@ -1,5 +1,5 @@
-// The state of one conversation on screen: its tree, the answers in it, what is sent, queued, branched, steered.
-// Talks to the server through the API it is given; components read it and call back.
+// The state of one conversation on screen: its message tree, its answers, and what is being sent or queued.
+// Talks to the server through the given API; components read it and call its methods.
 import type { Api, Problem } from '#lib/wire/api.ts';
 import type {
   Conversation,
@@ -14,12 +14,12 @@ import { Answer, type GenerationSource } from './Answer.svelte.ts';
 import { newIdempotencyKey, sendWithRetry } from './retrySend.ts';
 import { newestLeaf, buildTurns, type Turn } from './messageTree.ts';
 
-/** A send on its way, or one that did not go through. Its key is kept: trying again cannot send twice. */
+/** A send in flight, or one that failed. It keeps its idempotency key, so a retry can't send twice. */
 export interface Outgoing {
   body: StartBody;
   key: string;
   problem: Problem | null;
-  /** The answer that is to be gone on with; null for a question or another try at one. */
+  /** The answer to continue; null for a new question or a regeneration. */
   continues: Answer | null;
 }
 
@@ -28,7 +28,7 @@ export class Chat {
   title = $state('');
   systemPrompt = $state('');
   options = $state.raw<Options>({});
-  /** The models that answer next: one, or several side by side. Empty: the server's default. */
+  /** The models that answer next: one, or several side by side. Empty means the server's default. */
   models = $state.raw<string[]>([]);
   messages = $state.raw<Message[]>([]);
   leaf = $state<string | null>(null);
@@ -37,11 +37,11 @@ export class Chat {
   problem = $state.raw<Problem | null>(null);
   sending = $state(false);
   outgoing = $state.raw<Outgoing | null>(null);
-  /** Written questions that did not get through before something else was sent. */
+  /** Failed questions that were followed by another send. */
   unsent = $state.raw<Outgoing[]>([]);
-  /** What is sent, one after the other, when the running answer ends. */
+  /** Messages that are sent in order, each when the running answer ends. */
   queued = $state.raw<SentPart[][]>([]);
-  /** Bumped whenever answers come or go; the map itself is no state. */
+  /** Incremented whenever answers are added or end: the map itself isn't reactive. */
   #version = $state(0);
   // eslint-disable-next-line svelte/prefer-svelte-reactivity -- #version stands for it
   readonly #answers = new Map<string, Answer>();
@@ -68,7 +68,7 @@ export class Chat {
     return this.#answers.get(message);
   }
 
-  /** The last answer on screen, for the keys that act on it. */
+  /** The last answer on screen, for the shortcuts that act on it. */
   get lastAnswer(): Answer | undefined {
     const message = this.turns.at(-1)?.answers[0];
     return message ? this.answer(message.id) : undefined;
@@ -84,13 +84,13 @@ export class Chat {
     }
   }
 
-  /** Another tab or device changed something: reads again, once for many changes. */
+  /** Reloads after a change in another tab or on another device; debounced. */
   refresh(): void {
     clearTimeout(this.#refreshing);
     this.#refreshing = setTimeout(() => void this.load(), 120);
   }
 
-  /** Takes the server's whole view. Answers that are being read go on being read. */
+  /** Takes over the server's version. Subscriptions to running answers stay open. */
   apply(conversation: Conversation): void {
     this.title = conversation.title;
     this.systemPrompt = conversation.system_prompt;
@@ -103,7 +103,7 @@ export class Chat {
     this.loaded = true;
   }
 
-  /** Sends a question, or keeps it until the running answer ends. */
+  /** Sends a question, or queues it until the running answer ends. */
   async send(parts: SentPart[]): Promise<void> {
     if (this.running.length > 0 || this.sending) {
       this.queued = [...this.queued, parts];
@@ -112,7 +112,7 @@ export class Chat {
     await this.#start({ parts, ...this.#requestOptions() });
   }
 
-  /** The same question again, or with another model. */
+  /** Answers a question again, with another model if given. */
   async regenerate(question: string, model?: string): Promise<void> {
     await this.#start({ parent: question, ...this.#requestOptions(), ...(model ? { model } : {}) });
   }
@@ -130,7 +130,7 @@ export class Chat {
     });
   }
 
-  /** Sends what did not go through with its old key, after the running answer; another model is another send. */
+  /** Retries a failed send under its old key; with another model it is a new send. */
   async retry(outgoing: Outgoing, model?: string): Promise<void> {
     if (this.sending || this.running.length > 0) return;
     this.drop(outgoing);
@@ -140,19 +140,19 @@ export class Chat {
     else await this.#start(outgoing.body, outgoing.key);
   }
 
-  /** The server can be reached again: what only the network held back goes out, with its old key. */
+  /** After a reconnect: retries a send that failed only because of the network, under its old key. */
   resend(): void {
     const held = [...this.unsent, this.outgoing].find((one) => one?.problem?.code === 'offline');
     if (held) void this.retry(held);
   }
 
-  /** Gives up what did not go through. */
+  /** Discards a failed send. */
   drop(outgoing: Outgoing): void {
     if (this.outgoing === outgoing) this.outgoing = null;
     this.unsent = this.unsent.filter((other) => other !== outgoing);
   }
 
-  /** What is written and not sent, oldest first: it is in this tab alone. */
+  /** Messages not yet sent, oldest first: they exist only in this tab. */
   get pendingMessages(): SentPart[][] {
     const failed = [...this.unsent, this.outgoing].map((one) => (one?.problem && one.body.parts) || []);
     return [...failed.filter((parts) => parts.length > 0), ...this.queued];
@@ -163,7 +163,7 @@ export class Chat {
     await Promise.all(running.map((one) => one.generation && this.#api.stop(one.generation)));
   }
 
-  /** Acts from the next piece of text. Gives back why it can't. */
+  /** Changes options of a running answer from its next token on. Returns the problem if the server refuses. */
   async changeOptions(answer: Answer, change: Options & { model?: string }): Promise<Problem | null> {
     if (!answer.generation) return null;
     try {
@@ -175,7 +175,7 @@ export class Chat {
     }
   }
 
-  /** Shows another version of a question or an answer, at its newest tip. */
+  /** Shows another version of a question or an answer, down to its newest leaf. */
   async selectVersion(message: string): Promise<void> {
     this.leaf = newestLeaf(this.messages, message);
     await this.#api.change(this.id, { leaf: this.leaf });
@@ -185,7 +185,7 @@ export class Chat {
     this.apply(await this.#api.change(this.id, body));
   }
 
-  /** Takes a message back that was not sent yet. */
+  /** Removes a message from the queue. */
   unqueue(parts: SentPart[]): void {
     this.queued = this.queued.filter((other) => other !== parts);
   }

@@ -1,10 +1,10 @@
-// What is attached to the draft of each conversation. In this tab alone: files are too large for local storage.
+// Attachments of each conversation's draft. Only in this tab: files are too large for local storage.
 import type { Attachment } from './attachments.ts';
 
 export class DraftAttachments {
   #drafts = $state.raw<Record<string, Attachment[]>>({});
 
-  /** In the order it was added; `new` is the conversation that does not exist yet. */
+  /** In the order they were added; `new` stands for a conversation that doesn't exist yet. */
   of(conversation: string): Attachment[] {
     return this.#drafts[conversation] ?? [];
   }

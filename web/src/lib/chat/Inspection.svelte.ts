@@ -1,4 +1,4 @@
-// The numbers of one generation for the inspector: its trace, read once, and again when the answer has ended.
+// The trace of one generation for the inspector, loaded once and again when the answer has ended.
 import type { Api } from '#lib/wire/api.ts';
 import type { Trace } from '#lib/wire/types.ts';
 import { parseTrace, type TraceRecord } from './trace.ts';

@@ -1,4 +1,4 @@
-// The models and providers that the server offers, and why some cannot be used now.
+// The models and providers that the server offers, and why some are unavailable.
 import type { Api } from '#lib/wire/api.ts';
 import type { Model, Provider } from '#lib/wire/types.ts';
 
@@ -24,13 +24,13 @@ export class Models {
     return model.readiness.state === 'ready' || model.readiness.state === 'loading';
   }
 
-  /** One that can answer instead: the default before others. */
+  /** A ready model other than `id`: the default if possible. */
   alternativeTo(id: string): Model | undefined {
     const ready = this.items.filter((model) => model.readiness.state === 'ready' && model.id !== id);
     return ready.find((model) => model.id === this.default) ?? ready[0];
   }
 
-  /** Reads both lists; asks again while something is still loading. */
+  /** Loads both lists; polls while a model is still loading. */
   async load(): Promise<void> {
     const [models, providers] = await Promise.all([this.#api.models(), this.#api.providers()]);
     this.items = models.items;

@@ -1,4 +1,4 @@
-// What a person chose for this browser: theme, language, presets, drafts. Kept in local storage, read once.
+// Settings of this browser: theme, language, presets, shortcuts, drafts. Kept in local storage, read once.
 import type { Options } from '#lib/wire/types.ts';
 
 export type Theme = 'system' | 'light' | 'dark';
@@ -15,8 +15,8 @@ export class Preferences {
   theme = $state<Theme>('system');
   language = $state<string | null>(null);
   presets = $state.raw<Preset[]>([]);
-  /** Changed keys: action name to a pattern such as "Alt+KeyN". */
-  keys = $state.raw<Record<string, string>>({});
+  /** Changed shortcuts: action name to a pattern such as "Alt+KeyN". */
+  shortcuts = $state.raw<Record<string, string>>({});
   readonly #storage: Storage;
 
   constructor(storage: Storage) {
@@ -24,7 +24,7 @@ export class Preferences {
     this.theme = this.#read<Theme>('theme', 'system');
     this.language = this.#read<string | null>('language', null);
     this.presets = this.#read<Preset[]>('presets', []);
-    this.keys = this.#read<Record<string, string>>('keys', {});
+    this.shortcuts = this.#read<Record<string, string>>('shortcuts', {});
   }
 
   setTheme(theme: Theme): void {
@@ -44,12 +44,12 @@ export class Preferences {
     this.#write('presets', presets);
   }
 
-  setKeys(keys: Record<string, string>): void {
-    this.keys = keys;
-    this.#write('keys', keys);
+  setShortcuts(shortcuts: Record<string, string>): void {
+    this.shortcuts = shortcuts;
+    this.#write('shortcuts', shortcuts);
   }
 
-  /** The unsent text of a conversation; `new` for the one that does not exist yet. */
+  /** The draft of a conversation; `new` for one that doesn't exist yet. */
   draft(conversation: string): string {
     return this.#read<string>(`draft.${conversation}`, '');
   }
@@ -72,7 +72,7 @@ export class Preferences {
     try {
       this.#storage.setItem(PREFIX + name, JSON.stringify(value));
     } catch {
-      // A full or forbidden storage loses a preference, nothing more.
+      // Storage may be full or disabled; then the setting lasts until the page closes.
     }
   }
 }

@@ -5,7 +5,7 @@ export interface Attachment {
   key: string;
   name: string;
   part: Exclude<SentPart, { type: 'text' }>;
-  /** A blob address to show; only images have one. */
+  /** URL of a thumbnail; only images have one. */
   preview: string | null;
 }
 
@@ -40,7 +40,7 @@ export function attachmentFromPart(part: Attachment['part']): Attachment {
   return { key, name: 'image', part, preview: `data:${part.media_type};base64,${part.data}` };
 }
 
-/** A part as it can be sent again: an image that was sent before is only an address by now. */
+/** A stored part as it can be sent again: images are fetched, since the server returns only their URL. */
 export async function toSentPart(part: Extract<Part, { type: 'image' | 'file' }>): Promise<SentPart> {
   if (part.type === 'file') return part;
   const reply = await fetch(part.url);
@@ -51,7 +51,7 @@ export async function toSentPart(part: Extract<Part, { type: 'image' | 'file' }>
 
 function base64(bytes: Uint8Array): string {
   let text = '';
-  // In pieces: a spread of millions of arguments overflows the stack.
+  // In chunks: spreading millions of arguments overflows the stack.
   for (let at = 0; at < bytes.length; at += 32_768) {
     text += String.fromCharCode(...bytes.subarray(at, at + 32_768));
   }

@@ -12,7 +12,7 @@ import {
   formatDuration,
   outputSpeed
 } from '#lib/format/numbers.ts';
-import { faultText } from '#lib/format/faults.ts';
+import { errorText } from '#lib/format/errors.ts';
 import { actionForKey, keyCaps, type KeyPress } from './shortcuts.ts';
 import { sendWithRetry } from './retrySend.ts';
 import { searchCommands, splitMatch } from './commandSearch.ts';
@@ -285,7 +285,7 @@ describe('the palette', () => {
     group: 'g',
     title,
     icon: '',
-    keys: '',
+    shortcut: '',
     run: () => undefined
   });
 
@@ -301,12 +301,12 @@ describe('the palette', () => {
 
 describe('words', () => {
   it('name the variable of a missing key and the line that sets it', () => {
-    const fault = {
+    const error = {
       code: 'missing_key',
       message: 'Anthropic has no key.',
       advice: 'Set ANTHROPIC_API_KEY and restart.'
     };
-    const words = faultText(fault, 'failed', false, 'Anthropic', en);
+    const words = errorText(error, 'failed', false, 'Anthropic', en);
     expect(words.command).toBe('export ANTHROPIC_API_KEY=…');
   });
 
@@ -321,7 +321,7 @@ describe('words', () => {
     };
     expect(seamText(seam, en, 'en')).toEqual({
       what: 'temperature 0.2 → 0.9 from here',
-      how: 'Changed by you, true continuation.'
+      how: 'Changed by you, exact continuation.'
     });
   });
 
@@ -334,6 +334,6 @@ describe('words', () => {
       ([key, value]) => typeof value === 'string' && value.length > 14 && value === en[key as keyof typeof en]
     );
     expect(same).toEqual([]);
-    expect(Object.keys(words.keys)).toEqual(Object.keys(en.keys));
+    expect(Object.keys(words.shortcuts)).toEqual(Object.keys(en.shortcuts));
   });
 });

@@ -1,12 +1,12 @@
-// Finds commands by what a person types: the start of a word first, then anywhere in the title.
+// Searches the command palette: matches at the start of a title rank first, then at the start of a word.
 
 export interface Command {
   key: string;
   group: string;
   title: string;
   icon: string;
-  keys: string;
-  /** Why it cannot be done now. */
+  shortcut: string;
+  /** Why it is unavailable; empty when it isn't. */
   reason?: string;
   run: () => void;
 }
@@ -35,7 +35,7 @@ export function searchCommands(
   }));
 }
 
-/** The title in pieces; the first that matches is a hit. */
+/** Splits a title around the first match of the query, to highlight it. */
 export function splitMatch(title: string, query: string): { text: string; hit: boolean }[] {
   const wanted = query.trim().toLowerCase();
   const at = wanted ? title.toLowerCase().indexOf(wanted) : -1;

@@ -1,4 +1,4 @@
-// Lays the conversations out as lines of known height under headings by day, and finds those near the view.
+// Lays conversations out as lines of known height under date headings, and finds those near the viewport.
 import type { ConversationRow } from '#lib/wire/types.ts';
 
 export type Heading =
@@ -9,14 +9,14 @@ export type ListLine =
 
 const OVERSCAN = 8;
 
-/** Rows under headings; search results stand without headings, two lines each. `today` is a date string. */
+/** Rows under date headings; search results have no headings and are two lines high. `today` is a date string. */
 export function groupByDate(rows: readonly ConversationRow[], found: boolean, today: string): ListLine[] {
   if (found) return rows.map((row) => ({ key: row.id, heading: null, row, units: 2.25 }));
   const lines: ListLine[] = [];
   let last: Heading | null = null;
   for (const row of rows) {
     const heading = headingOf(row, Date.parse(today));
-    // The clock of another machine may put a row back under a heading that has passed: it stays where it sorts.
+    // With clocks that differ, a row may belong under an earlier heading: it stays where it sorts.
     if (heading !== last) lines.push({ key: `${heading}:${row.id}`, heading, row: null, units: 1.375 });
     last = heading;
     lines.push({ key: row.id, heading: null, row, units: 1 });

@@ -1,12 +1,12 @@
-// At most one repaint a frame while the page is visible; a slow timer while it is not, since hidden pages get no
-// frames and the answer must still be there, whole, when a person looks again.
+// Renders at most once per frame while the page is visible. Hidden pages get no frames, so a slow timer takes over:
+// otherwise the answer would not be there when the tab is shown again.
 const HIDDEN_MS = 250;
 
 const waiting = new Set<() => void>();
 let frame = 0;
 let timer: ReturnType<typeof setTimeout> | undefined;
 
-/** Runs `job` before the next frame is drawn, once, however often it was asked for. */
+/** Runs `job` once before the next frame, however often it was scheduled. */
 export function scheduleFrame(job: () => void): void {
   const first = waiting.size === 0;
   waiting.add(job);

@@ -1,12 +1,12 @@
-// What is taken out of messages: their text, a quotation for the next one, the last piece of code.
+// Extracts from messages: their text, a blockquote of it, the last code block.
 import type { Part, SentPart } from '#lib/wire/types.ts';
 
-/** The text of a message as it was written, without what is attached. */
+/** The text of a message, without its attachments. */
 export function messageText(parts: readonly (Part | SentPart)[]): string {
   return parts.map((part) => (part.type === 'text' ? part.text : '')).join('');
 }
 
-/** As a Markdown quotation, with room below it. */
+/** `text` as a Markdown blockquote, followed by a blank line. */
 export function blockquote(text: string): string {
   const lines = text.split('\n').map((line) => `> ${line}`);
   return `${lines.join('\n')}\n\n`;

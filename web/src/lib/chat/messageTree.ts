@@ -1,4 +1,4 @@
-// A conversation is a tree of messages; what is on screen is one path through it. Pure functions over raw values.
+// A conversation is a tree of messages, of which the screen shows one path. Pure functions.
 import type { Message } from '#lib/wire/types.ts';
 
 /** A question and the answers shown under it: one, or several side by side. */
@@ -12,7 +12,7 @@ export interface Turn {
   versions: Message[];
 }
 
-/** Answers that were asked for at once differ in model and by less than this in time. */
+/** Answers requested together have different models and start within this time of each other. */
 const SIDE_BY_SIDE_MS = 2000;
 
 function childrenOf(messages: readonly Message[]): Map<string | null, Message[]> {
@@ -32,13 +32,13 @@ function pathTo(messages: readonly Message[], leaf: string | null): Message[] {
   let at = leaf === null ? undefined : byId.get(leaf);
   while (at) {
     path.push(at);
-    byId.delete(at.id); // a loop in the parents would never end
+    byId.delete(at.id); // a cycle of parents would never end
     at = at.parent === null ? undefined : byId.get(at.parent);
   }
   return path.reverse();
 }
 
-/** Where a person lands who chooses `id`: the newest child, and its newest child, down to the tip. */
+/** The leaf reached from `id` by following the newest child each time. */
 export function newestLeaf(messages: readonly Message[], id: string): string {
   const children = childrenOf(messages);
   let tip = id;
@@ -50,7 +50,7 @@ export function newestLeaf(messages: readonly Message[], id: string): string {
   return tip;
 }
 
-/** The path as turns. Answers asked for together stand side by side until one of them is gone on with. */
+/** The path as turns. Answers requested together are side by side until one of them is continued. */
 export function buildTurns(messages: readonly Message[], leaf: string | null): Turn[] {
   const children = childrenOf(messages);
   const turns: Turn[] = [];

@@ -1,4 +1,4 @@
-// Groups models for the picker: on this machine first, then by provider, then what cannot be used and why.
+// Groups models for the picker: local ones first, then by provider, then those that are unavailable.
 import type { Strings } from '#lib/strings/en.ts';
 import type { Model, Provider } from '#lib/wire/types.ts';
 import { compactTokens } from '#lib/format/numbers.ts';
@@ -6,7 +6,7 @@ import { compactTokens } from '#lib/format/numbers.ts';
 export interface ModelChoice {
   id: string;
   facts: string;
-  /** Why it cannot be used; null when it can. */
+  /** Why it is unavailable; null when it can be used. */
   reason: string | null;
 }
 
@@ -44,10 +44,10 @@ export function groupModels(
   unusable.push(...providersWithoutKey(models, providers, needle, t));
   const usable = [...groups].map(([title, items]) => ({ title, items }));
   usable.sort((a, b) => Number(b.title === t.onThisMachine) - Number(a.title === t.onThisMachine));
-  return unusable.length > 0 ? [...usable, { title: t.notUsable, items: unusable }] : usable;
+  return unusable.length > 0 ? [...usable, { title: t.unavailable, items: unusable }] : usable;
 }
 
-/** Providers that cannot list their models yet: a missing key hides all of them. */
+/** Providers without a key, whose models can't be listed. */
 function providersWithoutKey(
   models: readonly Model[],
   providers: readonly Provider[],
@@ -79,7 +79,7 @@ function modelFacts(model: Model, t: Strings): string {
       : t.loadingPercent(Math.round(readiness.progress * 100));
   }
   return [
-    able.reasoning ? t.reasons : '',
+    able.reasoning ? t.reasoningCapability : '',
     able.images ? t.images : '',
     able.context_length ? compactTokens(able.context_length) : ''
   ]

@@ -1,9 +1,9 @@
-// Sends with a key, and sends again with the same key while the network is away: never twice, whatever happens.
+// Retries a request under one idempotency key while the network is down, so that it never takes effect twice.
 import { Problem, isRetryable } from '#lib/wire/api.ts';
 
 const PAUSES_MS = [400, 1000, 2000, 4000];
 
-/** Tries until a reply comes or the pauses are used up; throws the last problem. */
+/** Retries until a reply arrives or the delays are used up; throws the last problem. */
 export async function sendWithRetry<T>(
   send: (key: string) => Promise<T>,
   key: string,
@@ -13,7 +13,7 @@ export async function sendWithRetry<T>(
     try {
       return await send(key);
     } catch (problem) {
-      // A missing key, a full disk: the server has said why, and waiting changes nothing.
+      // The server itself refused (missing key, full disk): waiting changes nothing.
       if (!isRetryable(problem) || (problem instanceof Problem && problem.code !== 'offline')) throw problem;
       await pause(ms);
     }
@@ -21,7 +21,7 @@ export async function sendWithRetry<T>(
   return send(key);
 }
 
-/** A fresh key; `crypto.randomUUID` exists only on secure origins. */
+/** A random key. `crypto.randomUUID` exists only on secure origins. */
 export function newIdempotencyKey(): string {
   if (typeof crypto.randomUUID === 'function') return crypto.randomUUID();
   return [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, '0')).join('');

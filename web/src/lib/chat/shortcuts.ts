@@ -1,16 +1,16 @@
-// The keyboard: which action a key press means. Alt is matched by physical key, so that every layout works.
+// Keyboard shortcuts: maps a key press to an action. With Alt, the physical key counts, so every layout works.
 // A pattern is "Ctrl+", "Alt+", "Shift+" before a `KeyboardEvent.code`, or one printed character.
 
-export const DEFAULT_KEYS: Record<string, string> = {
+export const DEFAULT_SHORTCUTS: Record<string, string> = {
   newChat: 'Alt+KeyN',
   search: '/',
   palette: 'Ctrl+KeyK',
   nextConversation: 'Alt+ArrowDown',
-  earlierConversation: 'Alt+ArrowUp',
+  previousConversation: 'Alt+ArrowUp',
   nextVersion: 'Alt+ArrowRight',
-  earlierVersion: 'Alt+ArrowLeft',
+  previousVersion: 'Alt+ArrowLeft',
   nextMessage: 'j',
-  earlierMessage: 'k',
+  previousMessage: 'k',
   copyAnswer: 'Alt+KeyC',
   copyCode: 'Alt+Shift+KeyC',
   regenerate: 'Alt+KeyR',
@@ -19,12 +19,12 @@ export const DEFAULT_KEYS: Record<string, string> = {
   inspector: 'Alt+KeyI',
   model: 'Alt+KeyM',
   rename: 'F2',
-  newest: 'End',
-  keys: '?',
+  jumpToLatest: 'End',
+  shortcuts: '?',
   stop: 'Escape'
 };
 
-/** Keys that type or move in a text field mean nothing else there. */
+/** Plain characters and End are no shortcuts inside text fields. */
 const NOT_WHILE_TYPING = /^(.|End)$/;
 
 export interface KeyPress {
@@ -43,11 +43,11 @@ export function keyPattern(event: KeyPress): string {
   return `${mods}${event.shiftKey ? 'Shift+' : ''}${event.code}`;
 }
 
-/** The action of a key press, or null. `own` holds what a person changed. */
+/** The action of a key press, or null. `own` holds the user's changes. */
 export function actionForKey(event: KeyPress, own: Record<string, string>): string | null {
   const pattern = keyPattern(event);
   if (NOT_WHILE_TYPING.test(pattern) && isTyping(event.target)) return null;
-  const keys = { ...DEFAULT_KEYS, ...own };
+  const keys = { ...DEFAULT_SHORTCUTS, ...own };
   return Object.keys(keys).find((action) => keys[action] === pattern) ?? null;
 }
 

@@ -1,7 +1,7 @@
-// Reads a trace (one row a record) as what the inspector draws: times, ids, silences, and text as it stood then.
+// Parses a trace (one row per record) for the inspector: ids, times, gaps, and the text length at any moment.
 import type { Trace, TraceRow } from '#lib/wire/types.ts';
 
-/** A silence worth marking, in ms. */
+/** Gaps from this length on are marked, in ms. */
 export const GAP_MS = 500;
 
 export interface TraceRecord {
@@ -16,7 +16,7 @@ export interface TraceRecord {
   textLength: number;
 }
 
-/** Gives every row its id and time. An open record after the first one begins the next epoch at 0. */
+/** Computes id and time of every row. Each `open` record after the first starts the next epoch at 0. */
 export function parseTrace(rows: readonly TraceRow[]): TraceRecord[] {
   let [at, epoch, seq, textLength] = [0, 1, -1, 0];
   return rows.map(([gap, kind, codePoints, deltas], n) => {
@@ -33,7 +33,7 @@ export function findGaps(records: readonly TraceRecord[]): TraceRecord[] {
   return records.filter((record, n) => n > first && first >= 0 && record.gap >= GAP_MS);
 }
 
-/** How much text stood at a moment of the replay. */
+/** Length of the visible text at a moment of the replay, in code points. */
 export function textLengthAt(records: readonly TraceRecord[], ms: number): number {
   let [low, high] = [0, records.length];
   while (low < high) {
@@ -44,7 +44,7 @@ export function textLengthAt(records: readonly TraceRecord[], ms: number): numbe
   return records[low - 1]?.textLength ?? 0;
 }
 
-/** The middle gap between two records that brought text, in ms; null with fewer than two. */
+/** The median gap between two records with text, in ms; null with fewer than two. */
 export function medianGap(records: readonly TraceRecord[]): number | null {
   const gaps = records
     .filter((record) => record.codePoints > 0)
@@ -59,7 +59,7 @@ export interface TimelineBar {
   height: number;
 }
 
-/** One stroke a record, but never more than one a column: equal in looks, bounded in number. */
+/** One bar per record, merged per pixel column, so that their number is bounded. */
 export function timelineBars(records: readonly TraceRecord[], width: number, height: number): TimelineBar[] {
   const whole = records.at(-1)?.at || 1;
   const columns = new Map<number, number>();
@@ -75,7 +75,7 @@ export function timelineBars(records: readonly TraceRecord[], width: number, hei
   }));
 }
 
-/** What the log's JSON export holds. */
+/** The log as it is exported, in JSON. */
 export function exportTrace(trace: Trace): string {
   return JSON.stringify({ ...trace, records: parseTrace(trace.trace) }, null, 2);
 }

@@ -1,4 +1,4 @@
-// Series of numbers by day as the charts draw them: scales with round ticks, and a sentence for each.
+// Scales and paths for the charts by day.
 
 import type { DayStatistics } from '#lib/wire/types.ts';
 
@@ -8,7 +8,7 @@ export interface Series {
   values: (number | null)[];
 }
 
-/** Round ticks from 0 to at least `most`: at most five of them; whole numbers only where half makes no sense. */
+/** Round ticks from 0 to at least `most`, at most five; with `whole`, only whole numbers. */
 export function axisTicks(most: number, whole = false): number[] {
   if (!(most > 0)) return [0, 1];
   const rough = Math.max(most / 4, whole ? 1 : 0);
@@ -17,7 +17,7 @@ export function axisTicks(most: number, whole = false): number[] {
   return Array.from({ length: Math.ceil(most / step) + 1 }, (_, n) => round(n * step));
 }
 
-/** Of all values that are known; [0, 0] when none is. */
+/** Minimum and maximum of all known values; [0, 0] when there are none. */
 export function valueRange(series: readonly Series[]): [number, number] {
   const known = series.flatMap((one) => one.values).filter((value) => value !== null);
   return known.length === 0 ? [0, 0] : [Math.min(...known), Math.max(...known)];
@@ -47,7 +47,7 @@ function round(value: number): number {
   return Number(value.toPrecision(12));
 }
 
-/** One row for each of the last `count` days (UTC), up to `now`: a day without answers has counts of 0. */
+/** One row for each of the last `count` days (UTC) up to `now`; days without answers have counts of 0. */
 export function fillDays(rows: readonly DayStatistics[], count: number, now: number): DayStatistics[] {
   const known = new Map(rows.map((row) => [row.day, row]));
   return Array.from({ length: Math.max(2, count) }, (_, n) => {

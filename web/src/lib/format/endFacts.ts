@@ -1,4 +1,4 @@
-// The numbers of an ended answer, in words. What the log does not say is left out or called unknown, never 0.
+// The stats of an ended answer as text. Unknown values are left out or called unknown, never 0.
 import type { Strings } from '#lib/strings/en.ts';
 import type { GenerationEnd, Model } from '#lib/wire/types.ts';
 import type { Answer } from '#lib/chat/Answer.svelte.ts';
@@ -11,9 +11,9 @@ export function endFacts(answer: Answer, model: Model | undefined, t: Strings, l
   const tokens = end.usage?.output_tokens;
   if (typeof tokens === 'number') facts.push(t.tokens(formatNumber(tokens, locale)));
   facts.push(...costFacts(answer, end, model, t));
-  if (end.finish_reason === 'length') facts.push(t.cutByLength);
-  if (end.finish_reason === 'content-filter') facts.push(t.filtered);
-  if (facts.length === 0) facts.push(answer.hasText ? t[end.ending] : t.noCallMade);
+  if (end.finish_reason === 'length') facts.push(t.lengthLimitReached);
+  if (end.finish_reason === 'content-filter') facts.push(t.contentFiltered);
+  if (facts.length === 0) facts.push(answer.hasText ? t[end.ending] : t.nothingSent);
   return facts;
 }
 

@@ -1,23 +1,23 @@
-// A fault in words for the reader: a title, what happened, what is kept, and a command where one helps.
-// The server's own message names the thing; the title says it plainly.
+// An error as text: a title, what happened, what is saved, and a shell command where one helps.
+// Details come from the server's message; the title is ours.
 import type { Strings } from '#lib/strings/en.ts';
 import type { ErrorObject } from '#lib/wire/types.ts';
 
-export interface FaultText {
+export interface ErrorText {
   title: string;
   lines: string[];
-  /** A line for a shell; empty where none helps. */
+  /** A shell command; empty when none helps. */
   command: string;
 }
 
-export function faultText(
-  fault: ErrorObject | null,
+export function errorText(
+  error: ErrorObject | null,
   status: 'failed' | 'interrupted',
   kept: boolean,
   provider: string,
   t: Strings
-): FaultText {
-  const variable = fault?.code === 'missing_key' ? variableIn(fault) : null;
+): ErrorText {
+  const variable = error?.code === 'missing_key' ? variableIn(error) : null;
   if (variable) {
     return {
       title: t.missingKeyTitle(provider),
@@ -25,17 +25,17 @@ export function faultText(
       command: `export ${variable}=…`
     };
   }
-  const said = [fault?.message ?? '', fault?.advice ?? ''].filter(Boolean).map(ended).join(' ');
-  const lines = [...(kept ? [t.aboveKept] : []), ...(said ? [said] : [])];
+  const said = [error?.message ?? '', error?.advice ?? ''].filter(Boolean).map(ended).join(' ');
+  const lines = [...(kept ? [t.aboveSaved] : []), ...(said ? [said] : [])];
   return {
-    title: status === 'interrupted' ? t.interruptedTitle : titleOf(fault, kept, provider, t),
+    title: status === 'interrupted' ? t.interruptedTitle : titleOf(error, kept, provider, t),
     lines,
     command: ''
   };
 }
 
-function titleOf(fault: ErrorObject | null, kept: boolean, provider: string, t: Strings): string {
-  switch (fault?.code) {
+function titleOf(error: ErrorObject | null, kept: boolean, provider: string, t: Strings): string {
+  switch (error?.code) {
     case 'missing_key':
       return t.missingKeyTitle(provider);
     case 'key_rejected':
@@ -55,9 +55,9 @@ function titleOf(fault: ErrorObject | null, kept: boolean, provider: string, t: 
   }
 }
 
-/** The environment variable that the server's words name. */
-function variableIn(fault: ErrorObject): string | null {
-  return /\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b/.exec(`${fault.message} ${fault.advice ?? ''}`)?.[0] ?? null;
+/** The environment variable named in the server's message. */
+function variableIn(error: ErrorObject): string | null {
+  return /\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b/.exec(`${error.message} ${error.advice ?? ''}`)?.[0] ?? null;
 }
 
 function ended(text: string): string {

@@ -1,4 +1,4 @@
-// The facts at the head of the inspector: name, value, and a remark. Unknown is said, never 0.
+// The facts at the top of the inspector: name, value, remark. Unknown values are called unknown, never 0.
 import type { Strings } from '#lib/strings/en.ts';
 import type { Trace } from '#lib/wire/types.ts';
 import { transferSize } from '#lib/wire/transferSize.ts';
@@ -23,15 +23,15 @@ export function inspectorFacts(
     [t.queuedFor, time(timings.queued_ms), ''],
     [t.connectedIn, time(timings.connect_ms), ''],
     [t.firstToken, time(timings.first_text_ms), ''],
-    [t.lasted, time(timings.duration_ms), ''],
+    [t.duration, time(timings.duration_ms), ''],
     [
       t.speed,
       speed === undefined ? t.unknown : t.tokensPerSecond(formatNumber(speed, locale)),
-      gap === null ? '' : t.halfOfGaps(`${Math.round(gap)} ms`)
+      gap === null ? '' : t.medianGap(`${Math.round(gap)} ms`)
     ],
     [t.records, formatNumber(records.length, locale), t.upTo(records.at(-1)?.id ?? '')],
     [
-      t.silences,
+      t.gaps,
       gaps.length === 0 ? t.none : formatNumber(gaps.length, locale),
       gaps.length > 0 && timings.max_gap_ms !== undefined
         ? t.longest(formatDuration(timings.max_gap_ms, locale))

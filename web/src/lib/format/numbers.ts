@@ -1,4 +1,4 @@
-// Numbers as people read them. Durations carry units; unknown stays unknown and never becomes 0.
+// Formats numbers for people: durations with units, money, token counts, bytes.
 import type { GenerationEnd, Model, Usage } from '#lib/wire/types.ts';
 
 /** "0.31 s", "14.2 s", "3 min 05 s". */
@@ -30,7 +30,7 @@ export function formatBytes(value: number, locale?: string): string {
   return value < 1000 ? `${value} B` : `${formatNumber(value / 1000, locale, value < 100_000 ? 1 : 0)} kB`;
 }
 
-/** As billed by the vendor, or computed from the model's prices; null when neither is known. */
+/** Cost in dollars: as billed by the provider, or computed from the model's prices; null when unknown. */
 export function generationCost(usage: Usage | null | undefined, model: Model | undefined): number | null {
   if (!usage) return null;
   if (usage.cost_usd !== undefined) return usage.cost_usd;
@@ -40,7 +40,7 @@ export function generationCost(usage: Usage | null | undefined, model: Model | u
   return (usage.input_tokens * input + usage.output_tokens * output) / 1_000_000;
 }
 
-/** Tokens a second from the first text to the end; null when the log does not say. */
+/** Tokens per second from the first text to the end; null when unknown. */
 export function outputSpeed(end: GenerationEnd): number | null {
   const timings = end.timings ?? {};
   if (typeof timings.tok_s === 'number') return timings.tok_s;

@@ -1,4 +1,4 @@
-// The state line of a running answer, in words: what is going on and, when nothing is, who is silent.
+// The status line of a running answer: what is happening and, when nothing is, which side is silent.
 import type { Strings } from '#lib/strings/en.ts';
 import type { Answer, ShownStatus } from '#lib/chat/Answer.svelte.ts';
 import { formatNumber, formatDuration } from './numbers.ts';
@@ -6,7 +6,7 @@ import { formatNumber, formatDuration } from './numbers.ts';
 export interface Fact {
   key: string;
   text: string;
-  /** Left out where there is little room. */
+  /** Hidden where there is little room. */
   wide?: boolean;
 }
 
@@ -17,12 +17,12 @@ export function stateText(
   t: Strings,
   locale: string
 ): string {
-  if (answer.reconnected) return t.back;
+  if (answer.reconnected) return t.reconnected;
   if (status === 'stalled') {
     const network = answer.isDisconnected(now);
     const since = network ? answer.connection?.lastByte || answer.disconnectedSince : answer.lastRecord;
     const time = wholeSeconds(now - (since || now), locale);
-    return network ? t.noWordFromServer(time) : noticeWords(answer, t, locale) || t.modelSilent(time);
+    return network ? t.serverSilent(time) : noticeWords(answer, t, locale) || t.modelSilent(time);
   }
   const notice = noticeWords(answer, t, locale);
   if (notice) return notice;
@@ -39,11 +39,11 @@ export function runningFacts(
 ): Fact[] {
   if (status === 'stalled' && answer.isDisconnected(now)) {
     return [
-      { key: 'goes-on', text: t.answerGoesOn, wide: true },
-      { key: 'trying', text: t.tryingAgain, wide: true }
+      { key: 'goes-on', text: t.continuesOnServer, wide: true },
+      { key: 'trying', text: t.reconnecting, wide: true }
     ];
   }
-  if (status === 'stalled') return [{ key: 'kept', text: t.allTextKept, wide: true }];
+  if (status === 'stalled') return [{ key: 'kept', text: t.textSaved, wide: true }];
   const facts: Fact[] = [{ key: 'elapsed', text: formatDuration(answer.elapsed(now), locale) }];
   if (status === 'writing') {
     if (answer.speed !== null)
@@ -58,7 +58,7 @@ export function runningFacts(
   return facts;
 }
 
-/** What the server said last that is not part of the answer, in our words. */
+/** The server's latest notice as text; empty when there is none. */
 function noticeWords(answer: Answer, t: Strings, locale: string): string {
   const notice = answer.notice;
   if (!notice) return '';
@@ -68,7 +68,7 @@ function noticeWords(answer: Answer, t: Strings, locale: string): string {
     case 'retrying': {
       const error = notice.details['error'] as { code?: string } | undefined;
       const pause = notice.details['delay_ms'];
-      // A pause that the provider asked for is told; our own between two tries is short.
+      // Only a wait requested by the provider is shown; our own backoff is short.
       return error?.code === 'rate_limited' && typeof pause === 'number'
         ? t.retryWait(wholeSeconds(pause, locale))
         : t.retrying;

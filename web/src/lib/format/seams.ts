@@ -1,4 +1,4 @@
-// A seam in words: first what happened, then how it was joined. Shared by the margin notes and the inspector.
+// A seam as text: what happened, then how the segments were joined. For margin notes and the inspector.
 import type { Strings } from '#lib/strings/en.ts';
 import type { Seam } from '#lib/wire/types.ts';
 import { formatNumber, formatDuration } from './numbers.ts';

@@ -1,4 +1,4 @@
-// Cuts growing text into whole sentences for speech; the signs of Markdown are left out.
+// Splits growing text into whole sentences for screen readers, without Markdown markup.
 const END = /[.!?…。！？:;]["”’)\]]*\s|\n\n/g;
 
 export class SpeechChunks {
@@ -8,7 +8,7 @@ export class SpeechChunks {
     this.#from = from;
   }
 
-  /** The sentences completed since the last call; with `all`, the unfinished rest as well. */
+  /** The sentences completed since the last call; with `all`, also the unfinished rest. */
   take(text: string, all = false): string {
     const fresh = text.slice(this.#from);
     let cut = all ? fresh.length : 0;

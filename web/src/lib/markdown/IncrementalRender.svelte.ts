@@ -1,12 +1,12 @@
-// How much of a long list is drawn. What arrives bit by bit is drawn at once; what arrives in bulk (an old answer
-// that is opened) is drawn in steps, so that no task gets long. To be made while a component is set up.
+// How much of a long list is rendered. Small additions are rendered at once, bulk ones (an old answer that is
+// opened) in steps, so that no task gets long. Create it during component initialisation.
 
 import { defer } from './taskQueue.ts';
 
 export class IncrementalRender {
   readonly #count: () => number;
   readonly #step: number;
-  /** What has been drawn for certain; one step beyond it may be drawn at any time. */
+  /** The count that has been rendered; one step more may be rendered at any time. */
   #drawn = $state(0);
 
   constructor(count: () => number, step: number) {
@@ -20,7 +20,7 @@ export class IncrementalRender {
     });
   }
 
-  /** How many to draw now. */
+  /** How many to render now. */
   get shown(): number {
     return Math.min(this.#count(), this.#drawn + this.#step);
   }

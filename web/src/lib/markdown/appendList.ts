@@ -22,7 +22,7 @@ export class AppendList<T> {
     return new AppendList(values, values.length);
   }
 
-  /** This list and one value more. */
+  /** This list with `value` appended. */
   plus(value: T): AppendList<T> {
     // The shared empty list must stay empty.
     const shared = this.length === 0 ? [] : this.#shared;

@@ -2,7 +2,7 @@
 // Invariant: a finished Block is never changed again, only replaced as a whole; `key` is the offset of its first
 // character in the source, unique among siblings, and stays the same while the block grows or changes its kind.
 
-/** A piece of a line of text. `at` is its offset in the Leaf it belongs to. */
+/** Inline content. `at` is its offset in its Leaf. */
 export type Inline =
   | { readonly type: 'text'; readonly at: number; readonly text: string }
   | { readonly type: 'break'; readonly at: number }
@@ -15,7 +15,7 @@ export type Inline =
       readonly open: boolean;
     }
   | Span
-  /** `href` is null while the address is still being written, and when it is one that may not be followed. */
+  /** `href` is null while the URL is incomplete, and when it isn't allowed. */
   | {
       readonly type: 'link';
       readonly at: number;
@@ -41,7 +41,7 @@ export interface Span {
   readonly children: readonly Inline[];
 }
 
-/** Text of one paragraph, heading or table cell, with the way back to the source for each of its lines. */
+/** Text of one paragraph, heading or table cell, with the source offset of each of its lines. */
 export interface Leaf {
   readonly inline: readonly Inline[];
   /** Offset in the leaf, and in the source, where each line begins; both ascending. */

@@ -1,5 +1,5 @@
 // From parser state to blocks: what an open block looks like now, and what it is once it has ended.
-// Invariant: finished blocks come through with their identity; only the open one is made anew.
+// Invariant: finished blocks keep their identity; only the open one is rebuilt.
 
 import { parseInline } from './inline.ts';
 import type { Line } from './lines.ts';
@@ -73,7 +73,7 @@ export function paragraph(lines: readonly Line[], live: boolean): Paragraph {
 
 function openMath(open: OpenMath): MathBlock {
   const tex = mathText(open.lines);
-  // Half of what closes it is none of it.
+  // Half a closing delimiter isn't part of the formula.
   const shown = tex.endsWith(open.close.charAt(0)) ? tex.slice(0, -1).trimEnd() : tex;
   return { type: 'math', key: open.key, tex: shown, open: true };
 }

@@ -181,7 +181,7 @@ function inQuote(state: State, open: OpenQuote, line: Line, define: Define): Sta
   return inner ? { ...state, open: { ...open, inner } } : begin(closeOpenBlock(state), line, define);
 }
 
-/** Text that goes on with an open paragraph in spite of a missing container prefix (CommonMark's laziness). */
+/** Text that continues an open paragraph although the container prefix is missing (CommonMark's lazy continuation). */
 function lazily(state: State, line: Line): State | null {
   const { open } = state;
   if (starts.beginsBlock(line)) return null;

@@ -1,5 +1,5 @@
-// Keeps the one caret at the live end of a drawn text. It is placed from outside, after drawing: as a property of
-// every block, it would make the whole text depend on where its end is.
+// Keeps the caret at the live end of the rendered text. It is placed from outside, after rendering: as a property of
+// blocks, it would make all of them depend on where the end is.
 
 const INTO =
   'p, h1, h2, h3, h4, h5, h6, ul, ol, li, blockquote, table, thead, tbody, tr, td, th, figure, pre, code, .stretch, div';

@@ -15,13 +15,13 @@ const LONGEST = 20_000;
 let turn: Promise<unknown> = Promise.resolve();
 let count = 0;
 
-/** Loads what drawing needs; for a diagram that is still being written. */
+/** Preloads what drawing needs, while the diagram is still being written. */
 export function prepareDiagrams(): void {
-  // What goes wrong here goes wrong again where it is dealt with.
+  // A failure repeats, and is handled, in `draw`.
   Promise.all([import('mermaid'), import('dompurify')]).catch(() => undefined);
 }
 
-/** Draws `source` into `root`. Throws when it is no diagram. One at a time: Mermaid keeps its settings globally. */
+/** Draws `source` into `root`. Rejects when it isn't a diagram. One at a time: Mermaid's settings are global. */
 export function drawDiagram(root: ShadowRoot, source: string, dark: boolean): Promise<void> {
   const drawn = turn.then(() => draw(root, source, dark));
   turn = drawn.catch(() => undefined);

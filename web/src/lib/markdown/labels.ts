@@ -1,13 +1,13 @@
-// Every word this folder shows by itself, in English; the page hands over its own language.
+// Every label that this folder draws by itself, in English; the page passes those of its language.
 
 export interface MarkdownLabels {
   copy: string;
   copied: string;
-  /** Name of a code block for screen readers. */
+  /** Accessible name of a code block. */
   code: (language: string) => string;
   table: string;
   task: (done: boolean) => string;
-  /** Offer to load a picture from another computer. */
+  /** On the button that loads an image from another host. */
   loadImage: (host: string) => string;
   imageFailed: (host: string) => string;
   diagramFailed: string;
@@ -22,8 +22,8 @@ export const ENGLISH_LABELS: MarkdownLabels = {
   table: 'Table',
   task: (done) => (done ? 'Done' : 'Not done'),
   loadImage: (host) => `Load image from ${host}`,
-  imageFailed: (host) => `The image could not be shown here. Open it at ${host}`,
-  diagramFailed: 'This diagram could not be drawn',
-  formulaFailed: 'This formula could not be read',
-  seam: 'The text was continued here'
+  imageFailed: (host) => `Couldn’t show the image. Open it on ${host}`,
+  diagramFailed: 'Couldn’t draw this diagram',
+  formulaFailed: 'Couldn’t render this formula',
+  seam: 'The text continues here'
 };

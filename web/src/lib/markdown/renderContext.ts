@@ -14,9 +14,9 @@ export interface RenderContext {
   /** Seams inside the leaf or code block that begins at `start`. */
   readonly seamsAt: (start: number) => readonly SeamPosition[];
   readonly seam: Snippet<[id: string, where: 'line' | 'gutter']> | undefined;
-  /** Lets the browser skip an element that will not change again, while that is out of view. */
+  /** Lets the browser skip an element that won't change again while it is off screen. */
   readonly virtualize: (element: Element) => void;
-  /** To be called when what was marked `data-pending` is drawn for good. */
+  /** Call it when content marked `data-pending` has its final size. */
   readonly ready: () => void;
   readonly oncopy: (text: string) => void | Promise<void>;
 }

@@ -1,5 +1,5 @@
-// Puts seam marks into parsed text. The parser knows nothing of them, so a seam never changes how text is read,
-// and a finished block is drawn again only if a seam falls into it.
+// Puts seam marks into parsed text. The parser knows nothing about them, so a seam never changes parsing, and a
+// finished block is rendered again only if a seam falls into it.
 // Rule: a seam belongs to the last leaf that begins before it, so that it never moves when more text comes.
 
 import type { Block, Inline, Leaf, Row } from './ast.ts';
@@ -20,7 +20,7 @@ export function startOf(leaf: Leaf): number {
   return leaf.lines[0]?.source ?? -1;
 }
 
-/** Finds the leaf or code block of each seam. Keeps its answer for as long as that is the same. */
+/** Finds the leaf or code block of each seam. Returns the same map while nothing changes. */
 export class SeamLocator {
   #owners: SeamsByOwner = new Map();
 
@@ -74,7 +74,7 @@ function ownerAmongCells(row: Row, offset: number): number | null {
   return starts.findLast((start) => start >= 0 && start < offset) ?? null;
 }
 
-/** What `ask` says of the last of `parts` before `offset` that has an answer before it. */
+/** The result of `ask` for the last of `parts` that yields one before `offset`; null if none does. */
 function lastAnswer<T extends { readonly key: number }>(
   parts: readonly T[],
   offset: number,

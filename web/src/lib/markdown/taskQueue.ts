@@ -1,6 +1,6 @@
-// Shares out work that must not hold up the page: typing and scrolling come between two turns.
+// Splits work into short tasks, so that typing and scrolling are handled in between.
 
-/** Longest turn, in milliseconds of the clock. */
+/** Longest task, in milliseconds. */
 const TURN = 8;
 
 const waiting = new Set<() => void>();
@@ -9,8 +9,7 @@ let timer: ReturnType<typeof setTimeout> | null = null;
 let spent = 0;
 
 /**
- * Runs `job` now, or in one of the next turns if this turn has had its share of such jobs already; the function
- * returned takes it off the list.
+ * Runs `job` now, or in a later task if this one has used up its time; the returned function cancels it.
  */
 export function runOrDefer(job: () => void): () => void {
   if (spent > TURN) return defer(job);
@@ -21,7 +20,7 @@ export function runOrDefer(job: () => void): () => void {
   return () => undefined;
 }
 
-/** Runs `job` in one of the next turns; the function returned takes it off the list. */
+/** Runs `job` in a later task; the returned function cancels it. */
 export function defer(job: () => void): () => void {
   waiting.add(job);
   timer ??= setTimeout(turn);
@@ -39,7 +38,7 @@ function turn(): void {
   if (waiting.size) timer = setTimeout(turn);
 }
 
-/** Resolves in a turn of its own, so that what comes before and what comes after are two tasks. */
+/** Resolves in a new task, so that the code before and after it are two tasks. */
 export function nextTask(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve));
 }

@@ -1,7 +1,7 @@
-// Lets the browser skip what is far from view. Long answers cost by what is on screen, then, not by their length.
-// Only what has been laid out once is skipped, at the height it had: an estimate would move the text being read.
+// Lets the browser skip off-screen content, so that a long answer costs what is on screen, not its length.
+// Only content that has been laid out is skipped, at its measured height: an estimate would move the text being read.
 
-/** Makes elements skippable once their size is known. One for each drawn text. */
+/** Makes elements skippable once their size is known. One instance per rendered text. */
 export class Virtualizer {
   readonly #sizes = new ResizeObserver((entries) => {
     for (const { target, borderBoxSize } of entries) {
@@ -20,18 +20,18 @@ export class Virtualizer {
 
   readonly #waiting = new Set<Element>();
 
-  /** Something that was pending has been drawn. */
+  /** Pending content has its final size: measures again. */
   ready(): void {
     for (const element of this.#waiting) this.#sizes.observe(element);
     this.#waiting.clear();
   }
 
-  /** `element` will not change again. */
+  /** Marks `element` as final. */
   virtualize(element: Element): void {
     this.#sizes.observe(element);
   }
 
-  /** Gives up on what holds a note: notes stand in the margin, where a skippable element would cut them off. */
+  /** Exempts elements that hold a note: notes stand in the margin, where containment would clip them. */
   spareNotes(root: Element): void {
     for (const note of root.querySelectorAll('.virtualized [role="note"]')) {
       note.closest('.virtualized')?.classList.remove('virtualized');

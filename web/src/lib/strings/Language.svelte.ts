@@ -1,4 +1,4 @@
-// The catalog in use. English is there at once; another language is fetched when it is asked for.
+// The catalog in use. English is bundled; other languages are loaded on demand.
 import { en, type Strings } from './en.ts';
 
 export const LANGUAGES: Record<string, string> = {

@@ -1,4 +1,4 @@
-// Calls of the native API over fetch. Turns problem+json into `Problem`; decides nothing about what to show.
+// The native API over fetch. Turns problem+json into `Problem`; knows nothing about the UI.
 // A start or continue carries an Idempotency-Key, so that trying again can never send twice.
 import type {
   ChangeReply,
@@ -19,7 +19,7 @@ import type {
   Trace
 } from './types.ts';
 
-/** What the server refused, in its own words; status 0 when no reply came at all. */
+/** An error reply of the server; status 0 when there was no reply at all. */
 export class Problem extends Error {
   readonly status: number;
   readonly code: string;
@@ -37,17 +37,17 @@ export class Problem extends Error {
   }
 }
 
-/** What a gateway answers by itself while nobody is behind it. */
+/** Statuses that a gateway returns while the server behind it is down. */
 const GATEWAY = new Set([502, 503, 504]);
 
-/** Whether the same call with the same key may go through later. */
+/** Whether a retry under the same idempotency key may succeed. */
 export function isRetryable(problem: unknown): boolean {
   return problem instanceof Problem && (problem.status === 0 || GATEWAY.has(problem.status));
 }
 
 export class Api {
   readonly #fetch: typeof fetch;
-  /** Called on every 401, so that the page can ask for the access token. */
+  /** Called on every 401, so that the page can show the login form. */
   onUnauthorized: () => void = () => {};
 
   constructor(fetcher: typeof fetch = (input, init) => fetch(input, init)) {
@@ -159,7 +159,7 @@ export class Api {
       throw new Problem(0, { detail: String(error) });
     });
     if (!reply.ok && !acceptedStatuses.includes(reply.status)) throw await this.#problem(reply, path);
-    // Cut in the middle of its body, a reply is no reply: the same call may be made again.
+    // A reply whose body was cut off counts as no reply, so that the call is retried.
     const text = await reply.text().catch((error: unknown) => {
       throw new Problem(0, { detail: String(error) });
     });

@@ -1,5 +1,5 @@
-// Tells a buffering proxy from a slow model. Records carry the server's stamps: when two reads in a row each
-// bring records whose stamps lie far apart, something on the way held them back. Needs no common clock.
+// Tells a buffering proxy from a slow model. Records carry the server's timestamps: when two reads in a row each
+// contain records with timestamps far apart, a proxy held them back. Needs no common clock.
 import type { ReceivedFrame } from './transport.ts';
 
 const LATE_MS = 1500;
@@ -11,7 +11,7 @@ export class BurstDetector {
   /** The longest time that text was held back, in ms. */
   lateMs = 0;
 
-  /** Takes one read; true when the connection is to be given up. The first read is the past: never late. */
+  /** Adds one read; returns true when the connection should be given up. The first read, a replay, never counts. */
   read(frames: ReceivedFrame[]): boolean {
     const stamps = frames.flatMap((frame) => ('at' in frame ? [frame.at] : []));
     const span = stamps.length > 1 ? (stamps.at(-1) ?? 0) - (stamps[0] ?? 0) : 0;

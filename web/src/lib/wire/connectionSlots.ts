@@ -3,15 +3,15 @@
 const SLOTS = 3;
 
 export interface Slots {
-  /** A function that gives the slot back, or null when all are taken. */
+  /** Resolves to a function that releases the slot, or to null when all are taken. */
   take(): Promise<(() => void) | null>;
 }
 
-/** Slots held as Web Locks: given back by the browser even when a tab dies. */
+/** Slots held as Web Locks, which the browser releases even when a tab crashes. */
 export function sharedSlots(locks: LockManager | undefined = globalThis.navigator?.locks): Slots {
   return {
     async take() {
-      // Without locks (plain http on another host) tabs cannot agree; the socket is always safe.
+      // Without locks (plain HTTP on another host) tabs can't coordinate; the WebSocket is always safe.
       if (!locks) return null;
       for (let number = 0; number < SLOTS; number++) {
         const release = await tryLock(locks, `grantha-events-${number}`);

@@ -1,5 +1,5 @@
-// The one WebSocket of a tab: changes of this person's conversations, and any number of logs.
-// Reconnects by itself with growing pauses; a subscription dies with its socket and its owner re-attaches.
+// The tab's only WebSocket: pushes changes of conversations, and streams any number of logs.
+// Reconnects with growing delays; subscriptions end with their socket, and their owner subscribes again.
 import type { ReceivedFrame, ReadOutcome, TransportReader, Sink } from './transport.ts';
 import type { ConversationRow } from './types.ts';
 
@@ -30,7 +30,7 @@ const PATIENCE = 2.5;
 const REFUSALS = 2;
 
 export class LiveSocket {
-  /** Told of every change; `missed` says that some may have been lost before this moment. */
+  /** Called for every change; `onResync` when some may have been missed. */
   onChange: (change: LiveChange) => void = () => {};
   onResync: () => void = () => {};
   onState: (open: boolean) => void = () => {};
@@ -67,7 +67,7 @@ export class LiveSocket {
     this.#socket?.close();
   }
 
-  /** After sleep or a change of network: an old socket may be dead without knowing it. */
+  /** Call it after sleep or a change of network: an old socket may be dead without a close event. */
   wake(): void {
     if (!this.#started) return;
     if (this.open && Date.now() - this.#lastByte < this.#heartbeat * 1000) return;
@@ -79,12 +79,12 @@ export class LiveSocket {
     this.#connectSocket();
   }
 
-  /** Never once open in spite of several tries: something on the way forbids sockets. */
+  /** Several attempts failed and none ever succeeded: a proxy blocks WebSockets. */
   get blocked(): boolean {
     return !this.#everOpen && this.#failedAttempts >= REFUSALS;
   }
 
-  /** A reader of logs over this socket. Answers `failed` when the socket does not open in time. */
+  /** A log transport over this socket. Returns `failed` when the socket doesn't open in time. */
   reader(openWithinMs = 3000): TransportReader {
     return async (generation, after, sink, signal) => {
       if (this.blocked) return { kind: 'unavailable' };
@@ -187,7 +187,7 @@ export class LiveSocket {
   }
 }
 
-/** Opens the socket of this site. */
+/** Opens a WebSocket to this origin's live channel. */
 export function openLiveSocket(): WebSocket {
   return new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/api/live`);
 }

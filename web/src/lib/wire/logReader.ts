@@ -2,18 +2,18 @@
 //
 // | what happens                                   | what follows                                        |
 // |------------------------------------------------|-----------------------------------------------------|
-// | no byte within 3 s of asking                   | next rung, from the last id                         |
-// | reads bring bursts far behind their stamps     | next rung, from the last id; the reader is told     |
+// | no byte within 3 s of the request              | next transport, from the last id                    |
+// | text arrives in bursts, far behind its stamps  | next transport, from the last id; the page says so  |
 // | no free SSE connection in this browser         | WebSocket, nothing remembered                       |
-// | sockets are forbidden on the way               | next rung, at once                                  |
-// | no byte for 2.5 heartbeats                     | same rung again, from the last id                   |
-// | a bare close, a failed connection              | same rung again, with a growing pause; then the next|
+// | a proxy blocks WebSockets                      | next transport, at once                             |
+// | no byte for 2.5 heartbeats                     | same transport again, from the last id              |
+// | a bare close, a failed connection              | same transport after a growing delay; then the next |
 // | a record is missing                            | again from the last id; the second time, from the start|
 // | page shown again, network back                 | again at once, unless a byte came within a heartbeat|
 // | end record, 204                                | finished                                            |
 // | 4xx                                            | finished, with the problem                          |
 //
-// Every record is handed on exactly once and in order: the cursor proves it.
+// Every record is delivered exactly once and in order: the cursor checks it.
 import type { Problem } from './api.ts';
 import { BurstDetector } from './burstDetector.ts';
 import { Cursor, LOG_START } from './recordIds.ts';
@@ -22,20 +22,20 @@ import type { Frame, Snapshot } from './types.ts';
 
 export interface ConnectionState {
   transport: Transport;
-  /** joining: asked, nothing came yet. open: bytes come. away: trying to come back. */
+  /** connecting: no byte yet. open: bytes are arriving. reconnecting: the connection was lost. */
   state: 'connecting' | 'open' | 'reconnecting';
-  /** Why the previous transport was given up, once: text came in bursts, or not at all. */
+  /** Why the previous transport was given up: text arrived in bursts, or not at all. */
   fallback: { transport: Transport; why: 'bursts' | 'silent'; lateMs: number; at: string | null } | null;
-  /** When the last byte came, ms since 1970; 0 before the first. */
+  /** When the last byte arrived, ms since 1970; 0 before the first. */
   lastByte: number;
 }
 
 export interface LogHandlers {
   onFrames(frames: (Frame | Snapshot)[]): void;
-  /** What came so far is void: the whole log comes again. */
+  /** Discard everything received so far: the whole log is sent again. */
   onRestart(): void;
   onConnection(link: ConnectionState): void;
-  /** Called once; with the problem when the server refused. */
+  /** Called once, with the problem if the server refused. */
   onFinished(problem: Problem | null): void;
 }
 
@@ -93,7 +93,7 @@ export class LogReader {
     this.#wakeUp?.();
   }
 
-  /** To be called on visibilitychange, pageshow and online. */
+  /** Call it on visibilitychange, pageshow and online. */
   wake(): void {
     if (this.#wakeUp) this.#wakeUp();
     else if (Date.now() - this.#connection.lastByte > this.#heartbeat * 1000)
@@ -109,7 +109,7 @@ export class LogReader {
     }
   }
 
-  /** Decides what comes next; true when nothing does. */
+  /** Acts on how a read ended; returns true when reading is over. */
   async #follow(verdict: ReadResult): Promise<boolean> {
     switch (verdict.kind) {
       case 'ended':
@@ -158,7 +158,7 @@ export class LogReader {
     if (pause > 0) await this.#pause(pause * (0.75 + Math.random() / 2));
   }
 
-  /** The same hole twice: only the whole log can fill it. */
+  /** The same gap twice: only the whole log can fill it. */
   #startOver(): void {
     this.#gaps = 0;
     this.#cursor.last = LOG_START;
@@ -209,7 +209,7 @@ export class LogReader {
     return early ?? outcome;
   }
 
-  /** Gives up when the first byte, or the next one, is too long in coming. A poll waits by design. */
+  /** Aborts when the first byte, or the next one, takes too long. Long polls wait by design. */
   #watchdog(transport: Transport, abort: (why: ReadResult) => void): { onBytes(): void; stop(): void } {
     const firstMs = this.#transports.firstByteMs ?? FIRST_BYTE_MS;
     const patience = (): number => this.#heartbeat * PATIENCE * 1000;
@@ -249,7 +249,7 @@ export class LogReader {
 
   #opened(transport: Transport): void {
     this.#setConnection({ state: 'open' });
-    // Only a rung that was reached because another failed is worth remembering.
+    // Only a transport chosen because another one failed is worth remembering.
     if (this.#connection.fallback) this.#transports.memory.write(transport);
   }
 
@@ -282,7 +282,7 @@ function next(transport: Transport): Transport {
 const MEMORY_KEY = 'grantha.transport';
 const MEMORY_MS = 24 * 60 * 60 * 1000;
 
-/** Remembers for a day, in this browser, which rung worked. */
+/** Remembers for a day, in this browser, which transport worked. */
 export function transportMemory(storage: Storage): TransportMemory {
   return {
     read() {
@@ -294,7 +294,7 @@ export function transportMemory(storage: Storage): TransportMemory {
   };
 }
 
-/** The SHA-256 of the text as hex, or null where the browser gives no crypto (plain http elsewhere). */
+/** The SHA-256 of the text as hex, or null without Web Crypto (plain HTTP on another host). */
 export async function sha256(text: string): Promise<string | null> {
   if (!globalThis.crypto?.subtle) return null;
   const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text));

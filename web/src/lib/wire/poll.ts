@@ -1,5 +1,5 @@
 // Reads a log by long polls: each reply holds what is new since the cursor, one JSON a line, and closes.
-// The last rung: slow to start, but it passes through anything that passes HTTP.
+// The last resort: slow to start, but it works wherever HTTP does.
 import { readProblem } from './api.ts';
 import { parseFrame, type ReceivedFrame, type TransportReader, type Sink } from './transport.ts';
 

@@ -11,7 +11,7 @@ import {
 } from './transport.ts';
 import type { Slots } from './connectionSlots.ts';
 
-/** A reader over `fetcher`; answers `busy` when the browser's share of connections is taken. */
+/** The SSE transport over `fetcher`; returns `busy` when all connection slots are taken. */
 export function sseReader(fetcher: typeof fetch, slots: Slots): TransportReader {
   return async (generation, after, sink, signal) => {
     const release = await slots.take();
@@ -39,7 +39,7 @@ async function readReply(reply: Response, sink: Sink): Promise<ReadOutcome> {
   return readEvents(reply.body, sink);
 }
 
-/** Every read of the body is handed on whole, so that what arrived together is seen together. */
+/** Frames of one read are delivered together, so that bursts can be detected. */
 export async function readEvents(body: ReadableStream<Uint8Array>, sink: Sink): Promise<ReadOutcome> {
   let frames: ReceivedFrame[] = [];
   const parser = createParser({

@@ -1,6 +1,6 @@
-// What the events of an answer weighed on their way to this tab, as the browser counted it: packed and unpacked.
+// Bytes of an answer's events received by this tab, compressed and uncompressed, from resource timings.
 
-/** Null when none of its streams ended here: read by a socket, in another tab, or still open. */
+/** Null when no stream of it ended in this tab: read over a WebSocket, in another tab, or still open. */
 export function transferSize(generation: string): { packed: number; plain: number } | null {
   let packed = 0;
   let plain = 0;

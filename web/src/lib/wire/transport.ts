@@ -1,4 +1,4 @@
-// What the transports and the ladder say to each other. One reader, one log, one transport at a time.
+// The contract between LogReader and the transports. One log, one transport at a time.
 import type { Problem } from './api.ts';
 import type { Frame, Hello, Snapshot } from './types.ts';
 
@@ -6,20 +6,20 @@ export type Transport = 'sse' | 'websocket' | 'poll';
 
 export type ReceivedFrame = Frame | Hello | Snapshot;
 
-/** Where a transport puts what it reads. `read` is one read of the socket: what came together. */
+/** Receives what a transport reads. `onFrames` gets what arrived in one read of the connection. */
 export interface Sink {
   onBytes(): void;
   onFrames(frames: ReceivedFrame[]): void;
 }
 
-/** Why one transport stopped reading. Only `ended` and `refused` are final. */
+/** How a transport's read ended. Only `ended` and `refused` are final. */
 export type ReadOutcome =
   | { kind: 'ended' }
   | { kind: 'closed' }
   | { kind: 'refused'; problem: Problem }
   | { kind: 'failed'; why: string }
   | { kind: 'busy' }
-  /** This transport cannot be had here: something on the way forbids it. */
+  /** This transport can't be used here: a proxy blocks it. */
   | { kind: 'unavailable' };
 
 /** Reads from after `after` until the log ends, the connection does, or `signal` fires. Never throws. */
@@ -30,7 +30,7 @@ export type TransportReader = (
   signal: AbortSignal
 ) => Promise<ReadOutcome>;
 
-/** A line of JSON to a frame; null for what is not JSON of a kind. */
+/** Parses a line of JSON; null if it isn't an object with a `kind`. */
 export function parseFrame(line: string): ReceivedFrame | null {
   try {
     const value: unknown = JSON.parse(line);

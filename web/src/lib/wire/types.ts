@@ -1,4 +1,4 @@
-// The API's types under the page's own words. What they hold is described by the server: see schema.ts.
+// The API's types under the names that the page uses. Their shapes are generated from the server: see schema.ts.
 import type {
   ConversationListItem,
   ConversationReply,
@@ -51,9 +51,9 @@ export type Summary = SummaryReply;
 export type Trace = InspectionReply;
 export type TraceRow = InspectionReply['trace'][number];
 
-/** A part as the server shows it; an image by its address. */
+/** A part as the server returns it; an image by its URL. */
 export type Part = Message['parts'][number];
-/** A part as it is sent; an image with its bytes. */
+/** A part as it is sent; an image as base64. */
 export type SentPart = NonNullable<GenerationBody['parts']>[number];
 export type PartKind = Extract<Event, { kind: 'part-start' }>['part_kind'];
 

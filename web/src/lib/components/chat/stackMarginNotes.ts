@@ -1,5 +1,5 @@
-// Keeps the margin notes of one answer's seams apart: a note that would stand on the one before moves down.
-// Where notes stand in the line, nothing is done. Reads only what the browser has laid out already.
+// Keeps the margin notes of an answer from overlapping: a note that would cover the previous one moves down.
+// Does nothing where notes are inline. Measures only after layout.
 import type { Attachment } from 'svelte/attachments';
 
 /** Pixels between two notes. */

@@ -1,22 +1,22 @@
-// Draws the lines of one code block into an element and keeps up while they grow. Plain DOM instead of components:
+// Renders the lines of one code block into an element while they grow. Plain DOM instead of components:
 // a block of 3,000 lines is 30,000 tokens, each of them written once and never looked at again.
 // Invariant: the text of the element is always the lines joined by line ends, highlighted or not; text is only ever
-// set as text. No turn of work takes longer than SLICE, whatever arrives at once.
+// set as text. No task takes longer than SLICE, whatever arrives at once.
 
 import { LineHighlighter, type Token } from './highlight.ts';
 import type { Grammar } from './languages.ts';
 
-/** Lines in one stretch, which the browser skips as a whole while it is out of view. */
+/** Lines per stretch, which the browser skips as a whole while it is off screen. */
 const STRETCH = 48;
-/** Longest turn of colouring, in milliseconds. */
+/** Longest task of highlighting, in milliseconds. */
 const SLICE = 6;
-/** Lines drawn in one turn when a long block arrives whole. */
+/** Lines rendered per task when a long block arrives whole. */
 const BATCH = 1_000;
 
 export class CodeLines {
   readonly #root: HTMLElement;
   #lines: readonly string[] = [];
-  /** Lines whose end has been seen, and of these: drawn, and highlighted. */
+  /** Complete lines, and of these: rendered, and highlighted. */
   #whole = 0;
   #drawn = 0;
   #highlighted = 0;
@@ -41,7 +41,7 @@ export class CodeLines {
     this.#highlight();
   }
 
-  /** Begins to colour by `grammar`. To be called once at most. */
+  /** Starts highlighting with `grammar`. Call it at most once. */
   use(grammar: Grammar): void {
     this.#highlighter = new LineHighlighter(grammar);
     this.#highlight();
@@ -82,7 +82,7 @@ export class CodeLines {
     return stretch;
   }
 
-  /** Says how high the last stretch is, for when it is skipped. */
+  /** Sets the height of the last stretch, for when it is skipped. */
   #measure(): void {
     const last = this.#root.lastElementChild;
     const lines = this.#drawn + (this.#tail?.parentNode ? 1 : 0);
@@ -105,7 +105,7 @@ export class CodeLines {
     });
   }
 
-  /** Colours what is drawn, for as long as a turn may take; the rest follows in turns of its own. */
+  /** Highlights rendered lines for as long as one task may take; the rest follows in later tasks. */
   #highlight(): void {
     const highlighter = this.#highlighter;
     if (!highlighter) return;

@@ -1,4 +1,4 @@
-// Colours code line by line. Four colours and one weight: k keyword, c comment, s string, n number, f name.
+// Highlights code line by line. Four colours and one weight: k keyword, c comment, s string, n number, f name.
 // Invariant: the tokens of a line, joined, are the line.
 
 import { StringStream } from '@codemirror/streamparser';

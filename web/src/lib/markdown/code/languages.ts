@@ -1,5 +1,5 @@
-// Names of languages as models write them, and where their grammars are. Each grammar is a file of its own, loaded
-// when a block of that language is first shown. A name that is not here is shown plain.
+// Language names as models write them, and their grammars. Each grammar is loaded when a block of that language is
+// first shown; unknown names are shown without highlighting.
 
 import type { StreamParser } from '@codemirror/streamparser';
 
@@ -87,7 +87,7 @@ export async function grammarFor(language: string): Promise<Grammar | null> {
   try {
     return (await found[1]()) as Grammar;
   } catch {
-    // Offline, or an older page after an update: plain code is right, only less bright.
+    // Offline, or an old page after an update: the code is shown without highlighting.
     return null;
   }
 }
