@@ -41,6 +41,13 @@ def steering(page: Page, server: Server) -> None:
     page.get_by_role("dialog", name="Live controls").wait_for()
 
 
+def editing(page: Page, server: Server) -> None:
+    answered(page, server)
+    page.locator("article[data-role=user]").hover()
+    page.get_by_role("button", name="Edit", exact=True).click()
+    page.get_by_role("button", name="Send as a new version").wait_for()
+
+
 def failed(page: Page, server: Server) -> None:
     open_page(page, server)
     choose_model(page, "scripted/failing")
@@ -88,7 +95,7 @@ def keys(page: Page, server: Server) -> None:
 def options(page: Page, server: Server) -> None:
     answered(page, server)
     page.keyboard.press("Control+k")
-    page.get_by_role("combobox", name="Command").fill("options of")
+    page.get_by_role("combobox", name="Command").fill("options")
     page.keyboard.press("Enter")
     page.get_by_role("dialog", name="Conversation options").wait_for()
 
@@ -113,6 +120,7 @@ SCREENS = [
     answered,
     writing,
     steering,
+    editing,
     failed,
     missing_key,
     side_by_side,
@@ -121,7 +129,10 @@ SCREENS = [
     keys,
     options,
     usage,
-    *[settings(name) for name in ("providers", "models", "look", "language", "keyboard", "server")],
+    *[
+        settings(name)
+        for name in ("providers", "models", "appearance", "language", "keyboard", "server")
+    ],
 ]
 
 

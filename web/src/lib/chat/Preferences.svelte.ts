@@ -1,4 +1,5 @@
 // Settings of this browser: theme, language, presets, shortcuts, drafts. Kept in local storage, read once.
+import type { EnterKey } from './shortcuts.ts';
 import type { Options } from '#lib/wire/types.ts';
 
 export type Theme = 'system' | 'light' | 'dark';
@@ -17,14 +18,21 @@ export class Preferences {
   presets = $state.raw<Preset[]>([]);
   /** Changed shortcuts: action name to a pattern such as "Alt+KeyN". */
   shortcuts = $state.raw<Record<string, string>>({});
+  enterKey = $state<EnterKey>('auto');
   readonly #storage: Storage;
 
   constructor(storage: Storage) {
     this.#storage = storage;
     this.theme = this.#read<Theme>('theme', 'system');
     this.language = this.#read<string | null>('language', null);
+    this.enterKey = this.#read<EnterKey>('enterKey', 'auto');
     this.presets = this.#read<Preset[]>('presets', []);
     this.shortcuts = this.#read<Record<string, string>>('shortcuts', {});
+  }
+
+  setEnterKey(enterKey: EnterKey): void {
+    this.enterKey = enterKey;
+    this.#write('enterKey', enterKey);
   }
 
   setTheme(theme: Theme): void {

@@ -43,12 +43,32 @@ export function keyPattern(event: KeyPress): string {
   return `${mods}${event.shiftKey ? 'Shift+' : ''}${event.code}`;
 }
 
-/** The action of a key press, or null. `own` holds the user's changes. */
-export function actionForKey(event: KeyPress, own: Record<string, string>): string | null {
+/**
+ * The action of a key press, or null. `own` holds the user's changes. On a Mac, Alt types characters and moves by words,
+ * so in a text field it is left to the system.
+ */
+export function actionForKey(event: KeyPress, own: Record<string, string>, mac = isMac()): string | null {
   const pattern = keyPattern(event);
-  if (NOT_WHILE_TYPING.test(pattern) && isTyping(event.target)) return null;
+  if (isTyping(event.target) && (NOT_WHILE_TYPING.test(pattern) || (mac && pattern.startsWith('Alt+'))))
+    return null;
   const keys = { ...DEFAULT_SHORTCUTS, ...own };
   return Object.keys(keys).find((action) => keys[action] === pattern) ?? null;
+}
+
+/** What Enter does in a message: send, start a new line, or whatever suits the device. */
+export type EnterKey = 'auto' | 'send' | 'newline';
+
+/** Whether the key belongs to an input method. Safari ends a composition before its last keydown, which has code 229. */
+export function isComposing(event: KeyboardEvent): boolean {
+  return event.isComposing || event.keyCode === 229;
+}
+
+/** Whether the key sends the message: Ctrl+Enter (⌘ on a Mac) always, Enter unless it should start a new line. */
+export function isSendKey(event: KeyboardEvent, enterKey: EnterKey): boolean {
+  if (event.key !== 'Enter' || event.shiftKey || event.altKey || isComposing(event)) return false;
+  if (event.ctrlKey || event.metaKey || enterKey === 'send') return true;
+  // Keyboards on touch screens have no Shift+Enter: Enter would be the only way to start a new line.
+  return enterKey === 'auto' && !matchMedia('(hover: none) and (pointer: coarse)').matches;
 }
 
 /** "Alt N", as printed on a key cap. */
@@ -63,6 +83,10 @@ export function keyCaps(pattern: string): string[] {
 }
 
 const ARROWS: Record<string, string> = { Up: '↑', Down: '↓', Left: '←', Right: '→' };
+
+function isMac(): boolean {
+  return typeof navigator !== 'undefined' && /^(?:Mac|iP)/.test(navigator.platform);
+}
 
 function isTyping(target: EventTarget | null): boolean {
   if (typeof HTMLElement === 'undefined' || !(target instanceof HTMLElement)) return false;

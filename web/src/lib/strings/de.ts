@@ -79,7 +79,12 @@ export const de: Strings = {
   removeQueued: 'Wartende Nachricht entfernen',
   removeAttachment: (name) => `${name} entfernen`,
   noImages: (model) => `${model} unterstützt keine Bilder.`,
-  tooLarge: (name) => `${name} ist größer als 8 MB.`,
+  attachmentProblems: {
+    'too-large': (name) => `${name} ist größer als 8 MB.`,
+    'not-text': (name) => `${name} ist keine Textdatei. Nur Bilder und Textdateien können angehängt werden.`,
+    'unreadable-image': (name) =>
+      `Dieser Browser kann ${name} nicht lesen. Wandeln Sie das Bild vorher in PNG oder JPEG um.`
+  },
   image: 'Bild',
   defaultModel: 'Standardmodell',
 
@@ -307,6 +312,12 @@ export const de: Strings = {
   theme: 'Design',
   languageHint: 'Antworten erscheinen in der Sprache Ihrer Fragen.',
   keysHint: 'Wählen Sie ein Tastenkürzel, um es zu ändern.',
+  enterKey: 'Eingabetaste',
+  enterKeys: {
+    auto: 'Sendet am Computer, neue Zeile am Telefon',
+    send: 'Sendet die Nachricht',
+    newline: 'Beginnt eine neue Zeile; Strg+Eingabe sendet'
+  },
   pressKeys: 'Neues Tastenkürzel drücken',
   resetKeys: 'Alle zurücksetzen',
   importTitle: 'Importieren',

@@ -83,7 +83,11 @@ export const en = {
   removeQueued: 'Remove queued message',
   removeAttachment: (name: string) => `Remove ${name}`,
   noImages: (model: string) => `${model} doesn’t support images.`,
-  tooLarge: (name: string) => `${name} is larger than 8 MB.`,
+  attachmentProblems: {
+    'too-large': (name: string) => `${name} is larger than 8 MB.`,
+    'not-text': (name: string) => `${name} isn’t a text file. Only images and text files can be attached.`,
+    'unreadable-image': (name: string) => `This browser can’t read ${name}. Convert it to PNG or JPEG first.`
+  },
   image: 'Image',
   defaultModel: 'Default model',
 
@@ -320,6 +324,12 @@ export const en = {
   theme: 'Theme',
   languageHint: 'Answers use the language of your questions.',
   keysHint: 'Select a shortcut to change it.',
+  enterKey: 'Enter key',
+  enterKeys: {
+    auto: 'Sends on computers, starts a new line on phones',
+    send: 'Sends the message',
+    newline: 'Starts a new line; Ctrl+Enter sends'
+  },
   pressKeys: 'Press the new shortcut',
   resetKeys: 'Reset all',
   importTitle: 'Import',

@@ -79,7 +79,12 @@ export const es: Strings = {
   removeQueued: 'Quitar el mensaje en espera',
   removeAttachment: (name) => `Quitar ${name}`,
   noImages: (model) => `${model} no admite imágenes.`,
-  tooLarge: (name) => `${name} supera los 8 MB.`,
+  attachmentProblems: {
+    'too-large': (name) => `${name} supera los 8 MB.`,
+    'not-text': (name) =>
+      `${name} no es un archivo de texto. Solo se pueden adjuntar imágenes y archivos de texto.`,
+    'unreadable-image': (name) => `Este navegador no puede leer ${name}. Conviértalo antes a PNG o JPEG.`
+  },
   image: 'Imagen',
   defaultModel: 'Modelo por defecto',
 
@@ -306,6 +311,12 @@ export const es: Strings = {
   theme: 'Tema',
   languageHint: 'Las respuestas usan el idioma de sus preguntas.',
   keysHint: 'Elija un atajo para cambiarlo.',
+  enterKey: 'Tecla Intro',
+  enterKeys: {
+    auto: 'Envía en el ordenador, línea nueva en el móvil',
+    send: 'Envía el mensaje',
+    newline: 'Empieza una línea nueva; Ctrl+Intro envía'
+  },
   pressKeys: 'Pulse el nuevo atajo',
   resetKeys: 'Restablecer todo',
   importTitle: 'Importar',

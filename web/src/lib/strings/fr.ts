@@ -79,7 +79,13 @@ export const fr: Strings = {
   removeQueued: 'Retirer le message en attente',
   removeAttachment: (name) => `Retirer ${name}`,
   noImages: (model) => `${model} ne prend pas en charge les images.`,
-  tooLarge: (name) => `${name} dépasse 8 Mo.`,
+  attachmentProblems: {
+    'too-large': (name) => `${name} dépasse 8 Mo.`,
+    'not-text': (name) =>
+      `${name} n’est pas un fichier texte. Seuls les images et les fichiers texte peuvent être joints.`,
+    'unreadable-image': (name) =>
+      `Ce navigateur ne peut pas lire ${name}. Convertissez-le d’abord en PNG ou en JPEG.`
+  },
   image: 'Image',
   defaultModel: 'Modèle par défaut',
 
@@ -307,6 +313,12 @@ export const fr: Strings = {
   theme: 'Thème',
   languageHint: 'Les réponses sont dans la langue de vos questions.',
   keysHint: 'Sélectionnez un raccourci pour le modifier.',
+  enterKey: 'Touche Entrée',
+  enterKeys: {
+    auto: 'Envoie sur ordinateur, nouvelle ligne sur téléphone',
+    send: 'Envoie le message',
+    newline: 'Commence une nouvelle ligne ; Ctrl+Entrée envoie'
+  },
   pressKeys: 'Appuyez sur le nouveau raccourci',
   resetKeys: 'Tout réinitialiser',
   importTitle: 'Importer',
