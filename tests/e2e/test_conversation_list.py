@@ -10,7 +10,7 @@ from tests.server import Server
 
 def choose(page: Page, title: str, action: str) -> None:
     page.get_by_role("link", name=title).hover()
-    page.get_by_role("button", name=f"More for “{title}”").click()
+    page.get_by_role("button", name=f"More actions for “{title}”").click()
     page.get_by_role("menuitem", name=action, exact=True).click()
 
 

@@ -8,7 +8,7 @@ from tests.e2e.actions import answer, ask, open_page
 from tests.e2e.test_features import GIVE_IMAGE, PIXEL_TEXT
 from tests.server import Server
 
-UNSENT = "Your message was not sent"
+UNSENT = "Your message wasn’t sent"
 FAULT = {"title": "Storage failed", "detail": "The database can't be written.", "code": "storage"}
 
 

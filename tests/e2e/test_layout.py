@@ -72,7 +72,9 @@ def test_notes_of_seams_that_are_close_stand_below_each_other(page: Page, server
     )
 
 
-def test_a_code_block_keeps_its_edges_once_the_browser_may_skip_it(page: Page, server: Server) -> None:
+def test_a_code_block_keeps_its_edges_once_the_browser_may_skip_it(
+    page: Page, server: Server
+) -> None:
     code = "```python\nprint('an edge')\n```\n\n"
     filler = {"repeat": "Paragraph {n}.\n\n", "start": 0, "count": 60}
     model = server.script("edges", {"steps": [{"text": code}, filler]})

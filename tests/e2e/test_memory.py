@@ -12,7 +12,9 @@ MB = 1_000_000
 LONG = {
     "description": "Writes paragraphs",
     "rate": 800,
-    "steps": [{"repeat": "Paragraph {n}: a line of the answer.\n\n", "start": 10_000, "count": 10_000}],
+    "steps": [
+        {"repeat": "Paragraph {n}: a line of the answer.\n\n", "start": 10_000, "count": 10_000}
+    ],
 }
 
 

@@ -9,8 +9,10 @@ import { pollReader } from '#lib/wire/poll.ts';
 import { sharedSlots } from '#lib/wire/connectionSlots.ts';
 import { sseReader } from '#lib/wire/sse.ts';
 import { Language } from '#lib/strings/Language.svelte.ts';
+import type { SentPart } from '#lib/wire/types.ts';
 import type { GenerationSource } from './Answer.svelte.ts';
 import { DraftAttachments } from './DraftAttachments.svelte.ts';
+import { attachmentFromPart } from './attachments.ts';
 import { Chat } from './Chat.svelte.ts';
 import { Conversations } from './Conversations.svelte.ts';
 import { messageText } from './messageText.ts';
@@ -21,7 +23,7 @@ const MAX_CACHED_CHATS = 6;
 const TICK_MS = 500;
 
 /** Something that a shortcut or the command palette can run; some take a value. */
-type Action = (value?: string) => unknown;
+export type Action = (value?: string) => unknown;
 
 export class App {
   readonly api: Api;
@@ -144,6 +146,21 @@ export class App {
     this.#chats.set(conversation.id, chat);
     this.conversations.put(conversation);
     return chat;
+  }
+
+  /** Deletes a conversation whose first question was refused, as if it had never been created. */
+  async discardChat(chat: Chat): Promise<void> {
+    await this.api.remove(chat.id);
+    chat.close();
+    this.#chats.delete(chat.id);
+    this.conversations.applyChange({ change: 'conversation-deleted', conversation: chat.id });
+  }
+
+  /** Puts a message back into the draft of a conversation, before what is there already. */
+  restoreDraft(conversation: string, parts: SentPart[]): void {
+    const attachments = parts.filter((part) => part.type !== 'text').map(attachmentFromPart);
+    this.draftAttachments.put(conversation, [...attachments, ...this.draftAttachments.of(conversation)]);
+    this.preferences.setDraft(conversation, messageText(parts) + this.preferences.draft(conversation));
   }
 
   /** Registers actions; the returned function removes them again. */

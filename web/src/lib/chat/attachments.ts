@@ -1,4 +1,6 @@
-// Files that a person adds to a message: images as base64, everything else as text. Nothing leaves before Send.
+// Files attached to a message: images as base64, everything else as text. Checked when attached, sent with the message.
+import { isImage, toSendableImage } from './imageConversion.ts';
+import { decodeText } from './textFile.ts';
 import type { FilePart, ImagePartBody, Part, SentPart } from '#lib/wire/types.ts';
 
 export interface Attachment {
@@ -9,28 +11,31 @@ export interface Attachment {
   preview: string | null;
 }
 
-const MAX_BYTES = 8 * 1024 * 1024;
+/** Why a file can't be attached. */
+export type AttachmentProblem = 'too-large' | 'not-text' | 'unreadable-image';
+
+/** Of text; images of any size are scaled down. */
+const MAX_TEXT_BYTES = 8 * 1024 * 1024;
 let lastKey = 0;
 
-/** Null when the file is too large to send. */
-export async function readAttachment(file: File): Promise<Attachment | null> {
-  if (file.size > MAX_BYTES) return null;
+/** Reads a file so that the server will take it, or says why it can't be sent. */
+export async function readAttachment(file: File): Promise<Attachment | AttachmentProblem> {
   const key = `${++lastKey}`;
-  if (!file.type.startsWith('image/')) {
-    const part: FilePart = {
-      type: 'file',
-      name: file.name,
-      media_type: file.type || 'text/plain',
-      text: await file.text()
+  if (isImage(file)) {
+    const image = await toSendableImage(file);
+    if (!image) return 'unreadable-image';
+    const part: ImagePartBody = {
+      type: 'image',
+      media_type: image.type,
+      data: base64(new Uint8Array(await image.arrayBuffer()))
     };
-    return { key, name: file.name, part, preview: null };
+    return { key, name: file.name || 'image', part, preview: URL.createObjectURL(image) };
   }
-  const part: ImagePartBody = {
-    type: 'image',
-    media_type: file.type,
-    data: base64(new Uint8Array(await file.arrayBuffer()))
-  };
-  return { key, name: file.name || 'image', part, preview: URL.createObjectURL(file) };
+  if (file.size > MAX_TEXT_BYTES) return 'too-large';
+  const text = decodeText(new Uint8Array(await file.arrayBuffer()));
+  if (text === null) return 'not-text';
+  const part: FilePart = { type: 'file', name: file.name, media_type: file.type || 'text/plain', text };
+  return { key, name: file.name, part, preview: null };
 }
 
 /** An attachment again, from the part that was made of one. */

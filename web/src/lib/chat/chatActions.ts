@@ -1,0 +1,31 @@
+// What shortcuts and the command palette can do with the conversation on screen.
+import { copyText } from '#lib/clipboard.ts';
+import type { Action, App } from './App.svelte.ts';
+import type { Chat } from './Chat.svelte.ts';
+import { lastCodeBlock } from './messageText.ts';
+import { adjacentVersion } from './messageTree.ts';
+
+export function chatActions(app: App, chat: Chat): Record<string, Action> {
+  async function copy(text: string): Promise<void> {
+    if (text && (await app.attempt(() => copyText(text)))) app.showToast(app.language.strings.copied);
+  }
+  function showVersion(by: -1 | 1): void {
+    const version = adjacentVersion(chat.turns, by);
+    if (version) void app.attempt(() => chat.selectVersion(version));
+  }
+  const idle = (): boolean => chat.running.length === 0;
+  return {
+    copyAnswer: () => void copy(chat.lastAnswer?.text ?? ''),
+    copyCode: () => void copy(lastCodeBlock(chat.lastAnswer?.text ?? '')),
+    regenerate: () => {
+      const question = chat.turns.at(-1)?.question;
+      if (question && idle()) void chat.regenerate(question.id);
+    },
+    continue: () => chat.lastAnswer && idle() && void chat.continue(chat.lastAnswer),
+    inspector: () => {
+      app.inspectedGeneration = app.inspectedGeneration ? null : (chat.lastAnswer?.generation ?? null);
+    },
+    nextVersion: () => showVersion(1),
+    previousVersion: () => showVersion(-1)
+  };
+}
