@@ -143,8 +143,8 @@ def test_a_setting_that_cannot_be_used_is_named_without_its_value(
 
 def test_ctrl_c_ends_a_server_well(server: Server) -> None:
     assert server.process is not None
-    said = server.words()
+    said = server.output()
     server.process.send_signal(signal.SIGINT)
     # Anything but 0 makes `make run` print an error.
     assert server.process.wait(60) == 0
-    assert server.words() == said
+    assert server.output() == said

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.server import Reply, Server, until
+from tests.server import HttpReply, Server, until
 
 TEXT = "w0 w1 w2 "
 MODEL = "scripted/count-3"
@@ -25,7 +25,7 @@ def forgetful(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 def _twice(
     server: Server, path: str, body: dict[str, Any], key: str, **headers: str
-) -> tuple[Reply, Reply]:
+) -> tuple[HttpReply, HttpReply]:
     """The reply to a send, and to the same send once its records are gone."""
     sent = {"Idempotency-Key": key, **headers}
     first = server.call("POST", path, body, sent)
@@ -37,7 +37,7 @@ def _twice(
     return first, server.call("POST", path, body, sent)
 
 
-def _data(reply: Reply) -> list[Any]:
+def _data(reply: HttpReply) -> list[Any]:
     blocks = [line[6:] for line in reply.body.decode().split("\n") if line.startswith("data: ")]
     return [json.loads(data) for data in blocks if data != "[DONE]"]
 

@@ -237,7 +237,9 @@ def test_seams_are_told_in_the_words_of_the_page() -> None:
     nothing = Seam("provider-lost", None, "a/b", {}, 0)
 
     assert labels.seam(change) == "temperature 0.2 → 0.9 from here · true continuation"
-    assert labels.seam(fallback) == ("continued by c/d · asked to continue from here, overlap checked")
+    assert labels.seam(fallback) == (
+        "continued by c/d · asked to continue from here, overlap checked"
+    )
     assert labels.seam(nothing) == "continued after the provider went away"
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from grantha.providers.local.curated import CURATED
-from tests.cli.grantha import Terminal, run
+from tests.cli.command import Terminal, run
 from tests.providers.local.conftest import PAIRS, gguf
 from tests.server import MakeServer, Server, reserved_port
 

@@ -13,7 +13,7 @@ from grantha import __version__
 from grantha.cli.installation import this_installation
 from grantha.cli.upgrade import version_key
 from grantha.storage.connect import NEWEST
-from tests.cli.grantha import run
+from tests.cli.command import run
 from tests.server import MakeServer, Server
 
 VERSIONS = "grantha/storage/migrations/versions"

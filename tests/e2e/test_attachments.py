@@ -10,7 +10,7 @@ import struct
 import pytest
 from playwright.sync_api import FilePayload, Page, Route, expect
 
-from tests.e2e.talk import answer, ask, open_page
+from tests.e2e.actions import answer, ask, open_page
 from tests.server import Server
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="40" height="20"><rect width="40" height="20"/></svg>'

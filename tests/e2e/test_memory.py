@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import BrowserContext, Page
 
-from tests.e2e.talk import answer, ask, choose_model, open_page
+from tests.e2e.actions import answer, ask, choose_model, open_page
 from tests.server import Server
 
 MB = 1_000_000

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.talk import answer, ask, counting, open_page
+from tests.e2e.actions import answer, ask, counting, open_page
 from tests.server import Server
 
 PRESS = """(area, [key, init]) => {
