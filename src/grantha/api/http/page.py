@@ -30,7 +30,7 @@ CSP = (
 _PACKED = {"br": ".br", "gzip": ".gz"}  # written by web/packed.ts, the smaller one first
 _IMMUTABLE = "public, max-age=31536000, immutable"
 # The page's own routes (`web/src/routes`): the page makes them, so no file has their names.
-_VIEWS = re.compile(r"/|/c/[^/]+|/settings|/numbers")
+_VIEWS = re.compile(r"/|/c/[^/]+|/settings|/usage")
 
 
 class Page:
