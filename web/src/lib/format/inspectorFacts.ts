@@ -1,7 +1,7 @@
 // The facts at the top of the inspector: name, value, remark. Unknown values are called unknown, never 0.
 import type { Strings } from '#lib/strings/en.ts';
 import type { Trace } from '#lib/wire/types.ts';
-import { transferSize } from '#lib/wire/transferSize.ts';
+import type { TransferSize } from '#lib/wire/transferSize.ts';
 import { formatBytes, formatNumber, formatDuration } from './numbers.ts';
 import { medianGap, type TraceRecord } from '#lib/chat/trace.ts';
 
@@ -11,6 +11,7 @@ export function inspectorFacts(
   trace: Trace,
   records: readonly TraceRecord[],
   gaps: readonly TraceRecord[],
+  received: TransferSize | null,
   t: Strings,
   locale: string
 ): NamedFact[] {
@@ -38,16 +39,15 @@ export function inspectorFacts(
         : ''
     ],
     [t.attempts, formatNumber(trace.attempts, locale), ''],
-    byteFact(trace, t, locale)
+    byteFact(trace, received, t, locale)
   ];
 }
 
-function byteFact(trace: Trace, t: Strings, locale: string): NamedFact {
+function byteFact(trace: Trace, received: TransferSize | null, t: Strings, locale: string): NamedFact {
   const { stored } = trace.bytes;
-  const came = transferSize(trace.generation.id);
   return [
     t.bytes,
     stored === null ? t.unknown : formatBytes(stored, locale),
-    came ? t.receivedAs(formatBytes(came.packed, locale), formatBytes(came.plain, locale)) : ''
+    received ? t.receivedAs(formatBytes(received.packed, locale), formatBytes(received.plain, locale)) : ''
   ];
 }

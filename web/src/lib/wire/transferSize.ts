@@ -1,7 +1,12 @@
 // Bytes of an answer's events received by this tab, compressed and uncompressed, from resource timings.
 
+export interface TransferSize {
+  packed: number;
+  plain: number;
+}
+
 /** Null when no stream of it ended in this tab: read over a WebSocket, in another tab, or still open. */
-export function transferSize(generation: string): { packed: number; plain: number } | null {
+export function transferSize(generation: string): TransferSize | null {
   let packed = 0;
   let plain = 0;
   for (const entry of performance.getEntriesByType('resource')) {
@@ -11,4 +16,12 @@ export function transferSize(generation: string): { packed: number; plain: numbe
     plain += decodedBodySize;
   }
   return plain > 0 ? { packed, plain } : null;
+}
+
+/** Calls back whenever more of this tab's transfers have ended. Returns what stops it. */
+export function onTransfer(changed: () => void): () => void {
+  // A browser lists a stream a moment after its last byte, which is when an answer is shown as done.
+  const observer = new PerformanceObserver(changed);
+  observer.observe({ type: 'resource' });
+  return () => observer.disconnect();
 }
