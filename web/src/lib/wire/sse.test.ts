@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { ReceivedFrame } from './transport.ts';
 import { readEvents } from './sse.ts';
 
@@ -38,6 +38,21 @@ describe('an event stream', () => {
     const { outcome, frames } = await read([whole]);
     expect(outcome).toEqual({ kind: 'ended' });
     expect(frames.map((frame) => frame.kind)).toEqual(['hello', 'open', 'text-delta', 'generation-end']);
+  });
+
+  it('is left to the server to close, and cancelled only if that takes too long', async () => {
+    vi.useFakeTimers();
+    try {
+      const cancel = vi.fn();
+      const open = new ReadableStream<Uint8Array>({ start: (stream) => stream.enqueue(whole), cancel });
+      const outcome = await readEvents(open, { onBytes: () => undefined, onFrames: () => undefined });
+      expect(outcome).toEqual({ kind: 'ended' });
+      expect(cancel).not.toHaveBeenCalled();
+      await vi.runAllTimersAsync();
+      expect(cancel).toHaveBeenCalledOnce();
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('says the same at every split of its bytes', async () => {

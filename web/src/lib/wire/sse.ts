@@ -11,6 +11,8 @@ import {
 } from './transport.ts';
 import type { Slots } from './connectionSlots.ts';
 
+const CLOSE_PATIENCE_MS = 2000;
+
 /** The SSE transport over `fetcher`; returns `busy` when all connection slots are taken. */
 export function sseReader(fetcher: typeof fetch, slots: Slots): TransportReader {
   return async (generation, after, sink, signal) => {
@@ -58,9 +60,21 @@ export async function readEvents(body: ReadableStream<Uint8Array>, sink: Sink): 
     if (frames.length === 0) continue;
     sink.onFrames(frames);
     if (frames.some((frame) => frame.kind === 'generation-end')) {
-      await reader.cancel().catch(() => undefined);
+      void readToClose(reader);
       return { kind: 'ended' };
     }
     frames = [];
+  }
+}
+
+/** The server closes after the last record. A browser lists no size for a stream that was cancelled before. */
+async function readToClose(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
+  const giveUp = setTimeout(() => void reader.cancel().catch(() => undefined), CLOSE_PATIENCE_MS);
+  try {
+    while (!(await reader.read()).done);
+  } catch {
+    // The connection broke, or the page left: nothing more was wanted of it.
+  } finally {
+    clearTimeout(giveUp);
   }
 }
