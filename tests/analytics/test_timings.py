@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,10 +34,25 @@ def test_an_answer_is_timed_from_the_request_on() -> None:
         "max_gap_ms": 3001.0,
         "stalls": 1,
         "deltas": 10,
-        "tok_s": pytest.approx(2.8),
+        "deltas_s": pytest.approx(2.8),
         "segments": 1,
         "retries": 0,
     }
+
+
+def test_speed_in_tokens_comes_from_complete_usage_alone() -> None:
+    timings = Timings(0.0)
+    timings.apply(1000.0, TextDelta(0, "a", 1))
+    timings.apply(2000.0, TextDelta(0, "b", 1))
+    usage = Usage(output_tokens=61, reasoning_tokens=40)
+    assert timings.result(3000.0, usage)["tok_s"] == 20.0  # hidden reasoning came before
+    for unknown in (None, Usage(input_tokens=5), replace(usage, partial=True)):
+        found = timings.result(3000.0, unknown)
+        assert "tok_s" not in found
+        assert found["deltas_s"] == 1.0
+
+    timings.apply(2000.0, ReasoningDelta(1, "hm"))
+    assert timings.result(3000.0, usage)["tok_s"] == 60.0
 
 
 def test_what_never_happened_has_no_time() -> None:

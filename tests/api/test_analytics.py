@@ -187,7 +187,7 @@ def test_metrics_count_what_happened(server_factory: MakeServer) -> None:
     assert values["grantha_log_flush_window_seconds"] > 0
     assert values['grantha_attaches_total{resumed="yes",transport="ndjson"}'] == 1
     assert values['grantha_time_to_first_token_seconds_count{provider="scripted"}'] >= 2
-    assert values['grantha_time_between_tokens_seconds_count{provider="scripted"}'] >= 1
+    assert values['grantha_time_between_deltas_seconds_count{provider="scripted"}'] >= 1
     assert values['grantha_tokens_per_second_count{provider="scripted"}'] >= 1
     assert values['grantha_output_tokens_total{provider="scripted"}'] >= 100
     assert sum(v for k, v in values.items() if k.startswith("grantha_errors_total")) == 1

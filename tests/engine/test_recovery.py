@@ -215,11 +215,11 @@ async def test_an_answer_that_waits_behind_others_is_not_given_up_for_their_cras
 async def test_the_wish_for_few_tokens_holds_over_a_crash(rig: Rig, crash: Any) -> None:
     model = rig.script("gated", COUNT, gate="gate", capabilities={"prefix": True})
     rig.allow("gate", 6)
-    row = await rig.ask(model, max_tokens=10)
+    row = await rig.ask(model, max_tokens=40)
     await rig.text_of(row, len(counted(6)))
     rig.allow("gate")
     answer = await (await crash(rig)).ended(row)
-    assert (answer.ending, answer.text) == ("done", counted(10))
+    assert (answer.ending, answer.text) == ("done", counted(40))
 
 
 async def test_options_in_force_at_the_crash_hold_after_it(rig: Rig, crash: Any) -> None:

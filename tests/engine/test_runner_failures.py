@@ -9,7 +9,15 @@ import pytest
 
 from grantha.chat import Capabilities, Usage
 from grantha.engine.supervisor import Tuning
-from grantha.errors import ContentBlocked, Overloaded, RateLimited, Truncated, Unreachable
+from grantha.errors import (
+    ContentBlocked,
+    GranthaError,
+    Overloaded,
+    ProviderFailed,
+    RateLimited,
+    Truncated,
+    Unreachable,
+)
 from grantha.events import Accepted, Finished, Notice, Reasoning, Text, ToolCall, UsageSeen
 from tests.engine.conftest import MakeRig
 from tests.engine.rig import NO_PAUSES, Rig, StubProvider, StubUpstream, refusing, replying
@@ -200,17 +208,51 @@ async def test_the_wish_for_few_tokens_holds_over_all_segments(rig: Rig) -> None
         {"repeat": "w{n} ", "start": 4, "count": 96},
         capabilities={"prefix": True},
     )
-    answer = await rig.ended(await rig.ask(model, max_tokens=10))
-    assert (answer.ending, answer.text) == ("done", counted(10))
+    answer = await rig.ended(await rig.ask(model, max_tokens=40))
+    assert (answer.ending, answer.text) == ("done", counted(40))
     assert answer.folded.end is not None
     assert answer.folded.end.finish_reason == "length"
 
 
-async def test_an_answer_cut_after_its_last_allowed_token_is_complete(make_rig: MakeRig) -> None:
-    own = StubProvider([replying([Text("one "), Text("two ")], Truncated("cut"))], PREFIX)
+async def test_a_cut_after_the_last_allowed_token_is_complete_by_the_vendors_count(
+    make_rig: MakeRig,
+) -> None:
+    used = UsageSeen(Usage(input_tokens=5, output_tokens=2))
+    own = StubProvider([replying([Text("one "), Text("two "), used], Truncated("cut"))], PREFIX)
     rig = await make_rig(providers={"own": own})
     answer = await rig.ended(await rig.ask("own/model", max_tokens=2))
     assert (answer.ending, answer.text, len(own.calls)) == ("done", "one two ", 1)
+
+
+@pytest.mark.parametrize(
+    "error", [Truncated("cut"), ContentBlocked("filtered"), ProviderFailed("broken")], ids=str
+)
+async def test_as_many_deltas_as_tokens_allowed_never_make_a_broken_answer_complete(
+    make_rig: MakeRig, error: GranthaError
+) -> None:
+    own = StubProvider([replying([Text("one "), Text("two ")], error)], Capabilities(prefix=False))
+    rig = await make_rig(providers={"own": own})
+    answer = await rig.ended(await rig.ask("own/model", max_tokens=2))
+    assert (answer.ending, answer.text) == ("failed", "one two ")
+
+
+async def test_a_filtered_answer_is_never_complete_by_its_length(make_rig: MakeRig) -> None:
+    used = UsageSeen(Usage(output_tokens=2))
+    own = StubProvider([replying([Text("one "), used], ContentBlocked("filtered"))], PREFIX)
+    rig = await make_rig(providers={"own": own})
+    answer = await rig.ended(await rig.ask("own/model", max_tokens=2))
+    assert answer.ending == "failed"
+
+
+async def test_what_is_left_of_the_limit_is_counted_in_the_vendors_tokens(
+    make_rig: MakeRig,
+) -> None:
+    used = UsageSeen(Usage(output_tokens=30))
+    first = replying([Text("one "), used], Truncated("cut"))
+    own = StubProvider([first, replying([Text("two"), STOP])], PREFIX)
+    rig = await make_rig(providers={"own": own})
+    answer = await rig.ended(await rig.ask("own/model", max_tokens=100))
+    assert (answer.ending, own.calls[1][0].options.max_tokens) == ("done", 70)
 
 
 async def test_usage_is_a_lower_bound_once_a_call_was_cut_and_known_when_it_was_only_refused(

@@ -11,7 +11,8 @@
 | max_gap_ms     | the longest silence between two events that wrote something       |
 | stalls         | how many such silences were longer than `STALL_MS`                |
 | deltas         | upstream deltas, which for most providers are tokens              |
-| tok_s          | deltas a second while writing                                     |
+| deltas_s       | deltas a second while writing: an estimate of the speed            |
+| tok_s          | output tokens a second while writing, from complete usage         |
 | segments       | upstream calls whose text is in the answer                        |
 | retries        | upstream calls that failed                                        |
 
@@ -20,6 +21,7 @@ Unknown values are left out.
 
 from __future__ import annotations
 
+from grantha.chat import Usage
 from grantha.events import Event, Notice, ReasoningDelta, Seam, TextDelta, ToolCallDelta
 
 STALL_MS = 3000
@@ -40,6 +42,7 @@ class Timings:
         self._deltas = 0
         self._segments = 1
         self._retries = 0
+        self._reasoned = False
 
     def called(self, at: float) -> None:
         """The first upstream call goes out."""
@@ -54,6 +57,7 @@ class Timings:
                     self._first_text = at
                 self._wrote(at, event.deltas)
             case ReasoningDelta():
+                self._reasoned = True
                 self._wrote(at, event.deltas)
             case ToolCallDelta():
                 self._wrote(at, 1)
@@ -67,8 +71,8 @@ class Timings:
             case _:
                 pass
 
-    def result(self, at: float) -> dict[str, float | int]:
-        """The table above, as of a time."""
+    def result(self, at: float, usage: Usage | None = None) -> dict[str, float | int]:
+        """The table above, as of a time. `usage` is that of the whole generation."""
         found: dict[str, float | int | None] = {
             "queued_ms": _span(self._requested, self._called),
             "connect_ms": _span(self._called, self._accepted),
@@ -79,7 +83,8 @@ class Timings:
             "max_gap_ms": round(self._max_gap, 1) if self._first is not None else None,
             "stalls": self._stalls,
             "deltas": self._deltas,
-            "tok_s": self._rate(),
+            "deltas_s": self._rate(self._deltas),
+            "tok_s": self._rate(self._visible_tokens(usage)),
             "segments": self._segments,
             "retries": self._retries,
         }
@@ -95,9 +100,16 @@ class Timings:
             self._stalls += gap > STALL_MS
         self._last = at
 
-    def _rate(self) -> float | None:
+    def _visible_tokens(self, usage: Usage | None) -> int:
+        """Tokens written between the first event and the last; 0 if that isn't known."""
+        if usage is None or usage.partial or usage.output_tokens is None:
+            return 0
+        # Reasoning that the vendor keeps to itself was written before the first event.
+        return usage.output_tokens - (0 if self._reasoned else usage.reasoning_tokens or 0)
+
+    def _rate(self, written: int) -> float | None:
         span = _span(self._first, self._last)
-        return round(1000 * (self._deltas - 1) / span, 1) if span and self._deltas > 1 else None
+        return round(1000 * (written - 1) / span, 1) if span and written > 1 else None
 
 
 def _span(start: float | None, end: float | None) -> float | None:

@@ -51,11 +51,13 @@ def ending(event: GenerationEnd) -> str:
 def numbers(event: GenerationEnd) -> str:
     """Time to the first token, speed, tokens and cost, as far as they are known."""
     first, speed = event.timings.get("first_text_ms"), event.timings.get("tok_s")
+    estimate = event.timings.get("deltas_s") if speed is None else None
     tokens = event.usage.output_tokens if event.usage else None
     cost = event.usage.cost_usd if event.usage else None
     known = (
         f"{first / 1000:.2f} s to first token" if first is not None else "",
         f"{speed:.0f} tok/s" if speed is not None else "",
+        f"≈ {estimate:.0f} tok/s" if estimate is not None else "",
         f"{tokens:,} tokens" if tokens is not None else "",
         f"${cost:.4f}" if cost is not None else "",
     )

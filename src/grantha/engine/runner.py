@@ -59,6 +59,7 @@ from grantha.providers.base import Provider, Upstream
 
 _log = logging.getLogger(__name__)
 _MOST_PENDING = 64 * 1024  # bytes that may wait for the store before the provider isn't read on
+_LEAST_TOKENS_LEFT = 16  # of max_tokens, where what was written can only be estimated
 CLOSE_PATIENCE = (
     2.0  # seconds that an upstream may take to close, or to notice that it is cancelled
 )
@@ -208,13 +209,17 @@ class Runner:
     async def _segments(self) -> None:
         attempt = _Attempt(self._way_on(), announced=False)
         while True:
-            error = None if self._budget_spent() else await self._segment(attempt)
+            error = None if self._limit_reached() else await self._segment(attempt)
             word = self._control.word
             if isinstance(word, Stop):
                 await self._stopped(word)
                 return
-            if self._budget_spent():
-                self._finished = self._finished or Finished("length")
+            if (
+                self._finished is None
+                and isinstance(error, Truncated | None)
+                and self._limit_reached()
+            ):
+                self._finished = Finished("length")
             if self._finished is not None:
                 await self._close()
                 self._usage.finish(self._capabilities(self.model), complete=True)
@@ -442,14 +447,20 @@ class Runner:
 
     def _options_left(self) -> Options:
         """Options of the next call: what of max_tokens is left after the text so far."""
-        most = self.options.max_tokens
-        if most is None or not self.log.deltas:
+        limit = self.options.max_tokens
+        if limit is None or not self.log.deltas:
             return self.options
-        return replace(self.options, max_tokens=max(1, most - self.log.deltas))
+        written = self._usage.output_tokens()
+        if self._usage.complete():
+            return replace(self.options, max_tokens=limit - written)
+        # Deltas are only close to tokens, so an estimate leaves room for the vendor to end the answer.
+        left = limit - max(written, self.log.deltas)
+        return replace(self.options, max_tokens=max(left, min(limit, _LEAST_TOKENS_LEFT)))
 
-    def _budget_spent(self) -> bool:
-        most = self.options.max_tokens
-        return most is not None and 0 < most <= self.log.deltas
+    def _limit_reached(self) -> bool:
+        """Whether the providers' own counts reach max_tokens. Deltas are never taken for tokens."""
+        limit = self.options.max_tokens
+        return limit is not None and 0 < limit <= self._usage.output_tokens()
 
     def _capabilities(self, model: str) -> Capabilities:
         try:
@@ -513,7 +524,7 @@ class Runner:
                 finish_reason=finished.reason if finished else None,
                 native_finish_reason=finished.native if finished else None,
                 usage=usage,
-                timings=self._timings.result(_now_ms()),
+                timings=self._timings.result(_now_ms(), usage),
                 text_length=self.log.text_length,
                 sha256=self.log.digest(),
                 error=error,

@@ -48,6 +48,20 @@ class UsageTotal:
         self._sum = priced if self._sum is None else added(self._sum, priced)
         return True
 
+    def output_tokens(self) -> int:
+        """Output tokens reported so far, the present call included: a lower bound, 0 if none was."""
+        reported = (self._sum, self._call if self._open else None)
+        return sum(usage.output_tokens or 0 for usage in reported if usage is not None)
+
+    def complete(self) -> bool:
+        """Whether every call so far has reported its output tokens."""
+        return (
+            not self._partial
+            and not self._open
+            and self._sum is not None
+            and self._sum.output_tokens is not None
+        )
+
     def mark_partial(self) -> None:
         """A call may have cost something that nobody will ever report."""
         self._partial = True

@@ -16,7 +16,13 @@ _END: Json = {
     "finish_reason": "stop",
     "native_finish_reason": "stop",
     "usage": _USAGE,
-    "timings": {"first_text_ms": 180.2, "duration_ms": 790.5, "deltas": 12, "tok_s": 19.7},
+    "timings": {
+        "first_text_ms": 180.2,
+        "duration_ms": 790.5,
+        "deltas": 12,
+        "deltas_s": 18.0,
+        "tok_s": 19.7,
+    },
     "text_length": 13,
     "sha256": "315f5bdb76d078c43b8ac0064e4a0164612b1fce77c869345bfc94c75894edd3",
 }

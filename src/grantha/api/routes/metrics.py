@@ -77,7 +77,7 @@ class Metrics(Observer):
             "time_to_first_token_seconds", "From the request to the first visible text.", _FIRST
         )
         self._between = histogram(
-            "time_between_tokens_seconds", "Between two tokens, the mean of an answer.", _BETWEEN
+            "time_between_deltas_seconds", "Between two deltas, the mean of an answer.", _BETWEEN
         )
         self._rate = histogram("tokens_per_second", "While writing.", _RATES)
 

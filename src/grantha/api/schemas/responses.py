@@ -74,6 +74,7 @@ class Timings(TypedDict, total=False):
     max_gap_ms: float
     stalls: int
     deltas: int
+    deltas_s: float
     tok_s: float
     segments: int
     retries: int

@@ -10,6 +10,7 @@ import {
   formatDollars,
   compactTokens,
   formatDuration,
+  formatSpeed,
   outputSpeed
 } from '#lib/format/numbers.ts';
 import { errorText } from '#lib/format/errors.ts';
@@ -138,17 +139,14 @@ describe('numbers as people read them', () => {
     };
     expect(generationCost({ input_tokens: 5, output_tokens: 5 }, model)).toBeNull();
     expect(generationCost(null, model)).toBeNull();
-    expect(
-      outputSpeed({
-        ending: 'done',
-        finish_reason: null,
-        native_finish_reason: null,
-        usage: null,
-        timings: {},
-        text_length: 0,
-        sha256: ''
-      })
-    ).toBeNull();
+    expect(outputSpeed({})).toBeNull();
+  });
+
+  it('mark a speed that was counted in deltas as an estimate', () => {
+    expect(formatSpeed({ value: 20, estimated: false }, 'en')).toBe('20');
+    expect(outputSpeed({ tok_s: 20, deltas_s: 10 })).toEqual({ value: 20, estimated: false });
+    expect(outputSpeed({ deltas_s: 10 })).toEqual({ value: 10, estimated: true });
+    expect(formatSpeed({ value: 10, estimated: true }, 'en')).toBe('≈ 10');
   });
 
   it('have a row for every day, with answers or without', () => {

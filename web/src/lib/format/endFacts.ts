@@ -2,7 +2,14 @@
 import type { Strings } from '#lib/strings/en.ts';
 import type { GenerationEnd, Model } from '#lib/wire/types.ts';
 import type { Answer } from '#lib/chat/Answer.svelte.ts';
-import { generationCost, formatDollars, formatNumber, formatDuration, outputSpeed } from './numbers.ts';
+import {
+  generationCost,
+  formatDollars,
+  formatNumber,
+  formatDuration,
+  formatSpeed,
+  outputSpeed
+} from './numbers.ts';
 
 export function endFacts(answer: Answer, model: Model | undefined, t: Strings, locale: string): string[] {
   const end = answer.end;
@@ -26,10 +33,10 @@ function costFacts(answer: Answer, end: GenerationEnd, model: Model | undefined,
 
 function paceFacts(end: GenerationEnd, t: Strings, locale: string): string[] {
   const first = end.timings?.first_text_ms;
-  const speed = outputSpeed(end);
+  const speed = outputSpeed(end.timings ?? {});
   return [
     ...(typeof first === 'number' ? [t.toFirstToken(formatDuration(first, locale))] : []),
-    ...(speed === null ? [] : [t.tokensPerSecond(formatNumber(speed, locale))])
+    ...(speed === null ? [] : [t.tokensPerSecond(formatSpeed(speed, locale))])
   ];
 }
 

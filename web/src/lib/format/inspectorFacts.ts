@@ -2,7 +2,7 @@
 import type { Strings } from '#lib/strings/en.ts';
 import type { Trace } from '#lib/wire/types.ts';
 import type { TransferSize } from '#lib/wire/transferSize.ts';
-import { formatBytes, formatNumber, formatDuration } from './numbers.ts';
+import { formatBytes, formatNumber, formatDuration, formatSpeed, outputSpeed } from './numbers.ts';
 import { medianGap, type TraceRecord } from '#lib/chat/trace.ts';
 
 export type NamedFact = [name: string, value: string, remark: string];
@@ -19,7 +19,7 @@ export function inspectorFacts(
   const time = (ms: number | undefined): string =>
     ms === undefined ? t.unknown : formatDuration(ms, locale);
   const gap = medianGap(records);
-  const speed = timings.tok_s;
+  const speed = outputSpeed(timings);
   return [
     [t.queuedFor, time(timings.queued_ms), ''],
     [t.connectedIn, time(timings.connect_ms), ''],
@@ -27,7 +27,7 @@ export function inspectorFacts(
     [t.duration, time(timings.duration_ms), ''],
     [
       t.speed,
-      speed === undefined ? t.unknown : t.tokensPerSecond(formatNumber(speed, locale)),
+      speed === null ? t.unknown : t.tokensPerSecond(formatSpeed(speed, locale)),
       gap === null ? '' : t.medianGap(`${Math.round(gap)} ms`)
     ],
     [t.records, formatNumber(records.length, locale), t.upTo(records.at(-1)?.id ?? '')],

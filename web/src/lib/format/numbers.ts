@@ -1,5 +1,6 @@
 // Formats numbers for people: durations with units, money, token counts, bytes.
-import type { GenerationEnd, Model, Usage } from '#lib/wire/types.ts';
+import type { Timings } from '#lib/wire/schema.ts';
+import type { Model, Usage } from '#lib/wire/types.ts';
 
 /** "0.31 s", "14.2 s", "3 min 05 s". */
 export function formatDuration(ms: number, locale?: string): string {
@@ -40,12 +41,22 @@ export function generationCost(usage: Usage | null | undefined, model: Model | u
   return (usage.input_tokens * input + usage.output_tokens * output) / 1_000_000;
 }
 
-/** Tokens per second from the first text to the end; null when unknown. */
-export function outputSpeed(end: GenerationEnd): number | null {
-  const timings = end.timings ?? {};
-  if (typeof timings.tok_s === 'number') return timings.tok_s;
-  const { first_text_ms: first, duration_ms: whole } = timings;
-  const tokens = end.usage?.output_tokens;
-  if (typeof first !== 'number' || typeof whole !== 'number' || !tokens || whole <= first) return null;
-  return tokens / ((whole - first) / 1000);
+export interface Speed {
+  value: number;
+  estimated: boolean;
+}
+
+/** Tokens per second while writing; estimated from deltas if the usage is unknown, null if nothing is known. */
+export function outputSpeed(timings: Timings): Speed | null {
+  if (timings.tok_s !== undefined) return { value: timings.tok_s, estimated: false };
+  return timings.deltas_s === undefined ? null : { value: timings.deltas_s, estimated: true };
+}
+
+/** A number that isn't exact, marked as such. */
+export function formatEstimate(value: number, locale: string): string {
+  return `≈ ${formatNumber(value, locale)}`;
+}
+
+export function formatSpeed({ value, estimated }: Speed, locale: string): string {
+  return estimated ? formatEstimate(value, locale) : formatNumber(value, locale);
 }

@@ -1,7 +1,7 @@
 // The status line of a running answer: what is happening and, when nothing is, which side is silent.
 import type { Strings } from '#lib/strings/en.ts';
 import type { Answer, ShownStatus } from '#lib/chat/Answer.svelte.ts';
-import { formatNumber, formatDuration } from './numbers.ts';
+import { formatDuration, formatEstimate, formatNumber } from './numbers.ts';
 
 export interface Fact {
   key: string;
@@ -47,9 +47,9 @@ export function runningFacts(
   const facts: Fact[] = [{ key: 'elapsed', text: formatDuration(answer.elapsed(now), locale) }];
   if (status === 'writing') {
     if (answer.speed !== null)
-      facts.push({ key: 'speed', text: t.tokensPerSecond(formatNumber(answer.speed, locale)) });
+      facts.push({ key: 'speed', text: t.tokensPerSecond(formatEstimate(answer.speed, locale)) });
     if (answer.deltas > 0)
-      facts.push({ key: 'tokens', text: t.tokens(formatNumber(answer.deltas, locale)), wide: true });
+      facts.push({ key: 'tokens', text: t.tokens(formatEstimate(answer.deltas, locale)), wide: true });
   }
   if (answer.connection?.fallback) {
     const over = answer.connection.transport === 'poll' ? t.overPoll : t.overWebSocket;

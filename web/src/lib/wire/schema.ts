@@ -599,6 +599,7 @@ export interface Timings {
   max_gap_ms?: number;
   stalls?: number;
   deltas?: number;
+  deltas_s?: number;
   tok_s?: number;
   segments?: number;
   retries?: number;
