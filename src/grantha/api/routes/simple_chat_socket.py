@@ -1,7 +1,7 @@
 """`WS /ws/chat`: each message is a body of the simple chat endpoint, each reply its lines.
 
 One task listens, one answers, in order; `{"type": "stop"}` stops the answer that is being written.
-A client that goes away only ends the reading: the answer goes on.
+A client that goes away only ends the reading: every body that it sent is stored and answered.
 """
 
 from __future__ import annotations
@@ -41,8 +41,9 @@ class ChatSocket:
         self._socket = socket
         self._state = app_state(socket)
         self._subject = subject_of(socket)
-        self._waiting: asyncio.Queue[str] = asyncio.Queue(_MAX_QUEUED)
+        self._waiting: asyncio.Queue[str | None] = asyncio.Queue()  # None: the client has gone
         self._reader: Reader | None = None
+        self._gone = False
 
     async def run(self) -> None:
         """Until the client goes away."""
@@ -53,25 +54,26 @@ class ChatSocket:
         except (WebSocketDisconnect, RuntimeError, KeyError):
             pass  # closed, or a binary message, which this socket doesn't speak
         finally:
+            self._gone = True
+            self._waiting.put_nowait(None)
             if self._reader is not None:
                 self._reader.close()
-            answering.cancel()
-            with contextlib.suppress(asyncio.CancelledError, WebSocketDisconnect, RuntimeError):
-                await answering
+            await answering  # it may hold a body whose close arrived together with it
 
     async def _take(self, text: str) -> None:
         if self._reader is not None and _is_stop(text):
             with contextlib.suppress(GranthaError):  # told by the answer's own last line
                 await self._state.supervisor.stop(self._subject, self._reader.generation)
             return
-        try:
+        if self._waiting.qsize() < _MAX_QUEUED:
             self._waiting.put_nowait(text)
-        except asyncio.QueueFull:
+        else:
             await self._socket.send_text(error_line(Busy("Too many messages wait on this socket.")))
 
     async def _answer_all(self) -> None:
-        while True:
-            await self._answer(await self._waiting.get())
+        while (text := await self._waiting.get()) is not None:
+            with contextlib.suppress(WebSocketDisconnect, RuntimeError):  # sent to a closed socket
+                await self._answer(text)
 
     async def _answer(self, text: str) -> None:
         body: SimpleChatBody | None = None
@@ -79,7 +81,8 @@ class ChatSocket:
             most = self._state.settings.max_json_depth
             body = SimpleChatBody.model_validate(decode_json(text.encode("utf-8", "replace"), most))
             row = await start_generation(self._state, self._subject, body, None, "")
-            await self._tail(row)
+            if not self._gone:
+                await self._tail(row)
         except ValidationError as error:
             await self._socket.send_text(error_line(first_validation_error(error)))
         except GranthaError as error:
