@@ -26,7 +26,7 @@ from grantha.events import (
     TextDelta,
 )
 from grantha.storage.base import (
-    UNKEPT,
+    EPHEMERAL,
     Append,
     GenerationRow,
     MessageRow,
@@ -531,10 +531,10 @@ async def test_a_backup_made_while_writing_is_whole(
         await restored.aclose()
 
 
-async def test_what_is_unkept_is_listed_nowhere_and_purged_a_minute_after_its_end(
+async def test_an_ephemeral_conversation_is_never_listed_and_purged_a_minute_after_its_end(
     store: Store, clock: Clock
 ) -> None:
-    row = await begun(store, await talk(store, title="Secret", origin=UNKEPT))
+    row = await begun(store, await talk(store, title="Secret", origin=EPHEMERAL))
     for query in ("", "Secret"):
         found = await store.conversations(ME, query=query, cursor=None, limit=9, origin=None)
         assert found.rows == ()

@@ -12,6 +12,7 @@ from alembic.config import Config
 from grantha.chat import TextPart
 from grantha.events import RecordId
 from grantha.storage import connect
+from grantha.storage.base import EPHEMERAL
 from grantha.storage.connect import NEWEST, migrate, writing_engine
 from grantha.storage.sql import FILE_NAME, SqlStore
 
@@ -24,6 +25,7 @@ REVISIONS = [
 SCHEMAS = {
     "0001": "413b4604c5268214c939b4f7aca4c781ca69cabc4f614fd3a7b9740c95a88aad",
     "0002": "91cfe5198ad485cb31e20d8aba1d70a8bf8bae1850fc012818673da41e291d20",
+    "0003": "91cfe5198ad485cb31e20d8aba1d70a8bf8bae1850fc012818673da41e291d20",
 }
 SUBJECT = "local"
 ROWS = """
@@ -32,7 +34,9 @@ INSERT INTO conversations
      generation, created_at, updated_at, deleted_at)
 VALUES
     ('c_1', 'local', 'Palm leaves', 'person', 1, 'native', 'Be brief.', '{"temperature": 0.5}',
-     'scripted/hello', 'm_2', 'done', 'g_1', 1000, 2000, NULL);
+     'scripted/hello', 'm_2', 'done', 'g_1', 1000, 2000, NULL),
+    ('c_2', 'local', 'A palm, not stored', 'none', 0, ':ephemeral', '', '{}', NULL, NULL, NULL, NULL, 1000,
+     2000, NULL);
 INSERT INTO messages
     (number, id, conversation, parent, role, parts, text, model, generation, status, "end", seams,
      citations, created_at)
@@ -102,7 +106,8 @@ async def test_what_an_older_release_stored_is_there_after_the_upgrade(
     old, fresh = tmp_path / FILE_NAME, tmp_path / "fresh.db"
     _built(old, revision)
     with closing(sqlite3.connect(old)) as database:
-        database.executescript(ROWS)
+        origin = "unkept" if revision < "0003" else EPHEMERAL
+        database.executescript(ROWS.replace(":ephemeral", origin))
     for path in (old, fresh):
         engine = writing_engine(path, "FULL")
         migrate(engine)
@@ -114,12 +119,14 @@ async def test_what_an_older_release_stored_is_there_after_the_upgrade(
         listing = await store.conversations(
             SUBJECT, query="palm", cursor=None, limit=10, origin=None
         )
+        ephemeral = await store.conversation(SUBJECT, "c_2")
         messages = await store.messages(SUBJECT, "c_1")
         generation = await store.generation(SUBJECT, "g_1")
     finally:
         await store.aclose()
     (conversation,) = listing.rows
     assert conversation.id == "c_1"
+    assert ephemeral.origin == EPHEMERAL
     assert (conversation.title, conversation.pinned) == ("Palm leaves", True)
     assert conversation.options == {"temperature": 0.5}
     assert [message.parts for message in messages] == [

@@ -15,9 +15,7 @@ from grantha.chat import JsonObject, Options, Part, Role, Status
 from grantha.events import GenerationEnd, Record, RecordId
 
 LOCAL_SUBJECT = "local"  # the one owner, until accounts come
-UNKEPT = (
-    "unkept"  # the origin of what is listed nowhere, and purged soon after its answer has ended
-)
+EPHEMERAL = "ephemeral"  # the origin of conversations that are never listed and purged early
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +30,7 @@ class ConversationRow:
     title: str
     title_by: str  # "none" | "auto" | "user"
     pinned: bool
-    origin: str  # "page" | "api" | "unkept"
+    origin: str  # "page" | "api" | "ephemeral"
     system_prompt: str
     options: JsonObject
     model: str | None
@@ -291,7 +289,7 @@ class Store(Protocol):
     async def restore_conversation(self, subject: str, conversation: str) -> ConversationRow: ...
 
     async def purge(self, before: int) -> int:
-        """Deletes for good what was hidden before a time, what is unkept and ended a minute ago, and
+        """Deletes conversations hidden before a time, ephemeral ones that ended a minute ago, and
         idempotency keys older than a day.
         """
         ...

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Select, and_, delete, insert, or_, select, te
 from grantha.errors import BadRequest, NotFound
 from grantha.storage import rows
 from grantha.storage.base import (
-    UNKEPT,
+    EPHEMERAL,
     ConversationRow,
     Listing,
     MessageRow,
@@ -88,7 +88,7 @@ def listing(
 ) -> Listing:
     """Pinned first, then the last changed; one page."""
     wanted = _visible(subject)
-    of_origin = conversations.c.origin == origin if origin else conversations.c.origin != UNKEPT
+    of_origin = conversations.c.origin == origin if origin else conversations.c.origin != EPHEMERAL
     wanted = wanted.where(of_origin)
     if cursor is not None:
         wanted = wanted.where(_before(cursor))
@@ -122,7 +122,7 @@ def search(
             "FROM hits h JOIN messages m ON m.number = h.number GROUP BY m.conversation) "
             "SELECT c.*, b.snippet AS snippet FROM conversations c LEFT JOIN best b ON b.id = c.id "
             "WHERE c.subject = :subject AND c.deleted_at IS NULL "
-            "AND (c.origin = :origin OR :origin IS NULL AND c.origin <> :unkept) "
+            "AND (c.origin = :origin OR :origin IS NULL AND c.origin <> :ephemeral) "
             "AND (b.id IS NOT NULL OR c.title LIKE :like ESCAPE '\\') "
             "ORDER BY c.pinned DESC, c.updated_at DESC LIMIT :limit"
         ),
@@ -130,7 +130,7 @@ def search(
             "match": match,
             "subject": subject,
             "origin": origin,
-            "unkept": UNKEPT,
+            "ephemeral": EPHEMERAL,
             "like": "%" + _escaped(query.strip()) + "%",
             "limit": limit,
         },
@@ -179,12 +179,14 @@ def unhide(connection: Connection, subject: str, wanted: str) -> ConversationRow
 
 
 def purge(connection: Connection, before: int, ended_before: int, keys_before: int) -> int:
-    """Deletes hidden conversations and unkept ones with all they hold, and old idempotency keys."""
+    """Deletes hidden conversations and ephemeral ones with all they hold, and old idempotency keys."""
     connection.execute(delete(idempotency).where(idempotency.c.created_at < keys_before))
     ended = select(generations.c.id).where(generations.c.ended_at < ended_before)
-    unkept = and_(conversations.c.origin == UNKEPT, conversations.c.generation.in_(ended))
+    ephemeral = and_(conversations.c.origin == EPHEMERAL, conversations.c.generation.in_(ended))
     gone = connection.execute(
-        select(conversations.c.id).where(or_(conversations.c.deleted_at < before, unkept)).limit(64)
+        select(conversations.c.id)
+        .where(or_(conversations.c.deleted_at < before, ephemeral))
+        .limit(64)
     ).scalars()
     count = 0
     for wanted in list(gone):

@@ -35,7 +35,7 @@ from grantha.errors import (
 )
 from grantha.events import Frame, GenerationEnd, Notice, Open
 from grantha.providers.base import CountsTokens
-from grantha.storage.base import UNKEPT, GenerationRow, NewConversation
+from grantha.storage.base import EPHEMERAL, GenerationRow, NewConversation
 from grantha.wire.compat.view import (
     AnswerFold,
     CompatStream,
@@ -87,7 +87,7 @@ async def start_generation(
             messages=tuple(parsed.messages if messages is None else messages),
             new_conversation=None
             if conversation
-            else NewConversation(own, title_from(question), "api" if parsed.store else UNKEPT),
+            else NewConversation(own, title_from(question), "api" if parsed.store else EPHEMERAL),
             key=key,
             fingerprint=fingerprint,
         )

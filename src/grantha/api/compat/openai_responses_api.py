@@ -15,7 +15,7 @@ from grantha.chat import JsonObject, Message
 from grantha.engine.replay import whole_log
 from grantha.errors import NotFound, Trimmed
 from grantha.events import START, merge
-from grantha.storage.base import UNKEPT, GenerationRow
+from grantha.storage.base import EPHEMERAL, GenerationRow
 from grantha.wire.compat import openai_responses_input, openai_responses_view
 from grantha.wire.compat.openai_responses_view import ResponseStream, response_json
 from grantha.wire.compat.view import AnswerFold, ParsedRequest, member, required_string
@@ -176,7 +176,7 @@ async def _generation(request: Request, response: str) -> GenerationRow:
         conversation = await state.store.conversation(subject, row.conversation)
     except NotFound as error:
         raise unknown from error
-    if conversation.origin == UNKEPT:
+    if conversation.origin == EPHEMERAL:
         raise unknown
     return row
 

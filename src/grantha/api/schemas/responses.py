@@ -119,7 +119,7 @@ class ConversationListItem(ResponseModel):
     id: str
     title: str
     pinned: bool
-    origin: Literal["page", "api", "unkept"]
+    origin: Literal["page", "api", "ephemeral"]
     created_at: str
     updated_at: str
     status: Status | None

@@ -101,7 +101,7 @@ export interface ConversationListItem {
   id: string;
   title: string;
   pinned: boolean;
-  origin: 'page' | 'api' | 'unkept';
+  origin: 'page' | 'api' | 'ephemeral';
   created_at: string;
   updated_at: string;
   status: 'running' | 'done' | 'stopped' | 'failed' | 'interrupted' | null;
@@ -114,7 +114,7 @@ export interface ConversationReply {
   id: string;
   title: string;
   pinned: boolean;
-  origin: 'page' | 'api' | 'unkept';
+  origin: 'page' | 'api' | 'ephemeral';
   created_at: string;
   updated_at: string;
   status: 'running' | 'done' | 'stopped' | 'failed' | 'interrupted' | null;
