@@ -65,7 +65,7 @@ async def tab(server: Server) -> AsyncIterator[Tab]:
         hello = await made.next()
         assert (hello["type"], hello["protocol"]) == ("hello", 1)
         assert hello["heartbeat"] > 0
-        assert hello["boot"]
+        assert hello["instance_id"]
         yield made
 
 

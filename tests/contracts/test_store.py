@@ -54,8 +54,8 @@ class Clock:
         return self.now
 
 
-def sql(folder: Path, boot: str, clock: Clock) -> Store:
-    return SqlStore(folder, boot, "OFF", clock)
+def sql(folder: Path, instance_id: str, clock: Clock) -> Store:
+    return SqlStore(folder, instance_id, "OFF", clock)
 
 
 STORES = [pytest.param(sql, id="sqlite")]
@@ -70,11 +70,11 @@ def clock() -> Clock:
 async def open_store(
     request: pytest.FixtureRequest, tmp_path: Path, clock: Clock
 ) -> AsyncIterator[OpenStore]:
-    """Opens the same database as another process would, under another boot id."""
+    """Opens the same database as another process would, under another instance id."""
     opened: list[Store] = []
 
-    async def opening(boot: str) -> Store:
-        store: Store = request.param(tmp_path / "data", boot, clock)
+    async def opening(instance_id: str) -> Store:
+        store: Store = request.param(tmp_path / "data", instance_id, clock)
         await store.open()
         opened.append(store)
         return store
@@ -86,7 +86,7 @@ async def open_store(
 
 @pytest.fixture
 async def store(open_store: OpenStore) -> Store:
-    return await open_store("boot-1")
+    return await open_store("instance-1")
 
 
 # ---- sends ---------------------------------------------------------------------------------------
@@ -264,11 +264,11 @@ async def test_records_that_do_not_follow_the_last_one_are_fenced(
 
 
 async def test_a_former_owner_is_fenced_and_nothing_of_it_enters(open_store: OpenStore) -> None:
-    old, new = await open_store("boot-1"), await open_store("boot-2")
+    old, new = await open_store("instance-1"), await open_store("instance-2")
     row = await begun(old)
-    (orphan,) = await new.orphans("boot-2")
+    (orphan,) = await new.orphans("instance-2")
     opening = [Record(RecordId(2, 0), 3000, Open("1-0", "p/m"))]
-    assert await new.claim(orphan.row, "boot-2", opening)
+    assert await new.claim(orphan.row, "instance-2", opening)
     assert await old.append([batch(row, 1, TextDelta(0, "late"))]) == {row.id}
     assert await old.append([batch(row, 1, TextDelta(0, "late"), epoch=2)]) == {row.id}
     assert await new.append([batch(row, 1, TextDelta(0, "mine"), epoch=2)]) == set()
@@ -277,12 +277,12 @@ async def test_a_former_owner_is_fenced_and_nothing_of_it_enters(open_store: Ope
 
 
 async def test_an_orphan_is_claimed_once(open_store: OpenStore) -> None:
-    await begun(await open_store("boot-1"))
-    two, three = await open_store("boot-2"), await open_store("boot-3")
-    (orphan,) = await two.orphans("boot-2")
+    await begun(await open_store("instance-1"))
+    two, three = await open_store("instance-2"), await open_store("instance-3")
+    (orphan,) = await two.orphans("instance-2")
     opening = [Record(RecordId(2, 0), 3000, Open("1-0", "p/m"))]
     claims = await asyncio.gather(
-        two.claim(orphan.row, "boot-2", opening), three.claim(orphan.row, "boot-3", opening)
+        two.claim(orphan.row, "instance-2", opening), three.claim(orphan.row, "instance-3", opening)
     )
     assert sorted(claims) == [False, True]
     assert (await two.generation(ME, orphan.row.id)).recoveries == 1
@@ -290,11 +290,11 @@ async def test_an_orphan_is_claimed_once(open_store: OpenStore) -> None:
 
 
 async def test_only_what_runs_under_another_owner_is_an_orphan(open_store: OpenStore) -> None:
-    one = await open_store("boot-1")
+    one = await open_store("instance-1")
     running, _ended = await begun(one), await answered(one)
-    assert await one.orphans("boot-1") == []
-    two = await open_store("boot-2")
-    assert [(o.subject, o.row.id) for o in await two.orphans("boot-2")] == [(ME, running.id)]
+    assert await one.orphans("instance-1") == []
+    two = await open_store("instance-2")
+    assert [(o.subject, o.row.id) for o in await two.orphans("instance-2")] == [(ME, running.id)]
 
 
 async def test_the_end_folds_the_log_into_the_message(store: Store) -> None:
@@ -518,7 +518,7 @@ async def test_a_backup_made_while_writing_is_whole(
     folder = tmp_path / "restored"
     folder.mkdir()
     (copies / "2.db").rename(folder / "grantha.db")
-    restored = sql(folder, "boot-9", clock)
+    restored = sql(folder, "instance-9", clock)
     await restored.open()
     try:
         page = await restored.conversations(ME, query="", cursor=None, limit=500, origin=None)
@@ -526,7 +526,7 @@ async def test_a_backup_made_while_writing_is_whole(
         for row in page.rows:
             if row.generation is not None and row.status == "done":
                 assert (await restored.messages(ME, row.id))[-1].parts == (TextPart("Because."),)
-        assert await restored.orphans("boot-1") == []
+        assert await restored.orphans("instance-1") == []
     finally:
         await restored.aclose()
 
@@ -549,10 +549,10 @@ async def test_an_ephemeral_conversation_is_never_listed_and_purged_a_minute_aft
 
 
 async def test_what_was_written_is_there_after_closing(open_store: OpenStore) -> None:
-    first = await open_store("boot-1")
+    first = await open_store("instance-1")
     row = await answered(first)
     await first.aclose()
-    second = await open_store("boot-2")
+    second = await open_store("instance-2")
     assert (await second.generation(ME, row.id)).status == "done"
     for health in (second.health(), await second.check()):
         assert (health.ok, health.durability, health.error) == (True, "OFF", None)

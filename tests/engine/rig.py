@@ -137,17 +137,19 @@ class Rig:
         self.folder = folder
         self.scripts = folder / "scripts"
         self.scripts.mkdir(parents=True, exist_ok=True)
-        self.boot = new_id("b")
+        self.instance_id = new_id("i")
         self.tuning = tuning
         self.providers = ProviderMap(
             {"scripted": ScriptedProvider(self.scripts), **(providers or {})}
         )
         self._wrap = wrap
         self.feed = Feed()
-        self.store: Store = SqlStore(folder / "data", self.boot, "OFF")
+        self.store: Store = SqlStore(folder / "data", self.instance_id, "OFF")
         if wrap is not None:
             self.store = wrap(self.store)
-        self.supervisor = Supervisor(self.store, self.providers, self.feed, self.boot, tuning)
+        self.supervisor = Supervisor(
+            self.store, self.providers, self.feed, self.instance_id, tuning
+        )
         self.conversation = ""
 
     async def open(self) -> Rig:

@@ -258,14 +258,14 @@ async def test_an_owner_that_was_frozen_writes_nothing_once_another_has_taken_ov
 async def test_two_owners_never_take_up_the_same_orphan(rig: Rig, crash: Any) -> None:
     row = await cut(rig, 4, prefix=True)
     one = await crash(rig, recover=False)
-    (orphan,) = await one.store.orphans(one.boot)
+    (orphan,) = await one.store.orphans(one.instance_id)
     two = await one.start_again(recover=False)
     try:
         assert await one.recover() == 1
         opening = one.supervisor._runs[row.id].log
         assert opening.published.epoch == 2
         first = Record(RecordId(2, 0), 0, Open(str(orphan.row.last_id), "m"))
-        assert await two.store.claim(orphan.row, two.boot, [first]) is False
+        assert await two.store.claim(orphan.row, two.instance_id, [first]) is False
     finally:
         await two.aclose()
 

@@ -32,8 +32,8 @@ ME = "me"
 END = GenerationEnd("done", "stop", None, None, {}, 0, "0" * 64)
 
 
-async def opened(folder: Path, boot: str = "boot") -> SqlStore:
-    store = SqlStore(folder, boot, "OFF")
+async def opened(folder: Path, instance_id: str = "instance-1") -> SqlStore:
+    store = SqlStore(folder, instance_id, "OFF")
     await store.open()
     return store
 

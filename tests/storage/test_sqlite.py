@@ -21,7 +21,7 @@ MIGRATIONS = Path(connect.__file__).parent / "migrations" / "versions"
 
 
 async def opened(folder: Path, synchronous: str = "FULL") -> SqlStore:
-    store = SqlStore(folder, "boot", synchronous)
+    store = SqlStore(folder, "instance-1", synchronous)
     await store.open()
     return store
 
@@ -144,9 +144,9 @@ async def test_a_backup_never_overwrites_and_needs_a_source(tmp_path: Path) -> N
 
 
 async def test_a_store_that_is_not_open_says_so(tmp_path: Path) -> None:
-    store = SqlStore(tmp_path, "boot")
+    store = SqlStore(tmp_path, "instance-1")
     with pytest.raises(StorageFailed, match="isn't open"):
-        await store.orphans("boot")
+        await store.orphans("instance-1")
     with pytest.raises(StorageFailed, match="isn't open"):
         await store.trim(0)
     assert not store.health().ok

@@ -54,14 +54,14 @@ def create_app(settings: Settings, registry: Registry | None = None) -> ASGIApp:
 
 def assemble(settings: Settings, registry: Registry | None) -> tuple[ASGIApp, Supervisor]:
     """The app, and the supervisor that whoever stops the server has to drain first."""
-    boot = new_id("b")
-    store = SqlStore(settings.folder(), boot, settings.synchronous)
+    instance_id = new_id("i")
+    store = SqlStore(settings.folder(), instance_id, settings.synchronous)
     known = registry or Registry(settings)
     feed = Feed()
     metrics = Metrics()
     spans = tracer_for(settings)
     observer = Observers(metrics, spans) if spans else metrics
-    supervisor = Supervisor(store, known, feed, boot, _tuning(settings), observer=observer)
+    supervisor = Supervisor(store, known, feed, instance_id, _tuning(settings), observer=observer)
     readers = ReaderLimits(settings.max_readers)
     metrics.watch(supervisor, readers, lambda: store.health().ok)
     state = AppState(settings, store, known, supervisor, feed, readers)

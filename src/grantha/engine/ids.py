@@ -8,7 +8,7 @@ from typing import Literal
 
 _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"  # no i, l, o, u: they are read as others
 
-Kind = Literal["c", "m", "g", "b"]  # conversation, message, generation, boot
+Kind = Literal["c", "m", "g", "i"]  # conversation, message, generation, instance
 
 
 def new_id(kind: Kind) -> str:

@@ -65,7 +65,7 @@ class Recovery:
     async def run(self) -> int:
         """Returns how many generations were orphans. One that fails doesn't keep the others."""
         try:
-            left = await self._patiently(self._store.orphans, self._supervisor.boot)
+            left = await self._patiently(self._store.orphans, self._supervisor.instance_id)
             self._most_fruitless = MOST_FRUITLESS if len(left) == 1 else MOST_AMONG_OTHERS
             for orphan in left:
                 try:
@@ -118,7 +118,7 @@ class Recovery:
         if wanted is None or history is None:
             await self._end(orphan, new)
             return
-        if not await self._store.claim(row, self._supervisor.boot, new):
+        if not await self._store.claim(row, self._supervisor.instance_id, new):
             await self._look_again(orphan, tries - 1)
             return
         plan = Plan(history, wanted, options, self._supervisor.fallbacks_of(wanted), "restart")
@@ -127,7 +127,7 @@ class Recovery:
 
     async def _look_again(self, orphan: Orphan, tries: int) -> None:
         """Its owner wrote some last words meanwhile, or another process took it up."""
-        for now in await self._store.orphans(self._supervisor.boot) if tries else ():
+        for now in await self._store.orphans(self._supervisor.instance_id) if tries else ():
             if now.row.id == orphan.row.id and now.row.last_id.epoch == orphan.row.last_id.epoch:
                 await self._take(now, tries)
 
@@ -139,8 +139,8 @@ class Recovery:
             return None
 
     async def _end(self, orphan: Orphan, new: list[Record]) -> None:
-        boot = self._supervisor.boot
-        if await self._store.claim(orphan.row, boot, new[:1]):
+        instance_id = self._supervisor.instance_id
+        if await self._store.claim(orphan.row, instance_id, new[:1]):
             append = Append(orphan.row.id, tuple(new[1:]))
             # The claim is ours: from here on only the end is tried again.
             await self._patiently(self._store.append, [append])

@@ -84,21 +84,21 @@ class _Run:
 
 
 class Supervisor:
-    """One for the process. `boot` names it as the owner of what it starts."""
+    """One for the process. `instance_id` names it as the owner of what it starts."""
 
     def __init__(
         self,
         store: Store,
         models: Models,
         feed: Feed,
-        boot: str,
+        instance_id: str,
         tuning: Tuning,
         *,
         observer: Observer | None = None,
     ) -> None:
         self.observer = observer or Observers()
         self.feed = feed
-        self.boot = boot
+        self.instance_id = instance_id
         self.recovered = asyncio.Event()  # what a dead owner left is taken up, or ended
         self.store = store
         self._models = models

@@ -241,15 +241,15 @@ class Store(Protocol):
         """
         ...
 
-    async def claim(self, row: GenerationRow, boot: str, records: Sequence[Record]) -> bool:
+    async def claim(self, row: GenerationRow, instance_id: str, records: Sequence[Record]) -> bool:
         """Takes an orphan over by writing the open record of the next epoch, and what follows it.
 
         False if another owner did so first: then nothing was written.
         """
         ...
 
-    async def orphans(self, boot: str) -> list[Orphan]:
-        """Running generations whose owner isn't `boot`."""
+    async def orphans(self, instance_id: str) -> list[Orphan]:
+        """Running generations whose owner isn't `instance_id`."""
         ...
 
     async def generation(self, subject: str, generation: str) -> GenerationRow:

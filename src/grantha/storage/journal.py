@@ -68,10 +68,10 @@ class Staged:
 
 
 class Journal:
-    """Of one store, whose process is `boot`. Everything but `after` and `current` runs in the writer."""
+    """One for a store. Everything but `after` and `current` runs in the writer's thread."""
 
-    def __init__(self, boot: str) -> None:
-        self._boot = boot
+    def __init__(self, instance_id: str) -> None:
+        self._instance_id = instance_id
         self._held: dict[str, _Held] = {}
         self._heads: dict[str, RecordId] = {}  # last durable ids of logs that are known to be ours
         self._asked: tuple[sqlite3.Connection, int] | None = (
@@ -113,7 +113,7 @@ class Journal:
             else:
                 staged.kept.append(item)
         if staged.kept:
-            driver.execute(_INSERT, (staged.tick, self._boot, _body(staged.kept)))
+            driver.execute(_INSERT, (staged.tick, self._instance_id, _body(staged.kept)))
         self._clear(driver, staged)
         return staged
 
@@ -155,7 +155,9 @@ class Journal:
         first = item.records[0].id
         head = self._heads.get(item.generation)
         if head is None:
-            owned = driver.execute(_OWNED, (item.generation, self._boot, first.epoch)).fetchone()
+            owned = driver.execute(
+                _OWNED, (item.generation, self._instance_id, first.epoch)
+            ).fetchone()
             if owned is None:
                 return False
             held = self._held.get(item.generation)
@@ -181,7 +183,7 @@ class Journal:
         records = (*self.after(generation), *further)
         staged.moved.add(generation)
         last = records[-1].id
-        ours = driver.execute(_ADVANCE, (last.seq, generation, self._boot, last.epoch))
+        ours = driver.execute(_ADVANCE, (last.seq, generation, self._instance_id, last.epoch))
         if ours.rowcount == 1:
             driver.executemany(_MOVE, rows.record_values(generation, records))
         else:
@@ -194,7 +196,7 @@ class Journal:
         # Not up to this tick: another batch of the same transaction may have written the one before.
         oldest = min(left, default=self._tick + 1)
         if oldest >= staged.cleared + _SWEEP or (not left and oldest > staged.cleared):
-            driver.execute(_DELETE, (self._boot, oldest))
+            driver.execute(_DELETE, (self._instance_id, oldest))
             staged.cleared = oldest
 
 

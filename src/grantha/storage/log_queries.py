@@ -50,8 +50,10 @@ def append(driver: sqlite3.Connection, journal: Journal, batch: Sequence[Append]
     return staged
 
 
-def claim(connection: Connection, row: GenerationRow, boot: str, opening: Sequence[Record]) -> bool:
-    """Makes `boot` the owner and writes the records that open the next epoch."""
+def claim(
+    connection: Connection, row: GenerationRow, instance_id: str, opening: Sequence[Record]
+) -> bool:
+    """Makes `instance_id` the owner and writes the records that open the next epoch."""
     last = opening[-1].id
     taken = connection.execute(
         update(generations)
@@ -61,7 +63,7 @@ def claim(connection: Connection, row: GenerationRow, boot: str, opening: Sequen
             generations.c.seq == row.last_id.seq,
             generations.c.status == "running",
         )
-        .values(owner=boot, epoch=last.epoch, seq=last.seq, recoveries=row.recoveries + 1)
+        .values(owner=instance_id, epoch=last.epoch, seq=last.seq, recoveries=row.recoveries + 1)
     )
     if taken.rowcount != 1:
         return False
@@ -69,11 +71,11 @@ def claim(connection: Connection, row: GenerationRow, boot: str, opening: Sequen
     return True
 
 
-def orphans(connection: Connection, boot: str) -> list[Orphan]:
+def orphans(connection: Connection, instance_id: str) -> list[Orphan]:
     """Running generations of other owners, oldest first."""
     found = connection.execute(
         select(generations)
-        .where(generations.c.status == "running", generations.c.owner != boot)
+        .where(generations.c.status == "running", generations.c.owner != instance_id)
         .order_by(generations.c.created_at)
     ).mappings()
     return [Orphan(row["subject"], rows.generation_from(row)) for row in found]

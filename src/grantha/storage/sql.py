@@ -55,21 +55,21 @@ _MINUTE_MS = 60 * 1000  # for which a reader may come back to an answer that isn
 
 
 class SqlStore(Store):
-    """`folder` holds the database; `boot` names this process as the owner of what it starts."""
+    """`folder` holds the database; `instance_id` names this process as the owner of what it starts."""
 
     def __init__(
         self,
         folder: Path,
-        boot: str,
+        instance_id: str,
         synchronous: str = "FULL",
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self._folder = folder
         self._path = folder / FILE_NAME
-        self._boot = boot
+        self._instance_id = instance_id
         self._synchronous = synchronous
         self._now = now_ms
-        self._journal = Journal(boot)
+        self._journal = Journal(instance_id)
         self._writer: Writer | None = None
         self._reading: Engine | None = None
         self._writing: Engine | None = None
@@ -110,7 +110,7 @@ class SqlStore(Store):
         now = self._now()
         return await self._write(
             lambda connection: start_queries.start(
-                rows.driver_of(connection), subject, self._boot, now, start
+                rows.driver_of(connection), subject, self._instance_id, now, start
             )
         )
 
@@ -132,18 +132,18 @@ class SqlStore(Store):
         return staged.fenced
 
     @override
-    async def claim(self, row: GenerationRow, boot: str, records: Sequence[Record]) -> bool:
+    async def claim(self, row: GenerationRow, instance_id: str, records: Sequence[Record]) -> bool:
         def claim(connection: Connection) -> bool:
             self._journal.absorb(rows.driver_of(connection))
-            return logs.claim(connection, row, boot, records)
+            return logs.claim(connection, row, instance_id, records)
 
         return await self._write(claim, self._journal.absorbed)
 
     @override
-    async def orphans(self, boot: str) -> list[Orphan]:
+    async def orphans(self, instance_id: str) -> list[Orphan]:
         def orphans(connection: Connection) -> list[Orphan]:
             self._journal.absorb(rows.driver_of(connection))
-            return logs.orphans(connection, boot)
+            return logs.orphans(connection, instance_id)
 
         return await self._write(orphans, self._journal.absorbed)
 

@@ -58,7 +58,7 @@ _EARLIER = (
 
 
 def start(
-    driver: sqlite3.Connection, subject: str, boot: str, now: int, wanted: Start
+    driver: sqlite3.Connection, subject: str, instance_id: str, now: int, wanted: Start
 ) -> tuple[list[GenerationRow], bool]:
     """Writes a send once; see `Store.start`."""
     if wanted.key is not None:
@@ -71,7 +71,7 @@ def start(
     started = []
     for generation in wanted.generations:
         _write_answer(driver, wanted.conversation, generation, now)
-        started.append(_write_generation(driver, subject, boot, now, wanted, generation))
+        started.append(_write_generation(driver, subject, instance_id, now, wanted, generation))
     if wanted.key is not None:
         driver.executemany(
             _KEY,
@@ -156,7 +156,7 @@ def _write_answer(
 def _write_generation(  # noqa: PLR0917  the columns of one row
     driver: sqlite3.Connection,
     subject: str,
-    boot: str,
+    instance_id: str,
     now: int,
     start: Start,
     wanted: NewGeneration,
@@ -170,7 +170,7 @@ def _write_generation(  # noqa: PLR0917  the columns of one row
         wanted.parent,
         wanted.model,
         rows.to_json(wanted.options.to_json()),
-        boot,
+        instance_id,
         last.epoch,
         last.seq,
         now,

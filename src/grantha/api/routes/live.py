@@ -54,7 +54,7 @@ class LiveConnection:
                 "type": "hello",
                 "protocol": PROTOCOL,
                 "heartbeat": self._state.settings.heartbeat,
-                "boot": self._state.supervisor.boot,
+                "instance_id": self._state.supervisor.instance_id,
             }
         )
         changes = asyncio.create_task(self._send_changes())

@@ -16,7 +16,7 @@ interface Subscription {
 }
 
 type ServerMessage =
-  | { type: 'hello'; heartbeat?: number; boot?: string }
+  | { type: 'hello'; heartbeat?: number; instance_id?: string }
   | { type: 'frame'; generation: string; frame: ReceivedFrame }
   | { type: 'gone'; generation: string; code: string }
   | ({ type: 'change' } & LiveChange)
