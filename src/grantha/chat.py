@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 JsonObject: TypeAlias = Mapping[str, Any]  # JSON as decoded; Any because JSON is
+JsonDict: TypeAlias = dict[str, Any]  # the same, while it is being built
 
 Role = Literal["system", "user", "assistant", "tool"]
 Ending = Literal["done", "stopped", "failed", "interrupted"]

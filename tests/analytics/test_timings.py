@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grantha.analytics.cost import added, cost_usd
-from grantha.analytics.timings import STALL_MS, Timings
+from grantha.analytics.timings import STALL_MS, TimingsFold
 from grantha.chat import Capabilities, Options, Usage
 from grantha.events import Notice, ReasoningDelta, Seam, TextDelta, ToolCallDelta
 
@@ -17,7 +17,7 @@ PRICED = Capabilities(input_price=1.0, output_price=4.0)
 
 
 def test_an_answer_is_timed_from_the_request_on() -> None:
-    timings = Timings(1000.0)
+    timings = TimingsFold(1000.0)
     timings.called(1010.0)
     timings.called(5000.0)
     timings.apply(1100.0, Notice("accepted", ""))
@@ -41,7 +41,7 @@ def test_an_answer_is_timed_from_the_request_on() -> None:
 
 
 def test_speed_in_tokens_comes_from_complete_usage_alone() -> None:
-    timings = Timings(0.0)
+    timings = TimingsFold(0.0)
     timings.apply(1000.0, TextDelta(0, "a", 1))
     timings.apply(2000.0, TextDelta(0, "b", 1))
     usage = Usage(output_tokens=61, reasoning_tokens=40)
@@ -56,12 +56,12 @@ def test_speed_in_tokens_comes_from_complete_usage_alone() -> None:
 
 
 def test_what_never_happened_has_no_time() -> None:
-    found = Timings(0.0).result(50.0)
+    found = TimingsFold(0.0).result(50.0)
     assert found == {"duration_ms": 50.0, "stalls": 0, "deltas": 0, "segments": 1, "retries": 0}
 
 
 def test_segments_retries_and_tool_calls_count() -> None:
-    timings = Timings(0.0)
+    timings = TimingsFold(0.0)
     timings.apply(1.0, Notice("retrying", ""))
     timings.apply(2.0, Seam("provider-lost", "prefix", "m", Options().to_json(), 0))
     timings.apply(3.0, ToolCallDelta(0, "{}"))
@@ -71,7 +71,7 @@ def test_segments_retries_and_tool_calls_count() -> None:
 
 @given(st.lists(st.floats(0, 10_000), max_size=20))
 def test_no_time_is_negative_when_the_clock_only_goes_forward(gaps: list[float]) -> None:
-    timings, now = Timings(0.0), 0.0
+    timings, now = TimingsFold(0.0), 0.0
     for gap in gaps:
         now += gap
         timings.apply(now, TextDelta(0, "x"))

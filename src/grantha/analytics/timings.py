@@ -27,7 +27,7 @@ from grantha.events import Event, Notice, ReasoningDelta, Seam, TextDelta, ToolC
 STALL_MS = 3000
 
 
-class Timings:
+class TimingsFold:
     """Times are milliseconds of one clock that never goes back."""
 
     def __init__(self, requested: float) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from grantha.chat import JsonObject
 from grantha.events import ReasoningDelta, Record, TextDelta, ToolCallDelta, payload_of
 
-Row = Sequence[Any]  # [int, str, int, int]
+TraceRow = Sequence[Any]  # [int, str, int, int]
 
 
 def rows_since_start(records: Iterable[Record]) -> list[list[Any]]:
@@ -30,7 +30,7 @@ def rows_since_start(records: Iterable[Record]) -> list[list[Any]]:
     return rows
 
 
-def rows_since_before(rows: Iterable[Row]) -> list[list[Any]]:
+def rows_since_before(rows: Iterable[TraceRow]) -> list[list[Any]]:
     """The same rows with the time since the record before."""
     last = 0
     found: list[list[Any]] = []
@@ -46,7 +46,7 @@ def stored_bytes(records: Iterable[Record]) -> int:
 
 
 def segments(
-    rows: Sequence[Row],
+    rows: Sequence[TraceRow],
     seams: Sequence[JsonObject],
     model: str,
     options: JsonObject,

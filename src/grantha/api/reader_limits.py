@@ -9,7 +9,7 @@ from typing import Literal
 
 from grantha.errors import Busy
 
-Transport = Literal["sse", "ndjson", "websocket", "json"]
+TransportName = Literal["sse", "ndjson", "websocket", "json"]
 
 
 class ReaderLimits:
@@ -21,7 +21,7 @@ class ReaderLimits:
         self.attached: Counter[tuple[str, bool]] = Counter()  # transport, with a cursor of its own
 
     @contextmanager
-    def reading(self, transport: Transport, *, resumed: bool) -> Iterator[None]:
+    def reading(self, transport: TransportName, *, resumed: bool) -> Iterator[None]:
         """Counts a reader as long as the block runs. Raises `Busy` when there are too many."""
         if self.active.total() >= self._most:
             raise Busy(f"This server lets {self._most} clients read at a time, and that many do.")

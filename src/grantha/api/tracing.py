@@ -68,8 +68,8 @@ class GenerationTracer(Observer):
 
     @override
     def ended(self, row: GenerationRow, model: str, end: GenerationEnd) -> None:
-        from opentelemetry.trace import SpanKind
-        from opentelemetry.trace.status import Status, StatusCode
+        from opentelemetry.trace import SpanKind, StatusCode
+        from opentelemetry.trace import Status as SpanStatus
 
         now = time.time_ns()
         lasted = float(end.timings.get("duration_ms", 0))
@@ -80,7 +80,7 @@ class GenerationTracer(Observer):
             start_time=now - round(lasted * 1_000_000),
         )
         if end.error is not None:
-            span.set_status(Status(StatusCode.ERROR, str(end.error.get("code"))))
+            span.set_status(SpanStatus(StatusCode.ERROR, str(end.error.get("code"))))
         span.end(now)
 
     def close(self) -> None:

@@ -15,7 +15,7 @@ from grantha.client.errors import BrokenLog, ServerUnavailable, TrimmedLog
 from grantha.client.http_client import Backoff, HttpClient
 from grantha.client.log_verifier import LogVerifier
 from grantha.client.responses import Snapshot
-from grantha.client.transports import FALLBACK_ORDER, EventBatch, LogEnded, Transport
+from grantha.client.transports import FALLBACK_ORDER, LogEnded, RecordBatch, Transport
 from grantha.errors import GranthaError, ShuttingDown
 from grantha.events import START, Frame, RecordId
 
@@ -71,7 +71,7 @@ class Attachment:
                 lost = error
             await self._before_reconnect(lost, received, progressed)
 
-    def _batches(self) -> AsyncGenerator[EventBatch, None]:
+    def _batches(self) -> AsyncGenerator[RecordBatch, None]:
         number = self._http.transport % len(self._transports)
         return self._transports[number](self._http, self._generation, self._verifier.last)
 

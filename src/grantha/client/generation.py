@@ -16,7 +16,7 @@ from grantha.client.attach import Attachment
 from grantha.client.errors import error_from
 from grantha.client.http_client import HttpClient
 from grantha.client.log_verifier import LogVerifier
-from grantha.client.responses import ChangeResult, Snapshot, StopReceipt
+from grantha.client.responses import ChangeResult, Snapshot, StopResult
 from grantha.events import START, Event, Frame, RecordId, TextDelta
 
 
@@ -87,10 +87,10 @@ class Generation:
         self.snapshot = Snapshot.from_json(body)
         return self.snapshot
 
-    async def stop(self) -> StopReceipt:
+    async def stop(self) -> StopResult:
         """Stops it at the server and at the provider; the text so far is kept. Idempotent."""
         path = f"/api/generations/{self.id}/stop"
-        return StopReceipt.from_json(await self._http.json("POST", path, idempotent=True))
+        return StopResult.from_json(await self._http.json("POST", path, idempotent=True))
 
     async def change(self, *, model: str | None = None, **options: Any) -> ChangeResult:
         """Changes temperature, top_p, max_tokens or the model from the next token on.

@@ -241,7 +241,7 @@ class ProviderStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class StopReceipt:
+class StopResult:
     """The result of a stop. `stopped` is False when nothing was running any more.
 
     `closed_ms` is how long the upstream took to close; `confirmed` says whether it confirmed the stop.
@@ -255,9 +255,9 @@ class StopReceipt:
     deltas: int | None = None
 
     @staticmethod
-    def from_json(body: JsonObject) -> StopReceipt:
+    def from_json(body: JsonObject) -> StopResult:
         """From the native API's JSON."""
-        return StopReceipt(**_known_fields(StopReceipt, body))
+        return StopResult(**_known_fields(StopResult, body))
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,8 @@ from grantha.wire.lenient_json import InvalidJson, loads
 from grantha.wire.ndjson import LineDecoder
 from grantha.wire.sse import SseDecoder
 
-EventBatch: TypeAlias = list[JsonObject]
-Transport: TypeAlias = Callable[[HttpClient, str, RecordId], AsyncGenerator[EventBatch, None]]
+RecordBatch: TypeAlias = list[JsonObject]
+Transport: TypeAlias = Callable[[HttpClient, str, RecordId], AsyncGenerator[RecordBatch, None]]
 
 FIRST_BYTE = (
     3.0  # seconds; streams send a first byte at once, so a later one is being buffered by a proxy
@@ -40,7 +40,7 @@ class LogEnded(Exception):
 
 async def sse(
     http: HttpClient, generation: str, after: RecordId
-) -> AsyncGenerator[EventBatch, None]:
+) -> AsyncGenerator[RecordBatch, None]:
     """One event stream."""
     async with _open_events(http, generation, after, "text/event-stream", FIRST_BYTE) as reply:
         _check_media_type(http, reply, "text/event-stream")
@@ -57,7 +57,7 @@ async def sse(
 
 async def websocket(
     http: HttpClient, generation: str, after: RecordId
-) -> AsyncGenerator[EventBatch, None]:
+) -> AsyncGenerator[RecordBatch, None]:
     """One subscription on the live socket."""
     async with http.socket(FIRST_BYTE) as socket:
         command = {"type": "subscribe", "generation": generation, "after": str(after)}
@@ -89,7 +89,7 @@ async def websocket(
 
 async def long_poll(
     http: HttpClient, generation: str, after: RecordId
-) -> AsyncGenerator[EventBatch, None]:
+) -> AsyncGenerator[RecordBatch, None]:
     """Repeated requests, each answered with the next batch. Works through any proxy."""
     while True:
         async with _open_events(
@@ -145,7 +145,7 @@ def _decode(http: HttpClient, payload: bytes | str) -> Any:
     return body
 
 
-def _silence_limit(batch: EventBatch, silence: float) -> float:
+def _silence_limit(batch: RecordBatch, silence: float) -> float:
     for body in batch:
         if "heartbeat" in body:
             return float(body["heartbeat"]) * MISSED_HEARTBEATS

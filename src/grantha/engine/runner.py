@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from grantha.analytics.timings import Timings
+from grantha.analytics.timings import TimingsFold
 from grantha.chat import Call, Capabilities, Continuation, Ending, JsonObject, Message, Options
 from grantha.engine.call_budget import CallBudget, CallLimits, size_of
 from grantha.engine.continuation import Joint, continued_call
@@ -121,7 +121,7 @@ class Runner:
         self._plan = plan
         self._models = models
         self._read_text = read_text
-        self._timings = Timings(requested)
+        self._timings = TimingsFold(requested)
         self._usage = UsageTotal(partial=plan.continues == "restart")
         self._budget = CallBudget(limits, size_of(plan.history))
         self._started_ms = _now_ms()

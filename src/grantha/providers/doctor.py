@@ -18,7 +18,7 @@ from grantha.events import Reasoning, Text
 from grantha.providers.base import Provider
 from grantha.providers.registry import Registry
 
-State = Literal["works", "not-set-up", "fails"]
+CheckState = Literal["works", "not-set-up", "fails"]
 
 DEADLINE = 60.0  # seconds for one streamed word
 QUESTION = "Reply with the one word: ready"
@@ -29,7 +29,7 @@ class ProviderCheck:
     """How one provider is. `ttft_ms` is from the call to its first text or thought."""
 
     provider: str
-    state: State
+    state: CheckState
     model: str | None = None
     ttft_ms: float | None = None
     message: str = ""

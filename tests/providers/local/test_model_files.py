@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from grantha.providers.local import builtin
-from grantha.providers.local.gguf import Header, InvalidModelFile
+from grantha.providers.local.gguf import GgufHeader, InvalidModelFile
 from grantha.providers.local.model_files import ModelFiles
 from tests.providers.local.conftest import Write
 
@@ -51,8 +51,8 @@ def test_a_description_is_kept_until_the_file_changes(tmp_path: Path, write_gguf
     file = model_files.find("one")
     assert file is not None
     assert model_files.known(file) is None
-    assert isinstance(model_files.describe(file), Header)
-    assert isinstance(model_files.known(file), Header)
+    assert isinstance(model_files.describe(file), GgufHeader)
+    assert isinstance(model_files.known(file), GgufHeader)
     path.write_bytes(b"not a model any more")
     assert model_files.known(file) is None
     assert isinstance(model_files.describe(file), InvalidModelFile)

@@ -6,8 +6,6 @@ added here, so that no reply is undocumented.
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
@@ -20,8 +18,8 @@ from grantha.api.openapi import docs_page
 from grantha.api.openapi.examples import EXAMPLES
 from grantha.api.route_rule import RouteRule, Rules
 from grantha.api.schemas.values import add_values
+from grantha.chat import JsonDict
 
-Json = dict[str, Any]
 router = APIRouter(include_in_schema=False)
 _MEANINGS = {
     "400": "The request can't be read: what is wrong, and where.",
@@ -47,21 +45,21 @@ _WITH_PATH = ("404",)
 _WITH_BODY = ("408", "409", "413", "415", "404", "507")
 _UPSTREAM = ("429", "502", "504")
 
-IDEMPOTENCY: Json = {
+IDEMPOTENCY: JsonDict = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": False,
     "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"},
     "description": "The same key with the same body joins the first send. Use a new one for each.",
 }
-ACCEPT_STREAM: Json = {
+ACCEPT_STREAM: JsonDict = {
     "name": "Accept",
     "in": "header",
     "required": False,
     "schema": {"type": "string", "enum": ["application/json", "text/event-stream"]},
     "description": "`text/event-stream` lets the same reply tail the answer.",
 }
-EVENT_STREAM: Json = {
+EVENT_STREAM: JsonDict = {
     "schema": {
         "type": "object",
         "description": "Server-Sent Events; what `data` holds is told in the protocol.",
@@ -73,24 +71,24 @@ EVENT_STREAM: Json = {
         },
     }
 }
-LOCATION: Json = {
+LOCATION: JsonDict = {
     "schema": {"type": "string"},
     "description": "Where the answer's log is read, from anywhere.",
 }
-LINES: Json = {"schema": {"type": "object", "description": "One frame a line."}}
+LINES: JsonDict = {"schema": {"type": "object", "description": "One frame a line."}}
 
 
-def named(*names: str) -> Json:
+def named(*names: str) -> JsonDict:
     """The schema of this name; of several, any of them."""
     found = [{"$ref": f"#/components/schemas/{name}"} for name in names]
     return found[0] if len(found) == 1 else {"anyOf": found}
 
 
 def response_doc(
-    status: int, model: type[BaseModel] | None, description: str, **content: Json
-) -> dict[int | str, Json]:
+    status: int, model: type[BaseModel] | None, description: str, **content: JsonDict
+) -> dict[int | str, JsonDict]:
     """The `responses` of a route that goes well. `content` names further media types."""
-    body: Json = {"description": description}
+    body: JsonDict = {"description": description}
     if model is not None:
         body["model"] = model
     if content:
@@ -101,7 +99,7 @@ def response_doc(
 def install(app: FastAPI, rules: Rules) -> None:
     """Makes the app describe itself; the description is built when it is first requested."""
 
-    def described() -> Json:
+    def described() -> JsonDict:
         if app.openapi_schema is None:
             app.openapi_schema = _described(app, rules)
         return app.openapi_schema
@@ -130,7 +128,7 @@ def _media(name: str) -> str:
     return name.replace("_", "/", 1).replace("_", "-")
 
 
-def _described(app: FastAPI, rules: Rules) -> Json:
+def _described(app: FastAPI, rules: Rules) -> JsonDict:
     whole = get_openapi(
         title=app.title, version=app.version, summary=app.summary, routes=app.routes
     )
@@ -151,8 +149,8 @@ def _described(app: FastAPI, rules: Rules) -> Json:
     return whole
 
 
-def _complete(path: str, operation: Json, rule: RouteRule) -> None:
-    replies: Json = operation["responses"]
+def _complete(path: str, operation: JsonDict, rule: RouteRule) -> None:
+    replies: JsonDict = operation["responses"]
     if _is_validation(replies.get("422")):
         del replies["422"]
     if not rule.public:
@@ -165,7 +163,7 @@ def _complete(path: str, operation: Json, rule: RouteRule) -> None:
     operation["responses"] = dict(sorted(replies.items()))
 
 
-def _statuses(path: str, operation: Json, rule: RouteRule) -> set[str]:
+def _statuses(path: str, operation: JsonDict, rule: RouteRule) -> set[str]:
     wanted = set(_ALWAYS)
     if operation.get("parameters") or "requestBody" in operation:
         wanted.update(_WITH_INPUT)
@@ -180,11 +178,11 @@ def _statuses(path: str, operation: Json, rule: RouteRule) -> set[str]:
     return wanted
 
 
-def _is_validation(reply: Json | None) -> bool:
+def _is_validation(reply: JsonDict | None) -> bool:
     return reply is not None and "HTTPValidationError" in str(reply)
 
 
-def _content(rule: RouteRule) -> Json:
+def _content(rule: RouteRule) -> JsonDict:
     if rule.error_formats:
         names = [found.schema for found in rule.error_formats]
         return {"application/json": {"schema": named(*names)}}

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from html import escape
 from typing import Any
 
-Json = dict[str, Any]
+from grantha.chat import JsonDict
+
 _DEEPEST = 6  # levels of a schema that are written out
 
 _STYLE = """
@@ -27,7 +28,7 @@ td, th { text-align: left; vertical-align: top; padding: .25rem .75rem .25rem 0;
 """
 
 
-def page(description: Json) -> str:
+def page(description: JsonDict) -> str:
     """The whole page."""
     title = escape(str(description["info"]["title"]))
     version = escape(str(description["info"]["version"]))
@@ -45,7 +46,7 @@ def page(description: Json) -> str:
 # ---- helpers below -------------------------------------------------------------------------------
 
 
-def _groups(description: Json) -> Iterator[str]:
+def _groups(description: JsonDict) -> Iterator[str]:
     groups: dict[str, list[str]] = {}
     schemas = description.get("components", {}).get("schemas", {})
     for path, methods in description["paths"].items():
@@ -57,7 +58,7 @@ def _groups(description: Json) -> Iterator[str]:
         yield from operations
 
 
-def _operation(method: str, path: str, operation: Json, schemas: Json) -> str:
+def _operation(method: str, path: str, operation: JsonDict, schemas: JsonDict) -> str:
     said = str(operation.get("description", ""))
     first, _, rest = said.partition("\n")
     blocks = [f"<p>{escape(rest.strip())}</p>"] if rest.strip() else []
@@ -72,7 +73,7 @@ def _operation(method: str, path: str, operation: Json, schemas: Json) -> str:
     )
 
 
-def _parameters(parameters: list[Json]) -> str:
+def _parameters(parameters: list[JsonDict]) -> str:
     if not parameters:
         return ""
     rows = "".join(
@@ -84,7 +85,7 @@ def _parameters(parameters: list[Json]) -> str:
     return f"<h4>Parameters</h4><table>{rows}</table>"
 
 
-def _replies(replies: Json, schemas: Json) -> str:
+def _replies(replies: JsonDict, schemas: JsonDict) -> str:
     rows = []
     for status, reply in replies.items():
         shown = _contents(reply, schemas) if status.startswith("2") else ""
@@ -95,7 +96,7 @@ def _replies(replies: Json, schemas: Json) -> str:
     return f"<h4>Replies</h4><table>{''.join(rows)}</table>"
 
 
-def _contents(holder: Json, schemas: Json) -> str:
+def _contents(holder: JsonDict, schemas: JsonDict) -> str:
     blocks = []
     for media, content in holder.get("content", {}).items():
         blocks.append(f"<p><code>{escape(media)}</code></p>")
@@ -108,14 +109,14 @@ def _contents(holder: Json, schemas: Json) -> str:
     return "".join(blocks)
 
 
-def _examples(content: Json, schema: Json, schemas: Json) -> list[Any]:
+def _examples(content: JsonDict, schema: JsonDict, schemas: JsonDict) -> list[Any]:
     found = [item.get("value") for item in content.get("examples", {}).values()]
     if "example" in content:
         found.append(content["example"])
     return found or list(_resolved(schema, schemas).get("examples", []))
 
 
-def _drawn(schema: Json, schemas: Json, depth: int) -> str:
+def _drawn(schema: JsonDict, schemas: JsonDict, depth: int) -> str:
     """A schema as JSON with the types in place of the values."""
     schema = _resolved(schema, schemas)
     pad = "  " * (depth + 1)
@@ -136,7 +137,7 @@ def _drawn(schema: Json, schemas: Json, depth: int) -> str:
     return _short(schema)
 
 
-def _short(schema: Json) -> str:
+def _short(schema: JsonDict) -> str:
     if "anyOf" in schema:
         return " | ".join(_short(item) for item in schema["anyOf"])
     if "enum" in schema:
@@ -148,7 +149,7 @@ def _short(schema: Json) -> str:
     return str(schema.get("type", "any"))
 
 
-def _resolved(schema: Json, schemas: Json) -> Json:
+def _resolved(schema: JsonDict, schemas: JsonDict) -> JsonDict:
     name = str(schema.get("$ref", "")).rsplit("/", 1)[-1]
-    found: Json = schemas.get(name, {}) if name else schema
+    found: JsonDict = schemas.get(name, {}) if name else schema
     return found

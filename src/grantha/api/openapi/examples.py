@@ -5,13 +5,11 @@ The tests hold them against the schemas; people copy them.
 
 from __future__ import annotations
 
-from typing import Any
-
-Json = dict[str, Any]
+from grantha.chat import JsonDict
 
 _AT = "2026-03-01T12:00:00.000Z"
-_USAGE: Json = {"input_tokens": 4, "output_tokens": 12}
-_END: Json = {
+_USAGE: JsonDict = {"input_tokens": 4, "output_tokens": 12}
+_END: JsonDict = {
     "ending": "done",
     "finish_reason": "stop",
     "native_finish_reason": "stop",
@@ -26,7 +24,7 @@ _END: Json = {
     "text_length": 13,
     "sha256": "315f5bdb76d078c43b8ac0064e4a0164612b1fce77c869345bfc94c75894edd3",
 }
-_LINE: Json = {
+_LINE: JsonDict = {
     "id": "c_01m7zq4f3w9kxt5rbn2dh6",
     "title": "A greeting",
     "pinned": False,
@@ -37,7 +35,7 @@ _LINE: Json = {
     "generation": "g_01m7zq4f5a8cgk3tvw7yhp",
     "snippet": None,
 }
-_QUESTION: Json = {
+_QUESTION: JsonDict = {
     "id": "m_01m7zq4f4t2s9hxe6bq1rd",
     "parent": None,
     "role": "user",
@@ -50,7 +48,7 @@ _QUESTION: Json = {
     "seams": [],
     "citations": [],
 }
-_ANSWER: Json = {
+_ANSWER: JsonDict = {
     **_QUESTION,
     "id": "m_01m7zq4f4z6v3nkw8pc5ja",
     "parent": _QUESTION["id"],
@@ -61,7 +59,7 @@ _ANSWER: Json = {
     "status": "done",
     "end": _END,
 }
-_CONVERSATION: Json = {
+_CONVERSATION: JsonDict = {
     **_LINE,
     "system_prompt": "",
     "options": {"temperature": 0.7},
@@ -69,7 +67,7 @@ _CONVERSATION: Json = {
     "leaf": _ANSWER["id"],
     "messages": [_QUESTION, _ANSWER],
 }
-_GENERATION: Json = {
+_GENERATION: JsonDict = {
     "id": _LINE["generation"],
     "conversation": _LINE["id"],
     "message": _ANSWER["id"],
@@ -88,8 +86,8 @@ _GENERATION: Json = {
     "created_at": _AT,
     "end": _END,
 }
-_READY: Json = {"state": "ready"}
-_NUMBERS: Json = {
+_READY: JsonDict = {"state": "ready"}
+_NUMBERS: JsonDict = {
     "generations": 12,
     "errors": 1,
     "stopped": 2,
@@ -99,9 +97,9 @@ _NUMBERS: Json = {
     "ttft_p95_ms": 910.5,
     "tok_s_p50": 48.3,
 }
-_MESSAGES: Json = {"messages": [{"role": "user", "content": "Tell me a joke"}]}
+_MESSAGES: JsonDict = {"messages": [{"role": "user", "content": "Tell me a joke"}]}
 
-EXAMPLES: dict[str, Json] = {
+EXAMPLES: dict[str, JsonDict] = {
     # bodies
     "SimpleChatBody": {
         **_MESSAGES,

@@ -5,17 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 from datetime import UTC, datetime
-from typing import Any
 
 from grantha.api.answers import frames_so_far
-from grantha.chat import ImagePart, Part, part_to_json
+from grantha.chat import ImagePart, JsonDict, Part, part_to_json
 from grantha.engine.supervisor import Supervisor
 from grantha.events import Event, payload_of
 from grantha.fold import Fold, fold
 from grantha.providers.base import ModelCard
 from grantha.storage.base import ConversationRow, GenerationRow, MessageRow
-
-Json = dict[str, Any]
 
 
 def iso_time(ms: int) -> str:
@@ -24,7 +21,7 @@ def iso_time(ms: int) -> str:
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def conversation_row(row: ConversationRow) -> Json:
+def conversation_row(row: ConversationRow) -> JsonDict:
     """One line of the list."""
     return {
         "id": row.id,
@@ -39,7 +36,7 @@ def conversation_row(row: ConversationRow) -> Json:
     }
 
 
-def conversation(row: ConversationRow, messages: list[MessageRow]) -> Json:
+def conversation(row: ConversationRow, messages: list[MessageRow]) -> JsonDict:
     """A conversation with its tree."""
     return {
         **conversation_row(row),
@@ -51,7 +48,7 @@ def conversation(row: ConversationRow, messages: list[MessageRow]) -> Json:
     }
 
 
-def message(row: MessageRow) -> Json:
+def message(row: MessageRow) -> JsonDict:
     """A message; images are given by address."""
     return {
         "id": row.id,
@@ -68,7 +65,7 @@ def message(row: MessageRow) -> Json:
     }
 
 
-def part(message_id: str, number: int, value: Part) -> Json:
+def part(message_id: str, number: int, value: Part) -> JsonDict:
     """A part; the bytes of an image stay behind."""
     if isinstance(value, ImagePart):
         return {
@@ -79,7 +76,7 @@ def part(message_id: str, number: int, value: Part) -> Json:
     return part_to_json(value)
 
 
-async def generation(supervisor: Supervisor, subject: str, row: GenerationRow) -> Json:
+async def generation(supervisor: Supervisor, subject: str, row: GenerationRow) -> JsonDict:
     """A snapshot: the parts as they are folded so far, and the id that the tail goes on from."""
     frames = await frames_so_far(supervisor.store, subject, row)
     folded = fold(frame.event for frame in frames)
@@ -90,7 +87,7 @@ async def generation(supervisor: Supervisor, subject: str, row: GenerationRow) -
     return _snapshot(supervisor, row, folded)
 
 
-def model_card(card: ModelCard) -> Json:
+def model_card(card: ModelCard) -> JsonDict:
     """A model as it is offered."""
     return {
         "id": card.id,
@@ -101,7 +98,7 @@ def model_card(card: ModelCard) -> Json:
     }
 
 
-def _snapshot(supervisor: Supervisor, row: GenerationRow, folded: Fold) -> Json:
+def _snapshot(supervisor: Supervisor, row: GenerationRow, folded: Fold) -> JsonDict:
     parts = folded.parts()
     current = supervisor.current(row.id)
     model, options = current or (row.model, row.options)
@@ -130,6 +127,6 @@ def _snapshot(supervisor: Supervisor, row: GenerationRow, folded: Fold) -> Json:
     }
 
 
-def _plain(event: Event) -> Json:
-    body: Json = json.loads(payload_of(event))
+def _plain(event: Event) -> JsonDict:
+    body: JsonDict = json.loads(payload_of(event))
     return body

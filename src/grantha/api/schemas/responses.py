@@ -5,7 +5,7 @@ Routes build their JSON with `forms`; the tests hold every reply of a real serve
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, NotRequired, TypeAlias
+from typing import Annotated, Literal, NotRequired, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
@@ -14,6 +14,7 @@ from grantha.chat import (
     Capabilities,
     Ending,
     FilePart,
+    JsonDict,
     Options,
     ReasoningPart,
     Status,
@@ -24,8 +25,6 @@ from grantha.chat import (
 )
 from grantha.events import Citation, GenerationEnd, Seam, SeamReason
 from grantha.providers.base import Readiness
-
-Json = dict[str, Any]
 
 
 class ResponseModel(BaseModel):
@@ -191,7 +190,7 @@ class StartedReply(GenerationReply):
 class FramesReply(ResponseModel):
     """A catch-up: frames after the cursor, and where to go on."""
 
-    frames: list[Json]
+    frames: list[JsonDict]
     last_id: str
     status: Status
     at: int

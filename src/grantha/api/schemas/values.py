@@ -6,13 +6,14 @@ these classes: none of them is null where it may be absent.
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import get_args
 
 from pydantic import TypeAdapter
 
 from grantha.api.schemas.responses import ErrorObject, Hello, Problem, StopReceipt, Timings
 from grantha.chat import (
     FilePart,
+    JsonDict,
     Options,
     ReasoningPart,
     TextPart,
@@ -23,8 +24,6 @@ from grantha.chat import (
 from grantha.events import Event, GenerationEnd, Open, Seam
 from grantha.providers.base import Readiness
 
-Json = dict[str, Any]
-
 REF = "#/components/schemas/{model}"
 _EVENTS: tuple[type[Event], ...] = get_args(Event)
 _SPARSE = (
@@ -33,7 +32,7 @@ _SPARSE = (
 )  # fmt: skip
 
 
-def add_values(schemas: Json) -> None:
+def add_values(schemas: JsonDict) -> None:
     """Adds `Event`, `Frame` and all that they are made of; completes the values among `schemas`."""
     for model in (Problem, ErrorObject, Timings, StopReceipt, Hello, *_EVENTS):
         described = TypeAdapter(model).json_schema(ref_template=REF)
@@ -64,7 +63,7 @@ _INSIDE: dict[type[Event], dict[str, str]] = {
     Seam: {"options": "Options"},
     Open: {"options": "Options"},
 }
-_FRAME: Json = {
+_FRAME: JsonDict = {
     "type": "object",
     "properties": {
         "id": {"type": "string", "description": "The last record's."},
@@ -75,18 +74,18 @@ _FRAME: Json = {
 }
 
 
-def _ref(name: str) -> Json:
+def _ref(name: str) -> JsonDict:
     return {"$ref": REF.format(model=name)}
 
 
-def _event(schemas: Json, name: str) -> Json:
+def _event(schemas: JsonDict, name: str) -> JsonDict:
     """An event is its fields and its kind; in lists of seams or citations it has no kind."""
     kind = schemas[name]["properties"].pop("kind")
     mark = {"type": "object", "properties": {"kind": kind}, "required": ["kind"]}
     return {"allOf": [_ref(name), mark]}
 
 
-def _without_nulls(schema: Json) -> None:
+def _without_nulls(schema: JsonDict) -> None:
     required: list[str] = schema.setdefault("required", [])
     for name, value in schema["properties"].items():
         if name == "type":

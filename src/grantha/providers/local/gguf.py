@@ -49,7 +49,7 @@ class InvalidModelFile(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
+class GgufHeader:
     """What we need of a model's own description. `context_length` is what it was trained with."""
 
     architecture: str
@@ -69,7 +69,7 @@ class Header:
         return self.chat_template is not None and "<think>" in self.chat_template
 
 
-def read_header(path: Path) -> Header:
+def read_header(path: Path) -> GgufHeader:
     """The description of the model in `path`. Raises `InvalidModelFile`; blocks for some milliseconds."""
     try:
         with path.open("rb") as file:
@@ -99,7 +99,7 @@ def _end() -> bytes:
     raise InvalidModelFile("it is incomplete: the file ends in its description")
 
 
-def _read(seen: bytes, size: int) -> Header:
+def _read(seen: bytes, size: int) -> GgufHeader:
     if seen[:4] != MAGIC:
         raise InvalidModelFile("it is no GGUF file")
     cursor = _Cursor(seen, size)
@@ -116,7 +116,7 @@ def _read(seen: bytes, size: int) -> Header:
     return _header(values, size)
 
 
-def _header(values: dict[str, Scalar], size: int) -> Header:
+def _header(values: dict[str, Scalar], size: int) -> GgufHeader:
     architecture = values.get("general.architecture")
     if not isinstance(architecture, str):
         raise InvalidModelFile("it names no architecture")
@@ -126,7 +126,7 @@ def _header(values: dict[str, Scalar], size: int) -> Header:
         )
     name, template = values.get("general.name"), values.get("tokenizer.chat_template")
     length = values.get(f"{architecture}.context_length")
-    return Header(
+    return GgufHeader(
         architecture,
         name.strip() or None if isinstance(name, str) else None,
         length if isinstance(length, int) and length > 0 else None,

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from grantha.providers.local import builtin
 from grantha.providers.local.builtin import PublishedFile
-from grantha.providers.local.gguf import Header, InvalidModelFile, read_header
+from grantha.providers.local.gguf import GgufHeader, InvalidModelFile, read_header
 
 SUFFIX = ".gguf"
 # A model in several files is loaded by its first one; llama.cpp finds the others.
@@ -46,7 +46,9 @@ class ModelFiles:
     def __init__(self, data_folder: Path, paths: Sequence[Path] = ()) -> None:
         self._data_folder = data_folder
         self._paths_given = paths
-        self._described: dict[Path, tuple[tuple[int, int] | None, Header | InvalidModelFile]] = {}
+        self._described: dict[
+            Path, tuple[tuple[int, int] | None, GgufHeader | InvalidModelFile]
+        ] = {}
 
     def files(self) -> list[ModelFile]:
         """All models now, the built-in one first. Looks into folders, opens nothing."""
@@ -67,18 +69,18 @@ class ModelFiles:
         """The model of this name, or None."""
         return next((file for file in self.files() if file.name == name), None)
 
-    def known(self, file: ModelFile) -> Header | InvalidModelFile | None:
+    def known(self, file: ModelFile) -> GgufHeader | InvalidModelFile | None:
         """What was read of the file before; None when nothing was or it has changed since."""
         state, described = self._described.get(file.path, (None, None))
         return described if described is not None and state == file.state else None
 
-    def describe(self, file: ModelFile) -> Header | InvalidModelFile:
+    def describe(self, file: ModelFile) -> GgufHeader | InvalidModelFile:
         """What the file says about itself, or why it can't be used. Blocks; for a thread."""
         known = self.known(file)
         if known is not None:
             return known
         state = file.state
-        described: Header | InvalidModelFile
+        described: GgufHeader | InvalidModelFile
         try:
             described = read_header(file.path)
         except InvalidModelFile as error:

@@ -22,7 +22,7 @@ from grantha.providers.base import READY, ModelCard, Readiness
 from grantha.providers.endpoint import Endpoint
 from grantha.providers.http import HttpPool, HttpUpstream, UpstreamRequest
 from grantha.providers.local import builtin, machine, request_bodies
-from grantha.providers.local.gguf import Header, InvalidModelFile
+from grantha.providers.local.gguf import GgufHeader, InvalidModelFile
 from grantha.providers.local.model_files import ModelFile, ModelFiles
 from grantha.providers.local.upstream import LocalUpstream, SlotLease
 from grantha.providers.local.worker_process import LoadFailed, Worker
@@ -122,7 +122,7 @@ class LocalProvider:
         """From the file's own description once it was read; until then what all of them can do."""
         file = self._find(model)
         known = self._model_files.known(file) if file is not None else None
-        return self._facts(known if isinstance(known, Header) else None)
+        return self._facts(known if isinstance(known, GgufHeader) else None)
 
     def canonical_name(self, model: str) -> str:
         """The file's name where the default is meant."""
@@ -266,7 +266,7 @@ class LocalProvider:
 
     async def _card(self, file: ModelFile) -> ModelCard:
         described = await asyncio.to_thread(self._model_files.describe, file)
-        header = described if isinstance(described, Header) else None
+        header = described if isinstance(described, GgufHeader) else None
         title = builtin.TITLE if file.published is not None else (header and header.name)
         return ModelCard(
             f"{self.name}/{file.name}",
@@ -290,7 +290,7 @@ class LocalProvider:
         supervisor = self._supervisors.get(file.name) or hampered
         return supervisor.readiness() if supervisor is not None else READY
 
-    def _facts(self, header: Header | None) -> Capabilities:
+    def _facts(self, header: GgufHeader | None) -> Capabilities:
         return Capabilities(
             context_length=self._context(header),
             tools=header.tools if header else False,
@@ -300,7 +300,7 @@ class LocalProvider:
             output_price=0.0,
         )
 
-    def _context(self, header: Header | None) -> int:
+    def _context(self, header: GgufHeader | None) -> int:
         trained = header.context_length if header else None
         return min(self._settings.local_context, trained or self._settings.local_context)
 

@@ -37,7 +37,7 @@ STABLE = 30.0  # seconds after which a death counts as the first one again
 MOST_DEATHS = 6
 REFUSAL = 30.0  # seconds without a new try after so many deaths
 
-State = Literal["unloaded", "loading", "ready", "waiting"]
+WorkerState = Literal["unloaded", "loading", "ready", "waiting"]
 
 _log = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ class WorkerSupervisor:
         self._http = http
         self._idle = idle
         self._deadline = deadline
-        self._state: State = "unloaded"
+        self._state: WorkerState = "unloaded"
         self._worker: Worker | None = None
         self._next: asyncio.Future[Worker] | None = None
         self._task: asyncio.Task[None] | None = None

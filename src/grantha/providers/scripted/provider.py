@@ -28,7 +28,7 @@ from grantha.events import (
 from grantha.providers.base import READY, ModelCard, Readiness
 from grantha.providers.scripted.script import (
     Script,
-    Step,
+    ScriptStep,
     generated_script,
     make_error,
     read_script,
@@ -156,7 +156,7 @@ class ScriptedUpstream:
         self._closed.set()
         return True
 
-    async def _write_step(self, step: Step) -> AsyncIterator[list[UpstreamEvent]]:
+    async def _write_step(self, step: ScriptStep) -> AsyncIterator[list[UpstreamEvent]]:
         held: list[str] = []
         thought = step.kind == "reasoning"
         for whole in step.pieces(self._call.options):
@@ -177,7 +177,7 @@ class ScriptedUpstream:
         if step.fields.get("signature") and not self._call.prefix:
             yield [Reasoning("", step.fields["signature"], 0)]
 
-    async def _run_step(self, step: Step) -> list[UpstreamEvent]:
+    async def _run_step(self, step: ScriptStep) -> list[UpstreamEvent]:
         value, fields = step.value, step.fields
         match step.kind:
             case "wait":
@@ -251,7 +251,7 @@ class ScriptedUpstream:
         limit = self._call.options.max_tokens
         return limit is not None and self._written >= limit
 
-    def _step_error(self, step: Step) -> GranthaError:
+    def _step_error(self, step: ScriptStep) -> GranthaError:
         if step.kind == "error":
             return make_error(step.value, step.fields)
         return self._truncated("ConnectionResetError" if step.kind == "reset" else None)

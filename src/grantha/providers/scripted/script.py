@@ -71,7 +71,7 @@ _COUNT = re.compile(r"count-(\d{1,7})(?:-at-(\d{1,6}))?")
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ScriptStep:
     """One step: its kind is the key that named it, `value` what stood there."""
 
     kind: str
@@ -101,7 +101,7 @@ class Step:
 class Script:
     """One call's worth of steps; `attempts` replaces them, call by call."""
 
-    steps: tuple[Step, ...] = ()
+    steps: tuple[ScriptStep, ...] = ()
     description: str = ""
     capabilities: Capabilities = DEFAULTS
     rate: float = 0.0
@@ -123,7 +123,7 @@ def generated_script(name: str) -> Script | None:
     match = _COUNT.fullmatch(name)
     if match is None:
         return None
-    step = Step("repeat", "w{n} ", {"count": int(match[1])})
+    step = ScriptStep("repeat", "w{n} ", {"count": int(match[1])})
     return Script(
         (step,),
         "Counts",
@@ -186,11 +186,11 @@ def make_error(name: str, described: Mapping[str, Any]) -> GranthaError:
     )
 
 
-def _step(item: Mapping[str, Any]) -> Step:
+def _step(item: Mapping[str, Any]) -> ScriptStep:
     kind = next((name for name in _STEPS if name in item), None)
     if kind is None:
         raise ValueError(f"a step has none of {', '.join(_STEPS)}")
-    step = Step(kind, item[kind], {k: v for k, v in item.items() if k != kind})
+    step = ScriptStep(kind, item[kind], {k: v for k, v in item.items() if k != kind})
     if kind == "error":
         make_error(step.value, step.fields)
     return step

@@ -14,7 +14,7 @@ _OPEN, _CLOSE = "<think>", "</think>"
 _BLANK = " \t\r\n"
 _QUOTES = "`'\""
 
-State = Literal["before", "lead", "inside", "after", "text"]
+TagState = Literal["before", "lead", "inside", "after", "text"]
 
 
 class ThinkTagSplitter:
@@ -24,7 +24,7 @@ class ThinkTagSplitter:
 
     def __init__(self) -> None:
         self._held = ""
-        self._state: State = "before"
+        self._state: TagState = "before"
 
     @property
     def idle(self) -> bool:
@@ -45,7 +45,7 @@ class ThinkTagSplitter:
         return [(False, held)] if held and self._state in {"before", "text"} else []
 
     def _advance(self) -> Iterator[tuple[bool, str]]:
-        before: State | None = None
+        before: TagState | None = None
         while self._state != before:  # every step either moves on or waits for more text
             before = self._state
             if before == "before":

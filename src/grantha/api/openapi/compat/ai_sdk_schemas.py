@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from grantha.api.openapi.compat.schema import COUNT, MODEL, ONE, TWO, WHOLE, Json, Schema
+from grantha.api.openapi.compat.schema import COUNT, MODEL, ONE, TWO, WHOLE, Schema
+from grantha.chat import JsonDict
 
 
 class UiPart(Schema):
@@ -36,7 +37,7 @@ class UiTool(Schema):
     """A tool that the model may call; the client runs it."""
 
     description: str | None = None
-    inputSchema: Json | None = None
+    inputSchema: JsonDict | None = None
 
 
 class UiChosen(Schema):
@@ -88,12 +89,12 @@ class UiChunk(Schema):
     id: str | None = None
     delta: str | None = None
     messageId: str | None = None
-    messageMetadata: Json | None = None
+    messageMetadata: JsonDict | None = None
     toolCallId: str | None = None
     toolName: str | None = None
     inputTextDelta: str | None = None
     input: Any = None
-    providerMetadata: Json | None = None
+    providerMetadata: JsonDict | None = None
     sourceId: str | None = None
     url: str | None = None
     title: str | None = None

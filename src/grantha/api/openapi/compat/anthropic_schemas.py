@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from grantha.api.openapi.compat.schema import MODEL, ONE, STOPS, WHOLE, Json, Schema
+from grantha.api.openapi.compat.schema import MODEL, ONE, STOPS, WHOLE, Schema
+from grantha.chat import JsonDict
 
 
 class TextBlockIn(Schema):
@@ -68,7 +69,7 @@ class ToolUseBlock(Schema):
     type: Literal["tool_use"]
     id: str = Field(min_length=1)
     name: str = Field(min_length=1)
-    input: Json
+    input: JsonDict
 
 
 class ToolResultBlock(Schema):
@@ -104,7 +105,7 @@ class AnthropicTool(Schema):
     type: Literal["custom"] | None = None
     name: str = Field(min_length=1)
     description: str | None = None
-    input_schema: Json | None = None
+    input_schema: JsonDict | None = None
 
 
 class AnthropicChoice(Schema):
@@ -125,7 +126,7 @@ class MessageFormat(Schema):
     """The form of the answer."""
 
     type: Literal["json_schema"]
-    json_schema: Json | None = Field(default=None, alias="schema")
+    json_schema: JsonDict | None = Field(default=None, alias="schema")
 
 
 class OutputConfig(Schema):
@@ -155,7 +156,7 @@ class MessagesRequest(CountRequest):
     top_p: ONE
     top_k: WHOLE
     stop_sequences: STOPS
-    metadata: Json | None = None
+    metadata: JsonDict | None = None
     service_tier: str | None = None
     output_config: OutputConfig | None = None
 
@@ -242,8 +243,8 @@ class MessagesEvent(Schema):
     ]
     message: MessagesReply | None = None
     index: int | None = None
-    content_block: Json | None = None
-    delta: Json | None = None
+    content_block: JsonDict | None = None
+    delta: JsonDict | None = None
     usage: AnthropicUsage | None = None
     error: AnthropicFault | None = None
 

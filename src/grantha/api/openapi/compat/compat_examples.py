@@ -5,30 +5,28 @@ The tests send the bodies to a server, and hold all of them against the schemas;
 
 from __future__ import annotations
 
-from typing import Any
-
-Json = dict[str, Any]
+from grantha.chat import JsonDict
 
 _MADE = 1_772_366_400
 _MODEL = "local/default"
-_HI: list[Json] = [{"role": "user", "content": "Hello"}]
+_HI: list[JsonDict] = [{"role": "user", "content": "Hello"}]
 _GENERATION = "g_01m7zq4f5a8cgk3tvw7yhp"
 _TEXT = "Hello, world!"
 _MOMENT = "2026-03-01T12:00:00Z"
-_WEATHER: Json = {
+_WEATHER: JsonDict = {
     "type": "object",
     "properties": {"city": {"type": "string"}},
     "required": ["city"],
 }
-_LOOK: Json = {"name": "get_weather", "description": "The weather of a city"}
-_DETAILS: Json = {
+_LOOK: JsonDict = {"name": "get_weather", "description": "The weather of a city"}
+_DETAILS: JsonDict = {
     "family": "local",
     "families": ["local"],
     "format": "",
     "parameter_size": "",
     "quantization_level": "",
 }
-_COUNTED: Json = {
+_COUNTED: JsonDict = {
     "done": True,
     "done_reason": "stop",
     "total_duration": 790_500_000,
@@ -36,7 +34,7 @@ _COUNTED: Json = {
     "eval_count": 12,
 }
 
-EXAMPLES: dict[str, Json] = {
+EXAMPLES: dict[str, JsonDict] = {
     "ChatRequest": {
         "model": _MODEL,
         "messages": [{"role": "system", "content": "Be brief."}, *_HI],

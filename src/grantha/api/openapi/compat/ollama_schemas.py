@@ -7,14 +7,15 @@ from typing import Literal
 from pydantic import Field
 
 from grantha.api.openapi.compat.openai_chat_schemas import ChatTool, Logprob
-from grantha.api.openapi.compat.schema import MODEL, ONE, STOPS, TWO, WHOLE, Json, Schema
+from grantha.api.openapi.compat.schema import MODEL, ONE, STOPS, TWO, WHOLE, Schema
+from grantha.chat import JsonDict
 
 
 class OllamaCalled(Schema):
     """The function and its arguments."""
 
     name: str = Field(min_length=1)
-    arguments: Json | None = None
+    arguments: JsonDict | None = None
 
 
 class OllamaCall(Schema):
@@ -57,7 +58,7 @@ class OllamaAsked(Schema):
     model: MODEL
     stream: bool | None = Field(default=None, description="True unless it is said.")
     think: bool | str | None = None
-    format: Literal["json", ""] | Json | None = None
+    format: Literal["json", ""] | JsonDict | None = None
     options: OllamaOptions | None = None
     logprobs: bool | None = None
     top_logprobs: WHOLE
@@ -162,7 +163,7 @@ class OllamaShowReply(Schema):
     parameters: str
     template: str
     details: OllamaDetails
-    model_info: Json
+    model_info: JsonDict
     capabilities: list[Literal["completion", "tools", "vision", "thinking"]]
 
 

@@ -14,9 +14,9 @@ from grantha.api.openapi.compat.schema import (
     STOPS,
     TWO,
     WHOLE,
-    Json,
     Schema,
 )
+from grantha.chat import JsonDict
 
 
 class ChatText(Schema):
@@ -83,7 +83,7 @@ class FunctionSchema(Schema):
 
     name: str = Field(min_length=1)
     description: str | None = None
-    parameters: Json | None = None
+    parameters: JsonDict | None = None
     strict: bool | None = None
 
 
@@ -111,7 +111,7 @@ class NamedSchema(Schema):
     """A JSON schema that the answer must fit."""
 
     name: str = Field(min_length=1)
-    json_schema: Json | None = Field(default=None, alias="schema")
+    json_schema: JsonDict | None = Field(default=None, alias="schema")
     description: str | None = None
     strict: bool | None = None
 
@@ -158,7 +158,7 @@ class ChatRequest(Schema):
     logit_bias: dict[str, float] | None = None
     top_k: WHOLE
     min_p: float | None = None
-    metadata: Json | None = None
+    metadata: JsonDict | None = None
     prompt_cache_key: str | None = None
     service_tier: str | None = None
     user: str | None = None
@@ -171,7 +171,7 @@ class Logprob(Schema):
     token: str
     logprob: float
     bytes: list[int] | None = None
-    top_logprobs: list[Json] | None = None
+    top_logprobs: list[JsonDict] | None = None
 
 
 class ChatLogprobs(Schema):
@@ -259,7 +259,7 @@ class ChatCallDelta(Schema):
     index: int
     id: str | None = None
     type: Literal["function"] | None = None
-    function: Json
+    function: JsonDict
 
 
 class ChatDelta(Schema):

@@ -7,7 +7,8 @@ from typing import Literal
 from pydantic import Field
 
 from grantha.api.openapi.compat.openai_chat_schemas import Logprob
-from grantha.api.openapi.compat.schema import COUNT, DATA_URL, MODEL, ONE, TWO, WHOLE, Json, Schema
+from grantha.api.openapi.compat.schema import COUNT, DATA_URL, MODEL, ONE, TWO, WHOLE, Schema
+from grantha.chat import JsonDict
 
 
 class ResponseText(Schema):
@@ -61,7 +62,7 @@ class ResponseThoughtIn(Schema):
     """A thought, sent back with the vendor's proof."""
 
     type: Literal["reasoning"]
-    summary: list[Json] | None = None
+    summary: list[JsonDict] | None = None
     encrypted_content: str | None = None
 
 
@@ -78,7 +79,7 @@ class ResponseTool(Schema):
     type: Literal["function"] = "function"
     name: str = Field(min_length=1)
     description: str | None = None
-    parameters: Json | None = None
+    parameters: JsonDict | None = None
     strict: bool | None = None
 
 
@@ -94,7 +95,7 @@ class ResponseFormat(Schema):
 
     type: Literal["text", "json_object", "json_schema"]
     name: str | None = None
-    json_schema: Json | None = Field(default=None, alias="schema")
+    json_schema: JsonDict | None = Field(default=None, alias="schema")
     strict: bool | None = None
 
 
@@ -132,7 +133,7 @@ class ResponseRequest(Schema):
     parallel_tool_calls: bool | None = None
     text: ResponseTextOptions | None = None
     top_logprobs: WHOLE
-    metadata: Json | None = None
+    metadata: JsonDict | None = None
     service_tier: str | None = None
     user: str | None = None
     verbosity: str | None = None
@@ -244,13 +245,13 @@ class ResponseReply(Schema):
     error: ResponseFault | None
     incomplete_details: ResponseIncomplete | None
     instructions: str | None
-    metadata: Json
+    metadata: JsonDict
     model: str
     output: list[ResponseMessage | ResponseCall | ResponseThought]
     parallel_tool_calls: bool
     temperature: float | None
-    tool_choice: str | Json
-    tools: list[Json]
+    tool_choice: str | JsonDict
+    tools: list[JsonDict]
     top_p: float | None
     usage: ResponseUsage | None
     background: bool | None = None
@@ -259,7 +260,7 @@ class ResponseReply(Schema):
     reasoning: ResponseReasoning | None = None
     service_tier: str | None = None
     store: bool | None = None
-    text: Json | None = None
+    text: JsonDict | None = None
     top_logprobs: int | None = None
     user: str | None = None
     verbosity: str | None = None
@@ -293,7 +294,7 @@ class ResponseItem(Schema):
     id: str
     status: Literal["completed"]
     role: Literal["system", "user", "assistant"] | None = None
-    content: list[Json] | None = None
+    content: list[JsonDict] | None = None
     summary: list[ResponseSummary] | None = None
     encrypted_content: str | None = None
     call_id: str | None = None

@@ -5,11 +5,10 @@ Listed are the members that an endpoint reads or writes, no more: others may be 
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Json = dict[str, Any]
 ONE = Annotated[float | None, Field(default=None, ge=0, le=1)]
 TWO = Annotated[float | None, Field(default=None, ge=0, le=2)]
 COUNT = Annotated[int | None, Field(default=None, ge=1, lt=2**63)]
