@@ -12,14 +12,18 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from grantha.errors import BadRequest
 
 PREFIX = "GRANTHA_"
 _ONLY_IN_FILE = frozenset({"variables", "providers", "timeouts", "fallbacks"})
+
+
+def _none_for_never(value: object) -> object:
+    return None if value == "never" else value  # TOML and the environment have no null
 
 
 class ProviderSettings(BaseModel):
@@ -69,6 +73,12 @@ class Settings(BaseModel):
     max_calls: int = Field(default=20, ge=1)
     max_resent: int = Field(default=400_000, ge=0)  # characters of prompt and answer sent again
     max_writing_time: float = Field(default=7200.0, gt=0)
+
+    # seconds for which an answer to a client of the compatible APIs or of the simple endpoint is written
+    # on after that client, and every other reader, has left; "never" lets it be written to its end
+    abandon_after: Annotated[
+        Annotated[float, Field(ge=0, allow_inf_nan=False)] | None, BeforeValidator(_none_for_never)
+    ] = 10.0
 
     # the log
     synchronous: Literal["FULL", "NORMAL", "OFF"] = "FULL"

@@ -6,9 +6,14 @@ with the same key long after gets the same answer everywhere.
 
 from __future__ import annotations
 
-from typing import TypeVar
+import asyncio
+from typing import Final, TypeVar
+
+from fastapi import Request
+from starlette.responses import Response
 
 from grantha.api.state import AppState
+from grantha.config import Settings
 from grantha.engine.reader import Reader
 from grantha.engine.replay import trimmed_frames, whole_log
 from grantha.errors import Trimmed
@@ -17,6 +22,7 @@ from grantha.fold import Fold
 from grantha.storage.base import GenerationRow, Store
 
 F = TypeVar("F", bound=Fold)
+NO_REPLY: Final = Response(status_code=499)  # for a client that has gone; nothing of it is sent
 
 
 async def reader_from_start(state: AppState, subject: str, row: GenerationRow) -> Reader:
@@ -34,6 +40,31 @@ async def frames_so_far(store: Store, subject: str, row: GenerationRow) -> list[
     return merge(await whole_log(store, subject, row.id))
 
 
+def abandon_after(settings: Settings, *, stored: bool = True) -> float | None:
+    """How many seconds an answer to a plain request is written on without a reader; None is for ever.
+
+    Nobody can come back to what isn't stored.
+    """
+    after = settings.abandon_after
+    return after if after is None or stored else 0.0
+
+
+async def fold_while_connected(
+    request: Request, reader: Reader, folded: F
+) -> tuple[F, GenerationEnd] | None:
+    """As `fold_to_end`; None once the client has gone, to whom nothing can be sent any more."""
+    watching = asyncio.create_task(_close_at_disconnect(request, reader))
+    try:
+        return await fold_to_end(reader, folded)
+    except Trimmed:
+        if reader.closed:
+            return None
+        raise
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+
+
 async def fold_to_end(reader: Reader, folded: F) -> tuple[F, GenerationEnd]:
     """All that a reader gives, folded, and the end. Raises `Trimmed` if it was deleted meanwhile."""
     async for frame in reader:
@@ -41,3 +72,10 @@ async def fold_to_end(reader: Reader, folded: F) -> tuple[F, GenerationEnd]:
     if folded.end is None:
         raise Trimmed("The records of this answer have been deleted.")
     return folded, folded.end
+
+
+async def _close_at_disconnect(request: Request, reader: Reader) -> None:
+    # The framework lets a handler run on when its client has gone.
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    reader.close()

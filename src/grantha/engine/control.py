@@ -16,9 +16,13 @@ from grantha.errors import Unsupported
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """End it; `at` is when that was asked, in milliseconds of the monotonic clock."""
+    """End it; `at` is when that was requested, in milliseconds of the monotonic clock.
+
+    `abandoned` says that nobody requested it: the clients have left.
+    """
 
     at: float
+    abandoned: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,6 +158,11 @@ class Runner:
         await self._ended.wait()
         return self._receipt
 
+    def abandon(self) -> None:
+        """Ends as `stopped` soon, and says that nobody read it any more."""
+        if self.lifecycle.running:
+            self._control.say(Stop(_now_ms(), abandoned=True))
+
     def change(
         self, model: str | None, changes: JsonObject
     ) -> tuple[Continuation | None, str, Options]:
@@ -499,6 +504,8 @@ class Runner:
         self._flush_joint()
         self._usage.finish(self._capabilities(self.model), complete=False)
         self._receipt = Receipt(closed_ms, confirmed, self.log.deltas)
+        if word.abandoned:
+            self._add(Notice("abandoned", "Stopped, because the client left and nobody read on."))
         self._end("stopped", None, receipt=self._receipt.to_json())
 
     def _end_failed(self, error: GranthaError) -> None:

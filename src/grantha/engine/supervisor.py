@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from grantha.chat import Continuation, JsonObject, Message, Options, TextPart, text_message
+from grantha.engine.abandonment import Attachment, ReaderCount
 from grantha.engine.call_budget import DEFAULT_LIMITS, CallLimits
 from grantha.engine.control import Receipt, way_on
 from grantha.engine.feed import Change, Feed
@@ -47,7 +48,8 @@ _STORE_PATIENCE = 2.0  # seconds that a stop waits for its end to be stored
 class Send:
     """One send: a new message (or none, to answer an existing one again), to one or more models.
 
-    With `new_conversation` the messages are the whole history and go into it.
+    With `new_conversation` the messages are the whole history and go into it. `abandon_after` is how many
+    seconds the answers may be written without a reader; None is for ever.
     """
 
     subject: str
@@ -59,6 +61,7 @@ class Send:
     new_conversation: NewConversation | None = None
     key: str | None = None
     fingerprint: str = ""
+    abandon_after: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,7 @@ class _Run:
     subject: str
     log: Log
     runner: Runner
+    readers: ReaderCount
     task: asyncio.Task[None] | None = None
 
 
@@ -146,6 +150,7 @@ class Supervisor:
                 model=model,
                 options=send.options,
                 records=(_opening(model, send.options),),
+                abandon_after=send.abandon_after,
             )
             for model in send.models
         )
@@ -291,6 +296,14 @@ class Supervisor:
         """A cursor over a log; the caller has checked that it exists."""
         return Reader(self.store, subject, generation, cursor, self.find_log)
 
+    def attach(self, generation: str) -> Attachment:
+        """Says that somebody reads a generation, until the attachment is closed.
+
+        Those whose request ends with its connection are stopped when nobody has read them for a while.
+        """
+        run = self._runs.get(generation)
+        return run.readers.attach() if run else Attachment()
+
     # ---- the end of the process ----------------------------------------------------------------
 
     async def aclose(self, drain: float) -> None:
@@ -359,7 +372,8 @@ class Supervisor:
 
         runner = Runner(plan, log, self._models, read_text, requested, limits=self.limits)
         runner.resume(past or opening)
-        run = _Run(row, subject, log, runner)
+        readers = ReaderCount(row.abandon_after, lambda: self._abandon(row))
+        run = _Run(row, subject, log, runner, readers)
         self._runs[row.id] = run
         run.task = asyncio.create_task(self._run(run), name=f"generation {row.id}")
         self.observer.started(row)
@@ -368,6 +382,7 @@ class Supervisor:
         try:
             await run.runner.run()
         finally:
+            run.readers.close()
             await run.log.flushed()
             self._runs.pop(run.row.id, None)
             if run.log.end is None:
@@ -389,6 +404,14 @@ class Supervisor:
             aside = asyncio.create_task(self._title(run))
             self._asides.add(aside)
             aside.add_done_callback(self._asides.discard)
+
+    def _abandon(self, row: GenerationRow) -> None:
+        """Stops what nobody waits for, so that it isn't paid for any longer."""
+        run = self._runs.get(row.id)
+        if run is None or self._closing:
+            return
+        _log.info("generation %s is stopped: its client left and nobody reads it", row.id)
+        run.runner.abandon()
 
     async def _title(self, run: _Run) -> None:
         """Gives a conversation of the page a better title after its first answer."""

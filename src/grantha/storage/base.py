@@ -63,7 +63,10 @@ class MessageRow:
 
 @dataclass(frozen=True, slots=True)
 class GenerationRow:
-    """One generation. `parent` is the message it answers; `recoveries` counts owners that died."""
+    """One generation. `parent` is the message it answers; `recoveries` counts owners that died.
+
+    `abandon_after` is how many seconds it may run without a reader; None is for ever.
+    """
 
     id: str
     conversation: str
@@ -78,6 +81,7 @@ class GenerationRow:
     end: JsonObject | None = None
     trimmed: bool = False
     trace: JsonObject | None = None
+    abandon_after: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,7 @@ class NewGeneration:
     options: Options
     records: tuple[Record, ...]  # from the open record on
     extends: bool = False
+    abandon_after: float | None = None  # seconds; see `GenerationRow`
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from grantha.errors import StorageFailed
 from grantha.storage.writer import translated
 
-NEWEST = "0003"  # the newest migration; a test compares it with the folder
+NEWEST = "0004"  # the newest migration; a test compares it with the folder
 WRITE_LOCK = "write.lock"  # held around each transaction
 LOCKS = ("serve.lock", WRITE_LOCK)  # the first is held by the one server of a folder
 _BUSY_MS = 5000

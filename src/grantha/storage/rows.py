@@ -75,6 +75,7 @@ def generation_from(row: Row) -> GenerationRow:
         end=json.loads(row["end"]) if row["end"] else None,
         trimmed=bool(row["trimmed"]),
         trace=json.loads(row["trace"]) if row["trace"] else None,
+        abandon_after=row["abandon_after"],
     )
 
 

@@ -42,8 +42,8 @@ _EXTEND = (
 )
 _GENERATION = (
     "INSERT INTO generations (id, subject, conversation, message, parent, model, options, status, "
-    "owner, epoch, seq, recoveries, created_at, trimmed) "
-    "VALUES (?,?,?,?,?,?,?,'running',?,?,?,0,?,0)"
+    "owner, epoch, seq, recoveries, created_at, trimmed, abandon_after) "
+    "VALUES (?,?,?,?,?,?,?,'running',?,?,?,0,?,0,?)"
 )
 # Replacing: a key whose answers were deleted for good names nothing any more.
 _KEY = (
@@ -174,6 +174,7 @@ def _write_generation(  # noqa: PLR0917  the columns of one row
         last.epoch,
         last.seq,
         now,
+        wanted.abandon_after,
     )
     driver.execute(_GENERATION, values)
     driver.executemany(INSERT_RECORDS, rows.record_values(wanted.id, wanted.records))
@@ -188,4 +189,5 @@ def _write_generation(  # noqa: PLR0917  the columns of one row
         last_id=last,
         recoveries=0,
         created_at=now,
+        abandon_after=wanted.abandon_after,
     )

@@ -42,12 +42,20 @@ async def chat(request: Request) -> Response:
     try:
         known = await state.store.conversation(subject, own)
     except NotFound:
-        row = await base.start_generation(request, parsed, body, new_id_of_conversation=own)
+        row = await base.start_generation(
+            request, parsed, body, new_id_of_conversation=own, detached=True
+        )
     else:
         path = await state.store.path(subject, known.leaf) if known.leaf else []
         parent, messages = _new_part(path, parsed.messages)
         row = await base.start_generation(
-            request, parsed, body, conversation=own, parent=parent, messages=messages
+            request,
+            parsed,
+            body,
+            conversation=own,
+            parent=parent,
+            messages=messages,
+            detached=True,
         )
     view = UiStream(base.response_meta(row), ai_sdk_view.message_to_extend(body))
     return await base.stream(request, row, view, headers=ai_sdk_view.HEADERS)

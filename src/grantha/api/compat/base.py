@@ -15,7 +15,12 @@ from fastapi import Request, Response
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 
-from grantha.api.answers import fold_to_end, reader_from_start
+from grantha.api.answers import (
+    NO_REPLY,
+    abandon_after,
+    fold_while_connected,
+    reader_from_start,
+)
 from grantha.api.http.bodies import decode_json
 from grantha.api.http.problems import error_response
 from grantha.api.http.streams import HEARTBEAT, EventStream
@@ -70,9 +75,10 @@ async def start_generation(
     parent: str | None = None,
     messages: Sequence[Message] | None = None,
     new_id_of_conversation: str | None = None,
+    detached: bool = False,
 ) -> GenerationRow:
     """Starts the generation that a request asks for; in a conversation of its own, unless one is
-    named."""
+    named. A `detached` or background answer is written to its end, even if its client leaves."""
     state, subject = app_state(request), subject_of(request)
     key, fingerprint = idempotency(request, body)
     own = new_id_of_conversation or new_id("c")
@@ -90,6 +96,9 @@ async def start_generation(
             else NewConversation(own, title_from(question), "api" if parsed.store else EPHEMERAL),
             key=key,
             fingerprint=fingerprint,
+            abandon_after=None
+            if detached or parsed.background
+            else abandon_after(state.settings, stored=parsed.store),
         )
     )
     return rows[0]
@@ -135,14 +144,21 @@ async def stream(
     """The log as a vendor's stream. A failure before the first word is a status, as theirs is."""
     state = app_state(request)
     reader = await reader_from_start(state, subject_of(request), row)
-    frames = await _frames_until_content(reader)
-    failure = _failure_before_content(frames)
-    if failure is not None:
-        return _failure_response(request, row, failure)
+    attachment = state.supervisor.attach(row.id)
+    try:
+        frames = await _frames_until_content(reader)
+        failure = _failure_before_content(frames)
+        if failure is not None:
+            return _failure_response(request, row, failure)
+        first = view.frames(frames)
+    except BaseException:
+        attachment.close()
+        raise
     return EventStream(
         reader,
         view,
-        first=view.frames(frames),
+        first=first,
+        attachment=attachment,
         heartbeat=state.settings.heartbeat,
         headers={**location(row), **(headers or {})},
         media=media,
@@ -154,8 +170,13 @@ async def reply(
     request: Request, row: GenerationRow, form: Callable[[ResponseMeta, AnswerFold], dict[str, Any]]
 ) -> Response:
     """The whole answer as one JSON reply, once it has ended; its failure as an error."""
-    reader = await reader_from_start(app_state(request), subject_of(request), row)
-    folded, end = await fold_to_end(reader, AnswerFold())
+    state = app_state(request)
+    reader = await reader_from_start(state, subject_of(request), row)
+    with state.supervisor.attach(row.id):
+        found = await fold_while_connected(request, reader, AnswerFold())
+    if found is None:
+        return NO_REPLY
+    folded, end = found
     error = end_error(end)
     if error is not None:
         return _failure_response(request, row, error_from_json(error))

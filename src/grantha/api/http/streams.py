@@ -26,6 +26,7 @@ from grantha.api.http.problems import error_response
 from grantha.api.http.stream_writer import CompressedWriter, PaddedWriter, StreamWriter
 from grantha.api.state import app_state
 from grantha.config import Settings
+from grantha.engine.abandonment import Attachment
 from grantha.engine.reader import Reader
 from grantha.errors import Busy
 from grantha.events import Frame, RecordId, frame_json
@@ -92,7 +93,10 @@ def snapshot_block(snapshot: Mapping[str, Any]) -> bytes:
 
 
 class EventStream(Response):
-    """Sends `first`, then the log behind the reader's cursor, until the end or the client's."""
+    """Sends `first`, then the log behind the reader's cursor, until the end or the client's.
+
+    `attachment` is that of the reader, if it has one already; it is closed here.
+    """
 
     def __init__(
         self,
@@ -107,6 +111,7 @@ class EventStream(Response):
         media: Mapping[str, str] = HEADERS,
         beat: bytes = HEARTBEAT,
         resumed: bool = False,
+        attachment: Attachment | None = None,
     ) -> None:
         self.status_code = status
         self.background = None
@@ -120,13 +125,15 @@ class EventStream(Response):
         self._heartbeat = heartbeat
         self._beat = beat
         self._resumed = resumed
+        self._attachment = attachment
         self._defect: Exception | None = None
 
     @override
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         state = app_state(HTTPConnection(scope))
+        attachment = self._attachment or state.supervisor.attach(self._reader.generation)
         try:
-            with state.readers.reading("sse", resumed=self._resumed):
+            with attachment, state.readers.reading("sse", resumed=self._resumed):
                 await self._reply(receive, self._writer(scope, send, state.settings))
         except Busy as error:
             reply = error_response(scope, error)

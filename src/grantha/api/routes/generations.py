@@ -284,7 +284,7 @@ async def _long_poll(
         )
         first, wait = "".join(lines), 0.0
     reader = state.supervisor.reader(subject, row.id, at)
-    with state.readers.reading("ndjson", resumed=resumed):
+    with state.supervisor.attach(row.id), state.readers.reading("ndjson", resumed=resumed):
         frames = await reader.read(wait)
     return Response(
         first.encode() + ndjson(frames),

@@ -126,7 +126,10 @@ class LiveConnection:
                 frame = snapshot_frame(shown)
                 await self._send({"type": "frame", "generation": generation, "frame": frame})
             await self._send({"type": "subscribed", "generation": generation, "status": row.status})
-            with state.readers.reading("websocket", resumed=resumed):
+            with (
+                state.supervisor.attach(generation),
+                state.readers.reading("websocket", resumed=resumed),
+            ):
                 await self._tail(generation, cursor)
         except (NotFound, Trimmed) as error:
             await self._send({"type": "gone", "generation": generation, "code": error.code})

@@ -15,7 +15,12 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from grantha.api.answers import fold_to_end, reader_from_start
+from grantha.api.answers import (
+    NO_REPLY,
+    abandon_after,
+    fold_while_connected,
+    reader_from_start,
+)
 from grantha.api.http import problems
 from grantha.api.http.bodies import StrictRoute
 from grantha.api.http.streams import EventStream
@@ -119,7 +124,12 @@ async def complete(body: SimpleChatBody, request: Request) -> Response:
     state, subject = app_state(request), subject_of(request)
     row = await _start(request, body)
     headers = {"Location": f"/api/generations/{row.id}/events"}
-    folded, end = await fold_to_end(await reader_from_start(state, subject, row), Fold())
+    with state.supervisor.attach(row.id):
+        reader = await reader_from_start(state, subject, row)
+        found = await fold_while_connected(request, reader, Fold())
+    if found is None:
+        return NO_REPLY
+    folded, end = found
     if end.ending == "failed" and end.error is not None:
         failure = error_from_json(end.error)
         return problems.problem(failure, generation=row.id, content=folded.text())
@@ -153,6 +163,7 @@ async def start_generation(
         new_conversation=NewConversation(conversation, title_from(messages[-1].text), "api"),
         key=key,
         fingerprint=fingerprint,
+        abandon_after=abandon_after(state.settings),
     )
     rows, _ = await state.supervisor.start(send)
     return rows[0]

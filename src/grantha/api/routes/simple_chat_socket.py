@@ -92,9 +92,10 @@ class ChatSocket:
         view = SimpleChatView(row)
         reader = self._reader = self._state.supervisor.reader(self._subject, row.id, START)
         try:
-            async for frame in reader:
-                if line := view.line(frame):
-                    await self._socket.send_text(f'{line[:-1]},"id":"{frame.id}"}}')
+            with self._state.supervisor.attach(row.id):
+                async for frame in reader:
+                    if line := view.line(frame):
+                        await self._socket.send_text(f'{line[:-1]},"id":"{frame.id}"}}')
         finally:
             self._reader = None
 

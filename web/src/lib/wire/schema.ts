@@ -345,7 +345,7 @@ export interface ModelStatistics {
   model: string;
 }
 
-/** Something a reader should know that isn't part of the answer, such as a retry. Codes: accepted, retrying, call-limit, and those of `ProviderNotice`; a reader ignores others. */
+/** Something a reader should know that isn't part of the answer, such as a retry. Codes: accepted, retrying, call-limit, abandoned, those of `ProviderNotice`; a reader ignores others. */
 export interface Notice {
   code: string;
   message: string;
