@@ -32,6 +32,7 @@ from grantha.engine.policy import (
     Situation,
     next_step,
 )
+from grantha.engine.tool_pairs import with_tool_results
 from grantha.engine.usage_total import UsageTotal
 from grantha.errors import Conflict, Fenced, GranthaError, Internal, TimedOut, Truncated
 from grantha.events import (
@@ -118,7 +119,7 @@ class Runner:
         self.log = log
         self.lifecycle = Lifecycle()
         self._parts = PartWriter(self._add, lambda: round(_now_ms()))
-        self._plan = plan
+        self._history = with_tool_results(plan.history)
         self._models = models
         self._read_text = read_text
         self._timings = TimingsFold(requested)
@@ -296,11 +297,11 @@ class Runner:
         options = self._options_left()
         self._joint = Joint("")
         if how is None:
-            return Call(name, self._plan.history, options)
+            return Call(name, self._history, options)
         text = await self._read_text()
         if how == "instruction":
             self._joint = Joint(text)
-        return continued_call(name, self._plan.history, options, text, how)
+        return continued_call(name, self._history, options, text, how)
 
     def _take(self, batch: Sequence[UpstreamEvent]) -> None:
         for event in batch:

@@ -31,6 +31,7 @@ from grantha.engine.ids import new_id
 from grantha.engine.reader import Reader
 from grantha.engine.supervisor import Send
 from grantha.engine.titles import title_from
+from grantha.engine.tool_pairs import with_tool_results
 from grantha.errors import (
     BadRequest,
     GranthaError,
@@ -192,7 +193,9 @@ async def count_tokens(request: Request, parsed: ParsedRequest) -> int:
             f"{model} can't count tokens without answering.",
             advice="Ask, and read the usage of the answer.",
         )
-    return await provider.count_tokens(Call(name, parsed.messages, parsed.options))
+    return await provider.count_tokens(
+        Call(name, with_tool_results(parsed.messages), parsed.options)
+    )
 
 
 async def usable_models(request: Request) -> list[tuple[str, str, int]]:

@@ -19,7 +19,11 @@ from grantha.chat import (
 from grantha.wire import images
 from grantha.wire.lenient_json import InvalidJson, dumps, loads
 from grantha.wire.upstream.openai_chat_request import encode_tools
-from grantha.wire.upstream.turn_normalizer import plain_text, tool_names_by_call
+from grantha.wire.upstream.turn_normalizer import (
+    merge_assistant_messages,
+    plain_text,
+    tool_names_by_call,
+)
 
 IMAGE_BYTES = 20 * 1024 * 1024
 _KNOWN = frozenset({"keep_alive", "think", "format"})
@@ -37,7 +41,8 @@ def encode_request(call: Call, facts: Capabilities, *, stream: bool = True) -> b
     body: dict[str, Any] = {k: v for k, v in options.extra.items() if k in _KNOWN}
     body["model"] = call.model
     names = tool_names_by_call(call.messages)
-    body["messages"] = [item for message in call.messages for item in _encoded(message, names)]
+    merged = merge_assistant_messages(call.messages)
+    body["messages"] = [item for message in merged for item in _encoded(message, names)]
     if call.prefix:
         # Ollama goes on with a last assistant message instead of answering it.
         body["messages"].append({"role": "assistant", "content": call.prefix})

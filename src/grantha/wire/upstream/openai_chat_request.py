@@ -20,7 +20,7 @@ from grantha.chat import (
 from grantha.wire import images
 from grantha.wire.lenient_json import InvalidJson, dumps, loads
 from grantha.wire.upstream.openai_chat_profile import DialectProfile
-from grantha.wire.upstream.turn_normalizer import plain_text
+from grantha.wire.upstream.turn_normalizer import merge_assistant_messages, plain_text
 
 # Fields that we set ourselves, and Anthropic's `thinking`, which strict hosts refuse and which comes along
 # as an effort of reasoning: `extra` must not reach past them.
@@ -59,7 +59,8 @@ def encode_request(
 
 def encode_messages(call: Call, profile: DialectProfile) -> list[dict[str, Any]]:
     """The conversation in this dialect's form, the partial answer last."""
-    messages = [item for message in call.messages for item in _message(message, profile)]
+    merged = merge_assistant_messages(call.messages)
+    messages = [item for message in merged for item in _message(message, profile)]
     if call.prefix:
         partial: dict[str, Any] = {"role": "assistant", "content": call.prefix}
         if profile.prefix in {"prefix", "partial"}:

@@ -54,6 +54,23 @@ def group_turns(messages: Sequence[Message]) -> list[Turn]:
     ]
 
 
+def merge_assistant_messages(messages: Sequence[Message]) -> list[Message]:
+    """The conversation with adjacent messages of the assistant made into one.
+
+    Clients of the Responses API send each call as an item of its own; hosts of Chat Completions refuse
+    a message with a call that isn't followed by its result at once.
+    """
+    merged: list[Message] = []
+    for message in messages:
+        if message.role == "assistant" and merged and merged[-1].role == "assistant":
+            before = merged.pop()
+            gap = (TextPart("\n\n"),) if before.text and message.text else ()
+            merged.append(Message("assistant", (*before.parts, *gap, *message.parts)))
+        else:
+            merged.append(message)
+    return merged
+
+
 def document_text(part: FilePart) -> str:
     """A document as text, its name told apart from its words."""
     name = part.name.replace('"', "'")
