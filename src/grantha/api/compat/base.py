@@ -21,7 +21,7 @@ from grantha.api.answers import (
     fold_while_connected,
     reader_from_start,
 )
-from grantha.api.http.bodies import decode_json
+from grantha.api.http.bodies import read_body
 from grantha.api.http.problems import error_response
 from grantha.api.http.streams import HEARTBEAT, EventStream
 from grantha.api.openapi.description import IDEMPOTENCY, LOCATION, named
@@ -61,7 +61,7 @@ async def body_of(request: Request) -> dict[str, Any]:
         raw = await request.body()
     except ClientDisconnect as error:
         raise BadRequest("The body broke off.") from error  # nobody is there to read it
-    body = decode_json(raw, app_state(request).settings.max_json_depth)
+    body = await read_body(raw, app_state(request).settings.max_json_depth)
     if not isinstance(body, dict):
         raise BadRequest("The body must be a JSON object.")
     return body

@@ -13,7 +13,7 @@ from fastapi import APIRouter
 from pydantic import ValidationError
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from grantha.api.http.bodies import decode_json
+from grantha.api.http.bodies import decode_json, read_body
 from grantha.api.http.problems import first_validation_error
 from grantha.api.routes.simple_chat import SimpleChatView, error_line, start_generation
 from grantha.api.schemas.requests import SimpleChatBody
@@ -79,7 +79,9 @@ class ChatSocket:
         body: SimpleChatBody | None = None
         try:
             most = self._state.settings.max_json_depth
-            body = SimpleChatBody.model_validate(decode_json(text.encode("utf-8", "replace"), most))
+            body = SimpleChatBody.model_validate(
+                await read_body(text.encode("utf-8", "replace"), most)
+            )
             row = await start_generation(self._state, self._subject, body, None, "")
             if not self._gone:
                 await self._tail(row)

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, Response
 
-from grantha.api.http.bodies import StrictRoute, decode_json
+from grantha.api.http.bodies import MAX_IMPORTED_VALUES, StrictRoute, decode_json
 from grantha.api.openapi.description import response_doc
 from grantha.api.schemas.responses import ImportReply
 from grantha.api.state import app_state, subject_of
@@ -131,7 +131,7 @@ def from_portable(conversation: PortableConversation) -> tuple[NewConversation, 
 
 
 def _read(body: bytes, max_depth: int, now: int) -> list[PortableConversation]:
-    return parse_export(decode_json(body, max_depth, text_checked=False), now)
+    return parse_export(decode_json(body, max_depth, MAX_IMPORTED_VALUES, text_checked=False), now)
 
 
 def _portable_message(row: MessageRow) -> PortableMessage:

@@ -10,7 +10,7 @@ import base64
 import binascii
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field
 
 from grantha.chat import FilePart, ImagePart, Message, Options, Part, TextPart
 from grantha.errors import BadRequest, TooLarge
@@ -18,6 +18,7 @@ from grantha.errors import BadRequest, TooLarge
 IMAGE_TYPES = frozenset({"image/png", "image/jpeg", "image/webp", "image/gif"})
 MAX_IMAGE = 5 * 1024 * 1024  # bytes, decoded: the smallest limit among the vendors
 _MAX_TEXT = 4 * 1024 * 1024
+_MAX_MESSAGES = 4096
 
 ModelId = Annotated[str, Field(min_length=1, max_length=300)]
 _OPTIONS = {
@@ -164,7 +165,10 @@ class SimpleChatMessage(Body):
 class SimpleChatBody(Body):
     """`POST /chat/completions/stream` and its kin. `model` may be bare or `provider/model`."""
 
-    messages: list[SimpleChatMessage] = Field(min_length=1, max_length=10_000)
+    # A list of wrong messages would take the event loop for an error each.
+    messages: Annotated[list[SimpleChatMessage], FailFast()] = Field(
+        min_length=1, max_length=_MAX_MESSAGES
+    )
     model: ModelId | None = None
     provider: Annotated[str, Field(min_length=1, max_length=100)] | None = None
     temperature: float | None = Field(default=None, ge=0, le=2)

@@ -31,6 +31,7 @@ from grantha.events import Citation, Event, Frame, GenerationEnd, TextDelta
 from grantha.fold import Fold
 from grantha.wire import images
 
+MAX_ITEMS = 4096  # of a list, such as the messages: reading one takes the event loop up to 10 us
 _IMAGE_BYTES = 20 * 1024 * 1024
 NUMBER_TYPES = (int, float)
 _LARGEST_EXACT = 2**53  # below, a number with a point is exactly what was written
@@ -197,6 +198,8 @@ def integer(body: JsonObject, name: str) -> int | None:
 def objects(body: JsonObject, name: str) -> list[JsonObject]:
     """A list of JSON objects; empty when absent."""
     found = member(body, name, list, [])
+    if len(found) > MAX_ITEMS:
+        raise BadRequest(f"'{name}' has more than {MAX_ITEMS} items.", advice="Send fewer of them.")
     for position, item in enumerate(found):
         if not isinstance(item, dict):
             raise BadRequest(f"'{name}[{position}]' must be an object.")

@@ -1,0 +1,122 @@
+"""No body that a client can send holds up the event loop, and with it every stream.
+
+Measured is the processor time of single callbacks of the loop, which other work on the machine
+doesn't change.
+"""
+
+import asyncio
+import base64
+import time
+from asyncio import events
+from pathlib import Path
+
+import httpx
+import pytest
+
+from grantha.api.app import create_app
+from grantha.config import Settings
+
+SIZE = 8 * 1024 * 1024 - 100
+MOST = 0.05  # seconds of processor time a callback
+HEAD = b'{"model":"scripted/hello","max_tokens":5,"messages":'
+BODIES = {
+    "brackets": b"[" * SIZE,
+    "pairs": b"[" + b"[]," * (SIZE // 3) + b"[]]",
+    "62 deep": b"[" + (b"[" * 62 + b"]" * 62 + b",") * (SIZE // 125) + b"1]",
+    "closed only": b"]" * SIZE,
+    "objects": HEAD + b"[" + b"{}," * (SIZE // 4) + b"{}]}",
+    "numbers": HEAD + b"[" + b"1," * (SIZE // 3) + b"1]}",
+    "fractions": HEAD + b"[" + b"1.5," * (SIZE // 5) + b"1]}",
+    "long numbers": HEAD + b"[" + (b"9" * 4000 + b",") * (SIZE // 4100) + b"1]}",
+    "too long number": HEAD + b"9" * (SIZE - 100) + b"}",
+    "quotes": b'"' * SIZE,
+    "escaped quotes": b'"' + b'\\"' * (SIZE // 2),
+    "backslashes": b'"' + b"\\" * SIZE,
+    "escapes": HEAD + b'[{"role":"user","content":"' + b"\\u0000" * (SIZE // 7) + b'"}]}',
+    "spaces": b" " * SIZE,
+    "not UTF-8": b"\xff" * SIZE,
+    "bad messages": HEAD + b"[" + b"{}," * 60_000 + b"{}]}",
+    "bad roles": HEAD + b"[" + b'{"role":"x"},' * 9_000 + b"{}]}",
+    "bad parts": HEAD + b'[{"role":"user","content":[' + b"{}," * 60_000 + b"{}]}]}",
+    "many messages": HEAD
+    + b"["
+    + b'{"role":"user","content":"a"},' * 20_000
+    + b'{"role":"user","content":"a"}]}',
+    "tools": HEAD + b'[{"role":"user","content":"a"}],"tools":[' + b"{}," * 60_000 + b"{}]}",
+    "stop": HEAD + b'[{"role":"user","content":"a"}],"stop":[' + b"1," * 60_000 + b"1]}",
+    "unknown keys": b"{" + b",".join(b'"%d":1' % n for n in range(60_000)) + b"}",
+    "image": HEAD
+    + b'[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,'
+    + base64.b64encode(b"x" * 4_000_000)
+    + b'"}}]}]}',
+}
+PATHS = [
+    "/api/generations",
+    "/api/login",
+    "/chat/completions",
+    "/v1/chat/completions",
+    "/v1/responses",
+    "/v1/messages",
+    "/api/chat",
+]
+
+
+class LoopTime:
+    """The longest processor time of one callback of the event loop."""
+
+    def __init__(self) -> None:
+        self.longest = 0.0
+
+
+@pytest.fixture
+def loop_time(monkeypatch: pytest.MonkeyPatch) -> LoopTime:
+    found = LoopTime()
+    run = events.Handle._run
+
+    def timed(handle: events.Handle) -> None:
+        began = time.thread_time()
+        run(handle)
+        found.longest = max(found.longest, time.thread_time() - began)
+
+    monkeypatch.setattr(events.Handle, "_run", timed)
+    return found
+
+
+@pytest.mark.parametrize("name", BODIES)
+async def test_no_body_holds_the_loop(name: str, tmp_path: Path, loop_time: LoopTime) -> None:
+    app = create_app(Settings(data_dir=tmp_path, scripted=True, local_enabled=False, titles=False))
+    started = asyncio.Event()
+    ended = asyncio.Event()
+    messages = iter([{"type": "lifespan.startup"}])
+
+    async def receive() -> dict[str, str]:
+        for message in messages:
+            return message
+        await ended.wait()
+        return {"type": "lifespan.shutdown"}
+
+    async def send(message: object) -> None:
+        started.set()
+
+    lifespan = asyncio.ensure_future(app({"type": "lifespan"}, receive, send))
+    await started.wait()
+    slow: dict[str, float] = {}
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+
+        async def measure(path: str) -> float:
+            loop_time.longest = 0.0
+            head = {"Content-Type": "application/json"}
+            await client.post(path, content=BODIES[name], headers=head)
+            return loop_time.longest
+
+        for path in PATHS:
+            # Slow once may have been a garbage collection; slow three times is the body.
+            lag = await measure(path)
+            if lag > MOST:
+                lag = min([await measure(path) for _ in range(3)])
+            if lag > MOST:
+                slow[path] = lag
+    ended.set()
+    await lifespan
+    assert not slow
