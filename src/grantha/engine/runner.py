@@ -17,8 +17,8 @@ from typing import Any, Protocol
 from grantha.analytics.timings import TimingsFold
 from grantha.chat import Call, Capabilities, Continuation, Ending, JsonObject, Message, Options
 from grantha.engine.call_budget import CallBudget, CallLimits, size_of
+from grantha.engine.commands import Change, Control, Receipt, Stop, differences, how_to_change
 from grantha.engine.continuation import Joint, continued_call
-from grantha.engine.control import Change, Control, Receipt, Stop, differences, how_to_change
 from grantha.engine.lifecycle import Lifecycle
 from grantha.engine.log import Log
 from grantha.engine.parts import PartWriter

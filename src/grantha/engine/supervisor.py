@@ -17,7 +17,7 @@ from typing import Any
 from grantha.chat import Continuation, JsonObject, Message, Options, TextPart, text_message
 from grantha.engine.abandonment import Attachment, ReaderCount
 from grantha.engine.call_budget import DEFAULT_LIMITS, CallLimits
-from grantha.engine.control import Receipt, way_on
+from grantha.engine.commands import Receipt, way_on
 from grantha.engine.feed import Change, Feed
 from grantha.engine.flusher import Flusher
 from grantha.engine.ids import new_id
