@@ -18,7 +18,7 @@ from grantha.engine.call_budget import CallLimits
 from grantha.engine.feed import Feed
 from grantha.engine.ids import new_id
 from grantha.engine.recovery import Recovery
-from grantha.engine.supervisor import Send, Supervisor, Tuning
+from grantha.engine.supervisor import GenerationRequest, Supervisor, Tuning
 from grantha.errors import UnknownProvider
 from grantha.events import START, Event, Frame, RecordId, UpstreamEvent
 from grantha.fold import Fold, fold
@@ -220,7 +220,7 @@ class Rig:
             new = NewConversation(self.conversation, "", "page")
             await self.store.create_conversation(ME, new)
         return await self.supervisor.start(
-            Send(
+            GenerationRequest(
                 subject=ME,
                 models=models,
                 options=Options(**options),

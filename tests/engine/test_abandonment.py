@@ -10,7 +10,7 @@ import pytest
 from grantha.chat import Options, text_message
 from grantha.engine.abandonment import FIRST_READER, ReaderCount
 from grantha.engine.ids import new_id
-from grantha.engine.supervisor import Send
+from grantha.engine.supervisor import GenerationRequest
 from grantha.events import Notice
 from grantha.storage.base import GenerationRow, NewConversation
 from tests.engine.conftest import MakeRig
@@ -136,7 +136,7 @@ async def _asked(
     """An answer to a request of this pause; with `read`, somebody reads it until the process ends."""
     rig.conversation = new_id("c")
     rows, _ = await rig.supervisor.start(
-        Send(
+        GenerationRequest(
             subject=ME,
             models=(model,),
             options=Options(),

@@ -9,14 +9,14 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from grantha.chat import Options, text_message
-from grantha.engine.continuation import Joint, anchor_of, continued_call
+from grantha.engine.continuation import OverlapTrimmer, anchor_of, continued_call
 
 WORDS = st.text(alphabet="ab \n.,é漢🙂|0-", max_size=200)
 ANY = st.text(max_size=200) | WORDS
 
 
 def through(text: str, pieces: list[str]) -> str:
-    joint = Joint(text)
+    joint = OverlapTrimmer(text)
     return "".join([joint.feed(piece) for piece in pieces] + [joint.finish()])
 
 
@@ -86,7 +86,7 @@ def test_how_models_begin(text: str, more: str, joined: str) -> None:
 @given(st.text(alphabet="ab ", min_size=700, max_size=900), st.data())
 def test_little_is_held_back(text: str, data: Any) -> None:
     """However long the model goes on repeating, text flows again after a few hundred characters."""
-    joint = Joint(text)
+    joint = OverlapTrimmer(text)
     piece = text[-600:]
     held = 0
     for char in piece * 2:

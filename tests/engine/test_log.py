@@ -65,8 +65,8 @@ def test_a_clock_that_jumps_changes_neither_order_nor_text(clock: list[int]) -> 
         taken.extend(flush(log))
     assert [str(r.id) for r in taken] == ["1-1", "1-2", "1-3"]
     assert [r.at for r in taken] == clock
-    assert log.since(RecordId(1, 0)) == taken
-    assert log.since(RecordId(1, 2)) == taken[2:]
+    assert log.records_after(RecordId(1, 0)) == taken
+    assert log.records_after(RecordId(1, 2)) == taken[2:]
     assert log.digest() == hashlib.sha256(b"one two three").hexdigest()
 
 
@@ -87,11 +87,11 @@ def test_text_that_waits_becomes_one_record_and_ids_are_dense() -> None:
 def test_nothing_is_shown_before_it_is_durable() -> None:
     log = a_log()
     log.add(TextDelta(0, "a"))
-    assert log.since(RecordId(1, 0)) == []
+    assert log.records_after(RecordId(1, 0)) == []
     log.take()
-    assert log.since(RecordId(1, 0)) == []
+    assert log.records_after(RecordId(1, 0)) == []
     log.publish(0.0)
-    assert [r.event for r in log.since(RecordId(1, 0)) or ()] == [TextDelta(0, "a")]
+    assert [r.event for r in log.records_after(RecordId(1, 0)) or ()] == [TextDelta(0, "a")]
 
 
 def test_what_could_not_be_written_is_offered_again_under_the_same_ids() -> None:
@@ -114,7 +114,7 @@ def test_nothing_follows_an_end_and_nothing_enters_a_fenced_log() -> None:
     fenced.add(TextDelta(0, "x"))
     fenced.fence()
     fenced.add(TextDelta(0, "y"))
-    assert (fenced.take(), fenced.waiting) == ((), False)
+    assert (fenced.take(), fenced.has_unflushed) == ((), False)
 
 
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=30), st.integers(400, 3000))
@@ -128,9 +128,9 @@ def test_the_tail_gives_every_later_record_or_says_that_it_has_not_got_them(
             log.add(Notice("n", str(number)))
         everything += flush(log)
     for cursor in range(len(everything) + 1):
-        found = log.since(RecordId(1, cursor))
+        found = log.records_after(RecordId(1, cursor))
         assert found is None or found == everything[cursor:]
-    assert log.since(RecordId(1, len(everything) - 1)) == everything[-1:]
+    assert log.records_after(RecordId(1, len(everything) - 1)) == everything[-1:]
     assert log._tail_bytes <= limit or len(log._tail) == 1
 
 
@@ -138,9 +138,9 @@ def test_a_cursor_of_an_earlier_owner_is_answered_from_the_store() -> None:
     log = Log("g", RecordId(3, 1), now_ms=lambda: 5, changed=lambda *_: None, tail_bytes=9999)
     log.add(TextDelta(0, "x"))
     flush(log)
-    assert log.since(RecordId(2, 40)) is None
-    assert [str(r.id) for r in log.since(RecordId(3, 1)) or ()] == ["3-2"]
-    assert log.since(RecordId(3, 2)) == []
+    assert log.records_after(RecordId(2, 40)) is None
+    assert [str(r.id) for r in log.records_after(RecordId(3, 1)) or ()] == ["3-2"]
+    assert log.records_after(RecordId(3, 2)) == []
 
 
 # ---- the flusher -----------------------------------------------------------------------------------
@@ -210,7 +210,7 @@ async def test_the_first_text_goes_at_once_and_what_follows_waits_for_the_window
     log.add(TextDelta(0, "second"))
     for _ in range(50):
         await asyncio.sleep(0)
-    assert (len(store.calls), log.waiting) == (1, True)
+    assert (len(store.calls), log.has_unflushed) == (1, True)
     assert flusher._due[log] > asyncio.get_running_loop().time() + 3000
 
 
@@ -247,25 +247,25 @@ async def test_all_logs_that_are_due_share_one_call(flushing: Flushing) -> None:
 async def test_while_the_store_fails_the_same_records_are_offered_and_nothing_is_lost(
     flushing: Flushing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("grantha.engine.flusher._RETRY_FIRST", 0.001)
+    monkeypatch.setattr("grantha.engine.flusher._FIRST_RETRY", 0.001)
     store, flusher = flushing(window=0.001)
     store.failures = 4
     log = named(flusher, "a")
     log.add(TextDelta(0, "one "))
     await until(lambda: flusher.failing is not None, "the failure to be told")
     log.add(TextDelta(0, "two"))
-    await until(lambda: not log.waiting, "the records to be written")
+    await until(lambda: not log.has_unflushed, "the records to be written")
     assert flusher.failing is None
     tried = [call[0].records for call in store.calls[:5]]
     assert all(records == tried[0] for records in tried)
-    shown = log.since(RecordId(1, 0)) or []
+    shown = log.records_after(RecordId(1, 0)) or []
     assert "".join(r.event.text for r in shown if isinstance(r.event, TextDelta)) == "one two"
 
 
 async def test_a_flood_does_not_make_a_failing_store_be_asked_more_often(
     flushing: Flushing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("grantha.engine.flusher._RETRY_FIRST", 3600.0)
+    monkeypatch.setattr("grantha.engine.flusher._FIRST_RETRY", 3600.0)
     store, flusher = flushing(window=0.001)
     store.failures = 10**9
     log = named(flusher, "a")
@@ -284,7 +284,7 @@ async def test_a_fenced_log_is_closed_and_the_others_go_on(flushing: Flushing) -
     for log in (lost, kept):
         log.add(TextDelta(0, "x"))
     await until(lambda: kept.published.seq == 1 and lost.fenced, "the flush")
-    assert lost.since(RecordId(1, 0)) == []
+    assert lost.records_after(RecordId(1, 0)) == []
     await lost.flushed()
 
 

@@ -186,7 +186,9 @@ async def titled(rig: Rig, title_script: str) -> str:
     )
     row = await rig.ask("scripted/writer", text="Why is the sky blue?")
     await rig.ended(row)
-    await until(lambda: not rig.supervisor.running and not rig.supervisor._asides, "the title")
+    await until(
+        lambda: not rig.supervisor.running and not rig.supervisor._background_tasks, "the title"
+    )
     return (await rig.store.conversation(ME, rig.conversation)).title
 
 
@@ -206,7 +208,9 @@ async def test_a_conversation_that_was_deleted_meanwhile_needs_no_title(
     await rig.store.delete_conversation(ME, rig.conversation)
     rig.allow("gate")
     assert (await rig.ended(row)).ending == "done"
-    await until(lambda: not rig.supervisor.running and not rig.supervisor._asides, "the title")
+    await until(
+        lambda: not rig.supervisor.running and not rig.supervisor._background_tasks, "the title"
+    )
     assert "Traceback" not in caplog.text
 
 
@@ -218,13 +222,13 @@ async def test_a_listener_gets_the_news_of_its_subject_once_and_in_order() -> No
     mine, others = feed.listen("me"), feed.listen("you")
     told = [Change("conversation", "me", f"c{n}") for n in (1, 2, 1)]
     for change in told:
-        feed.tell(change)
-    feed.tell(Change("models", "you"))
+        feed.publish(change)
+    feed.publish(Change("models", "you"))
     assert await mine.changes() == told[:2]
     assert await others.changes() == [Change("models", "you")]
     waiting = asyncio.create_task(mine.changes())
     await asyncio.sleep(0)
-    feed.tell(Change("models", "me"))
+    feed.publish(Change("models", "me"))
     assert await waiting == [Change("models", "me")]
 
 
@@ -232,7 +236,7 @@ async def test_a_listener_that_fell_behind_is_told_to_look_at_everything() -> No
     feed = Feed()
     listener = feed.listen("me")
     for number in range(2000):
-        feed.tell(Change("conversation", "me", f"c{number}"))
+        feed.publish(Change("conversation", "me", f"c{number}"))
     assert await listener.changes() == [Change("everything", "me")]
 
 

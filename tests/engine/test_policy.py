@@ -13,14 +13,14 @@ from grantha.chat import Capabilities
 from grantha.engine.call_budget import CallLimits
 from grantha.engine.lifecycle import TRANSITIONS, Lifecycle, State
 from grantha.engine.policy import (
-    LONGEST_RETRY_AFTER,
+    MAX_RETRY_AFTER,
     MAX_TRIES,
     Continue,
+    FailureContext,
     FallBack,
     GiveUp,
     Resume,
     Retry,
-    Situation,
     next_step,
     pause_before,
 )
@@ -39,7 +39,7 @@ from grantha.errors import (
 PREFIX = Capabilities(prefix=True)
 INSTRUCTION = Capabilities()
 NEITHER = Capabilities(instruction=False)
-CUT = Situation(
+CUT = FailureContext(
     error=Truncated("cut"),
     tries=1,
     failures=1,
@@ -88,7 +88,7 @@ CUT = Situation(
         (replace(CUT, error=RateLimited("later", retry_after=61.0), shown=False), GiveUp()),
     ],
 )
-def test_a_line_of_the_table(situation: Situation, step: object) -> None:
+def test_a_line_of_the_table(situation: FailureContext, step: object) -> None:
     assert next_step(situation, jitter=1.0) == step
 
 
@@ -106,7 +106,7 @@ def test_the_pause_that_a_provider_asks_for_is_honoured_or_the_provider_given_up
 ) -> None:
     situation = replace(CUT, error=RateLimited("later", retry_after=seconds), shown=False)
     step = next_step(situation, jitter=1.0)
-    assert step == (Retry(max(seconds, 0.5)) if seconds <= LONGEST_RETRY_AFTER else GiveUp())
+    assert step == (Retry(max(seconds, 0.5)) if seconds <= MAX_RETRY_AFTER else GiveUp())
 
 
 @given(
@@ -147,11 +147,11 @@ def test_the_table_knows_every_state() -> None:
 def test_only_the_steps_of_the_table_are_possible(before: str, after: str) -> None:
     lifecycle = in_state(before)
     if after == before or after in TRANSITIONS[before]:
-        lifecycle.to(after)  # type: ignore[arg-type]  # as above
+        lifecycle.move_to(after)  # type: ignore[arg-type]  # as above
         assert lifecycle.state == after
     else:
         with pytest.raises(RuntimeError, match="can't go"):
-            lifecycle.to(after)  # type: ignore[arg-type]  # as above
+            lifecycle.move_to(after)  # type: ignore[arg-type]  # as above
 
 
 def test_an_end_is_final_and_reached_only_through_ending() -> None:

@@ -291,7 +291,7 @@ async def test_the_answer_of_a_deleted_conversation_ends(rig: Rig, crash: Any) -
 async def test_recovery_waits_while_the_store_takes_no_writes(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("grantha.engine.recovery.PAUSE", 0.001)
+    monkeypatch.setattr("grantha.engine.recovery.RETRY_PAUSE", 0.001)
     row = await cut(rig, 4, prefix=True)
     rig.allow("gate")
     await rig.crash()

@@ -103,7 +103,7 @@ async def test_nobody_stops_the_answer_of_somebody_else(rig: Rig) -> None:
 async def test_a_provider_that_ignores_being_cancelled_writes_nothing_after_the_stop(
     make_rig: MakeRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("grantha.engine.runner.CLOSE_PATIENCE", 0.01)
+    monkeypatch.setattr("grantha.engine.runner.CLOSE_TIMEOUT", 0.01)
     let_go = asyncio.Event()
     done = asyncio.Event()
 

@@ -18,7 +18,7 @@ from grantha.chat import (
     ToolResultPart,
     text_message,
 )
-from grantha.engine.supervisor import Send
+from grantha.engine.supervisor import GenerationRequest
 from grantha.engine.tool_pairs import CUT_OFF, NO_RESULT, with_tool_results
 from grantha.errors import ContentBlocked
 from grantha.events import Finished, Text, ToolCall
@@ -243,7 +243,7 @@ async def test_a_question_after_an_answer_that_broke_off_in_a_call_is_sent_with_
     rig = await make_rig(providers={"own": provider})
     row = await rig.ask("own/m")
     assert (await rig.ended(row)).ending == "failed"
-    send = Send("local", ("own/m",), Options(), rig.conversation, row.message, (ASK,))
+    send = GenerationRequest("local", ("own/m",), Options(), rig.conversation, row.message, (ASK,))
     (second,), _ = await rig.supervisor.start(send)
     assert (await rig.ended(second)).text == "Gladly."
     assert provider.calls[1][0].messages == (

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from grantha.engine.replay import whole_log
+from grantha.engine.replay import read_log
 from grantha.events import RecordId
 from grantha.fold import fold
 from grantha.storage.sql import SqlStore
@@ -189,7 +189,7 @@ async def text_length_of_dense_logs(folder: Path) -> int:
     try:
         length = 0
         for orphan in await store.orphans("b_judge"):
-            records = await whole_log(store, "local", orphan.row.id)
+            records = await read_log(store, "local", orphan.row.id)
             assert [r.id for r in records] == [RecordId(1, n) for n in range(len(records))]
             assert records[-1].id == orphan.row.last_id
             text = fold(r.event for r in records).text()

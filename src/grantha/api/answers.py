@@ -15,7 +15,7 @@ from starlette.responses import Response
 from grantha.api.state import AppState
 from grantha.config import Settings
 from grantha.engine.reader import Reader
-from grantha.engine.replay import trimmed_frames, whole_log
+from grantha.engine.replay import read_log, trimmed_frames
 from grantha.errors import Trimmed
 from grantha.events import START, Frame, GenerationEnd, merge
 from grantha.fold import Fold
@@ -37,7 +37,7 @@ async def frames_so_far(store: Store, subject: str, row: GenerationRow) -> list[
     """The frames of an answer as far as it is stored now."""
     if row.trimmed:
         return await trimmed_frames(store, subject, row)
-    return merge(await whole_log(store, subject, row.id))
+    return merge(await read_log(store, subject, row.id))
 
 
 def abandon_after(settings: Settings, *, stored: bool = True) -> float | None:

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from grantha.chat import ImagePart, Message, TextPart, part_to_json
 from grantha.events import Event, Notice, Open, Record, Seam, TextDelta
 
-PAID_BY_A_NEW_ONE = 16  # characters sent again that one new character of the answer pays for
+RESENT_PER_NEW_CHARACTER = 16  # characters sent again that one new character of the answer pays for
 _IMAGE_SIZE = 4000  # characters; vendors count an image by its area, not by its bytes
 
 
@@ -104,7 +104,7 @@ class CallBudget:
 
     def paid(self, length: int) -> bool:
         """Whether the last call wrote enough for what was sent to be worth another one."""
-        return PAID_BY_A_NEW_ONE * (length - self._last_length) >= max(self._last_size, 1)
+        return RESENT_PER_NEW_CHARACTER * (length - self._last_length) >= max(self._last_size, 1)
 
     def exceeded(
         self, length: int, seconds: float, *, refused: bool = False, resumed: bool = False
@@ -122,7 +122,7 @@ class CallBudget:
         resent = self._resent - self._refunded(refused=refused)
         resent += 0 if resumed else self._prompt_size + length
         allowed = max(limits.resent, self._first_size)
-        if resent > allowed + PAID_BY_A_NEW_ONE * (length - self._start_length):
+        if resent > allowed + RESENT_PER_NEW_CHARACTER * (length - self._start_length):
             return f"{resent} characters would have been sent again"
         return None
 

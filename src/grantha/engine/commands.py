@@ -26,18 +26,18 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ChangeOptions:
     """Go on under these."""
 
     model: str
     options: Options
 
 
-Word: TypeAlias = Stop | Change
+Command: TypeAlias = Stop | ChangeOptions
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
+class StopReceipt:
     """How a stop went: `closed_ms` from the request until the upstream was closed."""
 
     closed_ms: float | None
@@ -53,39 +53,39 @@ class Receipt:
         }
 
 
-class Control:
-    """The word that hasn't been acted upon yet. Spoken from any task, heard by one."""
+class CommandSlot:
+    """The command that hasn't been acted upon yet. Spoken from any task, heard by one."""
 
     def __init__(self) -> None:
-        self.word: Word | None = None
-        self._heard = asyncio.Event()
+        self.pending: Command | None = None
+        self._changed = asyncio.Event()
 
-    def say(self, word: Word) -> None:
+    def put(self, command: Command) -> None:
         """Speaks; nothing is said after a stop."""
-        if not isinstance(self.word, Stop):
-            self.word = word
-            self._heard.set()
+        if not isinstance(self.pending, Stop):
+            self.pending = command
+            self._changed.set()
 
-    def spoken(self) -> bool:
-        """Whether there is a word to act upon."""
-        return self.word is not None
+    def has_pending(self) -> bool:
+        """Whether there is a command to act upon."""
+        return self.pending is not None
 
     def clear(self) -> None:
         """The change is being acted upon."""
-        self.word = None
+        self.pending = None
 
-    async def heard_before(self, task: asyncio.Task[None]) -> None:
+    async def wait(self, task: asyncio.Task[None]) -> None:
         """Returns once somebody has spoken or `task` is done."""
         task.add_done_callback(self._done)
-        while self.word is None and not task.done():
-            self._heard.clear()
-            await self._heard.wait()
+        while self.pending is None and not task.done():
+            self._changed.clear()
+            await self._changed.wait()
 
     def _done(self, _task: asyncio.Task[None]) -> None:
-        self._heard.set()
+        self._changed.set()
 
 
-def how_to_change(
+def mode_after_change(
     model: str, capabilities: Capabilities, options: Options, *, has_text: bool, has_tools: bool
 ) -> Continuation | None:
     """How an answer goes on under other options; None when there is no text yet to go on from.
@@ -102,10 +102,10 @@ def how_to_change(
         )
     if not has_text:
         return None
-    return way_on(model, capabilities)
+    return continuation_mode(model, capabilities)
 
 
-def way_on(model: str, capabilities: Capabilities) -> Continuation:
+def continuation_mode(model: str, capabilities: Capabilities) -> Continuation:
     """How a model goes on from a partial answer. Raises `Unsupported` when it can't."""
     if capabilities.continuation is None:
         raise Unsupported(
@@ -115,7 +115,7 @@ def way_on(model: str, capabilities: Capabilities) -> Continuation:
     return capabilities.continuation
 
 
-def differences(
+def option_changes(
     before: tuple[str, JsonObject], after: tuple[str, JsonObject]
 ) -> dict[str, list[Any]]:
     """Option (or "model") to [old, new], for the seam; each side is a model and its options."""

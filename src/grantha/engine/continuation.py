@@ -2,7 +2,7 @@
 
 When asked in words, a model is told to repeat the last few words first. The joint then finds them and
 leaves them out, so that the answer goes on exactly where it stopped. The joint decides as early as it
-can and never holds back more than `_MOST_HELD` characters. It only ever leaves out text that repeats
+can and never holds back more than `_MAX_BUFFERED` characters. It only ever leaves out text that repeats
 the end of what is already there; if the words that were asked for come letter by letter, exactly those.
 """
 
@@ -12,8 +12,8 @@ from grantha.chat import Call, Continuation, Message, Options, text_message
 
 _ANCHOR = 60  # characters of the end that the model is asked to repeat
 _LOOK_BACK = 600  # how far back a repetition may begin
-_MOST_HELD = 400
-_LEAST_OVERLAP = 8  # shorter repetitions are left out only from the start of a word
+_MAX_BUFFERED = 400
+_MIN_OVERLAP = 8  # shorter repetitions are left out only from the start of a word
 
 
 def continued_call(
@@ -38,7 +38,7 @@ def anchor_of(text: str) -> str:
     return tail[cut + 1 :] if len(text) > _ANCHOR and 0 <= cut < _ANCHOR // 2 else tail
 
 
-class Joint:
+class OverlapTrimmer:
     """Takes the continuation piece by piece and gives back what is new."""
 
     def __init__(self, text: str) -> None:
@@ -77,7 +77,7 @@ class Joint:
 
     def _may_still_repeat(self) -> bool:
         """Whether all that came could be the beginning of a longer repetition."""
-        if len(self._held) >= _MOST_HELD:
+        if len(self._held) >= _MAX_BUFFERED:
             return False
         if self._anchor.startswith(self._held):
             return True
@@ -95,7 +95,7 @@ class Joint:
         return 0
 
     def _counts(self, size: int) -> bool:
-        if size >= _LEAST_OVERLAP:
+        if size >= _MIN_OVERLAP:
             return True
         before = self._tail[-size - 1 : -size]
         return size >= 2 and not before.isalnum()

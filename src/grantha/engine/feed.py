@@ -11,7 +11,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Literal
 
-_MOST_KEPT = 1024
+_CAPACITY = 1024
 
 ChangeKind = Literal[
     "conversation", "conversation-deleted", "message", "generation", "models", "everything"
@@ -32,11 +32,11 @@ class Feed:
     """One for the process."""
 
     def __init__(self) -> None:
-        self._ring: deque[Change] = deque(maxlen=_MOST_KEPT)
+        self._ring: deque[Change] = deque(maxlen=_CAPACITY)
         self._count = 0
         self._waiters: set[asyncio.Future[None]] = set()
 
-    def tell(self, change: Change) -> None:
+    def publish(self, change: Change) -> None:
         """Adds a change and wakes the listeners."""
         self._ring.append(change)
         self._count += 1

@@ -26,7 +26,7 @@ _REST = 0.008  # seconds from the start of a tick to the next, once ticks don't 
 _UNRESTED = 3 * _REST  # a few ticks come before any rest
 _TICKS_PER_WINDOW = 4  # a tick may take a quarter of the window before the window grows
 _BUSY, _FULL = 0.5, 0.8  # shares of a core between which the window grows from least to most
-_RETRY_FIRST, _RETRY_MOST = 0.1, 2.0  # seconds between tries while the store fails
+_FIRST_RETRY, _MAX_RETRY = 0.1, 2.0  # seconds between tries while the store fails
 
 
 class Flusher:
@@ -46,8 +46,8 @@ class Flusher:
     ) -> None:
         self._append = append
         self._load = load
-        self._window_least = window
-        self._window_most = window_behind
+        self._min_window = window
+        self._max_window = window_behind
         self._flush_bytes = flush_bytes
         self.window = window
         self.lag = 0.0  # seconds from numbering records to their publication, at the last write
@@ -87,7 +87,7 @@ class Flusher:
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
-        retry = _RETRY_FIRST
+        retry = _FIRST_RETRY
         while not (self._closing and not self._due):
             ready = await self._ready()
             if not ready:
@@ -95,12 +95,12 @@ class Flusher:
             started = loop.time()
             try:
                 await self._tick(ready)
-                retry = _RETRY_FIRST
+                retry = _FIRST_RETRY
                 self._rest(ready, started)
             except GranthaError as error:
                 self._not_before = loop.time() + retry
                 self._failed(error, ready)
-                retry = min(2 * retry, _RETRY_MOST)
+                retry = min(2 * retry, _MAX_RETRY)
                 if self._closing:
                     return
             self._adapt(loop.time() - started)
@@ -150,7 +150,7 @@ class Flusher:
                 log.fence()
                 continue
             log.publish(now)
-            if log.waiting and log not in self._due:
+            if log.has_unflushed and log not in self._due:
                 self.changed(log, False)
 
     def _failed(self, error: GranthaError, ready: list[Log]) -> None:
@@ -163,5 +163,5 @@ class Flusher:
     def _adapt(self, tick: float) -> None:
         for_tick = 0.7 * self.window + 0.3 * tick * _TICKS_PER_WINDOW
         strain = min(max((self._load() - _BUSY) / (_FULL - _BUSY), 0.0), 1.0)
-        for_load = self._window_least + strain * (self._window_most - self._window_least)
-        self.window = min(max(for_tick, for_load), self._window_most)
+        for_load = self._min_window + strain * (self._max_window - self._min_window)
+        self.window = min(max(for_tick, for_load), self._max_window)

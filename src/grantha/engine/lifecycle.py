@@ -19,15 +19,15 @@ from typing import Literal
 
 from grantha.chat import Ending
 
-State = Literal["calling", "writing", "waiting", "changing", "ending", "handed"] | Ending
+State = Literal["calling", "writing", "waiting", "changing", "ending", "handed-over"] | Ending
 
 TRANSITIONS: dict[str, frozenset[str]] = {
-    "calling": frozenset({"writing", "waiting", "changing", "ending", "handed"}),
-    "writing": frozenset({"calling", "waiting", "changing", "ending", "handed"}),
-    "waiting": frozenset({"calling", "changing", "ending", "handed"}),
-    "changing": frozenset({"calling", "ending", "handed"}),
+    "calling": frozenset({"writing", "waiting", "changing", "ending", "handed-over"}),
+    "writing": frozenset({"calling", "waiting", "changing", "ending", "handed-over"}),
+    "waiting": frozenset({"calling", "changing", "ending", "handed-over"}),
+    "changing": frozenset({"calling", "ending", "handed-over"}),
     "ending": frozenset({"done", "stopped", "failed", "interrupted"}),
-    "handed": frozenset(),
+    "handed-over": frozenset(),
     "done": frozenset(),
     "stopped": frozenset(),
     "failed": frozenset(),
@@ -41,7 +41,7 @@ class Lifecycle:
     def __init__(self) -> None:
         self.state: State = "calling"
 
-    def to(self, state: State) -> None:
+    def move_to(self, state: State) -> None:
         """Goes to a state; staying is always allowed."""
         if state == self.state:
             return

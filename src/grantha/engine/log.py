@@ -51,7 +51,7 @@ class Log:
         self.deltas = 0
         self.end: GenerationEnd | None = None  # set once published
         self.fenced = False
-        self.left = False  # handed over: nothing more comes from this owner
+        self.handed_over = False  # handed over: nothing more comes from this owner
         self.pending_bytes = 0
         self.last_flush = -1e9  # loop time of the last publication
         self.taken: tuple[Record, ...] = ()  # being written by the store right now
@@ -67,9 +67,9 @@ class Log:
         self._digest = hashlib.sha256()
         self._listeners: set[Callable[[], None]] = set()
         self._flush_waiters: list[asyncio.Future[None]] = []
-        self._whole = bool(opening)  # the tail reaches back to the log's first record
+        self._complete = bool(opening)  # the tail reaches back to the log's first record
         for record in opening:
-            self._remember(record)
+            self._append_to_tail(record)
 
     # ---- the owner -------------------------------------------------------------------------
 
@@ -105,7 +105,7 @@ class Log:
 
     async def flushed(self) -> None:
         """Returns once all that was added is durable and published, or the log was fenced."""
-        if self.fenced or not self.waiting:
+        if self.fenced or not self.has_unflushed:
             return
         waiter = asyncio.get_running_loop().create_future()
         self._flush_waiters.append(waiter)
@@ -135,7 +135,7 @@ class Log:
             self.last_flush = loop_time
             self.published = records[-1].id
             for record in records:
-                self._remember(record)
+                self._append_to_tail(record)
             last = records[-1].event
             if isinstance(last, GenerationEnd):
                 self.end = last
@@ -151,23 +151,23 @@ class Log:
         self._release()
         self._wake()
 
-    def leave(self) -> None:
+    def hand_over(self) -> None:
         """This owner stops in the middle: readers are let go, to come back to the next one."""
-        self.left = True
+        self.handed_over = True
         self._wake()
 
     @property
-    def waiting(self) -> bool:
+    def has_unflushed(self) -> bool:
         """Whether something was added that isn't durable yet."""
         return bool(self._pending or self.taken)
 
     # ---- readers ---------------------------------------------------------------------------
 
-    def since(self, cursor: RecordId) -> list[Record] | None:
+    def records_after(self, cursor: RecordId) -> list[Record] | None:
         """Published records after a cursor; None if some of them have left the tail."""
         if cursor >= self.published:
             return []
-        if not self._whole and (not self._tail or self._tail[0].id > _after(cursor)):
+        if not self._complete and (not self._tail or self._tail[0].id > _after(cursor)):
             return None
         missing = self.published.seq - cursor.seq
         if cursor.epoch != self._epoch or missing > len(self._tail):
@@ -175,11 +175,11 @@ class Log:
         start = len(self._tail) - missing
         return [self._tail[i] for i in range(start, len(self._tail))]
 
-    def listen(self, published: Callable[[], None]) -> None:
+    def subscribe(self, published: Callable[[], None]) -> None:
         """`published` is called at each publication, fence or leave, until `forget`; never raises."""
         self._listeners.add(published)
 
-    def forget(self, published: Callable[[], None]) -> None:
+    def unsubscribe(self, published: Callable[[], None]) -> None:
         """Takes a listener back."""
         self._listeners.discard(published)
 
@@ -189,12 +189,12 @@ class Log:
         self.text_length += len(text)
         self._digest.update(text.encode())
 
-    def _remember(self, record: Record) -> None:
+    def _append_to_tail(self, record: Record) -> None:
         self._tail.append(record)
         self._tail_bytes += _cost(record)
         while self._tail_bytes > self._tail_limit and len(self._tail) > 1:
             self._tail_bytes -= _cost(self._tail.popleft())
-            self._whole = False
+            self._complete = False
 
     def _wake(self) -> None:
         for published in tuple(self._listeners):

@@ -27,11 +27,11 @@ from grantha.errors import ContentBlocked, GranthaError, ProviderError, RequestR
 
 MAX_TRIES = 3  # of one model in a row that wrote too little for what was sent
 MAX_RESUMES = 2
-LONGEST_RETRY_AFTER = 60.0  # seconds; a provider that asks for a longer pause counts as gone
+MAX_RETRY_AFTER = 60.0  # seconds; a provider that asks for a longer pause counts as gone
 
 
 @dataclass(frozen=True, slots=True)
-class Situation:
+class FailureContext:
     """The failure and what stood before it.
 
     `tries` counts failures of this model in a row that wrote too little for what was sent (see
@@ -89,7 +89,7 @@ class GiveUp:
 Step: TypeAlias = Resume | Retry | Continue | FallBack | GiveUp
 
 
-def next_step(situation: Situation, jitter: float | None = None) -> Step:
+def next_step(situation: FailureContext, jitter: float | None = None) -> Step:
     """The first line of the table that applies. `jitter` (0..1) is random unless given."""
     error = situation.error
     if not isinstance(error, ProviderError) or situation.exhausted:
@@ -98,7 +98,7 @@ def next_step(situation: Situation, jitter: float | None = None) -> Step:
     if situation.resumable and situation.resumes < MAX_RESUMES and error.retryable:
         return Resume(pause)
     wait = max(pause, error.retry_after or 0.0)
-    again = error.retryable and situation.tries < MAX_TRIES and wait <= LONGEST_RETRY_AFTER
+    again = error.retryable and situation.tries < MAX_TRIES and wait <= MAX_RETRY_AFTER
     if again and not situation.shown:
         return Retry(wait)
     if again and not situation.tools_begun and situation.capabilities.prefix:
@@ -113,7 +113,7 @@ def pause_before(failures: int, limits: CallLimits, jitter: float | None = None)
     return min(limits.longest_pause, doubled) * (0.5 + 0.5 * share)
 
 
-def _fallback(situation: Situation, pause: float) -> Step:
+def _fallback(situation: FailureContext, pause: float) -> Step:
     following = situation.next_capabilities
     # What one model refused to answer, or what is invalid, isn't sent to another.
     if following is None or isinstance(situation.error, ContentBlocked | RequestRefused):

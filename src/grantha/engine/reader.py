@@ -88,9 +88,9 @@ class Reader:
         log = self._find_log(self.generation) if self._log is None else self._log
         if log is not None and not log.fenced:
             self._log = log
-            records = log.since(self.cursor)
+            records = log.records_after(self.cursor)
             if records is not None:
-                self.ended = not records and (log.end is not None or log.left)
+                self.ended = not records and (log.end is not None or log.handed_over)
                 return records
         records = await self._stored()
         # An ended log whose records are gone was trimmed: closing without an end makes the client come
@@ -122,11 +122,11 @@ class Reader:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_at(self._deadline, _look, weakref.ref(self))
         waiter = self._waiter = asyncio.get_running_loop().create_future()
-        log.listen(self._published)
+        log.subscribe(self._published)
         try:
             await waiter
         finally:
-            log.forget(self._published)
+            log.unsubscribe(self._published)
             self._waiter = None
 
     def _published(self) -> None:
@@ -136,9 +136,9 @@ class Reader:
 
     def _pushed(self, waiter: asyncio.Future[None]) -> bool:
         log, push = self._log, self._push
-        if push is None or log is None or log.fenced or log.left or log.end is not None:
+        if push is None or log is None or log.fenced or log.handed_over or log.end is not None:
             return False
-        records = log.since(self.cursor)
+        records = log.records_after(self.cursor)
         if not records or not push(merge(records)):
             return False
         self.cursor = records[-1].id

@@ -19,7 +19,7 @@ from typing import TypeVar
 
 from grantha.chat import Capabilities, Continuation, Message
 from grantha.engine.call_budget import CallBudget, size_of
-from grantha.engine.replay import whole_log
+from grantha.engine.replay import read_log
 from grantha.engine.runner import Models, Plan
 from grantha.engine.supervisor import Supervisor
 from grantha.errors import GranthaError, NotFound, ServerError
@@ -39,18 +39,15 @@ from grantha.events import (
 from grantha.fold import fold
 from grantha.storage.base import Append, Orphan
 
-_WORDS = TextDelta | ReasoningDelta | ToolCallDelta
+_DELTAS = TextDelta | ReasoningDelta | ToolCallDelta
 A = TypeVar("A")
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
-MOST_FRUITLESS = (
-    3  # owners in a row that were given a reply and died before they wrote anything of it
-)
-MOST_AMONG_OTHERS = (
-    15  # the same when several were cut together: nobody knows which one is to blame
-)
-MOST_CLAIMS = 20  # tries to claim one whose owner, thought dead, still writes
-PAUSE = 0.5  # seconds between two tries while the store fails
+# Owners in a row that got a reply and died before they wrote any of it.
+MAX_UNPRODUCTIVE_OWNERS = 3
+MAX_UNPRODUCTIVE_TOGETHER = 15  # the same when several were cut together: any may be to blame
+MAX_CLAIMS = 20  # tries to claim one whose owner, thought dead, still writes
+RETRY_PAUSE = 0.5  # seconds between two tries while the store fails
 
 
 class Recovery:
@@ -60,16 +57,20 @@ class Recovery:
         self._supervisor = supervisor
         self._store = supervisor.store
         self._models = models
-        self._most_fruitless = MOST_FRUITLESS
+        self._max_unproductive = MAX_UNPRODUCTIVE_OWNERS
 
     async def run(self) -> int:
         """Returns how many generations were orphans. One that fails doesn't keep the others."""
         try:
-            left = await self._patiently(self._store.orphans, self._supervisor.instance_id)
-            self._most_fruitless = MOST_FRUITLESS if len(left) == 1 else MOST_AMONG_OTHERS
+            left = await self._retry_while_failing(
+                self._store.orphans, self._supervisor.instance_id
+            )
+            self._max_unproductive = (
+                MAX_UNPRODUCTIVE_OWNERS if len(left) == 1 else MAX_UNPRODUCTIVE_TOGETHER
+            )
             for orphan in left:
                 try:
-                    await self._patiently(self._take, orphan)
+                    await self._retry_while_failing(self._take_over, orphan)
                 except GranthaError as error:
                     name = orphan.row.id
                     _log.error("generation %s can't be recovered: %s", name, error.message)
@@ -79,18 +80,18 @@ class Recovery:
         finally:
             self._supervisor.recovered.set()
 
-    async def _patiently(self, ask: Callable[[A], Awaitable[T]], about: A) -> T:
+    async def _retry_while_failing(self, ask: Callable[[A], Awaitable[T]], about: A) -> T:
         """Asks again and again while our own disk or database fails."""
         while True:
             try:
                 return await ask(about)
             except ServerError as error:
                 _log.error("what was cut can't be taken up yet: %s", error.message)
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(RETRY_PAUSE)
 
-    async def _take(self, orphan: Orphan, tries: int = MOST_CLAIMS) -> None:
+    async def _take_over(self, orphan: Orphan, tries: int = MAX_CLAIMS) -> None:
         row = orphan.row
-        records = await whole_log(self._store, orphan.subject, row.id)
+        records = await read_log(self._store, orphan.subject, row.id)
         events = [record.event for record in records]
         model, options = row.model, row.options
         for event in events:
@@ -99,10 +100,10 @@ class Recovery:
         length = sum(len(event.text) for event in events if isinstance(event, TextDelta))
         tools = any(isinstance(e, PartStart) and e.part_kind == "tool-call" for e in events)
         history = await self._history(orphan)
-        wanted, how, cause = self._choose(model, length, tools=tools)
+        wanted, how, cause = self._choose_model(model, length, tools=tools)
         if history is None:
             wanted, cause = None, "its conversation was deleted"
-        elif refusal := self._may_not_call(records, history, length):
+        elif refusal := self._call_refusal(records, history, length):
             wanted, cause = None, refusal
         opening: list[Event] = [Open(str(row.last_id), wanted or model, options.to_json())]
         if wanted is None:
@@ -110,7 +111,7 @@ class Recovery:
         else:
             changes = {} if wanted == model else {"model": [model, wanted]}
             opening.append(
-                Seam("restart", how, wanted, options.to_json(), length, changes, _away(records))
+                Seam("restart", how, wanted, options.to_json(), length, changes, _downtime(records))
             )
         at = time.time_ns() // 1_000_000
         epoch = row.last_id.epoch + 1
@@ -119,17 +120,17 @@ class Recovery:
             await self._end(orphan, new)
             return
         if not await self._store.claim(row, self._supervisor.instance_id, new):
-            await self._look_again(orphan, tries - 1)
+            await self._retry_take_over(orphan, tries - 1)
             return
         plan = Plan(history, wanted, options, self._supervisor.fallbacks_of(wanted), "restart")
         taken = dataclasses.replace(row, last_id=new[-1].id, recoveries=row.recoveries + 1)
         self._supervisor.take_over(orphan.subject, taken, plan, (*records, *new))
 
-    async def _look_again(self, orphan: Orphan, tries: int) -> None:
+    async def _retry_take_over(self, orphan: Orphan, tries: int) -> None:
         """Its owner wrote some last words meanwhile, or another process took it up."""
         for now in await self._store.orphans(self._supervisor.instance_id) if tries else ():
             if now.row.id == orphan.row.id and now.row.last_id.epoch == orphan.row.last_id.epoch:
-                await self._take(now, tries)
+                await self._take_over(now, tries)
 
     async def _history(self, orphan: Orphan) -> tuple[Message, ...] | None:
         """What the model was asked; None when the conversation is gone."""
@@ -143,22 +144,22 @@ class Recovery:
         if await self._store.claim(orphan.row, instance_id, new[:1]):
             append = Append(orphan.row.id, tuple(new[1:]))
             # The claim is ours: from here on only the end is tried again.
-            await self._patiently(self._store.append, [append])
+            await self._retry_while_failing(self._store.append, [append])
             if append.end is not None:
                 self._supervisor.observer.ended(orphan.row, orphan.row.model, append.end)
 
-    def _may_not_call(
+    def _call_refusal(
         self, records: list[Record], history: tuple[Message, ...], length: int
     ) -> str | None:
         """Why no further upstream call may be made for a log; None if one may."""
         budget = CallBudget(self._supervisor.limits, size_of(history))
         budget.replay(records)
-        fruitless = _fruitless(records)
-        if fruitless >= self._most_fruitless:
-            return f"{fruitless} tries to go on wrote nothing"
+        unproductive = _unproductive_owners(records)
+        if unproductive >= self._max_unproductive:
+            return f"{unproductive} tries to go on wrote nothing"
         return budget.exceeded(length, 0.0)
 
-    def _choose(
+    def _choose_model(
         self, model: str, length: int, *, tools: bool
     ) -> tuple[str | None, Continuation | None, str]:
         """The model that goes on and how, or None and why nobody can."""
@@ -183,7 +184,7 @@ class Recovery:
         return provider.capabilities(name)
 
 
-def _fruitless(records: list[Record]) -> int:
+def _unproductive_owners(records: list[Record]) -> int:
     """How many owners in a row were given a reply and died before they wrote anything of it.
 
     One that still waited for the model, behind others, isn't counted: it can't be what killed them.
@@ -191,7 +192,7 @@ def _fruitless(records: list[Record]) -> int:
     count = 0
     accepted = False
     for record in reversed(records):
-        if isinstance(record.event, _WORDS):
+        if isinstance(record.event, _DELTAS):
             break
         if isinstance(record.event, Notice):
             accepted = accepted or record.event.code == "accepted"
@@ -222,7 +223,7 @@ def _interrupted(events: list[Event], cause: str) -> GenerationEnd:
     )
 
 
-def _away(records: list[Record]) -> dict[str, int]:
+def _downtime(records: list[Record]) -> dict[str, int]:
     """How long nothing was written, in ms: what the seam tells the reader."""
     if not records:
         return {}

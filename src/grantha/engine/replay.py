@@ -31,7 +31,7 @@ _PAGE = 1024
 E = TypeVar("E", Seam, Citation, GenerationEnd)
 
 
-async def whole_log(store: Store, subject: str, generation: str) -> list[Record]:
+async def read_log(store: Store, subject: str, generation: str) -> list[Record]:
     """All records of a generation, in order."""
     records: list[Record] = []
     cursor = START
@@ -41,9 +41,9 @@ async def whole_log(store: Store, subject: str, generation: str) -> list[Record]
     return records
 
 
-async def whole_text(store: Store, subject: str, generation: str) -> str:
+async def read_log_text(store: Store, subject: str, generation: str) -> str:
     """All visible text of a generation that is durable."""
-    records = await whole_log(store, subject, generation)
+    records = await read_log(store, subject, generation)
     return "".join(r.event.text for r in records if isinstance(r.event, TextDelta))
 
 
@@ -56,7 +56,7 @@ async def trimmed_frames(store: Store, subject: str, row: GenerationRow) -> list
     message = await store.message(subject, row.message)
     # A later continuation only added to the message: what was this one's stands at its beginning.
     length = None if message.generation == row.id else (row.end or {}).get("text_length")
-    parts = message.parts if length is None else _first(message.parts, length)
+    parts = message.parts if length is None else _truncated(message.parts, length)
     seams = [
         _event_from("seam", body, Seam)
         for body in message.seams
@@ -117,7 +117,7 @@ def continuing_records(
     return records, text
 
 
-def seam_of_continuation(
+def continuation_seam(
     how: Continuation | None, before: GenerationRow, model: str, options: Options, length: int
 ) -> Seam:
     """The seam between an ended answer and what is added to it."""
@@ -138,7 +138,7 @@ def _with_seams(number: int, text: str, offset: int, seams: list[Seam]) -> Itera
         yield TextDelta(number, text[done:], 0)
 
 
-def _first(parts: Sequence[Part], length: int) -> list[Part]:
+def _truncated(parts: Sequence[Part], length: int) -> list[Part]:
     """Parts up to a length of text, in code points."""
     kept: list[Part] = []
     for part in parts:

@@ -17,19 +17,26 @@ from typing import Any, Protocol
 from grantha.analytics.timings import TimingsFold
 from grantha.chat import Call, Capabilities, Continuation, Ending, JsonObject, Message, Options
 from grantha.engine.call_budget import CallBudget, CallLimits, size_of
-from grantha.engine.commands import Change, Control, Receipt, Stop, differences, how_to_change
-from grantha.engine.continuation import Joint, continued_call
+from grantha.engine.commands import (
+    ChangeOptions,
+    CommandSlot,
+    Stop,
+    StopReceipt,
+    mode_after_change,
+    option_changes,
+)
+from grantha.engine.continuation import OverlapTrimmer, continued_call
 from grantha.engine.lifecycle import Lifecycle
 from grantha.engine.log import Log
 from grantha.engine.parts import PartWriter
 from grantha.engine.policy import (
     MAX_RESUMES,
     Continue,
+    FailureContext,
     FallBack,
     GiveUp,
     Resume,
     Retry,
-    Situation,
     next_step,
 )
 from grantha.engine.tool_pairs import with_tool_results
@@ -59,11 +66,9 @@ from grantha.events import (
 from grantha.providers.base import Provider, Upstream
 
 _log = logging.getLogger(__name__)
-_MOST_PENDING = 64 * 1024  # bytes that may wait for the store before the provider isn't read on
-_LEAST_TOKENS_LEFT = 16  # of max_tokens, where what was written can only be estimated
-CLOSE_PATIENCE = (
-    2.0  # seconds that an upstream may take to close, or to notice that it is cancelled
-)
+_MAX_PENDING_BYTES = 64 * 1024  # unflushed text at which reading from the provider pauses
+_MIN_TOKENS_LEFT = 16  # of max_tokens, where what was written can only be estimated
+CLOSE_TIMEOUT = 2.0  # seconds that an upstream may take to close, or to notice that it is cancelled
 
 
 class Models(Protocol):
@@ -127,12 +132,12 @@ class Runner:
         self._budget = CallBudget(limits, size_of(plan.history))
         self._started_ms = _now_ms()
         self._fallbacks = list(plan.fallbacks)
-        self._control = Control()
+        self._commands = CommandSlot()
         self._pulling: asyncio.Task[None] | None = None
         self._upstream: Upstream | None = None
-        self._joint = Joint("")
+        self._trimmer = OverlapTrimmer("")
         self._finished: Finished | None = None
-        self._receipt: Receipt | None = None
+        self._receipt: StopReceipt | None = None
         self._tries = 0
         self._resumes = 0
         self._shown = False
@@ -152,17 +157,17 @@ class Runner:
 
     # ---- control, from other tasks -----------------------------------------------------------
 
-    async def stop(self) -> Receipt | None:
+    async def stop(self) -> StopReceipt | None:
         """Ends as `stopped`; returns once the upstream is closed. None if it had ended already."""
         if self.lifecycle.running:
-            self._control.say(Stop(_now_ms()))
+            self._commands.put(Stop(_now_ms()))
         await self._ended.wait()
         return self._receipt
 
     def abandon(self) -> None:
         """Ends as `stopped` soon, and says that nobody read it any more."""
         if self.lifecycle.running:
-            self._control.say(Stop(_now_ms(), abandoned=True))
+            self._commands.put(Stop(_now_ms(), abandoned=True))
 
     def change(
         self, model: str | None, changes: JsonObject
@@ -171,26 +176,26 @@ class Runner:
 
         Raises `Conflict` when it isn't running, `Unsupported` with the reason when the model can't.
         """
-        if not self.lifecycle.running or isinstance(self._control.word, Stop):
+        if not self.lifecycle.running or isinstance(self._commands.pending, Stop):
             raise Conflict("This answer has ended.", advice="Change the next one.")
-        # What was asked a moment ago counts, even if it isn't in force yet.
-        asked = self._control.word
-        now = asked if isinstance(asked, Change) else Change(self.model, self.options)
+        # A pending change counts already: this one was made on top of it.
+        pending = self._commands.pending
+        now = pending or ChangeOptions(self.model, self.options)
         if self._budget.changes >= self._budget.limits.changes:
             raise Conflict(
                 f"This answer was changed {self._budget.changes} times already.",
                 advice="Stop it, or wait for its end.",
             )
-        wanted = Change(model or now.model, now.options.changed(changes))
+        wanted = ChangeOptions(model or now.model, now.options.changed(changes))
         provider, name = self._models.resolve(wanted.model)
-        how = how_to_change(
+        how = mode_after_change(
             wanted.model,
             provider.capabilities(name),
             wanted.options,
             has_text=self.log.text_length > 0,
             has_tools=self._parts.tools_begun,
         )
-        self._control.say(wanted)
+        self._commands.put(wanted)
         return how, wanted.model, wanted.options
 
     # ---- the run -------------------------------------------------------------------------------
@@ -208,17 +213,17 @@ class Runner:
             self._end_failed(error)
         except Exception:  # noqa: BLE001  recorded, and told to the reader
             _log.exception("generation %s failed by a defect", self.log.generation)
-            self._end_failed(_defect())
+            self._end_failed(_internal_error())
         finally:
             self._ended.set()
 
     async def _segments(self) -> None:
-        attempt = _Attempt(self._way_on(), announced=False)
+        attempt = _Attempt(self._continuation_mode(), announced=False)
         while True:
             error = None if self._limit_reached() else await self._segment(attempt)
-            word = self._control.word
-            if isinstance(word, Stop):
-                await self._stopped(word)
+            command = self._commands.pending
+            if isinstance(command, Stop):
+                await self._stopped(command)
                 return
             if (
                 self._finished is None
@@ -231,28 +236,28 @@ class Runner:
                 self._usage.finish(self._capabilities(self.model), complete=True)
                 self._end("done", self._finished)
                 return
-            if isinstance(word, Change):
-                attempt = await self._changed(word)
+            if isinstance(command, ChangeOptions):
+                attempt = await self._changed(command)
             elif error is not None:
                 attempt = await self._after(error)
 
     async def _segment(self, attempt: _Attempt) -> GranthaError | None:
         """One upstream call. None when it is complete or somebody spoke; else why it failed."""
-        if self._control.spoken():
+        if self._commands.has_pending():
             return None
         pull = self._pulling = asyncio.create_task(self._pull(attempt))
         try:
-            await self._control.heard_before(pull)
+            await self._commands.wait(pull)
         finally:
             self._pulling = None  # from here on, what it still brings doesn't count
             if not pull.done():
                 pull.cancel()
-                await asyncio.wait({pull}, timeout=CLOSE_PATIENCE)
-        if self._control.spoken() or self._finished is not None:
-            _retrieve(pull)
+                await asyncio.wait({pull}, timeout=CLOSE_TIMEOUT)
+        if self._commands.has_pending() or self._finished is not None:
+            _retrieve_exception(pull)
             return None
         if pull.cancelled():
-            return _defect()  # nobody here cancelled it
+            return _internal_error()  # nobody here cancelled it
         error = pull.exception()
         if error is None or isinstance(error, GranthaError):
             return error
@@ -260,14 +265,14 @@ class Runner:
 
     async def _pull(self, attempt: _Attempt) -> None:
         if attempt.delay:
-            self.lifecycle.to("waiting")
+            self.lifecycle.move_to("waiting")
             await asyncio.sleep(attempt.delay)
         if attempt.announced:
             # A crash after the call must find the record that counts it.
             await self.log.flushed()
             if self.log.fenced:
                 raise Fenced("Another owner has this generation.")
-        self.lifecycle.to("calling")
+        self.lifecycle.move_to("calling")
         provider, name = self._models.resolve(self.model)
         call = await self._call(name, attempt.how)
         self._timings.called(_now_ms())
@@ -278,29 +283,29 @@ class Runner:
             return
         self._upstream = upstream
         self._usage.accepted()
-        self.lifecycle.to("writing")
+        self.lifecycle.move_to("writing")
         async for batch in upstream:
             if self._pulling is not me:
                 return
             self._take(batch)
-            if self.log.pending_bytes > _MOST_PENDING:
+            if self.log.pending_bytes > _MAX_PENDING_BYTES:
                 await self.log.flushed()
             if self.log.fenced:
                 raise Fenced("Another owner has this generation.")
-        self._flush_joint()
+        self._flush_trimmer()
         if self._finished is None:
             raise Truncated(f"{provider.name} ended the reply without saying that it is complete.")
-        self.lifecycle.to("ending")  # what is complete can't be stopped or changed any more
+        self.lifecycle.move_to("ending")  # what is complete can't be stopped or changed any more
         await self._close()
 
     async def _call(self, name: str, how: Continuation | None) -> Call:
         options = self._options_left()
-        self._joint = Joint("")
+        self._trimmer = OverlapTrimmer("")
         if how is None:
             return Call(name, self._history, options)
         text = await self._read_text()
         if how == "instruction":
-            self._joint = Joint(text)
+            self._trimmer = OverlapTrimmer(text)
         return continued_call(name, self._history, options, text, how)
 
     def _take(self, batch: Sequence[UpstreamEvent]) -> None:
@@ -312,7 +317,7 @@ class Runner:
                     self._parts.reasoning(event)
                     self._shown = True
                 case ToolCall():
-                    self._flush_joint()
+                    self._flush_trimmer()
                     self._parts.tool_call(event)
                     self._progress()
                 case Accepted():
@@ -328,13 +333,13 @@ class Runner:
                     self._finished = event
 
     def _text(self, event: Text) -> None:
-        text = self._joint.feed(event.text)
+        text = self._trimmer.feed(event.text)
         if text:
             self._parts.text(event if text is event.text else replace(event, text=text))
             self._progress()
 
-    def _flush_joint(self) -> None:
-        if rest := self._joint.finish():
+    def _flush_trimmer(self) -> None:
+        if rest := self._trimmer.finish():
             self._parts.text(Text(rest))
             self._progress()
 
@@ -348,7 +353,7 @@ class Runner:
         resume = self._upstream.resume_token if self._upstream else None
         refused = self._upstream is None and not isinstance(error, TimedOut | Truncated)
         await self._close()
-        self._flush_joint()
+        self._flush_trimmer()
         paid = self._budget.paid(self.log.text_length)
         self._tries = 1 if paid else self._tries + 1
         self._finish_call()
@@ -362,7 +367,7 @@ class Runner:
             resumed=resumes,
         )
         step = next_step(
-            Situation(
+            FailureContext(
                 error=error,
                 tries=self._tries,
                 failures=self._budget.failures + 1,
@@ -407,27 +412,27 @@ class Runner:
             case Retry():
                 return _Attempt(delay=step.delay)
             case Continue():
-                how = self._way_on()
+                how = self._continuation_mode()
                 self._seam("provider-lost", how, {}, why)
                 return _Attempt(how, step.delay)
             case FallBack():
                 before, self.model = self.model, self._fallbacks.pop(0)
                 self._tries = 0
-                how = self._way_on()
+                how = self._continuation_mode()
                 self._seam("fallback", how, {"model": [before, self.model]}, why)
                 return _Attempt(how, step.delay)
 
-    async def _changed(self, word: Change) -> _Attempt:
-        self._control.clear()
-        self.lifecycle.to("changing")
-        self._flush_joint()
+    async def _changed(self, command: ChangeOptions) -> _Attempt:
+        self._commands.clear()
+        self.lifecycle.move_to("changing")
+        self._flush_trimmer()
         await self._close()
         self._finish_call()
-        changes = differences(
-            (self.model, self.options.to_json()), (word.model, word.options.to_json())
+        changes = option_changes(
+            (self.model, self.options.to_json()), (command.model, command.options.to_json())
         )
-        self.model, self.options = word.model, word.options
-        how = self._way_on()
+        self.model, self.options = command.model, command.options
+        how = self._continuation_mode()
         self._seam("options", how, changes, {})
         return _Attempt(how)
 
@@ -461,7 +466,7 @@ class Runner:
             return replace(self.options, max_tokens=limit - written)
         # Deltas are only close to tokens, so an estimate leaves room for the vendor to end the answer.
         left = limit - max(written, self.log.deltas)
-        return replace(self.options, max_tokens=max(left, min(limit, _LEAST_TOKENS_LEFT)))
+        return replace(self.options, max_tokens=max(left, min(limit, _MIN_TOKENS_LEFT)))
 
     def _limit_reached(self) -> bool:
         """Whether the providers' own counts reach max_tokens. Deltas are never taken for tokens."""
@@ -475,7 +480,7 @@ class Runner:
             return Capabilities(instruction=False)
         return provider.capabilities(name)
 
-    def _way_on(self) -> Continuation | None:
+    def _continuation_mode(self) -> Continuation | None:
         """How the present model goes on from the text so far; None when there is none."""
         return self._capabilities(self.model).continuation if self.log.text_length else None
 
@@ -486,31 +491,31 @@ class Runner:
             return None
         closing = asyncio.ensure_future(upstream.aclose())
         # Not wait_for: one that ignores being cancelled would keep us for ever.
-        await asyncio.wait({closing}, timeout=CLOSE_PATIENCE)
+        await asyncio.wait({closing}, timeout=CLOSE_TIMEOUT)
         if not closing.done():
             closing.cancel()
             return False
-        return _retrieve(closing) is None and bool(closing.result())
+        return _retrieve_exception(closing) is None and bool(closing.result())
 
     # ---- ends --------------------------------------------------------------------------------------
 
     async def _hand_over(self) -> None:
         if self.lifecycle.running:
-            self.lifecycle.to("handed")
+            self.lifecycle.move_to("handed-over")
         await self._close()
 
-    async def _stopped(self, word: Stop) -> None:
+    async def _stopped(self, command: Stop) -> None:
         confirmed = await self._close()
-        closed_ms = _now_ms() - word.at
-        self._flush_joint()
+        closed_ms = _now_ms() - command.at
+        self._flush_trimmer()
         self._usage.finish(self._capabilities(self.model), complete=False)
-        self._receipt = Receipt(closed_ms, confirmed, self.log.deltas)
-        if word.abandoned:
+        self._receipt = StopReceipt(closed_ms, confirmed, self.log.deltas)
+        if command.abandoned:
             self._add(Notice("abandoned", "Stopped, because the client left and nobody read on."))
         self._end("stopped", None, receipt=self._receipt.to_json())
 
     def _end_failed(self, error: GranthaError) -> None:
-        self._flush_joint()
+        self._flush_trimmer()
         self._usage.finish(self._capabilities(self.model), complete=False)
         self._end("failed", None, error=error.to_json())
 
@@ -521,7 +526,7 @@ class Runner:
         error: JsonObject | None = None,
         receipt: JsonObject | None = None,
     ) -> None:
-        self.lifecycle.to("ending")
+        self.lifecycle.move_to("ending")
         self._parts.end()
         usage = self._usage.total()
         if usage is not None:
@@ -539,17 +544,18 @@ class Runner:
                 receipt=receipt,
             )
         )
-        self.lifecycle.to(ending)
+        self.lifecycle.move_to(ending)
 
     def _add(self, event: Event) -> None:
         self._timings.apply(_now_ms(), event)
         self.log.add(event)
 
 
-def _retrieve(done: asyncio.Future[Any]) -> BaseException | None:
+def _retrieve_exception(done: asyncio.Future[Any]) -> BaseException | None:
     """The exception of a future, looked at so that nobody complains that it wasn't."""
     if not done.done():
-        done.add_done_callback(_retrieve)  # one that ignores being cancelled ends some day
+        # A task that ignores its cancellation still ends some day.
+        done.add_done_callback(_retrieve_exception)
         return None
     if done.cancelled():
         return asyncio.CancelledError()
@@ -559,7 +565,7 @@ def _retrieve(done: asyncio.Future[Any]) -> BaseException | None:
     return error
 
 
-def _defect() -> Internal:
+def _internal_error() -> Internal:
     return Internal("Grantha met an error of its own.")
 
 

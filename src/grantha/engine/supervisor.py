@@ -17,7 +17,7 @@ from typing import Any
 from grantha.chat import Continuation, JsonObject, Message, Options, TextPart, text_message
 from grantha.engine.abandonment import Attachment, ReaderCount
 from grantha.engine.call_budget import DEFAULT_LIMITS, CallLimits
-from grantha.engine.commands import Receipt, way_on
+from grantha.engine.commands import StopReceipt, continuation_mode
 from grantha.engine.feed import Change, Feed
 from grantha.engine.flusher import Flusher
 from grantha.engine.ids import new_id
@@ -25,7 +25,7 @@ from grantha.engine.load import Load
 from grantha.engine.log import Log
 from grantha.engine.observer import Observer, Observers
 from grantha.engine.reader import Reader
-from grantha.engine.replay import continuing_records, seam_of_continuation, whole_text
+from grantha.engine.replay import continuation_seam, continuing_records, read_log_text
 from grantha.engine.runner import Models, Plan, Runner
 from grantha.engine.titles import title_by_model, title_from
 from grantha.errors import BadRequest, Conflict, GranthaError, MissingKey, NotFound, ShuttingDown
@@ -41,11 +41,11 @@ from grantha.storage.base import (
 )
 
 _log = logging.getLogger(__name__)
-_STORE_PATIENCE = 2.0  # seconds that a stop waits for its end to be stored
+_STORE_TIMEOUT = 2.0  # seconds that a stop waits for its end to be stored
 
 
 @dataclass(frozen=True, slots=True)
-class Send:
+class GenerationRequest:
     """One send: a new message (or none, to answer an existing one again), to one or more models.
 
     With `new_conversation` the messages are the whole history and go into it. `abandon_after` is how many
@@ -108,7 +108,7 @@ class Supervisor:
         self._models = models
         self._tuning = tuning
         self._runs: dict[str, _Run] = {}
-        self._asides: set[asyncio.Task[Any]] = set()
+        self._background_tasks: set[asyncio.Task[Any]] = set()
         self._closing = False
         self.flusher = Flusher(
             store.append,
@@ -129,7 +129,7 @@ class Supervisor:
 
     # ---- starting ------------------------------------------------------------------------------
 
-    async def start(self, send: Send) -> tuple[list[GenerationRow], bool]:
+    async def start(self, request: GenerationRequest) -> tuple[list[GenerationRow], bool]:
         """Writes the send and begins; the flag is False when the key had started it before.
 
         Raises `UnknownModel` or `UnknownProvider` before anything is written. A provider that can't
@@ -138,39 +138,39 @@ class Supervisor:
         self._check_open()
         requested = time.monotonic() * 1000
         # Asked before anything is checked: what holds after the first send may refuse the second.
-        if before := await self._earlier(send.subject, send.key, send.fingerprint):
+        if before := await self._earlier(request.subject, request.key, request.fingerprint):
             return before, False
-        history = await self._history(send)
-        new_messages, parent = _chain(send)
+        history = await self._history(request)
+        new_messages, parent = _new_messages(request)
         generations = tuple(
             NewGeneration(
                 id=new_id("g"),
                 message=new_id("m"),
                 parent=parent,
                 model=model,
-                options=send.options,
-                records=(_opening(model, send.options),),
-                abandon_after=send.abandon_after,
+                options=request.options,
+                records=(_opening(model, request.options),),
+                abandon_after=request.abandon_after,
             )
-            for model in send.models
+            for model in request.models
         )
 
         def begin(rows: list[GenerationRow]) -> None:
             for row, generation in zip(rows, generations, strict=True):
                 plan = Plan(history, row.model, row.options, self._fallbacks(row.model))
-                self._begin(send.subject, row, plan, requested, opening=generation.records)
-            self._tell(send.subject, send.conversation, rows[-1].id)
+                self._begin(request.subject, row, plan, requested, opening=generation.records)
+            self._publish_change(request.subject, request.conversation, rows[-1].id)
 
-        return await self._launch(
-            send.subject,
+        return await self._store_and_begin(
+            request.subject,
             Start(
-                conversation=send.conversation,
+                conversation=request.conversation,
                 generations=generations,
                 messages=new_messages,
-                new_conversation=send.new_conversation,
-                title=title_from(send.messages[-1].text) if send.messages else "",
-                key=send.key,
-                fingerprint=send.fingerprint,
+                new_conversation=request.new_conversation,
+                title=title_from(request.messages[-1].text) if request.messages else "",
+                key=request.key,
+                fingerprint=request.fingerprint,
             ),
             begin,
         )
@@ -199,8 +199,8 @@ class Supervisor:
         wanted = model or message.model or before.model
         records, text = continuing_records(message, wanted, options, _wall_ms())
         provider, name = self._models.resolve(wanted)
-        how = way_on(wanted, provider.capabilities(name)) if text else None
-        seam = seam_of_continuation(how, before, wanted, options, len(text))
+        how = continuation_mode(wanted, provider.capabilities(name)) if text else None
+        seam = continuation_seam(how, before, wanted, options, len(text))
         started = NewGeneration(
             id=new_id("g"),
             message=message.id,
@@ -215,10 +215,10 @@ class Supervisor:
         def begin(rows: list[GenerationRow]) -> None:
             plan = Plan(history, wanted, options, self._fallbacks(wanted), "continued")
             self._begin(subject, rows[0], plan, requested, past=tuple(started.records))
-            self._tell(subject, before.conversation, rows[0].id)
+            self._publish_change(subject, before.conversation, rows[0].id)
 
         start = Start(before.conversation, (started,), key=key, fingerprint=fingerprint)
-        rows, created = await self._launch(subject, start, begin)
+        rows, created = await self._store_and_begin(subject, start, begin)
         return rows[0], created
 
     def take_over(
@@ -226,7 +226,7 @@ class Supervisor:
     ) -> None:
         """Goes on with an orphan that was claimed; `records` are all of its log."""
         self._begin(subject, row, plan, time.monotonic() * 1000, past=records)
-        self._tell(subject, row.conversation, row.id)
+        self._publish_change(subject, row.conversation, row.id)
 
     async def history_of(self, subject: str, row: GenerationRow) -> tuple[Message, ...]:
         """What the model of a generation was asked, from the store."""
@@ -244,7 +244,7 @@ class Supervisor:
 
     # ---- control -------------------------------------------------------------------------------
 
-    async def stop(self, subject: str, generation: str) -> tuple[GenerationRow, Receipt | None]:
+    async def stop(self, subject: str, generation: str) -> tuple[GenerationRow, StopReceipt | None]:
         """Stops and returns how it went; the receipt is None when nothing was running."""
         run = self._runs.get(generation)
         if run is None:
@@ -259,7 +259,7 @@ class Supervisor:
         receipt = await run.runner.stop()
         # While the disk is full the end can't be stored; the upstream is closed all the same.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(run.log.flushed(), _STORE_PATIENCE)
+            await asyncio.wait_for(run.log.flushed(), _STORE_TIMEOUT)
         return await self.store.generation(subject, generation), receipt if was_running else None
 
     def change(
@@ -317,13 +317,13 @@ class Supervisor:
             if left:
                 _log.info("handing over %d running generations", len(left))
                 await asyncio.wait(left, timeout=2.0)
-        for aside in tuple(self._asides):
-            aside.cancel()
+        for task in tuple(self._background_tasks):
+            task.cancel()
         await self.flusher.aclose()
 
     # ---- helpers below -------------------------------------------------------------------------
 
-    async def _launch(
+    async def _store_and_begin(
         self, subject: str, start: Start, begin: Callable[[list[GenerationRow]], None]
     ) -> tuple[list[GenerationRow], bool]:
         """Stores a start and begins it, also if the caller is cancelled in between.
@@ -335,13 +335,13 @@ class Supervisor:
             rows, created = await asyncio.shield(storing)
         except asyncio.CancelledError:
 
-            def begin_all_the_same(stored: asyncio.Task[tuple[list[GenerationRow], bool]]) -> None:
-                self._asides.discard(stored)
+            def begin_anyway(stored: asyncio.Task[tuple[list[GenerationRow], bool]]) -> None:
+                self._background_tasks.discard(stored)
                 if not stored.cancelled() and stored.exception() is None and stored.result()[1]:
                     begin(stored.result()[0])
 
-            self._asides.add(storing)
-            storing.add_done_callback(begin_all_the_same)
+            self._background_tasks.add(storing)
+            storing.add_done_callback(begin_anyway)
             raise
         if created:
             begin(rows)
@@ -368,7 +368,7 @@ class Supervisor:
 
         async def read_text() -> str:
             await log.flushed()
-            return await whole_text(self.store, subject, row.id)
+            return await read_log_text(self.store, subject, row.id)
 
         runner = Runner(plan, log, self._models, read_text, requested, limits=self.limits)
         runner.resume(past or opening)
@@ -386,7 +386,7 @@ class Supervisor:
             await run.log.flushed()
             self._runs.pop(run.row.id, None)
             if run.log.end is None:
-                run.log.leave()
+                run.log.hand_over()
         end = run.log.end
         if end is None:
             return
@@ -399,11 +399,11 @@ class Supervisor:
             run.runner.model,
             {name: end.timings.get(name) for name in ("first_text_ms", "duration_ms", "deltas")},
         )
-        self._tell(run.subject, run.row.conversation, run.row.id)
+        self._publish_change(run.subject, run.row.conversation, run.row.id)
         if end.ending == "done" and self._tuning.titles and not self._closing:
-            aside = asyncio.create_task(self._title(run))
-            self._asides.add(aside)
-            aside.add_done_callback(self._asides.discard)
+            task = asyncio.create_task(self._title(run))
+            self._background_tasks.add(task)
+            task.add_done_callback(self._background_tasks.discard)
 
     def _abandon(self, row: GenerationRow) -> None:
         """Stops what nobody waits for, so that it isn't paid for any longer."""
@@ -430,7 +430,7 @@ class Supervisor:
         if now.title_by == "none":  # a person may have named it meanwhile
             changes = {"title": title or now.title, "title_by": "auto"}
             await self.store.update_conversation(run.subject, now.id, changes)
-            self.feed.tell(Change("conversation", run.subject, now.id))
+            self.feed.publish(Change("conversation", run.subject, now.id))
 
     async def _earlier(
         self, subject: str, key: str | None, fingerprint: str
@@ -440,24 +440,24 @@ class Supervisor:
     def _fallbacks(self, model: str) -> tuple[str, ...]:
         return self._tuning.fallbacks.get(model, self._tuning.fallbacks.get("*", ()))
 
-    async def _history(self, send: Send) -> tuple[Message, ...]:
-        for model in send.models:
+    async def _history(self, request: GenerationRequest) -> tuple[Message, ...]:
+        for model in request.models:
             self._check_known(model)
-        if send.new_conversation is not None:
-            return send.messages
-        conversation = await self.store.conversation(send.subject, send.conversation)
+        if request.new_conversation is not None:
+            return request.messages
+        conversation = await self.store.conversation(request.subject, request.conversation)
         past: list[MessageRow] = []
-        if send.parent is not None:
-            past = await self.store.path(send.subject, send.parent)
-            if past[-1].conversation != send.conversation:
-                raise NotFound(f"There is no message {send.parent!r} in this conversation.")
+        if request.parent is not None:
+            past = await self.store.path(request.subject, request.parent)
+            if past[-1].conversation != request.conversation:
+                raise NotFound(f"There is no message {request.parent!r} in this conversation.")
         if past and past[-1].status == "running":
             raise Conflict(
                 "The answer before is still being written.", advice="Wait for it, or stop it."
             )
-        if not send.messages and (not past or past[-1].role != "user"):
+        if not request.messages and (not past or past[-1].role != "user"):
             raise BadRequest("There is no question to answer.", advice="Send text or parts.")
-        return (*_as_history(conversation.system_prompt, past), *send.messages)
+        return (*_as_history(conversation.system_prompt, past), *request.messages)
 
     async def _history_before(self, subject: str, message: MessageRow) -> tuple[Message, ...]:
         conversation = await self.store.conversation(subject, message.conversation)
@@ -473,15 +473,15 @@ class Supervisor:
         with contextlib.suppress(MissingKey):
             self._models.resolve(model)
 
-    def _tell(self, subject: str, conversation: str, generation: str) -> None:
-        self.feed.tell(Change("generation", subject, conversation, generation))
+    def _publish_change(self, subject: str, conversation: str, generation: str) -> None:
+        self.feed.publish(Change("generation", subject, conversation, generation))
 
 
-def _chain(send: Send) -> tuple[tuple[NewMessage, ...], str | None]:
+def _new_messages(request: GenerationRequest) -> tuple[tuple[NewMessage, ...], str | None]:
     """The new messages, each under the one before, and the id that the answer hangs under."""
-    parent = send.parent
+    parent = request.parent
     chain: list[NewMessage] = []
-    for message in send.messages:
+    for message in request.messages:
         chain.append(NewMessage(new_id("m"), parent, message.role, message.parts))
         parent = chain[-1].id
     return tuple(chain), parent

@@ -29,7 +29,7 @@ from grantha.api.state import app_state, idempotency, subject_of
 from grantha.chat import Call, Message
 from grantha.engine.ids import new_id
 from grantha.engine.reader import Reader
-from grantha.engine.supervisor import Send
+from grantha.engine.supervisor import GenerationRequest
 from grantha.engine.titles import title_from
 from grantha.engine.tool_pairs import with_tool_results
 from grantha.errors import (
@@ -85,7 +85,7 @@ async def start_generation(
     own = new_id_of_conversation or new_id("c")
     question = next((m.text for m in reversed(parsed.messages) if m.role == "user"), "")
     rows, _ = await state.supervisor.start(
-        Send(
+        GenerationRequest(
             subject=subject,
             models=(await model_of(request, parsed.model),),
             options=parsed.options,

@@ -12,7 +12,7 @@ from grantha.api.compat import base
 from grantha.api.http.streams import EventStream
 from grantha.api.state import app_state, subject_of
 from grantha.chat import JsonObject, Message
-from grantha.engine.replay import whole_log
+from grantha.engine.replay import read_log
 from grantha.errors import NotFound, Trimmed
 from grantha.events import START, merge
 from grantha.storage.base import EPHEMERAL, GenerationRow
@@ -209,7 +209,7 @@ async def _tail(request: Request, row: GenerationRow, after: int) -> Response:
         # What was seen is read again, as the last events repeat the text, and by itself: merged with
         # what follows it would be sent once more.
         wanted, _ = openai_responses_view.record_of_sequence_number(after)
-        seen = [r for r in await whole_log(state.store, subject, row.id) if r.id <= wanted]
+        seen = [r for r in await read_log(state.store, subject, row.id) if r.id <= wanted]
         first = view.frames(merge(seen))
         cursor = seen[-1].id if seen else START
     return EventStream(

@@ -15,7 +15,7 @@ from grantha.api.openapi.description import response_doc
 from grantha.api.routes import serializers
 from grantha.api.schemas.responses import InspectionReply, SummaryReply
 from grantha.api.state import app_state, subject_of
-from grantha.engine.replay import whole_log
+from grantha.engine.replay import read_log
 from grantha.storage.base import NumbersRow
 
 router = APIRouter(prefix="/api/analytics", route_class=StrictRoute, tags=["analytics"])
@@ -52,7 +52,7 @@ async def inspect(generation: str, request: Request) -> Response:
         kept = row.trace or {}
         rows, stored = kept.get("records", []), kept.get("stored")
     else:
-        records = await whole_log(state.store, subject, generation)
+        records = await read_log(state.store, subject, generation)
         rows, stored = rows_since_start(records), stored_bytes(records)
     timings = shown["timings"] or {}
     parts = segments(rows, shown["seams"], row.model, row.options.to_json(), len(shown["text"]))

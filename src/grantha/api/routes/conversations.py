@@ -65,7 +65,7 @@ async def create(body: ConversationBody, request: Request) -> Response:
         model=changes.get("model"),
     )
     row = await state.store.create_conversation(subject, new)
-    state.feed.tell(Change("conversation", subject, row.id))
+    state.feed.publish(Change("conversation", subject, row.id))
     return JSONResponse(
         serializers.conversation(row, []), 201, {"Location": f"/api/conversations/{row.id}"}
     )
@@ -89,7 +89,7 @@ async def change(conversation: str, body: ConversationBody, request: Request) ->
         raise BadRequest("Nothing to change was named.", advice="Name title or pinned, say.")
     row = await state.store.update_conversation(subject, conversation, changes)
     messages = await state.store.messages(subject, conversation)
-    state.feed.tell(Change("conversation", subject, conversation))
+    state.feed.publish(Change("conversation", subject, conversation))
     return JSONResponse(serializers.conversation(row, messages))
 
 
@@ -99,7 +99,7 @@ async def delete(conversation: str, request: Request) -> Response:
     state, subject = app_state(request), subject_of(request)
     await state.store.delete_conversation(subject, conversation)
     await state.supervisor.stop_all_of(subject, conversation)
-    state.feed.tell(Change("conversation-deleted", subject, conversation))
+    state.feed.publish(Change("conversation-deleted", subject, conversation))
     return Response(status_code=204)
 
 
@@ -109,7 +109,7 @@ async def restore(conversation: str, request: Request) -> Response:
     state, subject = app_state(request), subject_of(request)
     row = await state.store.restore_conversation(subject, conversation)
     messages = await state.store.messages(subject, conversation)
-    state.feed.tell(Change("conversation", subject, conversation))
+    state.feed.publish(Change("conversation", subject, conversation))
     return JSONResponse(serializers.conversation(row, messages))
 
 

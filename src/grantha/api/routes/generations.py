@@ -39,7 +39,7 @@ from grantha.api.schemas.responses import (
 )
 from grantha.api.state import AppState, app_state, idempotency, subject_of
 from grantha.chat import Options
-from grantha.engine.supervisor import Send
+from grantha.engine.supervisor import GenerationRequest
 from grantha.errors import BadRequest, Trimmed, Unsupported
 from grantha.events import START, Frame, RecordId, frame_json, merge
 from grantha.storage.base import GenerationRow
@@ -90,7 +90,7 @@ async def start(conversation: str, body: GenerationBody, request: Request) -> Re
         parent = row.leaf if message is not None else await _question_of(state, subject, row.leaf)
     wanted = body.models or [body.model or row.model or state.registry.default_model()]
     own = body.options.changes() if body.options else {}
-    send = Send(
+    generation_request = GenerationRequest(
         subject=subject,
         models=tuple(dict.fromkeys(state.registry.model_id(model) for model in wanted)),
         options=Options.from_json(dict(row.options)).changed(own),
@@ -100,7 +100,7 @@ async def start(conversation: str, body: GenerationBody, request: Request) -> Re
         key=key,
         fingerprint=fingerprint,
     )
-    rows, created = await state.supervisor.start(send)
+    rows, created = await state.supervisor.start(generation_request)
     return await _started(request, rows, created)
 
 

@@ -30,7 +30,7 @@ from grantha.api.schemas.responses import SimpleChatReply
 from grantha.api.state import AppState, app_state, idempotency, subject_of
 from grantha.chat import split_model_id
 from grantha.engine.ids import new_id
-from grantha.engine.supervisor import Send
+from grantha.engine.supervisor import GenerationRequest
 from grantha.engine.titles import title_from
 from grantha.errors import BadRequest, GranthaError, error_from_json
 from grantha.events import Frame, GenerationEnd, Seam, TextDelta
@@ -154,7 +154,7 @@ async def start_generation(
     messages = body.values()
     model = state.registry.model_id(body.model, body.provider)
     conversation = new_id("c")
-    send = Send(
+    generation_request = GenerationRequest(
         subject=subject,
         models=(model,),
         options=body.options(),
@@ -165,7 +165,7 @@ async def start_generation(
         fingerprint=fingerprint,
         abandon_after=abandon_after(state.settings),
     )
-    rows, _ = await state.supervisor.start(send)
+    rows, _ = await state.supervisor.start(generation_request)
     return rows[0]
 
 

@@ -78,7 +78,7 @@ async def import_file(request: Request) -> Response:
         if changes:
             await state.store.update_conversation(subject, row.id, changes)
         ids.append(row.id)
-        state.feed.tell(Change("conversation", subject, row.id))
+        state.feed.publish(Change("conversation", subject, row.id))
     return JSONResponse({"imported": len(ids), "conversations": ids}, 201)
 
 
