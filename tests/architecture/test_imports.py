@@ -5,6 +5,7 @@ adds the two questions they cannot ask: is every module used, is every dependenc
 """
 
 import ast
+import subprocess
 import sys
 import tomllib
 from collections.abc import Iterable, Iterator
@@ -49,6 +50,15 @@ def test_every_module_is_reached_from_the_command_line(graph: grimp.ImportGraph)
     reached = _reached_from("grantha.__main__", graph, ours)
 
     assert sorted(n for n in ours - reached if not n.startswith(LOADED_BY_PLACE)) == []
+
+
+@pytest.mark.parametrize("costly", ["aiohttp", "alembic"])
+def test_a_server_is_ready_without_it(costly: str) -> None:
+    program = (
+        f"import sys, grantha.cli.app, grantha.api.server; sys.exit({costly!r} in sys.modules)"
+    )
+
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
 def test_every_imported_package_is_declared_and_every_declared_one_is_used(

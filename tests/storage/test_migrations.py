@@ -10,6 +10,7 @@ from alembic import command
 from alembic.config import Config
 
 from grantha.chat import TextPart
+from grantha.errors import StorageFull
 from grantha.events import RecordId
 from grantha.storage import connect
 from grantha.storage.base import EPHEMERAL
@@ -135,3 +136,19 @@ async def test_what_an_older_release_stored_is_there_after_the_upgrade(
         (TextPart("A book of palm leaves."),),
     ]
     assert (generation.status, generation.last_id) == ("done", RecordId(1, 3))
+
+
+def test_a_first_start_that_failed_leaves_nothing_behind(tmp_path: Path) -> None:
+    path = tmp_path / FILE_NAME
+    full = writing_engine(path, "OFF")
+    with full.connect() as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count = 8")  # the pool keeps this connection
+    with pytest.raises(StorageFull):
+        migrate(full)
+    full.dispose()
+    assert _schema(path) == []
+    with_room = writing_engine(path, "OFF")
+    migrate(with_room)
+    with_room.dispose()
+    _built(tmp_path / "migrated.db", NEWEST)
+    assert _schema(path) == _schema(tmp_path / "migrated.db")

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from importlib import import_module
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -172,7 +173,9 @@ async def _trim(store: Store, before: int) -> None:
 
 
 async def _warm(known: Registry) -> None:
-    """Loads the local model ahead of its first use, when there is one."""
+    """Loads the HTTP client and the local model ahead of their first use."""
+    # It takes a tenth of a second: too long before the server is ready, or within the first question.
+    await asyncio.to_thread(import_module, "aiohttp")
     with suppress(GranthaError):
         provider = known.provider("local")
         warm = getattr(provider, "warm", None)

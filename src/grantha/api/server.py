@@ -134,6 +134,7 @@ def _tune_interpreter() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_GC_THRESHOLDS)
+    gc.enable()
 
 
 def _models(usable_models: Iterable[ProviderCard]) -> str:

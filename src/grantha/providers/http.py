@@ -11,10 +11,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
-
-import aiohttp
 
 from grantha import errors
 from grantha.config import Timeouts
@@ -29,6 +27,9 @@ from grantha.wire.upstream.vendor_errors import (
     parse_error_report,
     parse_retry_after,
 )
+
+if TYPE_CHECKING:
+    import aiohttp
 
 ERROR_BODY_LIMIT = 64 * 1024  # bytes of an error's body that we look at
 BODY_LIMIT = 64 * 1024 * 1024  # bytes of a non-streaming reply or a listing
@@ -128,7 +129,7 @@ class HttpPool:
                     allow_redirects=False,
                     proxy=self._proxies.for_url(request.url),
                 )
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        except _connection_failures(ValueError) as error:
             raise connection_error(error, error_factory, request.url) from error
 
     async def _pick_decoder(
@@ -160,7 +161,7 @@ class HttpPool:
             async with asyncio.timeout(self.timeouts.connect):
                 raw = await _read_at_most(response, ERROR_BODY_LIMIT)
             seen = parse_error_report(loads(raw)) or ErrorReport()
-        except (InvalidJson, aiohttp.ClientError, TimeoutError, OSError):
+        except _connection_failures(InvalidJson):
             seen = ErrorReport()  # the status alone must do
         if seen.code is None:  # AWS has it in a header
             code = response.headers.get("x-amzn-errortype", "").partition(":")[0]
@@ -173,6 +174,8 @@ class HttpPool:
 
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
+            import aiohttp
+
             # The pool is unbounded: the engine bounds generations, and a wait here would be silent.
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=60),
@@ -230,7 +233,7 @@ class HttpUpstream:
         while True:
             try:
                 chunk = await read_any()
-            except (aiohttp.ClientError, OSError) as error:
+            except _connection_failures() as error:
                 self._on_connection_error(error)
                 break
             if not chunk:
@@ -276,7 +279,7 @@ class HttpUpstream:
         """The next bytes of a small reply, empty at its end; raises `ProviderError`."""
         try:
             chunk = await self._response.content.readany()
-        except (aiohttp.ClientError, OSError) as error:
+        except _connection_failures() as error:
             self._on_connection_error(error)
             return b""
         self._last_read = self._loop.time()
@@ -308,7 +311,7 @@ class HttpUpstream:
             async with asyncio.timeout(DRAIN_SECONDS):
                 while await self._response.content.readany():
                     pass
-        except (aiohttp.ClientError, OSError, TimeoutError):
+        except _connection_failures():
             self._response.close()
 
     def _start_idle_timer(self) -> None:
@@ -359,6 +362,14 @@ class BodyDecoder:
         if self.failure is not None:
             raise self.failure
         return self._parse_body(b"".join(self._chunks))
+
+
+def _connection_failures(*more: type[Exception]) -> tuple[type[Exception], ...]:
+    """What a socket's failure is raised as; looked up only once something was raised."""
+    import aiohttp
+
+    # OSError includes TimeoutError.
+    return (aiohttp.ClientError, OSError, *more)
 
 
 async def _read_at_most(response: aiohttp.ClientResponse, limit: int) -> bytes:

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-import aiohttp
-
 from grantha import errors
 from grantha.errors import ProviderError
 from grantha.wire.upstream.vendor_errors import ErrorFactory
@@ -47,6 +45,8 @@ def connection_error(error: Exception, error_factory: ErrorFactory, url: str) ->
     """A socket's error before the reply began, in our tree. Names the host, never the path or the
     key.
     """
+    import aiohttp
+
     who, host = error_factory.provider, urlsplit(url).netloc.rpartition("@")[2]
     if isinstance(error, TimeoutError):
         stage = "to connect" if isinstance(error, aiohttp.ServerTimeoutError) else "to answer"

@@ -9,10 +9,12 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event, insert
 from sqlalchemy.exc import DBAPIError
 
 from grantha.errors import StorageFailed
+from grantha.storage.rows import driver_of
+from grantha.storage.schema import FULL_TEXT, alembic_version, metadata
 from grantha.storage.writer import translated
 
 NEWEST = "0004"  # the newest migration; a test compares it with the folder
@@ -80,7 +82,8 @@ def reading_engine(path: Path, connections: int) -> Engine:
 
 
 def migrate(engine: Engine) -> None:
-    """Brings the schema to `NEWEST`. Costs one query when it is there already.
+    """Brings the schema to `NEWEST`. Costs one query when it is there already; an empty database gets
+    it whole, without the way through the older ones.
 
     Raises `StorageFailed` for a schema that only a later version knows.
     """
@@ -94,6 +97,8 @@ def migrate(engine: Engine) -> None:
                     f"The database is of a newer Grantha (its schema is {found}, ours {NEWEST}).",
                     advice="Install that version again, or restore a backup from before it.",
                 )
+            if found is None and _create(connection):
+                return
             # Alembic takes a quarter of a second to import: only when there is something to do.
             from alembic import command
             from alembic.config import Config
@@ -104,6 +109,23 @@ def migrate(engine: Engine) -> None:
             command.upgrade(config, "head")
     except (DBAPIError, sqlite3.Error) as error:
         raise translated(error) from error
+
+
+def _create(connection: Connection) -> bool:
+    """Builds the newest schema in an empty database, all or nothing; whether it was empty."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    try:
+        empty = connection.exec_driver_sql("SELECT 1 FROM sqlite_master").first() is None
+        if empty:
+            metadata.create_all(connection)
+            for statement in FULL_TEXT:
+                connection.exec_driver_sql(statement)
+            connection.execute(insert(alembic_version).values(version_num=NEWEST))
+    except BaseException:
+        driver_of(connection).rollback()  # unless SQLite has done so itself, as on a full disk
+        raise
+    connection.exec_driver_sql("COMMIT")
+    return empty
 
 
 def _at(error: OSError) -> str:
@@ -117,7 +139,7 @@ def _url(path: Path) -> URL:
     return URL.create("sqlite", database=str(path))
 
 
-def _version(connection: Any) -> str | None:
+def _version(connection: Connection) -> str | None:
     found = connection.exec_driver_sql(
         "SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'"
     ).first()

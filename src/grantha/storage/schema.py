@@ -1,6 +1,7 @@
-"""The tables, once, for every SQL database. Migrations build them; queries name them.
+"""The tables, once, for every SQL database. A new database is made from them; queries name them.
 
-JSON is stored as text: it is read whole and never searched inside. Times are milliseconds.
+Migrations bring an older database to the same schema; a test compares the two. JSON is stored as
+text: it is read whole and never searched inside. Times are milliseconds.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from sqlalchemy import (
     Integer,
     MetaData,
     PrimaryKeyConstraint,
+    String,
     Table,
     Text,
     UniqueConstraint,
@@ -127,4 +129,40 @@ idempotency = Table(
     Column("created_at", BigInteger, nullable=False),
     UniqueConstraint("subject", "key", "position"),
     Index("idempotency_age", "created_at"),
+)
+
+# Alembic's own: which migration the schema is at.
+alembic_version = Table(
+    "alembic_version",
+    metadata,
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
+
+# SQLite's index of the messages' words. It holds no copy of the text: it names messages by number and is
+# kept by triggers.
+FULL_TEXT = (
+    """
+    CREATE VIRTUAL TABLE messages_text
+    USING fts5(text, content='messages', content_rowid='number',
+        tokenize='unicode61 remove_diacritics 2')
+    """,
+    """
+    CREATE TRIGGER messages_text_insert AFTER INSERT ON messages WHEN new.text <> '' BEGIN
+        INSERT INTO messages_text(rowid, text) VALUES (new.number, new.text); END
+    """,
+    """
+    CREATE TRIGGER messages_text_delete AFTER DELETE ON messages WHEN old.text <> '' BEGIN
+        INSERT INTO messages_text(messages_text, rowid, text)
+        VALUES ('delete', old.number, old.text); END
+    """,
+    """
+    CREATE TRIGGER messages_text_out AFTER UPDATE OF text ON messages WHEN old.text <> '' BEGIN
+        INSERT INTO messages_text(messages_text, rowid, text)
+        VALUES ('delete', old.number, old.text); END
+    """,
+    """
+    CREATE TRIGGER messages_text_in AFTER UPDATE OF text ON messages WHEN new.text <> '' BEGIN
+        INSERT INTO messages_text(rowid, text) VALUES (new.number, new.text); END
+    """,
 )

@@ -30,7 +30,8 @@ from grantha.providers.base import Readiness
 class ResponseModel(BaseModel):
     """Base of all; further fields may come with later versions."""
 
-    model_config = ConfigDict(extra="allow")
+    # Only the API's description needs the schemas: they are built when it is first read.
+    model_config = ConfigDict(extra="allow", defer_build=True)
 
 
 class Problem(ResponseModel):
