@@ -79,7 +79,7 @@ def of_chat_reply(reply: Json) -> Json:
     return {
         "text": message["content"] or "",
         "thoughts": message.get("reasoning_content", ""),
-        "calls": [[i, n, "" if a == "{}" else a] for i, n, a in calls],
+        "calls": calls,
         "logprobs": (choice["logprobs"] or {}).get("content", []),
         "sources": message["annotations"],
         "finish": choice["finish_reason"],
@@ -101,6 +101,7 @@ def of_messages(raw: bytes) -> Json:
         kind = event["type"]
         if kind == "content_block_start":
             assert event["index"] == len(content), "blocks are numbered densely"
+            assert not opened, "a block begins once the one before it has ended"
             content.append(dict(event["content_block"]))
             if content[-1]["type"] == "tool_use":
                 content[-1]["input"] = ""

@@ -7,6 +7,7 @@ a thinking block; its signature goes out and comes back unchanged.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -27,6 +28,7 @@ from grantha.chat import (
 from grantha.errors import BadRequest, GranthaError
 from grantha.events import (
     Citation,
+    Event,
     Frame,
     GenerationEnd,
     PartEnd,
@@ -73,14 +75,21 @@ def parse_request(body: JsonObject) -> ParsedRequest:
 
 
 class MessagesStream:
-    """`message_start`, content blocks, `message_delta`, `message_stop`."""
+    """`message_start`, content blocks one after another, `message_delta`, `message_stop`.
+
+    Vendors may write several tool calls at a time. A block that is begun while another is open waits,
+    with all that it holds, until that one is complete.
+    """
 
     def __init__(self, meta: ResponseMeta) -> None:
         self._meta = meta
         self._begun = False
-        self._starts: dict[int, PartStart] = {}  # begun, and nothing of it shown yet
-        self._blocks: dict[int, int] = {}  # our part -> the index of its open block
+        self._starts: dict[int, PartStart] = {}
+        self._open: int | None = None  # the part whose block is open
+        self._arguments: list[str] = []  # of the open block, if it is a call
         self._block_count = 0
+        self._waiting: dict[int, list[Event]] = {}  # part -> what its block will hold, in order
+        self._sources: dict[int, list[Citation]] = {}  # of texts that haven't begun
 
     def frames(self, frames: Sequence[Frame]) -> bytes:
         """The events of frames."""
@@ -93,25 +102,72 @@ class MessagesStream:
             case PartStart():
                 self._starts[event.part] = event
                 if event.part_kind == "tool-call":
-                    blocks += self._open(event.part, at)
-            case TextDelta():
-                delta = {"type": "text_delta", "text": event.text}
-                blocks += self._delta(event.part, delta, at)
-            case ReasoningDelta():
-                blocks += self._reasoning(event, at)
-            case ToolCallDelta() if event.arguments:
-                piece = {"type": "input_json_delta", "partial_json": event.arguments}
-                blocks += self._delta(event.part, piece, at)
-            case Citation(url=str()) if event.part in self._blocks:
-                cited = {"type": "citations_delta", "citation": _cited(event)}
-                blocks += self._delta(event.part, cited, at)
+                    blocks += self._content(event, event.part, at)
+            case TextDelta() | ReasoningDelta() | ToolCallDelta() | Citation():
+                blocks += self._content(event, event.part, at)
             case PartEnd():
-                blocks += self._close(event.part, at)
+                blocks += self._content(event, event.part, at)
             case GenerationEnd():
                 blocks += self._end(event, at)
             case _:
                 pass
         return blocks
+
+    def _content(self, event: Event, part: int, at: str) -> list[str]:
+        """Writes an event of a part, or lets it wait for the block that is open."""
+        if isinstance(event, Citation) and part not in self._waiting:
+            return self._write(event, part, at)  # one that stands before its text opens no block
+        if self._open in {None, part}:
+            return [*self._write(event, part, at), *self._next(at)]
+        if part in self._waiting or not self._is_complete():
+            self._waiting.setdefault(part, []).append(event)
+            return []
+        return [*self._close(at), *self._write(event, part, at), *self._next(at)]
+
+    def _next(self, at: str) -> list[str]:
+        """What waited, once no block is open."""
+        blocks: list[str] = []
+        while self._open is None and self._waiting:
+            part = min(self._waiting)
+            for event in self._waiting.pop(part):
+                blocks += self._write(event, part, at)
+        return blocks
+
+    def _is_complete(self) -> bool:
+        """Whether nothing more can come for the open block: its arguments are a whole object."""
+        if not self._arguments:
+            return False
+        try:
+            return isinstance(json.loads("".join(self._arguments)), dict)
+        except ValueError:
+            return False
+
+    def _write(self, event: Event, part: int, at: str) -> list[str]:
+        match event:
+            case PartStart():
+                return self._begin_block(part, at)
+            case TextDelta():
+                begun = self._open == part
+                blocks = self._delta(part, {"type": "text_delta", "text": event.text}, at)
+                for source in [] if begun else self._sources.pop(part, []):
+                    blocks += self._write(source, part, at)
+                return blocks
+            case ReasoningDelta():
+                return self._reasoning(event, at)
+            case ToolCallDelta() if event.arguments and self._open == part:
+                self._arguments.append(event.arguments)
+                piece = {"type": "input_json_delta", "partial_json": event.arguments}
+                return self._delta(part, piece, at)
+            case Citation(url=str()):
+                if self._open != part:
+                    self._sources.setdefault(part, []).append(event)
+                    return []
+                cited = {"type": "citations_delta", "citation": _cited(event)}
+                return self._delta(part, cited, at)
+            case PartEnd() if self._open == part:
+                return self._close(at)
+            case _:
+                return []
 
     def _begin(self, at: str) -> list[str]:
         self._begun = True
@@ -129,9 +185,9 @@ class MessagesStream:
 
     def _reasoning(self, event: ReasoningDelta, at: str) -> list[str]:
         signature = event.signature or ""
-        if signature.startswith(REDACTED) and event.part not in self._blocks and not event.text:
+        if signature.startswith(REDACTED) and event.part != self._open and not event.text:
             hidden = {"type": "redacted_thinking", "data": signature.removeprefix(REDACTED)}
-            return self._open(event.part, at, hidden)
+            return self._begin_block(event.part, at, hidden)
         blocks = []
         if event.text:
             thought = {"type": "thinking_delta", "thinking": event.text}
@@ -142,23 +198,28 @@ class MessagesStream:
         return blocks
 
     def _delta(self, part: int, delta: dict[str, Any], at: str) -> list[str]:
-        blocks = [] if part in self._blocks else self._open(part, at)
-        body = {"index": self._blocks[part], "delta": delta}
+        blocks = [] if part == self._open else self._begin_block(part, at)
+        body = {"index": self._block_count - 1, "delta": delta}
         return [*blocks, _event("content_block_delta", body, at)]
 
-    def _open(self, part: int, at: str, block: dict[str, Any] | None = None) -> list[str]:
+    def _begin_block(self, part: int, at: str, block: dict[str, Any] | None = None) -> list[str]:
         opened = block or _opened(self._starts.get(part) or PartStart(part, "text"))
-        index = self._blocks[part] = self._block_count
+        body = {"index": self._block_count, "content_block": opened}
+        self._open = part
         self._block_count += 1
-        body = {"index": index, "content_block": opened}
         return [_event("content_block_start", body, at)]
 
-    def _close(self, part: int, at: str) -> list[str]:
-        index = self._blocks.pop(part, None)
-        return [] if index is None else [_event("content_block_stop", {"index": index}, at)]
+    def _close(self, at: str) -> list[str]:
+        if self._open is None:
+            return []
+        self._open = None
+        self._arguments.clear()
+        return [_event("content_block_stop", {"index": self._block_count - 1}, at)]
 
     def _end(self, end: GenerationEnd, at: str) -> list[str]:
-        blocks = [block for part in sorted(self._blocks) for block in self._close(part, at)]
+        blocks = self._close(at)
+        while self._waiting:
+            blocks += [*self._next(at), *self._close(at)]
         error = view.end_error(end)
         if error is not None:
             return [*blocks, _event("error", {"error": _error(error)}, at)]
@@ -243,7 +304,8 @@ def _block(part: Part, sources: list[dict[str, Any]]) -> dict[str, Any]:
                 "input": view.parse_arguments(part.arguments),
             }
         case TextPart():
-            return {"type": "text", "text": part.text, "citations": sources or None}
+            cited = {"citations": sources} if sources else {}
+            return {"type": "text", "text": part.text, **cited}
         case _:
             raise TypeError(f"an answer holds no {part.type} part")
 
@@ -270,12 +332,18 @@ def _stop_reason(end: GenerationEnd) -> str:
 
 
 def _usage(usage: Usage | None) -> dict[str, Any]:
-    # Anthropic's clients take these two as numbers; the rest may be null.
+    """Anthropic's `input_tokens` leave out what was read from a cache or written to one.
+
+    Its clients take input and output as numbers; the rest may be null.
+    """
+    cached = usage.cached_input_tokens if usage else None
+    written = usage.cache_write_tokens if usage else None
+    given = (usage.input_tokens if usage else None) or 0
     return {
-        "input_tokens": (usage.input_tokens if usage else None) or 0,
+        "input_tokens": max(0, given - (cached or 0) - (written or 0)),
         "output_tokens": (usage.output_tokens if usage else None) or 0,
-        "cache_read_input_tokens": usage.cached_input_tokens if usage else None,
-        "cache_creation_input_tokens": usage.cache_write_tokens if usage else None,
+        "cache_read_input_tokens": cached,
+        "cache_creation_input_tokens": written,
     }
 
 

@@ -25,6 +25,7 @@ from grantha.events import (
     Citation,
     Frame,
     GenerationEnd,
+    PartEnd,
     PartStart,
     ReasoningDelta,
     TextDelta,
@@ -105,6 +106,7 @@ class ChatStream:
         self._include_usage = include_usage
         self._begun = False
         self._tools: dict[int, int] = {}  # our part -> the index of the call
+        self._without_arguments: set[int] = set()  # calls of which none have come yet
         self._offsets = CitationOffsets()
 
     def frames(self, frames: Sequence[Frame]) -> bytes:
@@ -121,6 +123,7 @@ class ChatStream:
                 return self._chunk(at, {"reasoning_content": text})
             case PartStart(part_kind="tool-call"):
                 index = self._tools[event.part] = len(self._tools)
+                self._without_arguments.add(event.part)
                 call = {
                     "index": index,
                     "id": event.call_id or f"call_{event.part}",
@@ -129,15 +132,20 @@ class ChatStream:
                 }
                 return self._chunk(at, {"tool_calls": [call]})
             case ToolCallDelta() if event.arguments and event.part in self._tools:
-                function = {"arguments": event.arguments}
-                call = {"index": self._tools[event.part], "function": function}
-                return self._chunk(at, {"tool_calls": [call]})
+                return self._arguments(at, event.part, event.arguments)
+            case PartEnd() if event.part in self._without_arguments:
+                return self._arguments(at, event.part, "{}")  # clients decode them as JSON
             case Citation(url=str()):
                 return self._chunk(at, {"annotations": [_annotation(self._offsets.locate(event))]})
             case GenerationEnd():
                 return self._end(at, event)
             case _:
                 return []
+
+    def _arguments(self, at: str, part: int, arguments: str) -> list[str]:
+        self._without_arguments.discard(part)
+        call = {"index": self._tools[part], "function": {"arguments": arguments}}
+        return self._chunk(at, {"tool_calls": [call]})
 
     def _chunk(
         self,
@@ -164,7 +172,9 @@ class ChatStream:
         error = view.end_error(end)
         if error is not None:
             return [sse_block({"error": _error(error)}, id=at), "data: [DONE]\n\n"]
-        blocks = self._chunk(at, {}, _finish(end))
+        empty = sorted(self._without_arguments)
+        blocks = [block for part in empty for block in self._arguments(at, part, "{}")]
+        blocks += self._chunk(at, {}, _finish(end))
         if self._include_usage:
             usage = usage_json(end.usage) if end.usage else None
             blocks.append(sse_block({**self._head, "choices": [], "usage": usage}, id=at))
