@@ -7,13 +7,13 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-# Some container images set it, and then every server that a test starts compiles all its packages anew.
+# Some container images set it, and then every server that a test starts compiles all its packages again.
 unexport PYTHONDONTWRITEBYTECODE
 
 PY := .venv/bin/python
 UV := .venv/bin/uv
 STAMPS := .venv/.stamps
-# A virtual environment holds absolute paths: in a moved folder this stamp is missing, and .venv is made anew.
+# A virtual environment holds absolute paths: in a moved folder this stamp is missing, and .venv is created again.
 VENV := $(STAMPS)/venv$(subst /,-,$(CURDIR))
 NODE := .venv/node/bin/node
 NPM := cd web && PATH="$(CURDIR)/.venv/node/bin:$$PATH" npm
@@ -21,7 +21,7 @@ NODE_MODULES := web/node_modules/.package-lock.json
 # Clients that others wrote in JavaScript: only the tests need them.
 JS_CLIENTS := tests/compat_clients/js/node_modules/.package-lock.json
 PAGE := src/grantha/static/index.html
-# Asked of find, because make can't name files with brackets, as routes have them. Folders are looked at too,
+# By find, because make can't name files with brackets, as routes have them. Folders are looked at too,
 # so that a deleted or renamed file counts as a change.
 PAGE_CHANGED := $(shell [ -f $(PAGE) ] && find web/src web/static web/*.* -newer $(PAGE) 2>/dev/null | head -n 1)
 
@@ -52,19 +52,20 @@ wheel: $(STAMPS)/run $(PAGE) ## Build the source archive and the wheel, page inc
 PYTEST = $(PY) -m pytest -n $(WORKERS) --dist worksteal
 
 .PHONY: check test test-needs test-unit test-browser test-faults
-check: $(STAMPS)/dev $(NODE_MODULES) ## Lint, format check, types, architecture; Python and page
+check: $(STAMPS)/dev $(NODE_MODULES) ## Lint, format check, types, architecture, words; Python and page
 	$(PY) -m ruff check
 	$(PY) -m ruff format --check
 	$(PY) -m mypy
 	.venv/bin/lint-imports --no-logo
 	$(PY) tools/page_types.py --check
+	$(PY) tools/check_words.py
 	$(NPM) run check
 
 test: test-needs $(STAMPS)/dev $(PAGE) $(JS_CLIENTS) ## Every test: page, unit, contract, browser and fault suites
 	$(NPM) test
 	$(PYTEST) $(PYTEST_ARGS)
 
-# Before any set-up, so that nobody waits for it to be told of a missing program.
+# Before any set-up, so that a missing program is reported at once and not after minutes.
 test-needs:
 	@tools/test-needs
 

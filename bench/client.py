@@ -28,7 +28,7 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-Door = Literal["openai", "contract", "native"]
+Api = Literal["openai", "simple", "native"]
 Coding = Literal["identity", "gzip", "zstd", "br"]
 _DECODERS: dict[Coding, Callable[[], Callable[[bytes], bytes]]] = {
     "identity": lambda: bytes,
@@ -36,19 +36,19 @@ _DECODERS: dict[Coding, Callable[[], Callable[[bytes], bytes]]] = {
     "zstd": lambda: zstd.ZstdDecompressor().decompress,
     "br": lambda: brotli.Decompressor().process,
 }
-_TEXT: dict[Door, re.Pattern[bytes]] = {
+_TEXT: dict[Api, re.Pattern[bytes]] = {
     "openai": re.compile(rb'"content":"([^"]*)"'),
-    "contract": re.compile(rb'"content": ?"([^"]*)"'),
+    "simple": re.compile(rb'"content": ?"([^"]*)"'),
     "native": re.compile(rb'"kind":"text-delta"[^\n]*?"text":"([^"]*)"'),
 }
-_END: dict[Door, bytes] = {
+_END: dict[Api, bytes] = {
     "openai": b"data: [DONE]",
-    "contract": b'"done": true',
+    "simple": b'"done": true',
     "native": b'"kind":"generation-end"',
 }
-_GOOD_END: dict[Door, bytes] = {
+_GOOD_END: dict[Api, bytes] = {
     "openai": b"data: [DONE]",
-    "contract": b'"ending": "done"',
+    "simple": b'"ending": "done"',
     "native": b'"ending":"done"',
 }
 _STAMPED = re.compile(rb"w(\d+)@(\d+) ")
@@ -61,7 +61,7 @@ class Target:
 
     name: str
     port: int
-    door: Door
+    api: Api
     coding: Coding = "identity"
 
 
@@ -91,7 +91,7 @@ class Stream(asyncio.Protocol):
         self.done: asyncio.Future[Outcome] = self._loop.create_future()
         self._request = request
         self._target = target
-        self._pattern, self._end = _TEXT[target.door], _END[target.door]
+        self._pattern, self._end = _TEXT[target.api], _END[target.api]
         self._decode = _DECODERS[target.coding]()
         self._count = count
         self._stamped = stamped
@@ -99,7 +99,7 @@ class Stream(asyncio.Protocol):
         self._offset = 0
         self._rest = b""
         self._ended = False
-        self._digest = hashlib.sha256() if target.door == "native" else None
+        self._digest = hashlib.sha256() if target.api == "native" else None
         self._parser = httptools.HttpResponseParser(self)
         self._send_once = 0.0
 
@@ -126,8 +126,8 @@ class Stream(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         self.outcome.received += len(body)
-        told = self._decode(body)
-        whole = self._rest + told if self._rest else told
+        decoded = self._decode(body)
+        whole = self._rest + decoded if self._rest else decoded
         cut = whole.rfind(b"\n\n") + 2
         if cut < 2:
             self._rest = whole
@@ -174,7 +174,7 @@ class Stream(asyncio.Protocol):
             outcome.delays.append(now - int(stamp))
 
     def _check_end(self, blocks: bytes) -> None:
-        if _GOOD_END[self._target.door] not in blocks:
+        if _GOOD_END[self._target.api] not in blocks:
             self.finish(f"a bad end: {blocks[-300:]!r}")
         if self._digest is not None and self._digest.hexdigest().encode() not in blocks:
             self.finish("the hash of the text is not the end record's")
@@ -192,9 +192,9 @@ def request_of(target: Target, count: int, rate: int, conversation: str = "") ->
     """The bytes of a request for an answer of `count` tokens at `rate` a second (0: unlimited)."""
     model = f"n{count}-r{rate}"
     question = [{"role": "user", "content": "Tell me a joke"}]
-    if target.door == "openai":
+    if target.api == "openai":
         path, body = "/v1/chat/completions", {"model": model, "messages": question, "stream": True}
-    elif target.door == "contract":
+    elif target.api == "simple":
         path = "/chat/completions/stream"
         body = {"messages": question, "model": model, "provider": "openai"}
     else:
@@ -216,7 +216,7 @@ def http(method: str, port: int, path: str, body: object = None, accept: str = "
 
 async def ask(target: Target, count: int, rate: int = 0, timeout: float = 120.0) -> Outcome:
     """One whole answer on a connection of its own."""
-    conversation = await new_conversation(target.port) if target.door == "native" else ""
+    conversation = await new_conversation(target.port) if target.api == "native" else ""
     return await read(target, request_of(target, count, rate, conversation), count, rate, timeout)
 
 
@@ -243,7 +243,7 @@ async def many(
 ) -> list[Outcome]:
     """Many answers, all at once or opened at a rate; conversations are made beforehand."""
     names = [
-        await new_conversation(target.port) if target.door == "native" else ""
+        await new_conversation(target.port) if target.api == "native" else ""
         for _ in range(streams)
     ]
     loop = asyncio.get_running_loop()

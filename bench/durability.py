@@ -17,7 +17,7 @@ def program(source: Path | None, repeat: int, streams: int, count: int) -> list[
     for _ in range(repeat):
         for level, results in found.items():
             with rig(source, {"GRANTHA_SYNCHRONOUS": level}) as running:
-                target, pids = running.grantha.target("contract"), running.grantha.pids
+                target, pids = running.grantha.target("simple"), running.grantha.pids
 
                 async def both(
                     target: paced.client.Target = target, pids: list[int] = pids

@@ -20,7 +20,7 @@ _STORED = (
 
 async def program(running: Rig, folder: str, least: int) -> list[list[object]]:
     """Rows: tokens, records and bytes stored, bytes sent, CPU in s."""
-    target, pids = running.grantha.target("contract"), running.grantha.pids
+    target, pids = running.grantha.target("simple"), running.grantha.pids
     await client.many(target, 4, 100)
     rows: list[list[object]] = []
     for count in (least, 2 * least, 4 * least):

@@ -19,7 +19,7 @@ LASTING = 60  # tokens
 
 async def program(running: Rig, streams: int, readers: int) -> list[list[object]]:
     """Rows: what, how many, kB each."""
-    target, pids = running.grantha.target("contract"), running.grantha.pids
+    target, pids = running.grantha.target("simple"), running.grantha.pids
     await client.many(target, 200, 5)  # whatever is made once is made now
     before = memory_kb(pids)
     held = [

@@ -20,7 +20,7 @@ async def measure(
 ) -> dict[str, float]:
     """`count` requests, `at_once` of them in flight."""
     names = [
-        await client.new_conversation(target.port) if target.door == "native" else ""
+        await client.new_conversation(target.port) if target.api == "native" else ""
         for _ in range(count)
     ]
     requests = [client.request_of(target, TOKENS, 0, name) for name in names]

@@ -69,9 +69,9 @@ class Running:
         """It and its children."""
         return family(self.process.pid)
 
-    def target(self, door: str) -> Target:
+    def target(self, api: str) -> Target:
         """Where the load client goes."""
-        return Target(self.name if door != "native" else f"{self.name} native", self.port, door)
+        return Target(self.name if api != "native" else f"{self.name} native", self.port, api)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class Rig:
         found[0] = (Target("direct", self.upstream.port, "openai"), [])
         if self.nginx is not None:
             found.append((self.nginx.target("openai"), self.nginx.pids))
-        found.append((self.grantha.target("contract"), self.grantha.pids))
+        found.append((self.grantha.target("simple"), self.grantha.pids))
         if native:
             found.append((self.grantha.target("native"), self.grantha.pids))
         return found
@@ -179,7 +179,7 @@ def _started(
         most_files()
 
     kept = {k: v for k, v in os.environ.items() if not k.startswith(_NOT_INHERITED)}
-    # Compiling every module anew at each start isn't what an installed server does.
+    # Compiling every module again at each start isn't what an installed server does.
     kept["PYTHONPYCACHEPREFIX"] = str(Path(tempfile.gettempdir(), "grantha-bench-bytecode"))
     process = subprocess.Popen(
         command,

@@ -114,9 +114,9 @@ async def _start(store: SqlStore) -> object:
     conversation, question = new_id("c"), new_id("m")
     opening = (Record(RecordId(1, 0), 1, Open(None, "a/b")),)
     answer = NewGeneration(new_id("g"), new_id("m"), question, "a/b", Options(), opening)
-    asked = NewMessage(question, None, "user", (TextPart("Tell me a joke"),))
+    user_message = NewMessage(question, None, "user", (TextPart("Tell me a joke"),))
     new = NewConversation(conversation, "A joke", "page")
-    return await store.start(LOCAL_SUBJECT, Start(conversation, (answer,), (asked,), new))
+    return await store.start(LOCAL_SUBJECT, Start(conversation, (answer,), (user_message,), new))
 
 
 async def _measure(folder: Path, conversations: int, each: int, repeat: int) -> list[list[object]]:

@@ -137,7 +137,7 @@ class Answering(asyncio.Protocol):
 
 
 async def serve() -> None:
-    """Serves until SIGTERM, or until whoever started it is gone; prints its port first."""
+    """Serves until SIGTERM, or until its parent process is gone; prints its port first."""
     most_files()
     loop = asyncio.get_running_loop()
     server = await loop.create_server(Answering, "127.0.0.1", 0, backlog=4096)

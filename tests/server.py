@@ -150,10 +150,10 @@ class Server:
         (self.scripts / f"{name}.json").write_text(json.dumps(body), encoding="utf-8")
         return f"scripted/{name}"
 
-    def allow(self, gate: str, pieces: int | str = "open") -> None:
+    def allow(self, gate: str, chunks: int | str = "open") -> None:
         """Lets a script with this `gate` write so many pieces in all, or all of them."""
         path = self.scripts / gate
-        path.with_suffix(".new").write_text(str(pieces), encoding="utf-8")
+        path.with_suffix(".new").write_text(str(chunks), encoding="utf-8")
         path.with_suffix(".new").replace(path)  # never seen half written
 
     def call(
@@ -181,8 +181,8 @@ class Server:
         self, model: str, text: str = "Go", conversation: str | None = None, **body: object
     ) -> dict[str, Any]:
         """Starts an answer; returns the generation as JSON."""
-        talk = conversation or self.conversation()
-        path = f"/api/conversations/{talk}/generations"
+        conversation = conversation or self.conversation()
+        path = f"/api/conversations/{conversation}/generations"
         return self.call("POST", path, {"text": text, "model": model, **body}).expect(201)
 
     def generation(self, generation: str) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def table() -> str:
 
 
 def with_table(document: str) -> str:
-    """The document with its table made anew."""
+    """The document with a new table."""
     before, _, rest = document.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}\n{table()}\n{END}{after}"

@@ -180,7 +180,7 @@ def _context(browser: Browser) -> BrowserContext:
 
 
 def _imported(base: str) -> str:
-    """Brings the long conversation in by the front door; its id."""
+    """Brings the long conversation in through the import; its id."""
     body = json.dumps(_document()).encode()
     headers = {"Content-Type": "application/json"}
     request = urllib.request.Request(f"{base}/api/import", body, headers)
@@ -204,8 +204,8 @@ def _document() -> dict[str, Any]:
                     "status": "done" if role == "assistant" else None,
                 }
             )
-    talk = {"title": TITLE, "messages": messages, "leaf": messages[-1]["id"]}
-    return {"format": "grantha", "version": 1, "conversations": [talk]}
+    conversation = {"title": TITLE, "messages": messages, "leaf": messages[-1]["id"]}
+    return {"format": "grantha", "version": 1, "conversations": [conversation]}
 
 
 def _answer(chance: random.Random, number: int) -> str:

@@ -1,6 +1,6 @@
 """A fake upstream for the wire bench: the same OpenAI stream to everyone, faster than what it measures.
 
-Runs in a process of its own. `/N/pieces/RATE/...` in the path: N chunks, RATE a second (0: all at once).
+Runs in a process of its own. `/N/events/RATE/...` in the path: N chunks, RATE a second (0: all at once).
 """
 
 from __future__ import annotations
@@ -61,11 +61,11 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 async def write(writer: asyncio.StreamWriter, count: int, rate: int) -> None:
-    """The text, one HTTP chunk a piece."""
-    piece = framed(chunk({"content": " token"}))
+    """The text, one HTTP chunk per token."""
+    event = framed(chunk({"content": " token"}))
     if not rate:
         for _ in range(0, count, 50):
-            writer.write(piece * 50)
+            writer.write(event * 50)
             await writer.drain()
         return
     loop = asyncio.get_running_loop()
@@ -74,7 +74,7 @@ async def write(writer: asyncio.StreamWriter, count: int, rate: int) -> None:
         due = started + n / rate - loop.time()
         if due > 0:
             await asyncio.sleep(due)
-        writer.write(piece)
+        writer.write(event)
 
 
 async def main() -> None:

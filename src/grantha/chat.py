@@ -194,7 +194,7 @@ class Capabilities:
     tools: bool = False
     reasoning: bool = False
     prefix: bool = False  # takes a partial answer and goes on exactly there
-    instruction: bool = True  # can be asked in words to go on
+    instruction: bool = True  # can be instructed to continue a text
     temperature: bool = True
     top_p: bool = True
     stream: bool = True

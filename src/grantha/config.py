@@ -90,7 +90,7 @@ class Settings(BaseModel):
     heartbeat: float = 10.0
     drain: float = 5.0
 
-    # limits at the door
+    # limits on requests
     max_body: int = 8 * 1024 * 1024
     max_import: int = 64 * 1024 * 1024  # a file of conversations
     max_json_depth: int = 64
@@ -161,7 +161,7 @@ def _from_file(environ: Mapping[str, str], data_dir: Path) -> dict[str, Any]:
         try:
             return tomllib.loads(path.read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError):
-            continue  # what is wrong with the folder itself is told by whoever needs it
+            continue  # what is wrong with the folder itself is reported where the folder is opened
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise BadRequest(f"{path} isn't valid TOML: {error}") from error
         except OSError as error:

@@ -93,9 +93,9 @@ def read_until(stream: IO[str] | None, text: str) -> str:
     assert stream is not None
     found = ""
     while text not in found:
-        piece = stream.read(1)
-        assert piece, f"it ended before {text!r}: {found!r}"
-        found += piece
+        chunk = stream.read(1)
+        assert chunk, f"it ended before {text!r}: {found!r}"
+        found += chunk
     return found
 
 

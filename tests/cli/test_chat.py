@@ -23,9 +23,9 @@ def _latest(server: Server) -> str:
 def _last_prompt(server: Server) -> str:
     """The newest conversation's last question."""
     row = server.call("GET", "/api/conversations").expect(200)["items"][0]
-    talk = server.call("GET", f"/api/conversations/{row['id']}").expect(200)
-    asked = [m for m in talk["messages"] if m["role"] == "user"]
-    return "".join(part["text"] for part in asked[-1]["parts"])
+    conversation = server.call("GET", f"/api/conversations/{row['id']}").expect(200)
+    requested = [m for m in conversation["messages"] if m["role"] == "user"]
+    return "".join(part["text"] for part in requested[-1]["parts"])
 
 
 def _answers(server: Server) -> bool:
@@ -63,11 +63,16 @@ def test_the_last_conversation_goes_on_with_c(shared: Server) -> None:
     run(shared, "chat", "One", "-m", "scripted/hello")
     done = run(shared, "chat", "-c", "Two", "-m", "scripted/count-3", "--system", "Be brief.")
     row = shared.call("GET", "/api/conversations").expect(200)["items"][0]
-    talk = shared.call("GET", f"/api/conversations/{row['id']}").expect(200)
+    conversation = shared.call("GET", f"/api/conversations/{row['id']}").expect(200)
 
     assert done.stdout == "w0 w1 w2 \n"
-    assert [m["role"] for m in talk["messages"]] == ["user", "assistant", "user", "assistant"]
-    assert talk["system_prompt"] == "Be brief."
+    assert [m["role"] for m in conversation["messages"]] == [
+        "user",
+        "assistant",
+        "user",
+        "assistant",
+    ]
+    assert conversation["system_prompt"] == "Be brief."
 
 
 def test_options_reach_the_model(shared: Server) -> None:
@@ -160,7 +165,7 @@ def test_a_missing_key_is_named(shared: Server) -> None:
     assert "ANTHROPIC_API_KEY" in done.stderr
 
 
-def test_a_server_that_is_not_there_is_told_in_one_line(server_factory: MakeServer) -> None:
+def test_a_server_that_is_not_there_is_reported_in_one_line(server_factory: MakeServer) -> None:
     done = run(server_factory(), "chat", "Hello")
 
     assert done.returncode == 1
@@ -169,14 +174,14 @@ def test_a_server_that_is_not_there_is_told_in_one_line(server_factory: MakeServ
 
 
 @pytest.mark.parametrize(
-    ("token", "told"),
+    ("token", "reported"),
     [
         ({}, "Set GRANTHA_TOKEN"),
         ({"GRANTHA_TOKEN": "wrong"}, "GRANTHA_TOKEN holds a different one"),
     ],
 )
 def test_a_missing_or_wrong_token_says_which_variable_it_comes_from(
-    server_factory: MakeServer, token: dict[str, str], told: str
+    server_factory: MakeServer, token: dict[str, str], reported: str
 ) -> None:
     server = server_factory({"GRANTHA_TOKEN": "a-long-secret-for-tests"}).start(ready=False)
     until(lambda: _answers(server), "the server to answer")
@@ -184,10 +189,10 @@ def test_a_missing_or_wrong_token_says_which_variable_it_comes_from(
 
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.count("\n") == 1
-    assert told in done.stderr
+    assert reported in done.stderr
 
 
-def test_an_unknown_model_is_told_before_anything_is_asked(shared: Server) -> None:
+def test_an_unknown_model_is_reported_before_anything_is_asked(shared: Server) -> None:
     done = run(shared, "chat", "Hello", "-m", "scripted/nobody")
 
     assert (done.returncode, done.stdout) == (1, "")

@@ -196,7 +196,7 @@ def test_the_shell_is_offered_the_servers_models(shared: Server) -> None:
     assert done.stdout.split() == ["scripted/hello"]
 
 
-def test_the_shell_is_offered_nothing_and_told_nothing_without_a_server(
+def test_the_shell_is_offered_nothing_and_reported_nothing_without_a_server(
     server_factory: MakeServer,
 ) -> None:
     done = run(
@@ -231,7 +231,7 @@ def test_a_port_that_the_system_chooses_must_be_named() -> None:
         server_url(Settings(port=0))
 
 
-def test_seams_are_told_in_the_words_of_the_page() -> None:
+def test_seams_are_reported_in_the_words_of_the_page() -> None:
     change = Seam("options", "prefix", "a/b", {}, 5, {"temperature": [0.2, 0.9]})
     fallback = Seam("fallback", "instruction", "c/d", {}, 5)
     nothing = Seam("provider-lost", None, "a/b", {}, 0)
@@ -243,7 +243,7 @@ def test_seams_are_told_in_the_words_of_the_page() -> None:
     assert labels.seam(nothing) == "continued after the provider went away"
 
 
-def test_an_interrupted_answer_is_never_told_as_done() -> None:
+def test_an_interrupted_answer_is_never_reported_as_done() -> None:
     cut = GenerationEnd(
         "interrupted", None, None, None, {}, 0, "", {"message": "Three tries failed"}
     )

@@ -64,7 +64,7 @@ def test_a_person_sees_a_bar(server_factory: MakeServer, files: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "reported"),
     [
         (["gpt-7"], "There is no model 'gpt-7' to fetch."),
         (["http://127.0.0.1:1/"], "isn't the name of a GGUF file"),
@@ -73,12 +73,12 @@ def test_a_person_sees_a_bar(server_factory: MakeServer, files: str) -> None:
     ],
 )
 def test_what_cannot_be_fetched_is_one_line(
-    server_factory: MakeServer, words: list[str], told: str
+    server_factory: MakeServer, words: list[str], reported: str
 ) -> None:
     done = run(server_factory(), "models", "fetch", *words)
     assert done.returncode in {1, 2}
     assert done.stdout == ""
-    assert told in done.stderr
+    assert reported in done.stderr
     assert done.stderr.count("\n") == 1
 
 

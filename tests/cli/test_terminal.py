@@ -75,7 +75,7 @@ def test_a_change_leaves_a_seam_below_its_block(shared: Server) -> None:
     assert "─○─ temperature unset → 0.5 from here · true continuation" in window.text
 
 
-def test_a_killed_server_is_told_waited_for_and_read_on(server_factory: MakeServer) -> None:
+def test_a_killed_server_is_reported_waited_for_and_read_on(server_factory: MakeServer) -> None:
     server = server_factory().start()
     with Terminal(server, "chat", "Count", "-m", "scripted/count-200-at-50") as window:
         window.wait_for("w20 ")

@@ -72,14 +72,14 @@ def test_a_database_that_stays_as_it_is_is_said_to(shared: Server, index: Path) 
     assert f"Database:  stays as it is (schema {NEWEST})" in done.stdout
 
 
-def test_the_newest_version_is_told_to_be_it(server_factory: MakeServer, index: Path) -> None:
+def test_the_newest_version_is_reported_to_be_it(server_factory: MakeServer, index: Path) -> None:
     _publish(index, __version__, {})
     done = run(server_factory(), "upgrade", env=_only(index))
     assert done.returncode == 0
     assert "This is the newest version" in done.stdout
 
 
-def test_an_index_without_grantha_is_told(server_factory: MakeServer, index: Path) -> None:
+def test_an_index_without_grantha_is_reported(server_factory: MakeServer, index: Path) -> None:
     done = run(server_factory(), "upgrade", "--check", env=_only(index))
     assert done.returncode == 1
     assert "No package index of this machine has grantha." in done.stderr
@@ -93,7 +93,9 @@ def test_a_working_copy_is_not_touched(shared: Server, index: Path) -> None:
     assert not (shared.data_dir / "backups").exists()
 
 
-def test_a_database_that_cannot_be_read_is_told(server_factory: MakeServer, index: Path) -> None:
+def test_a_database_that_cannot_be_read_is_reported(
+    server_factory: MakeServer, index: Path
+) -> None:
     _publish(index, "99.1", {})
     server = server_factory()
     server.data_dir.mkdir(parents=True)

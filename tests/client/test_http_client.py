@@ -35,10 +35,10 @@ async def test_a_send_whose_reply_was_lost_makes_one_answer(shared: Server) -> N
         return WELL
 
     async with relay(shared.port, lose_the_first) as line, Client(line.url) as client:
-        talk = await client.create_conversation()
-        generation = await client.send(talk.id, "Once", model="scripted/hello")
+        conversation = await client.create_conversation()
+        generation = await client.send(conversation.id, "Once", model="scripted/hello")
         answer = await generation.answer()
-        messages = (await client.conversation(talk.id)).thread()
+        messages = (await client.conversation(conversation.id)).thread()
 
     assert lost, "nothing was lost"
     assert [m.role for m in messages] == ["user", "assistant"]
@@ -62,7 +62,7 @@ async def test_errors_keep_their_class_and_advice(shared: Server) -> None:
     async with Client(shared.url) as client:
         keyless = await client.ask("Hello", model="anthropic/claude-sonnet-4-5")
         with pytest.raises(MissingKey, match="ANTHROPIC_API_KEY") as missing:
-            _ = [piece async for piece in keyless.text()]
+            _ = [chunk async for chunk in keyless.text()]
         with pytest.raises(UnknownModel):
             await client.ask("Hello", model="scripted/nothing-like-it")
         with pytest.raises(NotFound):
@@ -97,14 +97,14 @@ async def test_text_raises_the_error_of_an_answer_that_failed(shared: Server) ->
     async with Client(shared.url) as client:
         generation = await client.ask("Hello", model="scripted/failing")
         with pytest.raises(ContentBlocked, match="filter cut"):
-            _ = [piece async for piece in generation.text()]
+            _ = [chunk async for chunk in generation.text()]
         answer = await generation.answer()
 
     assert answer.text == "This answer will not "
     assert answer.status == "failed"
 
 
-async def test_a_token_is_sent_and_a_wrong_one_is_told(server_factory: MakeServer) -> None:
+async def test_a_token_is_sent_and_a_wrong_one_is_reported(server_factory: MakeServer) -> None:
     server = server_factory({"GRANTHA_TOKEN": "correct horse"}).start(ready=False)
     async with Client(server.url, "correct horse", retry_timeout=30) as client:
         client._http.reached = True  # it is still starting
@@ -114,7 +114,7 @@ async def test_a_token_is_sent_and_a_wrong_one_is_told(server_factory: MakeServe
             await client.models()
 
 
-async def test_something_else_at_the_address_is_told_as_such() -> None:
+async def test_something_else_at_the_address_is_reported_as_such() -> None:
     async def page(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(
@@ -131,19 +131,19 @@ async def test_something_else_at_the_address_is_told_as_such() -> None:
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:8000", "ftp://127.0.0.1", ""])
-def test_an_address_that_is_none_is_told_before_any_call(url: str) -> None:
+def test_an_address_that_is_none_is_reported_before_any_call(url: str) -> None:
     with pytest.raises(BadRequest, match="isn't the address"):
         Client(url)
 
 
-async def test_an_answer_is_stopped_changed_continued_and_asked_again(shared: Server) -> None:
+async def test_an_answer_is_stopped_changed_continued_and_regenerated(shared: Server) -> None:
     async with Client(shared.url) as client:
         generation = await client.ask(
             "Count", model="scripted/temperature", options=Options(temperature=0.25)
         )
         seen, changed = "", None
-        async for piece in generation.text():
-            seen += piece
+        async for chunk in generation.text():
+            seen += chunk
             if changed is None:
                 changed = await generation.change(temperature=0.75)
             elif "0.75" in seen:
@@ -159,7 +159,7 @@ async def test_an_answer_is_stopped_changed_continued_and_asked_again(shared: Se
         second = await going_on.answer()
         other = await client.send(generation.conversation, model="scripted/hello")
         await other.answer()
-        talk = await client.conversation(generation.conversation)
+        conversation = await client.conversation(generation.conversation)
 
     assert changed is not None
     assert (changed.how, changed.options.temperature) == ("prefix", 0.75)
@@ -168,8 +168,8 @@ async def test_an_answer_is_stopped_changed_continued_and_asked_again(shared: Se
     assert [seam.reason for seam in first.seams] == ["options"]
     assert second.text.startswith(first.text)
     assert second.message == first.message
-    assert [m.role for m in talk.messages] == ["user", "assistant", "assistant"]
-    assert talk.thread()[-1].text.startswith("Hello!")
+    assert [m.role for m in conversation.messages] == ["user", "assistant", "assistant"]
+    assert conversation.thread()[-1].text.startswith("Hello!")
 
 
 async def test_a_conversation_is_made_found_changed_deleted_and_restored(shared: Server) -> None:
@@ -231,11 +231,11 @@ async def test_images_and_files_are_sent_and_come_back(shared: Server) -> None:
     async with Client(shared.url) as client:
         generation = await client.ask(question, model="scripted/hello")
         await generation.answer()
-        asked = (await client.conversation(generation.conversation)).thread()[0]
+        requested = (await client.conversation(generation.conversation)).thread()[0]
 
-    assert asked.text == "What is this?"
-    assert [part.type for part in asked.parts] == ["text", "image", "file"]
-    assert isinstance(asked.parts[1], ImageLink)
+    assert requested.text == "What is this?"
+    assert [part.type for part in requested.parts] == ["text", "image", "file"]
+    assert isinstance(requested.parts[1], ImageLink)
 
 
 async def test_an_export_is_imported_again_with_its_text(shared: Server) -> None:

@@ -114,19 +114,21 @@ async def test_a_reader_gets_the_rest_after_the_server_was_killed(server: Server
     assert seams == ["restart"]
 
 
-async def test_a_server_that_was_never_there_is_told_at_once(server_factory: MakeServer) -> None:
+async def test_a_server_that_was_never_there_is_reported_at_once(
+    server_factory: MakeServer,
+) -> None:
     away = server_factory()  # not started
     began = time.monotonic()
 
     async with Client(away.url) as client:
-        with pytest.raises(ServerUnavailable, match="doesn't answer") as told:
+        with pytest.raises(ServerUnavailable, match="doesn't answer") as reported:
             await client.models()
 
-    assert "grantha serve" in told.value.advice
+    assert "grantha serve" in reported.value.advice
     assert time.monotonic() - began < client._http.retry_timeout
 
 
-async def test_a_server_that_stays_away_is_told_when_patience_ends(server: Server) -> None:
+async def test_a_server_that_stays_away_is_reported_when_patience_ends(server: Server) -> None:
     generation = server.ask("scripted/silent")["id"]
 
     async with Client(server.url, retry_timeout=0.3) as client:

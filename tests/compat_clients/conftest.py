@@ -54,7 +54,7 @@ class CompatServer(Server):
         model = self.script(
             name, {"gate": f"{name}.gate", "steps": [{"text": text, "split": "chars"}]}
         )
-        return model, lambda pieces: self.allow(f"{name}.gate", pieces)
+        return model, lambda chunks: self.allow(f"{name}.gate", chunks)
 
     def located(self, location: str) -> str:
         """The generation that a `Location` header names."""

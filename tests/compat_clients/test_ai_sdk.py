@@ -28,7 +28,7 @@ def gated(compat_server: CompatServer) -> tuple[str, str]:
     return model, f"{model.partition('/')[2]}.gate"
 
 
-def talk_of(compat_server: CompatServer, found: Any) -> dict[str, Any]:
+def conversation_of(compat_server: CompatServer, found: Any) -> dict[str, Any]:
     """The conversation that holds the answer shown last."""
     last = found["messages"][-1]["metadata"]["generation"]
     conversation = compat_server.generation(last)["conversation"]
@@ -55,11 +55,13 @@ def test_one_chat_is_one_conversation_that_holds_everything_once(
     compat_server: CompatServer,
 ) -> None:
     found = chat(compat_server, "twice", "scripted/everything")
-    talk = talk_of(compat_server, found)
+    conversation = conversation_of(compat_server, found)
     assert [m["role"] for m in found["messages"]] == ["user", "assistant"] * 2
     # The fifth is the second answer to the second question.
-    assert [m["role"] for m in talk["messages"]] == ["user", "assistant"] * 2 + ["assistant"]
-    assert talk["messages"][4]["parent"] == talk["messages"][3]["parent"]
+    assert [m["role"] for m in conversation["messages"]] == ["user", "assistant"] * 2 + [
+        "assistant"
+    ]
+    assert conversation["messages"][4]["parent"] == conversation["messages"][3]["parent"]
 
 
 def test_a_tool_runs_in_the_client_and_the_same_message_goes_on(
@@ -79,9 +81,14 @@ def test_a_tool_runs_in_the_client_and_the_same_message_goes_on(
     assert [m["role"] for m in found["messages"]] == ["user", "assistant"], "one message for both"
     kinds = [part["type"] for part in found["messages"][1]["parts"]]
     assert kinds == ["step-start", "text", "tool-get_weather", "step-start", "text"]
-    talk = talk_of(compat_server, found)
-    assert [m["role"] for m in talk["messages"]] == ["user", "assistant", "tool", "assistant"]
-    assert talk["messages"][2]["parts"][0]["text"] == "12 degrees in Paris"
+    conversation = conversation_of(compat_server, found)
+    assert [m["role"] for m in conversation["messages"]] == [
+        "user",
+        "assistant",
+        "tool",
+        "assistant",
+    ]
+    assert conversation["messages"][2]["parts"][0]["text"] == "12 degrees in Paris"
 
 
 def test_resuming_finds_nothing_when_nothing_runs(compat_server: CompatServer) -> None:
@@ -120,7 +127,7 @@ def test_the_stop_address_ends_the_answer_for_good(compat_server: CompatServer) 
 
 
 @pytest.mark.parametrize(
-    ("model", "told", "text"),
+    ("model", "reported", "text"),
     [
         ("scripted/nobody", "has no model", "One"),
         ("scripted/limited", "Too many requests", "One"),
@@ -128,9 +135,9 @@ def test_the_stop_address_ends_the_answer_for_good(compat_server: CompatServer) 
     ],
 )
 def test_an_error_is_the_chats_error(
-    compat_server: CompatServer, model: str, told: str, text: str
+    compat_server: CompatServer, model: str, reported: str, text: str
 ) -> None:
     found = chat(compat_server, "once", model)
     assert found["status"] == "error"
-    assert told in found["error"]
+    assert reported in found["error"]
     assert found["text"] == text

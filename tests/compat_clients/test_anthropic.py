@@ -85,8 +85,10 @@ def test_tools_thoughts_and_results_with_images_make_the_round(
     )
 
     found = compat_server.ended(compat_server.located(raw.headers["location"]))
-    talk = compat_server.call("GET", f"/api/conversations/{found['conversation']}").expect(200)
-    kept = [part for message in talk["messages"][:-1] for part in message["parts"]]
+    conversation = compat_server.call("GET", f"/api/conversations/{found['conversation']}").expect(
+        200
+    )
+    kept = [part for message in conversation["messages"][:-1] for part in message["parts"]]
     assert [part["type"] for part in kept] == [
         "text", "reasoning", "text", "tool-call", "tool-result", "image"
     ]  # fmt: skip
@@ -94,7 +96,7 @@ def test_tools_thoughts_and_results_with_images_make_the_round(
 
 
 @pytest.mark.parametrize(
-    ("model", "kind", "told"),
+    ("model", "kind", "reported"),
     [
         ("scripted/limited", anthropic.RateLimitError, "rate_limit_error"),
         ("scripted/refuses", anthropic.BadRequestError, "api_error"),
@@ -108,13 +110,13 @@ def test_errors_are_the_clients_own_exceptions(
     anthropic_client: anthropic.Anthropic,
     model: str,
     kind: type[anthropic.APIStatusError],
-    told: str,
+    reported: str,
     stream: bool,
 ) -> None:  # fmt: skip
     with pytest.raises(kind) as caught:
         anthropic_client.messages.create(model=model, max_tokens=9, messages=HI, stream=stream)
     body: Any = caught.value.body
-    assert (body["type"], body["error"]["type"]) == ("error", told)
+    assert (body["type"], body["error"]["type"]) == ("error", reported)
 
 
 def test_a_failure_after_the_first_word_is_an_error_of_the_stream(
@@ -129,7 +131,7 @@ def test_a_failure_after_the_first_word_is_an_error_of_the_stream(
         stream.until_done()
 
 
-def test_a_stream_is_stopped_through_the_native_door(
+def test_a_stream_is_stopped_through_the_native_api(
     anthropic_client: anthropic.Anthropic, compat_server: CompatServer
 ) -> None:
     model, allow = compat_server.gated()
@@ -175,13 +177,13 @@ def test_the_local_model_counts_as_many_tokens_as_it_then_reads(
 ) -> None:
     server = server_factory({"GRANTHA_LOCAL_ENABLED": "1"}).start()
     with anthropic.Anthropic(base_url=server.url, api_key="any") as client:
-        asked: dict[str, Any] = {
+        requested: dict[str, Any] = {
             "model": "local/default",
             "system": "Be brief.",
             "messages": [*HI, {"role": "assistant", "content": "Yes?"}, *HI],
         }
-        counted = client.messages.count_tokens(**asked)
-        answer = client.messages.create(max_tokens=1, **asked)
+        counted = client.messages.count_tokens(**requested)
+        answer = client.messages.create(max_tokens=1, **requested)
     assert counted.input_tokens == answer.usage.input_tokens > 20
 
 

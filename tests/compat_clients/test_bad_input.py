@@ -57,7 +57,7 @@ def http(compat_server: CompatServer) -> Iterator[httpx.Client]:
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "reported"),
     [
         (b"", "empty"),
         (b"{", "isn't JSON"),
@@ -73,13 +73,13 @@ def http(compat_server: CompatServer) -> Iterator[httpx.Client]:
     ],
 )
 def test_a_malformed_body_is_refused_in_the_vendors_shape(
-    http: httpx.Client, endpoint: str, body: bytes, told: str
+    http: httpx.Client, endpoint: str, body: bytes, reported: str
 ) -> None:
     path, message_of = ENDPOINTS[endpoint]
     reply = http.post(path, content=body, headers={"Content-Type": "application/json"})
     assert reply.status_code == 400
     message = message_of(reply.json())
-    assert any(words in message for words in told.split("|")), message
+    assert any(words in message for words in reported.split("|")), message
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
@@ -132,7 +132,7 @@ def test_whatever_the_content_type_says_the_body_is_read_as_json(
         ("GET", "/ai-sdk/nothing", 404, of_ai_sdk),
     ],
 )
-def test_what_is_unknown_is_told_in_the_vendors_shape(
+def test_what_is_unknown_is_reported_in_the_vendors_shape(
     http: httpx.Client, method: str, path: str, status: int, message_of: Callable[[Any], str]
 ) -> None:
     reply = http.request(method, path)

@@ -113,7 +113,7 @@ def user(**more: Any) -> dict[str, Any]:
     return {"max_tokens": 5, "messages": [{"role": "user", **more}]}
 
 
-def spoken(endpoint: str, **more: Any) -> dict[str, Any]:
+def minimal_body(endpoint: str, **more: Any) -> dict[str, Any]:
     parts = [{"type": "text", "text": "Hi"}]
     return {"input": "Hi", **user(content="Hi", parts=parts), **more}
 
@@ -178,7 +178,7 @@ def has_part(endpoint: str, bodies: dict[str, dict[str, Any]], kind: str) -> boo
 
 
 def has_option(endpoint: str, members: dict[str, dict[str, Any]], name: str) -> bool:
-    options = READ[endpoint](spoken(endpoint, **members.get(endpoint, {}))).options
+    options = READ[endpoint](minimal_body(endpoint, **members.get(endpoint, {}))).options
     return bool(getattr(options, name))
 
 
@@ -219,4 +219,4 @@ def test_the_table_of_views_and_features_is_true() -> None:
 def test_what_the_page_calls_refused_is_refused() -> None:
     for body in ({"n": 2}, {"modalities": ["audio"]}, {"tools": [{"type": "web_search"}]}):
         with pytest.raises(BadRequest):
-            openai_chat_view.parse_request(spoken("chat", **body))
+            openai_chat_view.parse_request(minimal_body("chat", **body))

@@ -57,7 +57,7 @@ def test_eventsource_comes_back_by_its_last_id_until_nothing_more_can_come(
 
     frames = found["frames"]
     assert_whole(frames)
-    first, *later = found["asked"]
+    first, *later = found["lastEventIds"]
     assert first is None
     assert later[-1] == frames[-1]["lastEventId"] == frames[-1]["id"]
     assert (len(later), found["code"]) == (2, 204), "after the cut, and after the end"

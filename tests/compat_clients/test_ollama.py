@@ -60,8 +60,10 @@ def test_tools_go_out_and_their_results_come_back(
     second = ollama_client.chat("scripted/hello", [*HI, first.message, result])
     assert (second.message.content or "").startswith("Hello!")
     found = compat_server.ended(compat_server.located(compat_server.newest()))
-    talk = compat_server.call("GET", f"/api/conversations/{found['conversation']}").expect(200)
-    assert talk["messages"][2]["parts"][0]["text"] == "12 degrees in Paris"
+    conversation = compat_server.call("GET", f"/api/conversations/{found['conversation']}").expect(
+        200
+    )
+    assert conversation["messages"][2]["parts"][0]["text"] == "12 degrees in Paris"
 
 
 @pytest.mark.parametrize(
@@ -105,9 +107,11 @@ def test_a_prompt_is_completed_in_lines_and_at_once(
     assert (reply.response, reply.thinking) == (TEXT, THOUGHT)
     found = compat_server.assert_said(compat_server.newest(), TEXT)
     assert found["options"]["temperature"] == 0.5
-    talk = compat_server.call("GET", f"/api/conversations/{found['conversation']}").expect(200)
-    assert [m["role"] for m in talk["messages"]] == ["system", "user", "assistant"]
-    assert [part["type"] for part in talk["messages"][1]["parts"]] == ["text", "image"]
+    conversation = compat_server.call("GET", f"/api/conversations/{found['conversation']}").expect(
+        200
+    )
+    assert [m["role"] for m in conversation["messages"]] == ["system", "user", "assistant"]
+    assert [part["type"] for part in conversation["messages"][1]["parts"]] == ["text", "image"]
 
 
 def test_a_completion_without_a_prompt_only_loads_the_model(

@@ -106,9 +106,16 @@ def test_tools_go_out_and_their_results_come_back(
     found = compat_server.assert_said(
         raw.headers["location"], raw.parse().choices[0].message.content or ""
     )
-    talk = compat_server.call("GET", f"/api/conversations/{found['conversation']}").expect(200)
-    assert [m["role"] for m in talk["messages"]] == ["user", "assistant", "tool", "assistant"]
-    (kept,) = talk["messages"][2]["parts"]
+    conversation = compat_server.call("GET", f"/api/conversations/{found['conversation']}").expect(
+        200
+    )
+    assert [m["role"] for m in conversation["messages"]] == [
+        "user",
+        "assistant",
+        "tool",
+        "assistant",
+    ]
+    (kept,) = conversation["messages"][2]["parts"]
     assert (kept["call_id"], kept["text"]) == ("call_1", "12 degrees")
     assert found["options"]["tools"][0]["name"] == "get_weather"
 
@@ -132,9 +139,11 @@ def test_images_and_forms_and_probabilities_reach_the_generation(
     assert found["options"]["response_format"] == form
     assert found["options"]["extra"] == {"logprobs": True, "top_logprobs": 2}
     assert (found["options"]["temperature"], found["options"]["stop"]) == (0.2, ["END"])
-    talk = compat_server.call("GET", f"/api/conversations/{found['conversation']}").expect(200)
-    assert [m["role"] for m in talk["messages"]] == ["system", "user", "assistant"]
-    assert [p["type"] for p in talk["messages"][1]["parts"]] == ["text", "image"]
+    conversation = compat_server.call("GET", f"/api/conversations/{found['conversation']}").expect(
+        200
+    )
+    assert [m["role"] for m in conversation["messages"]] == ["system", "user", "assistant"]
+    assert [p["type"] for p in conversation["messages"][1]["parts"]] == ["text", "image"]
 
 
 @pytest.mark.parametrize(
@@ -181,7 +190,7 @@ def test_a_cut_whole_reply_is_an_error_and_never_passed_off_as_complete(
         openai_client.chat.completions.create(model="scripted/blocked", messages=HI)
 
 
-def test_an_answer_outlives_the_client_that_asked_for_it(
+def test_an_answer_outlives_the_client_that_requested_it(
     openai_client: openai.OpenAI, compat_server: CompatServer
 ) -> None:
     model, allow = compat_server.gated()
@@ -196,7 +205,7 @@ def test_an_answer_outlives_the_client_that_asked_for_it(
     compat_server.assert_said(raw.headers["location"], TEXT)
 
 
-def test_a_stream_is_stopped_through_the_native_door(
+def test_a_stream_is_stopped_through_the_native_api(
     openai_client: openai.OpenAI, compat_server: CompatServer
 ) -> None:
     model, allow = compat_server.gated()
@@ -234,7 +243,7 @@ def test_a_retry_with_the_same_key_is_the_same_answer(
         )
 
 
-def test_a_length_and_a_filter_are_told(openai_client: openai.OpenAI) -> None:
+def test_a_length_and_a_filter_are_reported(openai_client: openai.OpenAI) -> None:
     cut = openai_client.chat.completions.create(
         model="scripted/hello", messages=HI, max_completion_tokens=2
     )

@@ -45,7 +45,7 @@ def test_a_stream_has_every_event_and_adds_up(
     assert numbers == sorted(set(numbers))
 
 
-def test_a_whole_response_repeats_what_was_asked(
+def test_a_whole_response_repeats_the_request(
     openai_client: openai.OpenAI, compat_server: CompatServer
 ) -> None:
     image: Any = {"type": "input_image", "image_url": f"data:image/png;base64,{PNG}"}
@@ -144,8 +144,10 @@ def test_a_response_goes_on_from_the_one_before(
     )
     assert second.previous_response_id == first.id
     found = compat_server.generation(compat_server.located(location_of(second)))
-    talk = compat_server.call("GET", f"/api/conversations/{found['conversation']}").expect(200)
-    said = [m["parts"][0]["text"] for m in talk["messages"]]
+    conversation = compat_server.call("GET", f"/api/conversations/{found['conversation']}").expect(
+        200
+    )
+    said = [m["parts"][0]["text"] for m in conversation["messages"]]
     assert said == ["One", first.output_text, "Two", second.output_text]
     with pytest.raises(openai.NotFoundError):
         openai_client.responses.create(
@@ -153,7 +155,7 @@ def test_a_response_goes_on_from_the_one_before(
         )
 
 
-def test_what_it_was_asked_with_is_listed_and_can_be_sent_again(
+def test_the_input_of_a_response_is_listed_and_can_be_sent_again(
     openai_client: openai.OpenAI,
 ) -> None:
     image = {"type": "input_image", "image_url": f"data:image/png;base64,{PNG}"}
@@ -162,7 +164,7 @@ def test_what_it_was_asked_with_is_listed_and_can_be_sent_again(
         "filename": "a.txt",
         "file_data": "data:text/plain;base64,SGk=",
     }
-    asked: list[Any] = [
+    requested: list[Any] = [
         {"role": "user", "content": [{"type": "input_text", "text": "See"}, image, document]},
         {"type": "reasoning", "summary": [], "encrypted_content": "proof"},
         {"role": "assistant", "content": "I look"},
@@ -173,21 +175,21 @@ def test_what_it_was_asked_with_is_listed_and_can_be_sent_again(
             "output": [{"type": "input_text", "text": "12 degrees"}, image],
         },
     ]
-    made = openai_client.responses.create(model="scripted/hello", input=asked)
+    made = openai_client.responses.create(model="scripted/hello", input=requested)
     items = openai_client.responses.input_items.list(made.id, order="asc", limit=2)
-    told: list[Any] = [item.to_dict() for item in items]  # the client turns the pages
-    assert [item["type"] for item in told] == [
+    reported: list[Any] = [item.to_dict() for item in items]  # the client turns the pages
+    assert [item["type"] for item in reported] == [
         "message", "reasoning", "message", "function_call", "function_call_output", "message"
     ]  # fmt: skip
-    assert [part["type"] for part in told[0]["content"]] == [
+    assert [part["type"] for part in reported[0]["content"]] == [
         "input_text", "input_image", "input_file"
     ]  # fmt: skip
-    again = openai_client.responses.create(model="scripted/hello", input=told)
+    again = openai_client.responses.create(model="scripted/hello", input=reported)
     second = openai_client.responses.input_items.list(again.id, order="asc")
-    plain = [{k: v for k, v in item.items() if k != "id"} for item in told]
+    plain = [{k: v for k, v in item.items() if k != "id"} for item in reported]
     assert [{k: v for k, v in item.to_dict().items() if k != "id"} for item in second] == plain
     newest = openai_client.responses.input_items.list(made.id).data[0]
-    assert newest.to_dict() == told[-1]
+    assert newest.to_dict() == reported[-1]
     with pytest.raises(openai.NotFoundError, match="There is no item"):
         openai_client.responses.input_items.list(made.id, after="item_none")
 
@@ -202,10 +204,12 @@ def test_an_item_that_is_referred_to_is_read_from_its_response(
         model="scripted/hello", input=[{"role": "user", "content": "Hi"}, *refer, result]
     )
     found = compat_server.generation(compat_server.located(location_of(second)))
-    talk = compat_server.call("GET", f"/api/conversations/{found['conversation']}").expect(200)
-    kinds = [part["type"] for message in talk["messages"][:-1] for part in message["parts"]]
+    conversation = compat_server.call("GET", f"/api/conversations/{found['conversation']}").expect(
+        200
+    )
+    kinds = [part["type"] for message in conversation["messages"][:-1] for part in message["parts"]]
     assert kinds == ["text", "reasoning", "text", "tool-call", "tool-result"]
-    assert talk["messages"][1]["parts"][0]["signature"] == "proof=="
+    assert conversation["messages"][1]["parts"][0]["signature"] == "proof=="
     for unknown in ("item_none", "item_g_none_0", f"{first.output[0].id}9"):
         with pytest.raises(openai.NotFoundError, match="There is no item"):
             openai_client.responses.create(
@@ -238,12 +242,14 @@ def test_what_is_not_stored_is_read_once_and_found_nowhere(
         "items"
     ]
     assert found["conversation"] not in {item["id"] for item in listed}
-    talk = compat_server.call("GET", f"/api/conversations/{found['conversation']}").expect(200)
-    said = [message["parts"][0]["text"] for message in talk["messages"]]
+    conversation = compat_server.call("GET", f"/api/conversations/{found['conversation']}").expect(
+        200
+    )
+    said = [message["parts"][0]["text"] for message in conversation["messages"]]
     assert said == ["One", first.output_text, "Two", made.output_text]
     kept = compat_server.generation(compat_server.located(location_of(first)))["conversation"]
-    talk = compat_server.call("GET", f"/api/conversations/{kept}").expect(200)
-    assert len(talk["messages"]) == 2
+    conversation = compat_server.call("GET", f"/api/conversations/{kept}").expect(200)
+    assert len(conversation["messages"]) == 2
     with pytest.raises(openai.BadRequestError, match="'background' needs 'store'"):
         openai_client.responses.create(
             model="scripted/hello", input="Hi", background=True, store=False

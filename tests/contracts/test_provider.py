@@ -309,7 +309,7 @@ async def test_an_error_without_a_body_still_has_its_class(adapter: Adapter) -> 
 
 
 @every_dialect
-async def test_a_redirect_is_told_and_never_followed(adapter: Adapter) -> None:
+async def test_a_redirect_is_reported_and_never_followed(adapter: Adapter) -> None:
     async with fake_vendor(adapter.sample) as elsewhere, reaching(adapter) as (provider, vendor):
         vendor.plans.append(redirect(f"{elsewhere.url}/steal"))
         with pytest.raises(errors.MalformedReply, match="redirect"):
@@ -318,7 +318,7 @@ async def test_a_redirect_is_told_and_never_followed(adapter: Adapter) -> None:
 
 
 @every_dialect
-async def test_a_web_page_in_place_of_an_answer_is_told(adapter: Adapter) -> None:
+async def test_a_web_page_in_place_of_an_answer_is_reported(adapter: Adapter) -> None:
     async with reaching(adapter) as (provider, vendor):
         vendor.plans.append(web_page())
         with pytest.raises(errors.MalformedReply, match="web page"):
@@ -357,13 +357,13 @@ async def test_nobody_listening_is_unreachable(adapter: Adapter, unused_tcp_port
 async def test_models_come_from_the_vendor_s_own_list(adapter: Adapter) -> None:
     async with reaching(adapter) as (provider, vendor):
         cards = await provider.models()
-        asked = len(vendor.seen)
+        requested = len(vendor.seen)
         again = await provider.models()
     ids = [card.id for card in cards]
-    assert ids == [f"{adapter.name}/{m}" for m in ("m", "m2") if adapter.lists] or not asked
-    assert bool(asked) == adapter.lists
+    assert ids == [f"{adapter.name}/{m}" for m in ("m", "m2") if adapter.lists] or not requested
+    assert bool(requested) == adapter.lists
     assert again == cards
-    assert len(vendor.seen) == asked
+    assert len(vendor.seen) == requested
 
 
 @every_dialect
@@ -385,8 +385,8 @@ async def test_neither_key_nor_conversation_gets_into_errors_and_logs(
     shown: list[str] = []
     async with reaching(adapter) as (provider, vendor):
         for code in (400, 401, 403, 404, 429, 500):
-            told = f"Bad key {KEY} for question {QUESTION}"
-            vendor.plans.append(status(code, {"error": {"message": told, "code": KEY}}))
+            reported = f"Bad key {KEY} for question {QUESTION}"
+            vendor.plans.append(status(code, {"error": {"message": reported, "code": KEY}}))
             with pytest.raises(GranthaError) as caught:
                 await provider.open(a_call())
             shown += [str(caught.value), repr(caught.value), str(caught.value.to_json())]

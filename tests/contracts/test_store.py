@@ -99,13 +99,15 @@ def a_send(conversation: str, parent: str | None = None, text: str = "Why?", **m
     return Start(conversation, (answer,), (question,), **more)
 
 
-async def talk(store: Store, subject: str = ME, title: str = "", origin: str = "page") -> str:
+async def new_conversation(
+    store: Store, subject: str = ME, title: str = "", origin: str = "page"
+) -> str:
     new = NewConversation(new_id("c"), title, origin)
     return (await store.create_conversation(subject, new)).id
 
 
 async def begun(store: Store, conversation: str | None = None, **more: Any) -> GenerationRow:
-    send = a_send(conversation or await talk(store), **more)
+    send = a_send(conversation or await new_conversation(store), **more)
     rows, created = await store.start(ME, send)
     assert created
     return rows[0]
@@ -130,7 +132,7 @@ async def answered(store: Store, text: str = "Because.", **more: Any) -> Generat
 
 
 async def test_a_send_writes_question_answer_log_and_title_at_once(store: Store) -> None:
-    conversation = await talk(store)
+    conversation = await new_conversation(store)
     send = a_send(conversation, title="A title", key="k")
     (row,), created = await store.start(ME, send)
     assert (created, row.status, row.last_id) == (True, "running", (1, 0))
@@ -149,7 +151,7 @@ async def test_a_send_writes_question_answer_log_and_title_at_once(store: Store)
 
 
 async def test_the_same_key_joins_the_first_send_and_writes_nothing(store: Store) -> None:
-    conversation = await talk(store)
+    conversation = await new_conversation(store)
     first, _ = await store.start(ME, a_send(conversation, key="k", fingerprint="f"))
     again, created = await store.start(ME, a_send(conversation, key="k", fingerprint="f"))
     assert (created, [row.id for row in again]) == (False, [row.id for row in first])
@@ -158,7 +160,7 @@ async def test_the_same_key_joins_the_first_send_and_writes_nothing(store: Store
 
 
 async def test_of_many_sends_with_one_key_at_once_exactly_one_is_written(store: Store) -> None:
-    conversation = await talk(store)
+    conversation = await new_conversation(store)
     sends = [a_send(conversation, key="k", fingerprint="f") for _ in range(20)]
     results = await asyncio.gather(*(store.start(ME, send) for send in sends))
     assert sum(created for _, created in results) == 1
@@ -166,18 +168,18 @@ async def test_of_many_sends_with_one_key_at_once_exactly_one_is_written(store: 
 
 
 async def test_the_same_key_for_another_body_is_a_conflict(store: Store) -> None:
-    conversation = await talk(store)
+    conversation = await new_conversation(store)
     await store.start(ME, a_send(conversation, key="k", fingerprint="f"))
     with pytest.raises(Conflict):
         await store.start(ME, a_send(conversation, key="k", fingerprint="another"))
     with pytest.raises(Conflict):
         await store.earlier(ME, "k", "another")
-    mine = await talk(store, OTHER)
+    mine = await new_conversation(store, OTHER)
     assert (await store.start(OTHER, a_send(mine, key="k", fingerprint="x")))[1]
 
 
 async def test_a_key_lives_for_a_day(store: Store, clock: Clock) -> None:
-    conversation = await talk(store)
+    conversation = await new_conversation(store)
     await store.start(ME, a_send(conversation, key="k", fingerprint="f"))
     clock.now += DAY - 1
     await store.purge(0)
@@ -191,16 +193,18 @@ async def test_a_key_lives_for_a_day(store: Store, clock: Clock) -> None:
 async def test_a_key_can_be_used_again_once_its_conversation_is_gone_for_good(
     store: Store, clock: Clock
 ) -> None:
-    conversation = await talk(store)
+    conversation = await new_conversation(store)
     await store.start(ME, a_send(conversation, key="k", fingerprint="f"))
     await store.delete_conversation(ME, conversation)
     await store.purge(clock.now + 1)
-    rows, created = await store.start(ME, a_send(await talk(store), key="k", fingerprint="f"))
+    rows, created = await store.start(
+        ME, a_send(await new_conversation(store), key="k", fingerprint="f")
+    )
     assert (created, len(rows)) == (True, 1)
 
 
 async def test_a_missing_parent_or_conversation_writes_nothing(store: Store) -> None:
-    conversation, elsewhere = await talk(store), await answered(store)
+    conversation, elsewhere = await new_conversation(store), await answered(store)
     for parent in ("m_missing", elsewhere.message):
         with pytest.raises(NotFound):
             await store.start(ME, a_send(conversation, parent))
@@ -373,7 +377,7 @@ async def test_pages_of_the_list_hold_everything_once_pinned_first(
     made = []
     for number in range(23):
         clock.now += number % 3  # some of the same millisecond
-        made.append(await talk(store))
+        made.append(await new_conversation(store))
     for conversation in made[::5]:
         await store.update_conversation(ME, conversation, {"pinned": True})
     seen: list[Any] = []
@@ -399,7 +403,10 @@ async def test_a_made_up_cursor_is_a_bad_request(store: Store, cursor: str) -> N
 
 
 async def test_the_list_can_be_of_one_origin(store: Store) -> None:
-    page, api = await talk(store, title="same"), await talk(store, title="same", origin="api")
+    page, api = (
+        await new_conversation(store, title="same"),
+        await new_conversation(store, title="same", origin="api"),
+    )
     for query in ("", "same"):
         for origin, wanted in (("page", {page}), ("api", {api}), (None, {page, api})):
             found = await store.conversations(ME, query=query, cursor=None, limit=9, origin=origin)
@@ -409,7 +416,7 @@ async def test_the_list_can_be_of_one_origin(store: Store) -> None:
 async def test_search_finds_words_of_questions_answers_and_titles(store: Store) -> None:
     by_answer = (await answered(store, text="A crème brûlée, of course.")).conversation
     by_question = (await begun(store, text="Which marzipan?")).conversation
-    by_title = await talk(store, title="Sachertorte 100%")
+    by_title = await new_conversation(store, title="Sachertorte 100%")
 
     async def found(query: str) -> dict[str, str | None]:
         page = await store.conversations(ME, query=query, cursor=None, limit=9, origin=None)
@@ -452,7 +459,7 @@ async def test_changes_of_a_conversation(store: Store, clock: Clock) -> None:
 
 
 async def test_the_path_leads_from_the_root_along_one_branch(store: Store) -> None:
-    conversation = await talk(store)
+    conversation = await new_conversation(store)
     one = await answered(store, conversation=conversation)
     two = await answered(store, conversation=conversation, parent=one.message, text="And then?")
     _branch = await answered(store, conversation=conversation, parent=one.message)
@@ -534,7 +541,7 @@ async def test_a_backup_made_while_writing_is_whole(
 async def test_an_ephemeral_conversation_is_never_listed_and_purged_a_minute_after_its_end(
     store: Store, clock: Clock
 ) -> None:
-    row = await begun(store, await talk(store, title="Secret", origin=EPHEMERAL))
+    row = await begun(store, await new_conversation(store, title="Secret", origin=EPHEMERAL))
     for query in ("", "Secret"):
         found = await store.conversations(ME, query=query, cursor=None, limit=9, origin=None)
         assert found.rows == ()

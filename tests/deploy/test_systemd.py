@@ -94,18 +94,18 @@ def test_a_socket_of_another_kind_is_refused(server_factory: MakeServer) -> None
 
 
 @pytest.mark.parametrize("abstract", [False, True], ids=["path", "abstract"])
-def test_systemd_is_told_when_the_server_is_ready_and_when_it_stops(
+def test_systemd_is_reported_when_the_server_is_ready_and_when_it_stops(
     server_factory: MakeServer, tmp_path: Path, abstract: bool
 ) -> None:
     name = f"@grantha-test-{os.getpid()}" if abstract else str(tmp_path / "notify")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told:
-        told.bind("\0" + name[1:] if abstract else name)
-        told.settimeout(DEADLINE)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify_socket:
+        notify_socket.bind("\0" + name[1:] if abstract else name)
+        notify_socket.settimeout(DEADLINE)
         server = server_factory({"NOTIFY_SOCKET": name}).start(ready=False)
-        assert told.recv(100) == b"READY=1"
+        assert notify_socket.recv(100) == b"READY=1"
         assert server.call("GET", "/healthz").status == 200
         server.terminate(wait=False)
-        assert told.recv(100) == b"STOPPING=1"
+        assert notify_socket.recv(100) == b"STOPPING=1"
         until(lambda: not server.alive, "the server to stop", hint=server.output)
 
 

@@ -18,7 +18,7 @@ class Answer:
     )
     status: int | None = None  # instead of the file
     ignore_range: bool = False
-    wrong_range: bool = False  # another part than the one that was asked for
+    wrong_range: bool = False  # another part than the requested one
     stall: bool = False  # the headers, then nothing until the client leaves
 
 
@@ -54,34 +54,34 @@ class FlakyHost:
         """One connection, which serves one request."""
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-            asked = dict(line.lower().split(": ", 1) for line in head[1:] if line)
-            self.requests.append({":path": head[0].split(" ")[1], **asked})
+            headers = dict(line.lower().split(": ", 1) for line in head[1:] if line)
+            self.requests.append({":path": head[0].split(" ")[1], **headers})
             answer = self.answers.pop(0) if self.answers else Answer()
-            await self._answer(answer, asked, reader, writer)
+            await self._answer(answer, headers, reader, writer)
         finally:
             writer.close()
 
     async def _answer(
         self,
         answer: Answer,
-        asked: dict[str, str],
+        headers: dict[str, str],
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> None:
         size, start, status = len(self.content), 0, answer.status or 200
-        changed = "if-range" in asked and asked["if-range"] != self.etag
-        headers = ["Connection: close", f"Content-Type: {self.content_type}"]
-        if answer.status is None and "range" in asked and not answer.ignore_range and not changed:
-            start = int(asked["range"].removeprefix("bytes=").removesuffix("-"))
+        changed = "if-range" in headers and headers["if-range"] != self.etag
+        reply = ["Connection: close", f"Content-Type: {self.content_type}"]
+        if answer.status is None and "range" in headers and not answer.ignore_range and not changed:
+            start = int(headers["range"].removeprefix("bytes=").removesuffix("-"))
             status = 206 if start < size else 416
             shown = f"{start + answer.wrong_range}-{size - 1}" if status == 206 else "*"
-            headers.append(f"Content-Range: bytes {shown}/{size}")
+            reply.append(f"Content-Range: bytes {shown}/{size}")
         body = self.content[start:] if status in {200, 206} else b""
-        headers.append(f"Content-Length: {len(body)}")
+        reply.append(f"Content-Length: {len(body)}")
         if self.etag is not None:
-            headers.append(f"ETag: {self.etag}")
+            reply.append(f"ETag: {self.etag}")
         line = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"
-        writer.write("\r\n".join([line, *headers, "", ""]).encode())
+        writer.write("\r\n".join([line, *reply, "", ""]).encode())
         if answer.stall:
             self.stalled.set()
             await reader.read()

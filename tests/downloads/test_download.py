@@ -196,7 +196,7 @@ async def test_a_complete_part_of_unknown_size_is_recognised_by_the_host(
     ("status", "words"),
     [(404, "doesn't have model.gguf"), (403, "doesn't give"), (418, "refused")],
 )
-async def test_a_refusal_is_told_at_once(
+async def test_a_refusal_is_reported_at_once(
     host: FlakyHost, session: aiohttp.ClientSession, tmp_path: Path, status: int, words: str
 ) -> None:
     host.answers = [Answer(status=status)]
@@ -251,7 +251,7 @@ async def test_what_does_not_fit_on_the_disk_is_refused_before_it_is_read(
     assert _names(tmp_path) == []
 
 
-async def test_a_folder_that_cannot_be_made_is_told(
+async def test_a_folder_that_cannot_be_made_is_reported(
     host: FlakyHost, session: aiohttp.ClientSession, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_bytes(b"")

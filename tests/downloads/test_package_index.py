@@ -134,7 +134,7 @@ async def test_a_folder_of_wheels_is_a_place_too(
     assert found.path == tmp_path / WHEEL
 
 
-async def test_an_index_that_is_away_is_passed_over_and_told_only_when_no_other_has_it(
+async def test_an_index_that_is_away_is_passed_over_and_reported_only_when_no_other_has_it(
     session: aiohttp.ClientSession, tmp_path: Path
 ) -> None:
     (tmp_path / "some-package").mkdir()
@@ -143,7 +143,7 @@ async def test_an_index_that_is_away_is_passed_over_and_told_only_when_no_other_
         away = f"http://user:secret@127.0.0.1:{port}/simple"
         index = PackageIndex(session, IndexSettings((away, tmp_path.as_uri())))
         assert [wheel.filename for wheel in await index.wheels("some-package")] == [WHEEL]
-        with pytest.raises(Unreachable, match=r"127\.0\.0\.1 can't be asked") as raised:
+        with pytest.raises(Unreachable, match=r"127\.0\.0\.1 couldn't be reached") as raised:
             await index.wheels("another")
     assert "secret" not in raised.value.message
 

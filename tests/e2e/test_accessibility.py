@@ -56,8 +56,8 @@ def failed(page: Page, server: Server) -> None:
 
 
 def missing_key(page: Page, server: Server) -> None:
-    talk = server.conversation(model="anthropic/claude-haiku-4-5", title="Without a key")
-    open_page(page, server, f"/c/{talk}")
+    conversation = server.conversation(model="anthropic/claude-haiku-4-5", title="Without a key")
+    open_page(page, server, f"/c/{conversation}")
     ask(page, "Hello")
     answer(page, "failed")
 

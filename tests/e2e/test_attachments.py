@@ -35,8 +35,8 @@ def attach(page: Page, name: str, media_type: str, data: bytes) -> None:
 
 def sent_image(server: Server) -> dict[str, object]:
     """The image part of the only question on the server."""
-    talk = server.call("GET", "/api/conversations").expect(200)["items"][0]["id"]
-    messages = server.call("GET", f"/api/conversations/{talk}").expect(200)["messages"]
+    conversation = server.call("GET", "/api/conversations").expect(200)["items"][0]["id"]
+    messages = server.call("GET", f"/api/conversations/{conversation}").expect(200)["messages"]
     parts = [part for part in messages[0]["parts"] if part["type"] == "image"]
     assert len(parts) == 1
     return dict(parts[0])

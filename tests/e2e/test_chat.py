@@ -1,4 +1,4 @@
-"""Asking and reading: the answer grows, survives, stops, and can be asked again."""
+"""Sending and reading: the answer grows, survives, stops, and can be regenerated."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def test_an_answer_is_seen_growing(page: Page, server: Server) -> None:
 def test_the_first_question_waits_for_no_file_of_the_page(page: Page, server: Server) -> None:
     open_page(page, server)
     page.wait_for_load_state("networkidle")
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+    requested: list[str] = []
+    page.on("request", lambda request: requested.append(request.url))
     ask(page, "Hello")
     expect(page.get_by_role("heading", name="What would you like to know?")).to_have_count(0)
     expect(page.locator("article[data-role=user]")).to_have_text("Hello")
-    assert not [url for url in asked if "/nodes/" in url]
+    assert not [url for url in requested if "/nodes/" in url]
     answer(page, "done")
 
 
@@ -113,8 +113,8 @@ def test_a_missing_key_names_the_variable_and_offers_a_model_that_works(
     refused = page.get_by_role("option", disabled=True).first
     expect(refused).to_contain_text("ANTHROPIC_API_KEY is not set")
     page.keyboard.press("Escape")
-    talk = server.conversation(model="anthropic/claude-haiku-4-5")
-    open_page(page, server, f"/c/{talk}")
+    conversation = server.conversation(model="anthropic/claude-haiku-4-5")
+    open_page(page, server, f"/c/{conversation}")
     ask(page, "Hello")
     answer(page, "failed")
     notice = page.get_by_role("alert")
@@ -242,8 +242,8 @@ def test_every_tab_shows_the_same_at_the_same_time(context: BrowserContext, serv
 
 
 def test_a_draft_is_kept_for_each_conversation(page: Page, server: Server) -> None:
-    talk = server.conversation(title="With a draft")
-    open_page(page, server, f"/c/{talk}")
+    conversation = server.conversation(title="With a draft")
+    open_page(page, server, f"/c/{conversation}")
     page.get_by_role("textbox", name="Message").fill("half a thought")
     page.get_by_role("button", name="New chat").first.click()
     expect(page.get_by_role("textbox", name="Message")).to_have_value("")
@@ -251,13 +251,13 @@ def test_a_draft_is_kept_for_each_conversation(page: Page, server: Server) -> No
     expect(page.get_by_role("textbox", name="Message")).to_have_value("half a thought")
 
 
-def test_a_pause_that_the_provider_asks_for_is_told(page: Page, server: Server) -> None:
+def test_a_pause_that_the_provider_asks_for_is_reported(page: Page, server: Server) -> None:
     busy = {"steps": [{"error": "rate_limited", "retry_after": 30}]}
     model = server.script("busy", busy)
     open_page(page, server)
     choose_model(page, model)
     ask(page, "Anybody there?")
-    told = "Rate limited. Retrying in 30 s."
-    expect(answer(page, "waiting")).to_contain_text(told)
+    reported = "Rate limited. Retrying in 30 s."
+    expect(answer(page, "waiting")).to_contain_text(reported)
     page.get_by_role("button", name="Stop").click()
     answer(page, "stopped")

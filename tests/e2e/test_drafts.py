@@ -31,7 +31,7 @@ def test_what_is_attached_stays_with_the_draft_of_its_conversation(
 
 
 def test_a_new_message_leaves_the_unsent_one_where_it_is(page: Page, server: Server) -> None:
-    _asked_in_vain(page, server, "First")
+    _send_refused(page, server, "First")
     ask(page, "Second")
     answer_of_second = page.locator("article[data-role=assistant][data-status=done]")
     expect(answer_of_second).to_have_count(1)
@@ -44,24 +44,24 @@ def test_a_new_message_leaves_the_unsent_one_where_it_is(page: Page, server: Ser
 
 
 def test_an_unsent_message_can_be_taken_back_to_the_composer(page: Page, server: Server) -> None:
-    _asked_in_vain(page, server, "First")
+    _send_refused(page, server, "First")
     page.get_by_role("alert").get_by_role("button", name="Edit").click()
     expect(page.get_by_text(UNSENT)).to_have_count(0)
     expect(page.get_by_role("textbox", name="Message")).to_have_value("First")
 
 
 def test_an_unsent_message_is_a_draft_again_after_a_reload(page: Page, server: Server) -> None:
-    _asked_in_vain(page, server, "First")
+    _send_refused(page, server, "First")
     page.reload()
     expect(page.get_by_role("textbox", name="Message")).to_have_value("First")
 
 
-def _asked_in_vain(page: Page, server: Server, text: str) -> None:
-    """In a conversation whose next question the server turns down, and only that one."""
-    talk = server.conversation(title="Estuaries")
-    open_page(page, server, f"/c/{talk}")
+def _send_refused(page: Page, server: Server, text: str) -> None:
+    """Opens a conversation and sends a question that the server refuses, once."""
+    conversation = server.conversation(title="Estuaries")
+    open_page(page, server, f"/c/{conversation}")
     page.route(
-        f"**/api/conversations/{talk}/generations",
+        f"**/api/conversations/{conversation}/generations",
         lambda route: route.fulfill(status=507, json=FAULT),
         times=1,
     )

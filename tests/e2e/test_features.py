@@ -33,8 +33,8 @@ GIVE_IMAGE = """
 """
 
 
-def asked(page: Page, server: Server, text: str = "The estuary is tidal.") -> None:
-    """One question, answered with this text."""
+def ask_and_wait(page: Page, server: Server, text: str = "The estuary is tidal.") -> None:
+    """Asks a question whose answer is this text, and waits for its end."""
     model = server.script("fixed", {"steps": [{"text": text}]})
     open_page(page, server)
     choose_model(page, model)
@@ -52,7 +52,7 @@ def exported(page: Page, title: str, form: str) -> str:
 def test_an_export_can_be_read_and_imported_again(
     page: Page, server: Server, tmp_path: Path
 ) -> None:
-    asked(page, server)
+    ask_and_wait(page, server)
     title = page.locator(".row .t").inner_text()
     markdown = exported(page, title, "Export as Markdown")
     assert "Where does the tide end?" in markdown
@@ -153,8 +153,8 @@ def test_a_system_prompt_and_options_can_be_given_before_the_first_question(
     page.get_by_role("button", name="Save", exact=True).click()
     ask(page, "Hello")
     answer(page, "done")
-    talk = server.call("GET", "/api/conversations").expect(200)["items"][0]["id"]
-    kept = server.call("GET", f"/api/conversations/{talk}").expect(200)
+    conversation = server.call("GET", "/api/conversations").expect(200)["items"][0]["id"]
+    kept = server.call("GET", f"/api/conversations/{conversation}").expect(200)
     assert kept["system_prompt"] == "Answer as a printer would."
     assert kept["options"] == {"temperature": 0.3}
     page.get_by_role("button", name="New chat").first.click()
@@ -165,14 +165,16 @@ def test_a_system_prompt_and_options_can_be_given_before_the_first_question(
 def test_options_that_have_no_field_stay_as_another_client_set_them(
     page: Page, server: Server
 ) -> None:
-    talk = server.conversation(title="From a program", options={"stop": ["END"], "top_p": 0.5})
-    open_page(page, server, f"/c/{talk}")
+    conversation = server.conversation(
+        title="From a program", options={"stop": ["END"], "top_p": 0.5}
+    )
+    open_page(page, server, f"/c/{conversation}")
     expect(page.get_by_role("heading", name="From a program")).to_be_visible()
     page.get_by_role("button", name="Options").click()
     page.get_by_role("spinbutton", name="Top p").fill("")
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_role("dialog")).to_have_count(0)
-    kept = server.call("GET", f"/api/conversations/{talk}").expect(200)["options"]
+    kept = server.call("GET", f"/api/conversations/{conversation}").expect(200)["options"]
     assert kept == {"stop": ["END"]}
 
 
@@ -180,7 +182,7 @@ def test_a_phone_reaches_options_inspector_and_exports_in_the_head(
     page: Page, server: Server
 ) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
-    asked(page, server)
+    ask_and_wait(page, server)
     page.locator("header").get_by_role("button", name="More").click()
     for name in ("Inspector", "Export as Markdown", "Export as JSON"):
         expect(page.get_by_role("menuitem", name=name)).to_be_visible()
@@ -206,7 +208,7 @@ def test_keys_copy_the_answer_as_it_was_written_and_its_code_alone(
 ) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     text = "Sort **them**:\n\n```python\nleaves.sort()\n```\n\nThat is all."
-    asked(page, server, text)
+    ask_and_wait(page, server, text)
     copied = "navigator.clipboard.readText()"
     page.keyboard.press("Alt+c")
     expect(page.get_by_text("Copied")).to_be_visible()
@@ -218,7 +220,7 @@ def test_keys_copy_the_answer_as_it_was_written_and_its_code_alone(
 
 
 def test_a_quotation_of_the_answer_goes_before_what_is_written(page: Page, server: Server) -> None:
-    asked(page, server)
+    ask_and_wait(page, server)
     page.get_by_role("textbox", name="Message").fill("Why?")
     answer(page).get_by_role("button", name="More").click()
     page.get_by_role("menuitem", name="Quote").click()
@@ -248,11 +250,11 @@ def test_an_unknown_address_of_a_conversation_says_so(page: Page, server: Server
 def test_a_conversation_that_could_not_be_read_says_why_and_is_read_again(
     page: Page, server: Server
 ) -> None:
-    talk = server.conversation(title="Kept")
+    conversation = server.conversation(title="Kept")
     fault = {"title": "Storage failed", "detail": "The database can't be read.", "code": "storage"}
-    address = f"**/api/conversations/{talk}"
+    address = f"**/api/conversations/{conversation}"
     page.route(address, lambda route: route.fulfill(status=500, json=fault))
-    open_page(page, server, f"/c/{talk}")
+    open_page(page, server, f"/c/{conversation}")
     expect(page.get_by_role("alert")).to_contain_text("The database can't be read.")
     page.unroute(address)
     page.get_by_role("button", name="Try again").click()
@@ -271,8 +273,10 @@ def test_german_is_kept_over_a_reload(page: Page, server: Server) -> None:
     expect(page.get_by_role("textbox", name="Nachricht")).to_be_visible()
 
 
-def test_the_service_worker_keeps_the_page_and_never_the_talk(page: Page, server: Server) -> None:
-    asked(page, server)
+def test_the_service_worker_keeps_the_page_and_never_the_conversation(
+    page: Page, server: Server
+) -> None:
+    ask_and_wait(page, server)
     page.evaluate("navigator.serviceWorker.ready.then(() => true)")
     page.reload()  # from now on the worker answers
     answer(page, "done")
@@ -298,7 +302,7 @@ def test_the_service_worker_keeps_the_page_and_never_the_talk(page: Page, server
 def test_a_page_opened_without_the_server_fills_itself_when_the_server_is_back(
     page: Page, server: Server
 ) -> None:
-    asked(page, server)
+    ask_and_wait(page, server)
     page.evaluate("navigator.serviceWorker.ready.then(() => true)")
     page.reload()
     answer(page, "done")
@@ -338,7 +342,7 @@ def test_copying_works_over_plain_http_on_another_host(
 
 
 def test_the_sheet_of_keys_and_the_palette_open_by_keys(page: Page, server: Server) -> None:
-    asked(page, server)
+    ask_and_wait(page, server)
     page.get_by_role("region", name="Conversation", exact=True).focus()
     page.keyboard.press("?")
     sheet = page.get_by_role("dialog", name="Keyboard")

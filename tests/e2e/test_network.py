@@ -97,8 +97,8 @@ def begin(page: Page, server: Server, url: str, words: int = 20) -> None:
 def is_whole(page: Page, server: Server, seen: TransportRecorder | None = None) -> None:
     """The text on screen is the one whose hash ends the log, and it came by the log alone."""
     answer(page, "done")
-    talk = server.call("GET", "/api/conversations").expect(200)["items"][0]["id"]
-    messages = server.call("GET", f"/api/conversations/{talk}").expect(200)["messages"]
+    conversation = server.call("GET", "/api/conversations").expect(200)["items"][0]["id"]
+    messages = server.call("GET", f"/api/conversations/{conversation}").expect(200)["messages"]
     end = messages[-1]["end"]
     assert end["sha256"] == hashlib.sha256(WHOLE.encode()).hexdigest()
     assert text_of(page) == WHOLE.strip()
@@ -216,7 +216,7 @@ def test_connections_cut_at_random_bytes_cost_no_text(
     assert faulty.cuts >= 3
 
 
-def test_a_question_cut_on_its_way_is_asked_once(
+def test_a_question_cut_on_its_way_is_sent_once(
     page: Page, server: Server, faulty: FaultyProxy
 ) -> None:
     server.script("paced", PACED)
@@ -228,8 +228,8 @@ def test_a_question_cut_on_its_way_is_asked_once(
     ask(page, "Once more")
     expect(page.locator("article[data-role=assistant]")).to_have_count(2)
     answer(page, "done")
-    talk = server.call("GET", "/api/conversations").expect(200)["items"][0]["id"]
-    messages = server.call("GET", f"/api/conversations/{talk}").expect(200)["messages"]
+    conversation = server.call("GET", "/api/conversations").expect(200)["items"][0]["id"]
+    messages = server.call("GET", f"/api/conversations/{conversation}").expect(200)["messages"]
     assert [message["role"] for message in messages] == ["user", "assistant"] * 2
 
 

@@ -92,8 +92,8 @@ def test_no_payload_in_an_answer_runs_or_is_fetched(page: Page, server: Server) 
 
 def test_a_title_made_of_markup_is_shown_as_text(page: Page, server: Server) -> None:
     title = "<img src=x onerror=window.hit=1>"
-    talk = server.conversation(title=title)
-    open_page(page, server, f"/c/{talk}")
+    conversation = server.conversation(title=title)
+    open_page(page, server, f"/c/{conversation}")
     expect(page.get_by_role("heading", name=title)).to_be_visible()
     expect(page.get_by_role("link", name=title)).to_be_visible()
     assert page.evaluate("window.hit") is None

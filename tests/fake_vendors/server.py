@@ -97,12 +97,12 @@ def answer(*texts: str, size: int = 0) -> Plan:
 
     async def plan(vendor: FakeVendor, request: web.Request) -> web.StreamResponse:
         response = await vendor.stream(request)
-        pieces = vendor.sample.answer(texts or ANSWER)
-        whole = b"".join(pieces)
+        chunks = vendor.sample.answer(texts or ANSWER)
+        whole = b"".join(chunks)
         if size:
-            pieces = [whole[i : i + size] for i in range(0, len(whole), size)]
-        for piece in pieces:
-            await response.write(piece)
+            chunks = [whole[i : i + size] for i in range(0, len(whole), size)]
+        for chunk in chunks:
+            await response.write(chunk)
             if size:
                 await asyncio.sleep(0)
         await response.write_eof()

@@ -1,4 +1,4 @@
-"""A certificate for 127.0.0.1 that nobody vouches for."""
+"""A certificate for 127.0.0.1 that no authority has signed."""
 
 from __future__ import annotations
 

@@ -169,10 +169,10 @@ async def _receive(
 def _range(remote: RemoteFile, part: PartialFile) -> dict[str, str]:
     if not part.size or (remote.sha256 is None and part.validator is None):
         return {}
-    asked = {"Range": f"bytes={part.size}-"}
+    headers = {"Range": f"bytes={part.size}-"}
     if part.validator is not None:
-        asked["If-Range"] = part.validator
-    return asked
+        headers["If-Range"] = part.validator
+    return headers
 
 
 async def _begin(
@@ -185,7 +185,7 @@ async def _begin(
         return total
     if status == 416 and total == part.size:
         return None
-    if status in {206, 416}:  # not the range that was asked for
+    if status in {206, 416}:  # not the range that was requested
         await _undivided(part.restart, None)
         raise _TryAgain
     if status == 200:

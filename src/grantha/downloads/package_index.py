@@ -54,7 +54,7 @@ class PackageIndex:
     async def wheels(self, package: str) -> list[Wheel]:
         """The wheels of a package, from the first place that has any.
 
-        Raises `Unreachable` when a place can't be asked and no other has it.
+        Raises `Unreachable` when a place can't be reached and no other has it.
         """
         failure: Unreachable | None = None
         name = _canonical(package)
@@ -67,7 +67,9 @@ class PackageIndex:
                 found = [wheel for wheel in await self._files(place) if _is_of(wheel, name)]
             except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
                 host = urlsplit(place).hostname or place
-                failure = Unreachable(f"The package index {host} can't be asked for {package}")
+                failure = Unreachable(
+                    f"The package index {host} couldn't be reached to look for {package}"
+                )
                 failure.__cause__ = error
                 continue
             if found:

@@ -7,12 +7,12 @@ import { EventSource } from "eventsource";
 
 const [url, gate, length] = process.argv.slice(2);
 const frames = [];
-const asked = [];
+const lastEventIds = [];
 let seen = 0;
 let cut = null;
 
 async function cutting(input, init) {
-  asked.push(init.headers["Last-Event-ID"] ?? null);
+  lastEventIds.push(init.headers["Last-Event-ID"] ?? null);
   const reply = await fetch(input, init);
   if (cut !== null || reply.body === null) return reply;
   const reader = reply.body.getReader();
@@ -33,7 +33,7 @@ source.onmessage = ({ data, lastEventId }) => {
   const frame = JSON.parse(data);
   frames.push({ ...frame, lastEventId });
   seen += (frame.text ?? "").length;
-  if (asked.length === 1 && seen >= Number(length)) {
+  if (lastEventIds.length === 1 && seen >= Number(length)) {
     cut();
     writeFileSync(`${gate}.new`, "open");
     renameSync(`${gate}.new`, gate);
@@ -42,5 +42,5 @@ source.onmessage = ({ data, lastEventId }) => {
 source.onerror = ({ code }) => {
   if (source.readyState !== EventSource.CLOSED) return;
   clearInterval(awake);
-  process.stdout.write(JSON.stringify({ frames, asked, code: code ?? null }));
+  process.stdout.write(JSON.stringify({ frames, lastEventIds, code: code ?? null }));
 };

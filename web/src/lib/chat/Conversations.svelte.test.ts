@@ -62,8 +62,8 @@ test('a first page without any known row replaces the list, so that no hole stay
 test('pushed changes move, rename, pin and remove rows', async () => {
   server.replies[LIST] = { items: [row('b', 2), row('a', 1)], next_cursor: null };
   await list.load();
-  list.applyChange({ change: 'conversation', conversation: 'a', row: row('a', 3, { title: 'Anew' }) });
-  expect([ids(), list.row('a')?.title]).toEqual([['a', 'b'], 'Anew']);
+  list.applyChange({ change: 'conversation', conversation: 'a', row: row('a', 3, { title: 'New title' }) });
+  expect([ids(), list.row('a')?.title]).toEqual([['a', 'b'], 'New title']);
   list.applyChange({ change: 'conversation', conversation: 'b', row: row('b', 2, { pinned: true }) });
   expect(ids()).toEqual(['b', 'a']);
   list.applyChange({ change: 'conversation-deleted', conversation: 'b' });

@@ -87,7 +87,7 @@ test('a finished block keeps its elements while text arrives', () => {
   expect(elements.every((element) => element.isConnected)).toBe(true);
 });
 
-test('a growing paragraph is written on, not anew', () => {
+test('a growing paragraph is appended to, not replaced', () => {
   const { root, set } = show({ text: 'One **two** th', streaming: true });
   const strong = root.querySelector('strong');
   set({ text: 'One **two** three four', streaming: true });

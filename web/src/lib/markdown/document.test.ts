@@ -55,7 +55,7 @@ test('finished items of an open list keep their identity, and so do finished row
   expect(long.rows[0]).toBe(short.rows[0]);
 });
 
-test('a text that stops and goes on again is read on, not anew', () => {
+test('a text that pauses and continues is parsed from where it stopped', () => {
   const document = new MarkdownDocument();
   const stopped = document.update('One.\n\nTwo.\n\nThree **and', false).blocks;
   const resumed = document.update('One.\n\nTwo.\n\nThree **and more**', true).blocks;

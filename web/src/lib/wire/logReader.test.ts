@@ -27,10 +27,10 @@ const delta = (seq: number, at = 1000 + seq, records?: number): Frame =>
   ({ id: `1-${seq}`, kind: 'text-delta', part: 0, text: 'x', at, ...(records ? { records } : {}) }) as Frame;
 
 /** A transport that plays its steps, one a call; the last one again and again. */
-function played(asked: string[], name: string, steps: Step[]): TransportReader {
+function played(attempts: string[], name: string, steps: Step[]): TransportReader {
   let n = 0;
   return (_generation, after, sink, signal) => {
-    asked.push(`${name} ${after}`);
+    attempts.push(`${name} ${after}`);
     const step = steps[Math.min(n++, steps.length - 1)];
     return step ? step(sink, after, signal) : Promise.resolve({ kind: 'failed', why: 'none' });
   };
@@ -55,7 +55,7 @@ const gives =
   };
 
 function run(steps: Partial<Record<Transport, Step[]>>, remembered: Transport | null = null) {
-  const asked: string[] = [];
+  const attempts: string[] = [];
   const got: string[] = [];
   const links: ConnectionState[] = [];
   const written: Transport[] = [];
@@ -69,12 +69,12 @@ function run(steps: Partial<Record<Transport, Step[]>>, remembered: Transport | 
     onFinished: (problem) => finish(problem)
   };
   const readers = {
-    sse: played(asked, 'sse', steps.sse ?? []),
-    websocket: played(asked, 'websocket', steps.websocket ?? []),
-    poll: played(asked, 'poll', steps.poll ?? [])
+    sse: played(attempts, 'sse', steps.sse ?? []),
+    websocket: played(attempts, 'websocket', steps.websocket ?? []),
+    poll: played(attempts, 'poll', steps.poll ?? [])
   };
   const attachment = new LogReader({ readers, memory }, 'g_1', LOG_START, handlers);
-  return { asked, got, links, written, finished, attachment };
+  return { attempts, got, links, written, finished, attachment };
 }
 
 beforeEach(() => vi.useFakeTimers());
@@ -82,47 +82,47 @@ afterEach(() => vi.useRealTimers());
 
 describe('an attachment', () => {
   it('reads the log from its start to its end record', async () => {
-    const { finished, got, asked } = run({
+    const { finished, got, attempts } = run({
       sse: [gives({ kind: 'ended' }, [OPEN, delta(1)], [delta(2)], [END])]
     });
     expect(await finished).toBeNull();
     expect(got).toEqual(['1-0', '1-1', '1-2', '1-3']);
-    expect(asked).toEqual(['sse 0-0']);
+    expect(attempts).toEqual(['sse 0-0']);
   });
 
   it('comes back with its last id after a bare close', async () => {
-    const { finished, got, asked } = run({
+    const { finished, got, attempts } = run({
       sse: [gives({ kind: 'closed' }, [OPEN, delta(1)]), gives({ kind: 'ended' }, [delta(2), END])]
     });
     await vi.runAllTimersAsync();
     await finished;
-    expect(asked).toEqual(['sse 0-0', 'sse 1-1']);
+    expect(attempts).toEqual(['sse 0-0', 'sse 1-1']);
     expect(got).toEqual(['1-0', '1-1', '1-2', '1-3']);
   });
 
   it('changes to WebSocket when no byte comes within three seconds, and remembers it', async () => {
-    const { finished, asked, links, written } = run({
+    const { finished, attempts, links, written } = run({
       sse: [silent],
       websocket: [gives({ kind: 'ended' }, [OPEN, delta(1), delta(2), END])]
     });
     await vi.advanceTimersByTimeAsync(2900);
-    expect(asked).toEqual(['sse 0-0']);
+    expect(attempts).toEqual(['sse 0-0']);
     await vi.advanceTimersByTimeAsync(200);
     await finished;
-    expect(asked).toEqual(['sse 0-0', 'websocket 0-0']);
+    expect(attempts).toEqual(['sse 0-0', 'websocket 0-0']);
     expect(links.at(-1)?.fallback).toMatchObject({ transport: 'sse', why: 'silent' });
     expect(written).toEqual(['websocket']);
   });
 
   it('goes down to long polls when WebSocket is silent as well', async () => {
-    const { finished, asked } = run({
+    const { finished, attempts } = run({
       sse: [silent],
       websocket: [silent],
       poll: [gives({ kind: 'ended' }, [OPEN, delta(1), delta(2), END])]
     });
     await vi.advanceTimersByTimeAsync(6200);
     await finished;
-    expect(asked).toEqual(['sse 0-0', 'websocket 0-0', 'poll 0-0']);
+    expect(attempts).toEqual(['sse 0-0', 'websocket 0-0', 'poll 0-0']);
   });
 
   it('leaves a connection whose text comes in bursts, and says how late it was', async () => {
@@ -135,38 +135,38 @@ describe('an attachment', () => {
       return silent(sink, null, signal);
     };
     const last = { ...END, id: '1-5' } as Frame;
-    const { finished, asked, links } = run({ sse: [bursts], websocket: [gives({ kind: 'ended' }, [last])] });
+    const { finished, attempts, links } = run({ sse: [bursts], websocket: [gives({ kind: 'ended' }, [last])] });
     await finished;
-    expect(asked).toEqual(['sse 0-0', 'websocket 1-4']);
+    expect(attempts).toEqual(['sse 0-0', 'websocket 1-4']);
     expect(links.at(-1)?.fallback).toMatchObject({ why: 'bursts', lateMs: 4100, at: '1-4' });
   });
 
   it('does not take catching up after an absence for a burst', async () => {
-    const { finished, asked } = run({
+    const { finished, attempts } = run({
       sse: [gives({ kind: 'ended' }, [OPEN, delta(1, 2000), delta(2, 90_000)], [END])]
     });
     await finished;
-    expect(asked).toEqual(['sse 0-0']);
+    expect(attempts).toEqual(['sse 0-0']);
   });
 
   it('reads over WebSocket when the connections of this browser are taken, and remembers nothing', async () => {
-    const { finished, asked, written } = run({
+    const { finished, attempts, written } = run({
       sse: [() => Promise.resolve({ kind: 'busy' })],
       websocket: [gives({ kind: 'ended' }, [OPEN, delta(1), delta(2), END])]
     });
     await finished;
-    expect(asked).toEqual(['sse 0-0', 'websocket 0-0']);
+    expect(attempts).toEqual(['sse 0-0', 'websocket 0-0']);
     expect(written).toEqual([]);
   });
 
   it('goes on to long polls at once where sockets are forbidden', async () => {
-    const { finished, asked } = run({
+    const { finished, attempts } = run({
       sse: [() => Promise.resolve({ kind: 'busy' })],
       websocket: [() => Promise.resolve({ kind: 'unavailable' })],
       poll: [gives({ kind: 'ended' }, [OPEN, delta(1), delta(2), END])]
     });
     await finished;
-    expect(asked).toEqual(['sse 0-0', 'websocket 0-0', 'poll 0-0']);
+    expect(attempts).toEqual(['sse 0-0', 'websocket 0-0', 'poll 0-0']);
   });
 
   it('gives up a connection that is quiet for two and a half heartbeats', async () => {
@@ -175,16 +175,16 @@ describe('an attachment', () => {
       sink.onFrames([OPEN]);
       return silent(sink, after, signal);
     };
-    const { finished, asked } = run({ sse: [quiet, gives({ kind: 'ended' }, [delta(1), delta(2), END])] });
+    const { finished, attempts } = run({ sse: [quiet, gives({ kind: 'ended' }, [delta(1), delta(2), END])] });
     await vi.advanceTimersByTimeAsync(24_900);
-    expect(asked).toHaveLength(1);
+    expect(attempts).toHaveLength(1);
     await vi.advanceTimersByTimeAsync(200);
     await finished;
-    expect(asked).toEqual(['sse 0-0', 'sse 1-0']);
+    expect(attempts).toEqual(['sse 0-0', 'sse 1-0']);
   });
 
   it('asks again from its last id when a record is missing, and for the whole log the second time', async () => {
-    const { finished, asked, got } = run({
+    const { finished, attempts, got } = run({
       sse: [
         gives({ kind: 'closed' }, [OPEN, delta(2)]),
         gives({ kind: 'closed' }, [delta(2)]),
@@ -193,7 +193,7 @@ describe('an attachment', () => {
     });
     await vi.runAllTimersAsync();
     await finished;
-    expect(asked).toEqual(['sse 0-0', 'sse 1-0', 'sse 0-0']);
+    expect(attempts).toEqual(['sse 0-0', 'sse 1-0', 'sse 0-0']);
     expect(got).toEqual(['1-0', 'restart', '1-0', '1-2', '1-3']);
   });
 
@@ -205,29 +205,29 @@ describe('an attachment', () => {
 
   it('comes back at once when the page wakes, instead of waiting out its pause', async () => {
     const failing: Step = () => Promise.resolve({ kind: 'failed', why: 'down' });
-    const { asked, attachment } = run({ sse: [failing], websocket: [failing], poll: [failing] });
+    const { attempts, attachment } = run({ sse: [failing], websocket: [failing], poll: [failing] });
     await vi.advanceTimersByTimeAsync(20_000);
-    const before = asked.length;
+    const before = attempts.length;
     attachment.wake();
     await vi.advanceTimersByTimeAsync(0);
-    expect(asked.length).toBe(before + 1);
+    expect(attempts.length).toBe(before + 1);
     attachment.close();
   });
 
   it('begins with the transport that worked before', async () => {
-    const { finished, asked } = run(
+    const { finished, attempts } = run(
       { websocket: [gives({ kind: 'ended' }, [OPEN, delta(1), delta(2), END])] },
       'websocket'
     );
     await finished;
-    expect(asked).toEqual(['websocket 0-0']);
+    expect(attempts).toEqual(['websocket 0-0']);
   });
 
   it('reads nothing more once it is closed', async () => {
-    const { asked, got, attachment } = run({ sse: [silent] });
+    const { attempts, got, attachment } = run({ sse: [silent] });
     attachment.close();
     await vi.advanceTimersByTimeAsync(60_000);
-    expect(asked).toHaveLength(1);
+    expect(attempts).toHaveLength(1);
     expect(got).toEqual([]);
   });
 });

@@ -12,19 +12,19 @@ const STREAM = [
   'id: 1-2\ndata: {"id":"1-2","kind":"generation-end","ending":"done","text_length":1,"sha256":"","at":3}\n\n'
 ].join('');
 
-function body(pieces: Uint8Array[]): ReadableStream<Uint8Array> {
+function body(chunks: Uint8Array[]): ReadableStream<Uint8Array> {
   return new ReadableStream({
     start(controller) {
-      for (const piece of pieces) controller.enqueue(piece);
+      for (const chunk of chunks) controller.enqueue(chunk);
       controller.close();
     }
   });
 }
 
-async function read(pieces: Uint8Array[]) {
+async function read(chunks: Uint8Array[]) {
   const frames: ReceivedFrame[] = [];
   let bytes = 0;
-  const outcome = await readEvents(body(pieces), {
+  const outcome = await readEvents(body(chunks), {
     onBytes: () => bytes++,
     onFrames: (more) => frames.push(...more)
   });
