@@ -135,7 +135,10 @@ describe('an attachment', () => {
       return silent(sink, null, signal);
     };
     const last = { ...END, id: '1-5' } as Frame;
-    const { finished, attempts, links } = run({ sse: [bursts], websocket: [gives({ kind: 'ended' }, [last])] });
+    const { finished, attempts, links } = run({
+      sse: [bursts],
+      websocket: [gives({ kind: 'ended' }, [last])]
+    });
     await finished;
     expect(attempts).toEqual(['sse 0-0', 'websocket 1-4']);
     expect(links.at(-1)?.fallback).toMatchObject({ why: 'bursts', lateMs: 4100, at: '1-4' });
