@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from typing import Any, get_args
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grantha.chat import Usage
+from grantha.errors import RateLimited
 from grantha.events import (
     Citation,
     Event,
@@ -218,3 +220,22 @@ def test_the_fold_leaves_empty_parts_out_and_ignores_deltas_of_unknown_parts() -
     folded = fold(events)
     assert [part.type for part in folded.parts()] == ["text"]
     assert folded.text() == "seen"
+
+
+def test_numbers_that_json_does_not_have_are_stored_and_sent_as_null() -> None:
+    timings = {"tok_s": math.inf, "first_text_ms": 3}
+    pause = {"retry_after": math.nan}
+    end = GenerationEnd("failed", None, None, None, timings, 0, "", error=pause)
+    payload = payload_of(end)
+    assert json.loads(payload, parse_constant=pytest.fail)["timings"] == {
+        "tok_s": None,
+        "first_text_ms": 3,
+    }
+    stored = payload.replace("null", "Infinity")  # as an earlier version wrote it
+    assert event_from("generation-end", stored) == event_from("generation-end", payload)
+
+
+def test_an_error_names_only_a_pause_that_can_be_waited_for() -> None:
+    pauses = {math.inf: None, math.nan: None, -3.0: 0.0, 1e300: 604_800.0, 2.5: 2.5, None: None}
+    for named, kept in pauses.items():
+        assert RateLimited("wait", retry_after=named).retry_after == kept

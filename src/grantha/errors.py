@@ -44,10 +44,12 @@ a user's text.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import ClassVar, Literal
 
 Fault = Literal["caller", "provider", "us"]
+_LONGEST_PAUSE = 7 * 86400.0  # seconds
 
 
 class GranthaError(Exception):
@@ -72,7 +74,7 @@ class GranthaError(Exception):
         self.message = message
         self.advice = advice or self.default_advice
         self.provider = provider
-        self.retry_after = retry_after
+        self.retry_after = _pause(retry_after)
         self.native = native
 
     def to_json(self) -> dict[str, object]:
@@ -364,6 +366,13 @@ def error_from_json(body: Mapping[str, object]) -> GranthaError:
         retry_after=float(retry_after) if isinstance(retry_after, int | float) else None,
         native=None if native is None else str(native),
     )
+
+
+def _pause(seconds: float | None) -> float | None:
+    # A provider may name any number. What isn't finite can't be stored or slept.
+    if seconds is None or not math.isfinite(seconds):
+        return None
+    return min(max(0.0, seconds), _LONGEST_PAUSE)
 
 
 def _subclasses(cls: type[GranthaError]) -> Iterator[type[GranthaError]]:

@@ -354,7 +354,22 @@ def payload_of(event: Event) -> str:
     """The stored JSON of an event, without id and kind; defaults are left out."""
     if type(event) is TextDelta and event.deltas == 1 and not event.logprobs:
         return f'{{"part":{event.part},"text":{encode_basestring(event.text)}}}'
-    return _encode(_fields(event))
+    return encode_json(_fields(event))
+
+
+def encode_json(value: object) -> str:
+    """JSON as it is stored and sent. NaN and infinity become null: JSON has neither, and one of them
+    would make everything unreadable that holds it.
+    """
+    try:
+        return _encode(value)
+    except ValueError:
+        return _encode(_decode(_encode_any(value)))
+
+
+def decode_json(text: str) -> Any:
+    """Stored JSON; `NaN` and `Infinity`, which earlier versions wrote, are None. Raises ValueError."""
+    return _decode(text)
 
 
 def whole(event: Event) -> Event:
@@ -378,7 +393,7 @@ def whole(event: Event) -> Event:
 
 def event_from(kind: str, payload: str) -> Event | None:
     """Inverse of `payload_of`; None for a kind that this version doesn't know."""
-    return event_of(kind, json.loads(payload))
+    return event_of(kind, decode_json(payload))
 
 
 def event_of(kind: str, body: JsonObject) -> Event | None:
@@ -408,8 +423,10 @@ def frame_json(frame: Frame) -> str:
 
 # ---- helpers below -------------------------------------------------------------------------------
 
-# Made once: `json.dumps` with settings of its own makes an encoder at each call.
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+# Made once: `json.dumps` and `json.loads` with settings of their own make a new one at each call.
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+_encode_any = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_decode = json.JSONDecoder(parse_constant=lambda _: None).decode
 
 
 def _extends(a: Event, b: Event) -> bool:

@@ -72,6 +72,10 @@ def test_what_is_no_error_is_not_taken_for_one(body: object) -> None:
 def test_the_wait_is_read_in_seconds_milliseconds_and_as_a_date() -> None:
     now = datetime(2026, 1, 1, tzinfo=UTC)
     assert parse_retry_after({"retry-after": "1.5"}) == 1.5
+    assert parse_retry_after({"retry-after": "Thu, 01 Jan 2026 00:00:30 -0000"}, now) == 30.0
+    for unusable in ("inf", "-inf", "nan", "1e999", "Thu, 99 Jan 2026", "soon", ""):
+        assert parse_retry_after({"retry-after": unusable}) is None, unusable
+        assert parse_retry_after({"retry-after-ms": unusable, "retry-after": "2"}) == 2.0
     assert parse_retry_after({"retry-after-ms": "250", "retry-after": "9"}) == 0.25
     assert parse_retry_after({"retry-after": "Thu, 01 Jan 2026 00:00:30 GMT"}, now) == 30.0
     assert parse_retry_after({"retry-after": "Wed, 31 Dec 2025 00:00:30 GMT"}, now) == 0.0

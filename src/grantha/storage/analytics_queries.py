@@ -17,7 +17,9 @@ WITH ended AS (
     json_extract("end", '$.timings.tok_s') AS tok_s,
     json_extract("end", '$.usage.output_tokens') AS tokens,
     json_extract("end", '$.usage.cost_usd') AS cost
-  FROM generations WHERE subject = :subject AND ended_at >= :since
+  FROM generations
+  -- json_extract fails on JSON that is damaged, and with it the whole summary
+  WHERE subject = :subject AND ended_at >= :since AND ("end" IS NULL OR json_valid("end"))
 ), ranked AS (
   SELECT *,
     row_number() OVER (PARTITION BY key, ttft IS NULL ORDER BY ttft) AS ttft_rank,

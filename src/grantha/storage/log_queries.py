@@ -5,7 +5,6 @@ Each function runs inside a transaction of the writer or on a reading connection
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Sequence
 
@@ -13,7 +12,7 @@ from sqlalchemy import Connection, delete, select, update
 
 from grantha.chat import ReasoningPart, TextPart
 from grantha.errors import NotFound
-from grantha.events import GenerationEnd, Record, RecordId, event_from, payload_of
+from grantha.events import GenerationEnd, Record, RecordId, decode_json, payload_of
 from grantha.fold import Fold
 from grantha.storage import rows
 from grantha.storage.base import Append, GenerationRow, Orphan
@@ -159,7 +158,10 @@ def trace_of(connection: Connection, wanted: str) -> dict[str, object]:
     for at, kind, payload in found:
         stored += len(payload.encode())
         started = at if started is None else started
-        body = json.loads(payload)
+        try:
+            body = decode_json(payload)
+        except ValueError:
+            body = {}  # damaged: its size stays unknown
         size = len(body.get("text", body.get("arguments", "")) or "")
         trace.append([at - started, kind, size, body.get("deltas", 1)])
     return {"started_at": started, "records": trace, "stored": stored}
@@ -182,7 +184,7 @@ def _finish(
     wanted, first = item.generation, last[0].id
     folded = Fold()
     for kind, payload in driver.execute(_BEFORE, (wanted, first.epoch, first.seq)):
-        event = event_from(kind, payload)
+        event = rows.event_of_record(kind, payload)
         if event is not None:
             folded.apply(event)
     for record in last:

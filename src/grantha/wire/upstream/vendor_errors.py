@@ -13,6 +13,7 @@ vendor's words are quoted only when they hold neither.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -306,15 +307,23 @@ def parse_retry_after(headers: Mapping[str, str], now: datetime | None = None) -
         if text is None:
             continue
         try:
-            return max(0.0, float(text) * scale)
+            seconds = float(text) * scale
         except ValueError:
-            pass
-        try:
-            until = parsedate_to_datetime(text)
-        except ValueError:
-            continue
-        return max(0.0, (until - (now or datetime.now(UTC))).total_seconds())
+            seconds = _seconds_until(text, now or datetime.now(UTC))
+        if math.isfinite(seconds):
+            return max(0.0, seconds)
     return None
+
+
+def _seconds_until(date: str, now: datetime) -> float:
+    """NaN for text that isn't an HTTP date."""
+    try:
+        until = parsedate_to_datetime(date)
+    except (ValueError, OverflowError):
+        return math.nan
+    if until.tzinfo is None:  # "-0000": a time in UTC from a place that isn't told
+        until = until.replace(tzinfo=UTC)
+    return (until - now).total_seconds()
 
 
 def _matches(kind: type[ProviderError], message: str) -> bool:

@@ -1,0 +1,73 @@
+"""A stored row that can't be read costs what it holds: no list, no summary and no start with it."""
+
+import sqlite3
+from contextlib import closing
+from itertools import product
+
+import pytest
+
+from tests.server import MakeServer, Server
+
+pytestmark = pytest.mark.faults
+DAMAGE = [
+    "UPDATE {} SET {} = '{{\"a\":'",
+    "UPDATE {} SET {} = '7'",
+    "UPDATE {} SET {} = '[7]'",
+    "UPDATE {} SET {} = '{{\"a\":Infinity}}'",
+    'UPDATE {} SET {} = \'[{{"type":"king"}}]\'',
+]
+COLUMNS = [
+    ("conversations", "options"),
+    ("messages", "parts"),
+    ("messages", "seams"),
+    ("messages", "citations"),
+    ("messages", '"end"'),
+    ("generations", "options"),
+    ("generations", '"end"'),
+    ("generations", "trace"),
+    ("records", "payload"),
+]
+
+
+def readable(server: Server, conversation: str, generation: str) -> None:
+    """Everything that reads rows answers."""
+    listed = server.call("GET", "/api/conversations?limit=200").expect(200)["items"]
+    assert conversation in {row["id"] for row in listed}
+    for path in (
+        "/api/analytics",
+        f"/api/conversations/{conversation}",
+        f"/api/conversations/{conversation}/export",
+        f"/api/generations/{generation}",
+        f"/api/generations/{generation}/events",
+        f"/api/generations/{generation}/trace",
+        "/api/conversations?q=script",
+    ):
+        reply = server.call("GET", path)
+        assert reply.status < 500, (path, reply.body)
+
+
+def test_a_damaged_column_costs_only_what_it_holds(server_factory: MakeServer) -> None:
+    server = server_factory().start()
+    answers = []
+    damages = list(product(COLUMNS, DAMAGE))
+    for _ in damages:
+        conversation = server.conversation()
+        generation = server.ask("scripted/hello", conversation=conversation)["id"]
+        server.ended(generation)
+        answers.append((conversation, generation))
+    server.terminate()
+    with closing(sqlite3.connect(server.database)) as database:
+        for ((table, column), damage), (conversation, generation) in zip(
+            damages, answers, strict=True
+        ):
+            owner = {"conversations": "id", "records": "generation"}.get(table, "conversation")
+            wanted = generation if table == "records" else conversation
+            database.execute(
+                damage.format(table, column) + f" WHERE {owner} = ?",
+                (wanted,),
+            )
+        database.commit()
+    server.start()
+    for conversation, generation in answers:
+        readable(server, conversation, generation)
+    assert server.ended(server.ask("scripted/hello")["id"])["status"] == "done"
