@@ -9,7 +9,7 @@ import time
 import pytest
 
 from grantha.client import Client, ServerUnavailable
-from grantha.client.attach import Attachment
+from grantha.client.attach import ResumingReader
 from grantha.client.transports import FALLBACK_ORDER, Transport
 from grantha.events import GenerationEnd, PartStart, RecordId, Seam, TextDelta
 from tests.client.relay import WELL, Fault, relay
@@ -36,7 +36,7 @@ async def test_every_transport_gives_the_same_log(shared: Server, transport: Tra
     generation = shared.ask("scripted/count-400-at-800")["id"]
 
     async with Client(shared.url) as client:
-        attachment = Attachment(client._http, generation, transports=[transport])
+        attachment = ResumingReader(client._http, generation, transports=[transport])
         events = [frame.event async for frame in attachment.frames()]
 
     assert "".join(e.text for e in events if isinstance(e, TextDelta)) == TEXT
@@ -175,7 +175,7 @@ async def test_reading_on_from_an_id_gives_what_follows(
     async with Client(shared.url) as client:
         records = await (await client.generation(generation)).records()
         half = records[len(records) // 2]
-        attachment = Attachment(client._http, generation, half.id, [transport])
+        attachment = ResumingReader(client._http, generation, half.id, [transport])
         rest = [frame async for frame in attachment.frames()]
 
     assert sum(frame.records for frame in rest) == len(records) - len(records) // 2 - 1

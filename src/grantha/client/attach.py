@@ -23,7 +23,7 @@ _MAX_GAPS = 3
 _MAX_IDLE_CONNECTIONS = 4
 
 
-class Attachment:
+class ResumingReader:
     """One reader of one generation. `frames` may be iterated once."""
 
     def __init__(

@@ -12,7 +12,7 @@ from contextlib import aclosing
 from typing import Any
 
 from grantha.chat import Options
-from grantha.client.attach import Attachment
+from grantha.client.attach import ResumingReader
 from grantha.client.errors import error_from
 from grantha.client.http_client import HttpClient
 from grantha.client.log_verifier import LogVerifier
@@ -49,7 +49,7 @@ class Generation:
 
     async def frames(self, after: RecordId = START) -> AsyncGenerator[Frame, None]:
         """The events with their ids and times (milliseconds since 1970)."""
-        async with aclosing(Attachment(self._http, self.id, after).frames()) as frames:
+        async with aclosing(ResumingReader(self._http, self.id, after).frames()) as frames:
             async for frame in frames:
                 yield frame
 
