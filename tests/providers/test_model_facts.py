@@ -51,7 +51,7 @@ def test_claude_models_have_the_facts_of_their_generation(
         ("openai/gpt-4o", True),
         ("openai/o3-mini", False),
         ("openai/gpt-5-mini", False),
-        ("openai/gpt-5.3-chat-latest", True),
+        ("openai/gpt-5.3-chat-latest", False),
         ("openai/gpt-6-sol", False),
         ("openrouter/openai/gpt-5:online", False),
         ("groq/openai/gpt-oss-120b", True),

@@ -28,6 +28,7 @@ from grantha.wire.upstream.openai_chat_profile import DialectProfile
 from tests.wire.calls import (
     CALL,
     MESSAGES,
+    OPTIONS,
     PNG,
     anthropic,
     chat,
@@ -336,7 +337,7 @@ def test_half_surrogates_in_a_question_do_not_break_a_request() -> None:
 
 def test_arguments_that_are_no_object_become_an_empty_one() -> None:
     broken = Message("assistant", (ToolCallPart("c", "weather", '{"city":'),))
-    call = Call("m", (MESSAGES[1], broken))
+    call = Call("m", (MESSAGES[1], broken), OPTIONS)
     assert anthropic(call)["messages"][-1]["content"][0]["input"] == {}
     assert gemini(call)["contents"][-1]["parts"][0]["functionCall"]["args"] == {}
     assert converse(call)["messages"][-1]["content"][0]["toolUse"]["input"] == {}

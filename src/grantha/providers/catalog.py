@@ -213,7 +213,9 @@ HOSTS: tuple[Host, ...] = (
         ("DEEPSEEK_API_KEY",),
         ("DEEPSEEK_BASE_URL",),
         "https://platform.deepseek.com/api_keys",
-        profile=DialectProfile(prefix="prefix", extra=_PENALTIES | _LOGPROBS),
+        profile=DialectProfile(
+            prefix="prefix", echo_reasoning="reasoning_content", extra=_PENALTIES | _LOGPROBS
+        ),
         default_facts=_PREFIX_FACTS,
         default_model="deepseek-chat",
         price_vendor="deepseek",
@@ -252,6 +254,7 @@ HOSTS: tuple[Host, ...] = (
             stream_options=False,
             seed="random_seed",
             any_tool="any",
+            efforts=("none", "high"),
             extra=_MISTRAL,
         ),
         default_facts=_PREFIX_FACTS,

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from grantha import errors
 from grantha.config import Timeouts
 from grantha.errors import GranthaError, ProviderError
-from grantha.events import UpstreamEvent
+from grantha.events import ProviderNotice, UpstreamEvent
 from grantha.providers.proxy import Proxies, connection_error
 from grantha.wire.lenient_json import InvalidJson, loads
 from grantha.wire.upstream.decoder import Decoder
@@ -49,7 +49,10 @@ class ErrorResponse(Exception):
 
 @dataclass(frozen=True, slots=True)
 class UpstreamRequest:
-    """One request, and what reads its reply. `parse_body` decodes a reply that came as one JSON body."""
+    """One request, and what reads its reply. `parse_body` decodes a reply that came as one JSON body.
+
+    `notices` are told before anything else, once the reply has begun.
+    """
 
     url: str
     body: bytes
@@ -58,6 +61,7 @@ class UpstreamRequest:
     parse_body: Callable[[bytes], list[UpstreamEvent]]
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     method: str = "POST"
+    notices: Sequence[ProviderNotice] = ()
 
 
 class HttpPool:
@@ -79,7 +83,14 @@ class HttpPool:
         except BaseException:
             response.close()
             raise
-        return HttpUpstream(response, decoder, request.error_factory, self.timeouts, started)
+        return HttpUpstream(
+            response,
+            decoder,
+            request.error_factory,
+            self.timeouts,
+            started,
+            notices=request.notices,
+        )
 
     async def fetch(
         self,
@@ -201,8 +212,11 @@ class HttpUpstream:
         error_factory: ErrorFactory,
         timeouts: Timeouts,
         started: float,
+        *,
+        notices: Sequence[ProviderNotice] = (),
     ) -> None:
         self._response = response
+        self._notices = notices
         self._decoder = decoder
         self._error_factory = error_factory
         self._loop = asyncio.get_running_loop()
@@ -230,6 +244,8 @@ class HttpUpstream:
         decoder, loop = self._decoder, self._loop
         read_any = self._response.content.readany
         answer_complete = False
+        if self._notices:
+            yield self._notices
         while True:
             try:
                 chunk = await read_any()

@@ -35,7 +35,9 @@ class Anthropic(HttpProvider):
 
         return UpstreamRequest(
             self._endpoint.url("v1/messages"),
-            request_bytes(call, self.capabilities(call.model), stream=stream),
+            self._admissible(
+                call.model, request_bytes(call, self.capabilities(call.model), stream=stream)
+            ),
             error_factory,
             anthropic_decoder(error_factory, call.prefix)
             if stream

@@ -51,7 +51,7 @@ class Bedrock(HttpProvider):
         method = "converse-stream" if stream else "converse"
         # A model's id can be an ARN, with slashes and colons that belong to it.
         path = f"model/{quote(call.model, safe='')}/{method}"
-        body = encode_request(call, self.capabilities(call.model))
+        body = self._admissible(call.model, encode_request(call, self.capabilities(call.model)))
         url, headers = await self._addressed("bedrock-runtime", "POST", path, body)
         return UpstreamRequest(
             url,

@@ -39,7 +39,7 @@ class Gemini(HttpProvider):
 
         return UpstreamRequest(
             self._endpoint.url(f"{self._model_path(call.model)}:{method}"),
-            encode_request(call, self.capabilities(call.model)),
+            self._admissible(call.model, encode_request(call, self.capabilities(call.model))),
             error_factory,
             gemini_decoder(error_factory) if stream else BodyDecoder(parse_body, error_factory),
             parse_body,
@@ -97,7 +97,7 @@ class Vertex(Gemini):
         method = "streamRawPredict" if stream else "rawPredict"
         return UpstreamRequest(
             self._endpoint.url(f"publishers/anthropic/models/{call.model}:{method}"),
-            dumps(body),
+            self._admissible(call.model, dumps(body)),
             error_factory,
             anthropic_decoder(error_factory, call.prefix)
             if stream

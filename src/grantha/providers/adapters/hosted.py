@@ -8,14 +8,16 @@ retries.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from grantha.chat import Call, Capabilities
-from grantha.errors import KeyRejected
+from grantha.errors import KeyRejected, RequestRefused
 from grantha.providers.base import READY, ModelCard, Readiness, Upstream
 from grantha.providers.endpoint import Endpoint, raise_if_unusable
-from grantha.providers.http import HttpPool, UpstreamRequest
+from grantha.providers.http import ErrorResponse, HttpPool, UpstreamRequest
 from grantha.providers.model_listing import ModelListCache
+from grantha.providers.refused_options import RefusedOptions, notices
 from grantha.wire.signatures import keep_own_signatures, signature_owner
 from grantha.wire.upstream.vendor_errors import ErrorFactory
 
@@ -41,6 +43,8 @@ class HttpProvider:
         self._http = http
         self._facts = facts
         self._list_path = list_path
+        self._refused = RefusedOptions()
+        self._never_streamed: set[str] = set()  # models that this account may not stream
         known = [*endpoint.overrides]
         if list_path is None and endpoint.default_model:
             known.append(endpoint.default_model)
@@ -69,8 +73,11 @@ class HttpProvider:
         return await self._model_list.get()
 
     def capabilities(self, model: str) -> Capabilities:
-        """What is known of a model, by its own id."""
-        return self._facts(model)
+        """What is known of a model, with what this host's refusals have taught."""
+        facts, lacking = self._facts(model), self._refused.lacking(model)
+        if model in self._never_streamed:
+            lacking["stream"] = False
+        return replace(facts, **lacking) if lacking else facts
 
     async def aclose(self) -> None:
         """Nothing of its own: the pool belongs to the registry."""
@@ -116,11 +123,32 @@ class HttpProvider:
         return await self._send_once(call)
 
     async def _send_once(self, call: Call) -> Upstream:
-        facts = self.capabilities(call.model)
-        request = await self.build_request(
-            call, self._endpoint.error_factory(call), stream=facts.stream
-        )
-        return await self._http.open(request)
+        while True:
+            facts = self.capabilities(call.model)
+            request = await self.build_request(
+                call, self._endpoint.error_factory(call), stream=facts.stream
+            )
+            told = notices(self.name, call.model, call.options, request.body)
+            try:
+                return await self._http.open(replace(request, notices=told))
+            except RequestRefused as error:
+                cause = error.__cause__
+                # A lesson is learnt once, so that this ends.
+                if not (isinstance(cause, ErrorResponse) and self._learn(call, request, cause)):
+                    raise
+
+    def _learn(self, call: Call, request: UpstreamRequest, refusal: ErrorResponse) -> bool:
+        """Whether a refusal taught something, so that the call can be sent again."""
+        report = refusal.report
+        if report.param == "stream" or "verified to stream" in report.message:
+            known = call.model in self._never_streamed
+            self._never_streamed.add(call.model)
+            return not known
+        return self._refused.learn(call.model, request.body, report)
+
+    def _admissible(self, model: str, body: bytes) -> bytes:
+        """A body without the options that this model has refused."""
+        return self._refused.apply(model, body)
 
     async def _fetch_models(self) -> Sequence[ModelCard]:
         listed = await self._listed()

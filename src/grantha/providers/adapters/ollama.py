@@ -64,7 +64,9 @@ class Ollama(HttpProvider):
 
         return UpstreamRequest(
             self._endpoint.url("api/chat"),
-            encode_request(call, self.capabilities(call.model), stream=stream),
+            self._admissible(
+                call.model, encode_request(call, self.capabilities(call.model), stream=stream)
+            ),
             error_factory,
             ollama_decoder(error_factory, continued=continued)
             if stream

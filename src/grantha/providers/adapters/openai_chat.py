@@ -1,8 +1,7 @@
 """Every host that speaks OpenAI Chat Completions. What differs between them is in `Endpoint.profile`.
 
-Some refusals teach it something for the rest of its life, per model, and the call is sent once
-more: an account that may not stream gets whole replies, a model that takes no temperature gets
-none, and one that names its output limit the other way gets that name.
+A model that names its output limit the other way gets that name from its first refusal on; what else
+refusals teach is common to all dialects (`providers.refused_options`).
 """
 
 from __future__ import annotations
@@ -12,8 +11,8 @@ from dataclasses import replace
 
 from typing_extensions import override
 
-from grantha.chat import Call, Capabilities
-from grantha.errors import ProviderError, ProviderFailed, RequestRefused
+from grantha.chat import Call
+from grantha.errors import ProviderError, ProviderFailed
 from grantha.events import Text, UpstreamEvent
 from grantha.providers.adapters.hosted import HttpProvider, ModelFacts
 from grantha.providers.base import Upstream
@@ -44,16 +43,8 @@ class OpenAIChat(HttpProvider):
     ) -> None:
         self._path = path
         self._prefix_path = prefix_path or path
-        self._lessons: dict[str, dict[str, bool]] = {}  # capabilities that turned out to be missing
         self._profiles: dict[str, DialectProfile] = {}
         super().__init__(endpoint, http, facts, list_path=list_path)
-
-    @override
-    def capabilities(self, model: str) -> Capabilities:
-        """Facts, with what this host's refusals have taught."""
-        facts = super().capabilities(model)
-        lessons = self._lessons.get(model)
-        return facts if lessons is None else replace(facts, **lessons)
 
     @override
     async def build_request(
@@ -70,7 +61,10 @@ class OpenAIChat(HttpProvider):
             self._endpoint.url(
                 (self._prefix_path if continued else self._path).format(model=call.model)
             ),
-            encode_request(call, profile, self.capabilities(call.model), stream=stream),
+            self._admissible(
+                call.model,
+                encode_request(call, profile, self.capabilities(call.model), stream=stream),
+            ),
             error_factory,
             chat_decoder(profile, error_factory, continued=continued)
             if stream
@@ -81,29 +75,17 @@ class OpenAIChat(HttpProvider):
 
     @override
     async def _send(self, call: Call, resume: str | None) -> Upstream:
-        while True:  # a lesson is learnt once
-            try:
-                return await super()._send(call, resume)
-            except RequestRefused as error:
-                if not self._learned(call.model, error):
-                    raise
-            except ProviderFailed as error:
-                cause = error.__cause__
-                if isinstance(cause, ErrorResponse) and cause.report.failed_generation:
-                    return _FailedGeneration(cause.report.failed_generation, error)
-                raise
+        try:
+            return await super()._send(call, resume)
+        except ProviderFailed as error:
+            cause = error.__cause__
+            if isinstance(cause, ErrorResponse) and cause.report.failed_generation:
+                return _FailedGeneration(cause.report.failed_generation, error)
+            raise
 
-    def _learned(self, model: str, error: ProviderError) -> bool:
-        cause = error.__cause__
-        if not isinstance(cause, ErrorResponse):
-            return False
-        report = cause.report
-        if "verified to stream" in report.message:
-            return self._lacks(model, "stream")
-        if report.param == "stream" or (
-            report.param in {"temperature", "top_p"} and report.code in UNSUPPORTED
-        ):
-            return self._lacks(model, report.param)
+    @override
+    def _learn(self, call: Call, request: UpstreamRequest, refusal: ErrorResponse) -> bool:
+        model, report = call.model, refusal.report
         profile = self._profiles.get(model, self._endpoint.profile)
         if report.param == profile.max_tokens and report.code in UNSUPPORTED:
             known = model in self._profiles
@@ -113,13 +95,7 @@ class OpenAIChat(HttpProvider):
                 else replace(profile, max_tokens="max_tokens")
             )
             return not known
-        return False
-
-    def _lacks(self, model: str, capability: str) -> bool:
-        lessons = self._lessons.setdefault(model, {})
-        known = capability in lessons
-        lessons[capability] = False
-        return not known
+        return super()._learn(call, request, refusal)
 
 
 class _FailedGeneration:

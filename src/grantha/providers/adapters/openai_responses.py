@@ -39,7 +39,9 @@ class OpenAIResponses(HttpProvider):
         background = bool(call.options.extra.get("background"))
         return UpstreamRequest(
             self._endpoint.url("responses"),
-            encode_request(call, self.capabilities(call.model), stream=stream),
+            self._admissible(
+                call.model, encode_request(call, self.capabilities(call.model), stream=stream)
+            ),
             error_factory,
             responses_decoder(error_factory, background=background)
             if stream

@@ -33,6 +33,9 @@ OUTPUT_LIMIT = 8192  # the field is required; used where a model's limit isn't k
 # Claude up to 4.5 counts its thought in tokens; later models measure it by an effort.
 TOKEN_BUDGET_MODELS = re.compile(r"claude-(3|(opus|sonnet|haiku)-4([-.][015])?($|[@:]|-v|-20))")
 BUDGETS = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 24576}  # tokens of thought
+LEAST_BUDGET = 1024  # tokens of thought; fewer are refused
+LEAST_ANSWER = 1024  # tokens that thought leaves to the answer where the caller set no limit
+DEFAULT_THINKING_LIMIT = 32768  # tokens of output, of a model whose limit isn't known
 _KNOWN = frozenset({"top_k", "metadata", "service_tier", "thinking", "output_config", "container"})
 
 
@@ -135,7 +138,7 @@ def _thinking(body: dict[str, Any], options: Options, facts: Capabilities) -> No
     if facts.reasoning and not counted:
         _effort(body, options.reasoning_effort)
     elif facts.reasoning or "thinking" in body:
-        _budget(body, options.reasoning_effort, facts)
+        _budget(body, options, facts)
 
 
 def _effort(body: dict[str, Any], effort: str | None) -> None:
@@ -150,15 +153,25 @@ def _effort(body: dict[str, Any], effort: str | None) -> None:
     body["output_config"] = {**body.get("output_config", {}), "effort": level}
 
 
-def _budget(body: dict[str, Any], effort: str | None, facts: Capabilities) -> None:
+def _budget(body: dict[str, Any], options: Options, facts: Capabilities) -> None:
+    effort = options.reasoning_effort
     if effort is not None and effort != "none" and "thinking" not in body:
-        budget = min(BUDGETS.get(effort, BUDGETS["high"]), (facts.output_limit or 32768) - 1024)
-        body["thinking"] = {"type": "enabled", "budget_tokens": budget}
-        if body["max_tokens"] <= budget:
-            body["max_tokens"] += budget
+        _grant_budget(body, BUDGETS.get(effort, BUDGETS["high"]), options, facts)
     thinks = body.get("thinking", {}).get("type") == "enabled"
     if effort == "none" or (thinks and _continues_without_thinking(body["messages"])):
         body["thinking"] = {"type": "disabled"}
+
+
+def _grant_budget(body: dict[str, Any], budget: int, options: Options, facts: Capabilities) -> None:
+    """Thought counts as output: what it may take comes on top of the answer, up to the model's limit."""
+    limit = facts.output_limit or DEFAULT_THINKING_LIMIT
+    answer = min(options.max_tokens or LEAST_ANSWER, limit - LEAST_BUDGET)
+    budget = max(LEAST_BUDGET, min(budget, limit - answer))
+    body["thinking"] = {"type": "enabled", "budget_tokens": budget}
+    if options.max_tokens is not None:
+        body["max_tokens"] = min(answer + budget, limit)
+    elif body["max_tokens"] <= budget:
+        body["max_tokens"] += budget
 
 
 def _continues_without_thinking(messages: list[dict[str, Any]]) -> bool:
@@ -180,6 +193,8 @@ def _sampling(body: dict[str, Any], options: Options, facts: Capabilities) -> No
         body["temperature"] = min(options.temperature, 1.0)
     elif options.top_p is not None and facts.top_p and not thinking:
         body["top_p"] = options.top_p  # newer models refuse both together
+    if thinking or not facts.temperature:
+        body.pop("top_k", None)  # refused together with the other two
     if options.stop:
         body["stop_sequences"] = [text for text in options.stop if text.strip(WHITESPACE)]
 

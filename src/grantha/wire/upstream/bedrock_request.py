@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from grantha.chat import (
@@ -9,9 +11,11 @@ from grantha.chat import (
     Capabilities,
     ImagePart,
     JsonObject,
+    Message,
     Options,
     Part,
     ReasoningPart,
+    TextPart,
     ToolCallPart,
     ToolResultPart,
 )
@@ -25,6 +29,7 @@ from grantha.wire.upstream.turn_normalizer import (
     group_turns,
     plain_text,
     system_text,
+    tool_names_by_call,
 )
 
 IMAGE_BYTES = 3_932_160  # 3.75 MB
@@ -36,21 +41,49 @@ def encode_request(call: Call, facts: Capabilities) -> bytes:
     Raises `BadRequest` or `TooLarge` for images that can't be sent.
     """
     options = call.options
+    tools = options.tools and options.tool_choice != "none"
+    if not tools:
+        call = replace(call, messages=_without_tools(call.messages))
     body: dict[str, Any] = {"messages": _messages(call)}
     system = system_text(call.messages)
     if system:
         body["system"] = [{"text": system}]
     inference = _inference(options, facts)
+    if "anthropic.claude" in call.model and "temperature" in inference:
+        inference.pop("topP", None)  # newer ones refuse both together
     fields: dict[str, Any] = dict(options.extra.get("additionalModelRequestFields") or {})
     if options.reasoning_effort is not None and "anthropic.claude" in call.model:
         _claude_thinking(call, facts, inference, fields)
     if inference:
         body["inferenceConfig"] = inference
-    if options.tools and options.tool_choice != "none":
+    if tools:
         body["toolConfig"] = _tools(call)
     if fields:
         body["additionalModelRequestFields"] = fields
     return dumps(body)
+
+
+def _without_tools(messages: Sequence[Message]) -> tuple[Message, ...]:
+    """The conversation with calls and results told in words.
+
+    As blocks they are refused where no tool may be called, and Converse has no choice "none".
+    """
+    names = tool_names_by_call(messages)
+    return tuple(
+        Message(message.role, tuple(_in_words(part, names) for part in message.parts))
+        for message in messages
+    )
+
+
+def _in_words(part: Part, names: Mapping[str, str]) -> Part:
+    match part:
+        case ToolCallPart():
+            return TextPart(f"[Called the tool {part.name} with {part.arguments or '{}'}]")
+        case ToolResultPart():
+            name = names.get(part.call_id, "a tool")
+            return TextPart(f"[Result of {name}]\n{part.text}")
+        case _:
+            return part
 
 
 def _inference(options: Options, facts: Capabilities) -> dict[str, Any]:

@@ -34,6 +34,7 @@ PRO_MINIMUM_BUDGET = 128  # gemini-2.5-pro can't be told not to think
 # https://ai.google.dev/gemini-api/docs/thought-signatures
 SKIP_SIGNATURE_CHECK = "skip_thought_signature_validator"
 UNSIGNED_CALL_MODELS = re.compile(r"gemini-[12]\b")  # models that take calls without proof
+PENALTY_MODELS = re.compile(r"gemini-(1|2\.0)")  # later ones refuse any but 0
 LEVELS = frozenset({"minimal", "low", "medium", "high"})
 _KNOWN = frozenset({"safetySettings", "cachedContent", "labels"})
 _GENERATION = {
@@ -133,6 +134,9 @@ def _generation(call: Call, facts: Capabilities) -> dict[str, Any]:
     body: dict[str, Any] = {
         theirs: options.extra[ours] for ours, theirs in _GENERATION.items() if ours in options.extra
     }
+    if "gemini" in call.model and not PENALTY_MODELS.search(call.model):
+        body.pop("presencePenalty", None)
+        body.pop("frequencyPenalty", None)
     if options.temperature is not None and facts.temperature:
         body["temperature"] = options.temperature
     if options.top_p is not None and facts.top_p:

@@ -15,7 +15,8 @@ class DialectProfile:
 
     `prefix` says how a partial answer is handed over: as a last assistant message, plain
     ("trailing") or marked by the field named. `terminal` is the sign without which a reply counts
-    as truncated. `echo_reasoning` names the field in which earlier reasoning is sent back. `extra`
+    as truncated. `echo_reasoning` names the field in which earlier reasoning is sent back. `efforts`
+    are the efforts of reasoning that a host knows, from the least to the most; empty: all. `extra`
     are the options beyond ours that a strict host takes; None: it takes any, or ignores what it
     doesn't know.
     """
@@ -27,6 +28,7 @@ class DialectProfile:
     think_tags: bool = False
     echo_reasoning: Literal["reasoning_content", "reasoning_details"] | None = None
     reasoning_effort: Literal["reasoning_effort", "reasoning"] = "reasoning_effort"
+    efforts: tuple[str, ...] = ()
     seed: Literal["seed", "random_seed"] = "seed"
     any_tool: Literal["required", "any"] = "required"
     image_bytes: int = 20 * 1024 * 1024

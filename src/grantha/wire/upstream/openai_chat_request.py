@@ -46,7 +46,7 @@ def encode_request(
     facts = capabilities or Capabilities()
     body = _extra(call.options, profile, facts)
     body["model"] = call.model
-    body["messages"] = encode_messages(call, profile)
+    body["messages"] = encode_messages(call, profile, reasons=facts.reasoning)
     body["stream"] = stream
     if stream and profile.stream_options:
         body["stream_options"] = {"include_usage": True}
@@ -57,10 +57,20 @@ def encode_request(
     return dumps(body)
 
 
-def encode_messages(call: Call, profile: DialectProfile) -> list[dict[str, Any]]:
-    """The conversation in this dialect's form, the partial answer last."""
+def encode_messages(
+    call: Call, profile: DialectProfile, *, reasons: bool = False
+) -> list[dict[str, Any]]:
+    """The conversation in this dialect's form, the partial answer last.
+
+    Where a model `reasons` and earlier reasoning is sent back as text, a call without it gets an empty one:
+    DeepSeek and Moonshot refuse calls whose reasoning is missing, and clients of OpenAI's API drop it.
+    """
     merged = merge_assistant_messages(call.messages)
     messages = [item for message in merged for item in _message(message, profile)]
+    if reasons and profile.echo_reasoning == "reasoning_content":
+        for message in messages:
+            if "tool_calls" in message:
+                message.setdefault("reasoning_content", "")
     if call.prefix:
         partial: dict[str, Any] = {"role": "assistant", "content": call.prefix}
         if profile.prefix in {"prefix", "partial"}:
@@ -99,15 +109,19 @@ def _options(
         body[profile.seed] = options.seed
     # Strict hosts refuse an effort for models that don't reason.
     if options.reasoning_effort is not None and (facts.reasoning or profile.extra is None):
-        effort = options.reasoning_effort
-        nested = profile.reasoning_effort == "reasoning"
-        body[profile.reasoning_effort] = {"effort": effort} if nested else effort
+        body[profile.reasoning_effort] = _effort(options.reasoning_effort, profile)
     if options.tools:
         body["tools"] = encode_tools(options.tools)
         if options.tool_choice is not None:
             body["tool_choice"] = _choice(options.tool_choice, profile)
     if options.response_format is not None:
         body["response_format"] = dict(options.response_format)
+
+
+def _effort(effort: str, profile: DialectProfile) -> Any:
+    if profile.efforts and effort not in profile.efforts:
+        effort = profile.efforts[0] if effort == "minimal" else profile.efforts[-1]
+    return {"effort": effort} if profile.reasoning_effort == "reasoning" else effort
 
 
 def _choice(choice: str | JsonObject, profile: DialectProfile) -> Any:

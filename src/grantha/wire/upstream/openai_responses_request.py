@@ -24,7 +24,7 @@ IMAGE_BYTES = 20 * 1024 * 1024
 _KNOWN = frozenset(
     {
         "background", "metadata", "parallel_tool_calls", "prompt_cache_key", "service_tier",
-        "store", "top_logprobs", "truncation", "user", "verbosity", "safety_identifier",
+        "store", "top_logprobs", "truncation", "user", "safety_identifier",
     }
 )  # fmt: skip
 
@@ -52,8 +52,13 @@ def encode_request(call: Call, facts: Capabilities, *, stream: bool = True) -> b
         if options.reasoning_effort is not None:
             body["reasoning"]["effort"] = options.reasoning_effort
     _tools(body, options)
+    text: dict[str, Any] = {}
     if options.response_format is not None:
-        body["text"] = {"format": _format(options.response_format)}
+        text["format"] = _format(options.response_format)
+    if (verbosity := options.extra.get("verbosity")) is not None:
+        text["verbosity"] = verbosity
+    if text:
+        body["text"] = text
     return dumps(body)
 
 
