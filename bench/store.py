@@ -17,7 +17,13 @@ from bench import table
 from grantha.chat import Options, TextPart
 from grantha.engine.ids import new_id
 from grantha.events import Open, Record, RecordId
-from grantha.storage.base import LOCAL_SUBJECT, NewConversation, NewGeneration, NewMessage, Start
+from grantha.storage.base import (
+    LOCAL_SUBJECT,
+    GenerationStart,
+    NewConversation,
+    NewGeneration,
+    NewMessage,
+)
 from grantha.storage.sql import FILE_NAME, SqlStore
 
 _CONVERSATION = (
@@ -116,7 +122,9 @@ async def _start(store: SqlStore) -> object:
     answer = NewGeneration(new_id("g"), new_id("m"), question, "a/b", Options(), opening)
     user_message = NewMessage(question, None, "user", (TextPart("Tell me a joke"),))
     new = NewConversation(conversation, "A joke", "page")
-    return await store.start(LOCAL_SUBJECT, Start(conversation, (answer,), (user_message,), new))
+    return await store.start(
+        LOCAL_SUBJECT, GenerationStart(conversation, (answer,), (user_message,), new)
+    )
 
 
 async def _measure(folder: Path, conversations: int, each: int, repeat: int) -> list[list[object]]:

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from grantha.storage.analytics_queries import numbers
 from grantha.storage.base import LOCAL_SUBJECT
 from grantha.storage.sql import SqlStore
 from tests.server import MakeServer, Server, until
@@ -60,7 +59,7 @@ async def store(tmp_path: Path) -> Any:
 
 
 async def test_the_summary_is_what_a_person_computes_from_the_sample(store: SqlStore) -> None:
-    found = await store.numbers(LOCAL_SUBJECT, 0)
+    found = await store.analytics(LOCAL_SUBJECT, 0)
     totals = found.totals
     assert (totals.generations, totals.errors, totals.stopped) == (7, 2, 1)
     assert (totals.output_tokens, totals.cost_usd) == (67, 1.0)
@@ -85,14 +84,13 @@ async def test_the_summary_is_what_a_person_computes_from_the_sample(store: SqlS
 async def test_only_what_ended_since_then_and_belongs_to_the_subject_counts(
     store: SqlStore,
 ) -> None:
-    later = await store.numbers(LOCAL_SUBJECT, NOON + DAY)
+    later = await store.analytics(LOCAL_SUBJECT, NOON + DAY)
     assert later.totals.generations == 3
     assert [row.key for row in later.by_day] == ["2023-11-16"]
-    nothing = await store.numbers("somebody else", 0)
+    nothing = await store.analytics("somebody else", 0)
     assert nothing.totals.generations == 0
     assert (nothing.totals.output_tokens, nothing.totals.ttft_p50_ms) == (None, None)
     assert nothing.by_model == nothing.by_day == ()
-    assert callable(numbers)
 
 
 def test_the_summary_over_http_has_an_entry_for_today(shared: Server) -> None:

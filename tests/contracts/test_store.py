@@ -29,11 +29,11 @@ from grantha.storage.base import (
     EPHEMERAL,
     Append,
     GenerationRow,
+    GenerationStart,
     MessageRow,
     NewConversation,
     NewGeneration,
     NewMessage,
-    Start,
     Store,
 )
 from grantha.storage.sql import SqlStore
@@ -92,11 +92,13 @@ async def store(open_store: OpenStore) -> Store:
 # ---- sends ---------------------------------------------------------------------------------------
 
 
-def a_send(conversation: str, parent: str | None = None, text: str = "Why?", **more: Any) -> Start:
+def a_send(
+    conversation: str, parent: str | None = None, text: str = "Why?", **more: Any
+) -> GenerationStart:
     question = NewMessage(new_id("m"), parent, "user", (TextPart(text),))
     records = (Record(RecordId(1, 0), 1000, Open(None, "p/m")),)
     answer = NewGeneration(new_id("g"), new_id("m"), question.id, "p/m", Options(), records)
-    return Start(conversation, (answer,), (question,), **more)
+    return GenerationStart(conversation, (answer,), (question,), **more)
 
 
 async def new_conversation(
@@ -156,7 +158,7 @@ async def test_the_same_key_joins_the_first_send_and_writes_nothing(store: Store
     again, created = await store.start(ME, a_send(conversation, key="k", fingerprint="f"))
     assert (created, [row.id for row in again]) == (False, [row.id for row in first])
     assert len(await store.messages(ME, conversation)) == 2
-    assert [row.id for row in await store.earlier(ME, "k", "f")] == [first[0].id]
+    assert [row.id for row in await store.generations_by_key(ME, "k", "f")] == [first[0].id]
 
 
 async def test_of_many_sends_with_one_key_at_once_exactly_one_is_written(store: Store) -> None:
@@ -173,7 +175,7 @@ async def test_the_same_key_for_another_body_is_a_conflict(store: Store) -> None
     with pytest.raises(Conflict):
         await store.start(ME, a_send(conversation, key="k", fingerprint="another"))
     with pytest.raises(Conflict):
-        await store.earlier(ME, "k", "another")
+        await store.generations_by_key(ME, "k", "another")
     mine = await new_conversation(store, OTHER)
     assert (await store.start(OTHER, a_send(mine, key="k", fingerprint="x")))[1]
 
@@ -183,10 +185,10 @@ async def test_a_key_lives_for_a_day(store: Store, clock: Clock) -> None:
     await store.start(ME, a_send(conversation, key="k", fingerprint="f"))
     clock.now += DAY - 1
     await store.purge(0)
-    assert await store.earlier(ME, "k", "f") != []
+    assert await store.generations_by_key(ME, "k", "f") != []
     clock.now += 2
     await store.purge(0)
-    assert await store.earlier(ME, "k", "f") == []
+    assert await store.generations_by_key(ME, "k", "f") == []
     assert (await store.start(ME, a_send(conversation, key="k", fingerprint="other")))[1]
 
 
@@ -218,11 +220,11 @@ async def test_a_message_is_extended_by_one_continuation_at_a_time(store: Store)
     row = await answered(store)
     opening = (Record(RecordId(1, 0), 1000, Open(None, "p/m")),)
 
-    def more() -> Start:
+    def more() -> GenerationStart:
         new = NewGeneration(
             new_id("g"), row.message, row.parent, "p/n", Options(), opening, extends=True
         )
-        return Start(row.conversation, (new,))
+        return GenerationStart(row.conversation, (new,))
 
     (second,), _ = await store.start(ME, more())
     with pytest.raises(Conflict):
@@ -367,7 +369,7 @@ async def test_nobody_sees_anything_of_another_subject(store: Store) -> None:
         listing = await store.conversations(OTHER, query=query, cursor=None, limit=9, origin=None)
         assert listing.rows == ()
     assert await store.ended_generations(OTHER, 0) == []
-    assert await store.earlier(OTHER, "k", "f") == []
+    assert await store.generations_by_key(OTHER, "k", "f") == []
     assert (await store.conversation(ME, row.conversation)).title == ""
 
 

@@ -20,12 +20,12 @@ from grantha.storage import journal
 from grantha.storage.base import (
     Append,
     GenerationRow,
+    GenerationStart,
     NewConversation,
     NewGeneration,
     NewMessage,
-    Start,
 )
-from grantha.storage.journal import MOST_HELD
+from grantha.storage.journal import MAX_PENDING
 from grantha.storage.sql import FILE_NAME, SqlStore, copy_database
 
 ME = "me"
@@ -49,7 +49,7 @@ async def begun(store: SqlStore) -> GenerationRow:
     conversation, question = new_id("c"), new_id("m")
     records = (Record(RecordId(1, 0), 1, Open(None, "p/m")),)
     answer = NewGeneration(new_id("g"), new_id("m"), question, "p/m", Options(), records)
-    send = Start(
+    send = GenerationStart(
         conversation,
         (answer,),
         (NewMessage(question, None, "user", (TextPart("Why?"),)),),
@@ -104,11 +104,11 @@ async def test_records_move_together_and_nothing_is_left_once_all_have_ended(
     store: SqlStore, tmp_path: Path
 ) -> None:
     one, other = RunningLog(await begun(store)), RunningLog(await begun(store))
-    for _ in range(MOST_HELD - 1):
+    for _ in range(MAX_PENDING - 1):
         assert await store.append([one.more(1), other.more(1)]) == set()
-    assert (moved(tmp_path, one.row.id), rows_left(tmp_path)) == (1, MOST_HELD - 1)
+    assert (moved(tmp_path, one.row.id), rows_left(tmp_path)) == (1, MAX_PENDING - 1)
     await store.append([one.more(1)])
-    assert moved(tmp_path, one.row.id) == MOST_HELD + 1
+    assert moved(tmp_path, one.row.id) == MAX_PENDING + 1
     assert moved(tmp_path, other.row.id) == 1
     await one.check(store)
     await other.check(store)
@@ -127,7 +127,7 @@ async def test_records_move_together_and_nothing_is_left_once_all_have_ended(
 async def test_a_log_that_falls_silent_does_not_keep_the_others_records_here(
     store: SqlStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(journal, "OLDEST", 100)
+    monkeypatch.setattr(journal, "MAX_AGE", 100)
     silent, busy = RunningLog(await begun(store)), RunningLog(await begun(store))
     await store.append([silent.more(3)])
     for _ in range(400):
@@ -196,7 +196,7 @@ async def test_a_frozen_owner_is_fenced_while_its_other_logs_go_on(
     for seen in (store, other):
         records = await seen.records(ME, lost.row.id, START, 99)
         assert [r.id for r in records] == [(1, 0), (1, 1), (1, 2), (2, 0)]
-    assert await store.append([kept.more(MOST_HELD, ends=True)]) == set()
+    assert await store.append([kept.more(MAX_PENDING, ends=True)]) == set()
     await kept.check(other)
     await other.aclose()
 

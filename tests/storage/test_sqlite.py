@@ -15,7 +15,7 @@ from grantha.storage import connect
 from grantha.storage.base import NewConversation
 from grantha.storage.schema import metadata
 from grantha.storage.sql import SqlStore, copy_database
-from grantha.storage.writer import translated
+from grantha.storage.writer import storage_error
 
 MIGRATIONS = Path(connect.__file__).parent / "migrations" / "versions"
 
@@ -168,6 +168,6 @@ def test_errors_of_the_driver_are_told_in_our_words(
 ) -> None:
     error = sqlite3.OperationalError("the driver's words")
     error.sqlite_errorcode = code
-    found = translated(error)
+    found = storage_error(error)
     assert type(found) is kind
     assert said in found.message

@@ -32,11 +32,11 @@ from grantha.errors import BadRequest, Conflict, GranthaError, MissingKey, NotFo
 from grantha.events import Open, Record, RecordId
 from grantha.storage.base import (
     GenerationRow,
+    GenerationStart,
     MessageRow,
     NewConversation,
     NewGeneration,
     NewMessage,
-    Start,
     Store,
 )
 
@@ -163,7 +163,7 @@ class Supervisor:
 
         return await self._store_and_begin(
             request.subject,
-            Start(
+            GenerationStart(
                 conversation=request.conversation,
                 generations=generations,
                 messages=new_messages,
@@ -217,7 +217,7 @@ class Supervisor:
             self._begin(subject, rows[0], plan, requested, past=tuple(started.records))
             self._publish_change(subject, before.conversation, rows[0].id)
 
-        start = Start(before.conversation, (started,), key=key, fingerprint=fingerprint)
+        start = GenerationStart(before.conversation, (started,), key=key, fingerprint=fingerprint)
         rows, created = await self._store_and_begin(subject, start, begin)
         return rows[0], created
 
@@ -324,7 +324,7 @@ class Supervisor:
     # ---- helpers below -------------------------------------------------------------------------
 
     async def _store_and_begin(
-        self, subject: str, start: Start, begin: Callable[[list[GenerationRow]], None]
+        self, subject: str, start: GenerationStart, begin: Callable[[list[GenerationRow]], None]
     ) -> tuple[list[GenerationRow], bool]:
         """Stores a start and begins it, also if the caller is cancelled in between.
 
@@ -435,7 +435,7 @@ class Supervisor:
     async def _earlier(
         self, subject: str, key: str | None, fingerprint: str
     ) -> list[GenerationRow]:
-        return [] if key is None else await self.store.earlier(subject, key, fingerprint)
+        return [] if key is None else await self.store.generations_by_key(subject, key, fingerprint)
 
     def _fallbacks(self, model: str) -> tuple[str, ...]:
         return self._tuning.fallbacks.get(model, self._tuning.fallbacks.get("*", ()))

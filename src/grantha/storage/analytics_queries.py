@@ -1,14 +1,14 @@
-"""SQL of the numbers: how many, how fast, how much, over generations that ended since a time.
+"""SQL of the analytics: counts, speed and cost of the generations that ended since a time.
 
-Computed from the end records as they are stored. A percentile is the nearest rank: the smallest
-value that at least that share of the values doesn't exceed. What no answer told is NULL, never 0.
+Computed from the stored end records. A percentile is the nearest rank: the smallest value that at
+least that share of the values doesn't exceed. What no end record states is NULL, never 0.
 """
 
 from __future__ import annotations
 
 from sqlalchemy import Connection, TextClause, text
 
-from grantha.storage.base import Numbers, NumbersRow
+from grantha.storage.base import AnalyticsGroup, AnalyticsSummary
 
 _QUERY = """
 WITH ended AS (
@@ -38,18 +38,18 @@ SELECT key, count(*) AS generations,
   max(CASE WHEN tok_s_rank = (tok_s_count * 50 + 99) / 100 THEN tok_s END) AS tok_s_p50
 FROM ranked GROUP BY key ORDER BY {order}
 """
-_ALL = text(_QUERY.format(key="''", order="1"))
+_TOTALS = text(_QUERY.format(key="''", order="1"))
 _BY_MODEL = text(_QUERY.format(key="model", order="generations DESC, key"))
 _BY_DAY = text(_QUERY.format(key="date(ended_at / 1000, 'unixepoch')", order="key"))
-_NOTHING = NumbersRow("", 0, 0, 0)
+_EMPTY = AnalyticsGroup("", 0, 0, 0)
 
 
-def numbers(connection: Connection, subject: str, since: int) -> Numbers:
-    """See `Store.numbers`."""
+def summary(connection: Connection, subject: str, since: int) -> AnalyticsSummary:
+    """See `Store.analytics`."""
 
-    def rows(query: TextClause) -> tuple[NumbersRow, ...]:
+    def rows(query: TextClause) -> tuple[AnalyticsGroup, ...]:
         found = connection.execute(query, {"subject": subject, "since": since})
-        return tuple(NumbersRow(**row) for row in found.mappings())
+        return tuple(AnalyticsGroup(**row) for row in found.mappings())
 
-    totals = rows(_ALL)
-    return Numbers(totals[0] if totals else _NOTHING, rows(_BY_MODEL), rows(_BY_DAY))
+    totals = rows(_TOTALS)
+    return AnalyticsSummary(totals[0] if totals else _EMPTY, rows(_BY_MODEL), rows(_BY_DAY))

@@ -1,4 +1,4 @@
-"""What the engine and the API know of a store: a protocol and its row values.
+"""The store as the engine and the API see it: a protocol and its row values.
 
 Every call takes the subject it acts for and filters by it, so that a forgotten check finds nothing.
 Times are milliseconds since 1970. A store raises `NotFound`, `Conflict`, `StorageFull` or
@@ -20,7 +20,7 @@ EPHEMERAL = "ephemeral"  # the origin of conversations that are never listed and
 
 @dataclass(frozen=True, slots=True)
 class ConversationRow:
-    """A conversation without its messages. `leaf` is the tip of the branch that is shown.
+    """A conversation without its messages. `leaf` is the last message of the selected branch.
 
     `status` and `generation` are those of the newest generation; `snippet` is set by a search,
     with the match between U+0002 and U+0003.
@@ -122,8 +122,8 @@ class NewGeneration:
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
-    """Everything one send writes, in one transaction.
+class GenerationStart:
+    """Everything that starting one request's generations writes, in one transaction.
 
     `fingerprint` identifies the body that `key` was first used with.
     """
@@ -170,7 +170,7 @@ class StoreHealth:
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class ConversationPage:
     """One page of conversations and where the next begins."""
 
     rows: tuple[ConversationRow, ...]
@@ -178,10 +178,11 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
-class NumbersRow:
-    """Numbers of generations that share a key: a model id, a day (UTC), or nothing.
+class AnalyticsGroup:
+    """Counts, sums and percentiles of generations that share a key: a model id or a day (UTC).
 
-    `errors` ended failed or interrupted. Sums are over those that know; None is unknown.
+    `errors` ended failed or interrupted. Sums cover the generations that report a value; None is
+    unknown.
     """
 
     key: str
@@ -196,12 +197,12 @@ class NumbersRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Numbers:
-    """What a person's answers came to: in all, by model (most first), by day (in order)."""
+class AnalyticsSummary:
+    """The analytics of a subject: in total, by model (most generations first), by day (in order)."""
 
-    totals: NumbersRow
-    by_model: tuple[NumbersRow, ...]
-    by_day: tuple[NumbersRow, ...]
+    totals: AnalyticsGroup
+    by_model: tuple[AnalyticsGroup, ...]
+    by_day: tuple[AnalyticsGroup, ...]
 
 
 class Store(Protocol):
@@ -220,22 +221,24 @@ class Store(Protocol):
         ...
 
     async def check(self) -> StoreHealth:
-        """As a small durable write finds it now; made at most once a second, whoever asks."""
+        """As a small durable write finds it now; at most one is made per second."""
         ...
 
     # -- logs
 
-    async def start(self, subject: str, start: Start) -> tuple[list[GenerationRow], bool]:
-        """Writes a send. The flag is False when the key was used before.
+    async def start(self, subject: str, start: GenerationStart) -> tuple[list[GenerationRow], bool]:
+        """Writes new generations. The flag is False when the key was used before.
 
-        Then nothing is written and the first send's generations are returned. Raises `Conflict` for
+        Then nothing is written and the first request's generations are returned. Raises `Conflict` for
         the same key with another fingerprint, or when a message to extend is being written;
         `NotFound` for a missing parent.
         """
         ...
 
-    async def earlier(self, subject: str, key: str, fingerprint: str) -> list[GenerationRow]:
-        """What a send with this key started; empty if none. Raises `Conflict` as `start` does."""
+    async def generations_by_key(
+        self, subject: str, key: str, fingerprint: str
+    ) -> list[GenerationRow]:
+        """Generations that this key started, or none. Raises `Conflict` as `start` does."""
         ...
 
     async def append(self, batch: Sequence[Append]) -> set[str]:
@@ -247,7 +250,7 @@ class Store(Protocol):
         ...
 
     async def claim(self, row: GenerationRow, instance_id: str, records: Sequence[Record]) -> bool:
-        """Takes an orphan over by writing the open record of the next epoch, and what follows it.
+        """Takes over an orphan by writing `records`: the open record of the next epoch, and more.
 
         False if another owner did so first: then nothing was written.
         """
@@ -279,7 +282,7 @@ class Store(Protocol):
 
     async def conversations(
         self, subject: str, *, query: str, cursor: str | None, limit: int, origin: str | None
-    ) -> Listing: ...
+    ) -> ConversationPage: ...
 
     async def update_conversation(
         self, subject: str, conversation: str, changes: dict[str, Any]
@@ -316,11 +319,11 @@ class Store(Protocol):
         ...
 
     async def ended_generations(self, subject: str, since: int) -> list[GenerationRow]:
-        """Ended since a time, oldest first, for the numbers."""
+        """Generations that ended since a time, oldest first."""
         ...
 
-    async def numbers(self, subject: str, since: int) -> Numbers:
-        """Counts, sums and percentiles over generations that ended since a time."""
+    async def analytics(self, subject: str, since: int) -> AnalyticsSummary:
+        """Analytics of the generations that ended since a time."""
         ...
 
     async def backup(self, target: str) -> None:

@@ -13,9 +13,9 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, insert
 from sqlalchemy.exc import DBAPIError
 
 from grantha.errors import StorageFailed
-from grantha.storage.rows import driver_of
+from grantha.storage.rows import raw_connection
 from grantha.storage.schema import FULL_TEXT, alembic_version, metadata
-from grantha.storage.writer import translated
+from grantha.storage.writer import storage_error
 
 NEWEST = "0004"  # the newest migration; a test compares it with the folder
 WRITE_LOCK = "write.lock"  # held around each transaction
@@ -33,7 +33,7 @@ def prepare_folder(folder: Path) -> None:
         probe = folder / ".write-probe"
         probe.write_bytes(b"")
         probe.unlink()
-        for name in LOCKS:  # left by another user, they may be theirs alone
+        for name in LOCKS:  # another user may have created them without access for us
             (folder / name).open("a").close()
     except OSError as error:
         raise StorageFailed(
@@ -58,7 +58,7 @@ def writing_engine(path: Path, synchronous: str) -> Engine:
             connection,
             "PRAGMA journal_mode=WAL",
             f"PRAGMA synchronous={synchronous}",
-            # What savepoints keep for a rollback: in files it took a fifth of the writer's time.
+            # Rollback data of savepoints: in files it took a fifth of the writer's time.
             "PRAGMA temp_store=MEMORY",
         )
 
@@ -82,8 +82,8 @@ def reading_engine(path: Path, connections: int) -> Engine:
 
 
 def migrate(engine: Engine) -> None:
-    """Brings the schema to `NEWEST`. Costs one query when it is there already; an empty database gets
-    it whole, without the way through the older ones.
+    """Brings the schema to `NEWEST`; one query if it is up to date. An empty database gets the newest
+    schema at once, without migrations.
 
     Raises `StorageFailed` for a schema that only a later version knows.
     """
@@ -94,12 +94,12 @@ def migrate(engine: Engine) -> None:
                 return
             if found is not None and found > NEWEST:
                 raise StorageFailed(
-                    f"The database is of a newer Grantha (its schema is {found}, ours {NEWEST}).",
+                    f"The database was written by a newer Grantha (schema {found}, ours is {NEWEST}).",
                     advice="Install that version again, or restore a backup from before it.",
                 )
             if found is None and _create(connection):
                 return
-            # Alembic takes a quarter of a second to import: only when there is something to do.
+            # Imported late: Alembic takes a quarter of a second to import.
             from alembic import command
             from alembic.config import Config
 
@@ -108,7 +108,7 @@ def migrate(engine: Engine) -> None:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
     except (DBAPIError, sqlite3.Error) as error:
-        raise translated(error) from error
+        raise storage_error(error) from error
 
 
 def _create(connection: Connection) -> bool:
@@ -122,20 +122,20 @@ def _create(connection: Connection) -> bool:
                 connection.exec_driver_sql(statement)
             connection.execute(insert(alembic_version).values(version_num=NEWEST))
     except BaseException:
-        driver_of(connection).rollback()  # unless SQLite has done so itself, as on a full disk
+        raw_connection(connection).rollback()  # unless SQLite has done so itself, as on a full disk
         raise
     connection.exec_driver_sql("COMMIT")
     return empty
 
 
 def _at(error: OSError) -> str:
-    """Which file of the folder it was, where it was one."""
+    """The lock file that an error is about, in brackets; else nothing."""
     name = Path(str(error.filename)).name
     return f" ({name})" if name in LOCKS else ""
 
 
 def _url(path: Path) -> URL:
-    # As text, a question mark in the path would begin a query: another file, outside of the folder.
+    # In a URL string, a question mark in the path would begin a query and name another file.
     return URL.create("sqlite", database=str(path))
 
 

@@ -15,8 +15,8 @@ from grantha.errors import BadRequest, NotFound
 from grantha.storage import rows
 from grantha.storage.base import (
     EPHEMERAL,
+    ConversationPage,
     ConversationRow,
-    Listing,
     MessageRow,
     NewConversation,
     NewMessage,
@@ -83,9 +83,9 @@ def conversation(connection: Connection, subject: str, wanted: str) -> Conversat
     return rows.conversation_from(row)
 
 
-def listing(
+def list_page(
     connection: Connection, subject: str, cursor: str | None, limit: int, origin: str | None
-) -> Listing:
+) -> ConversationPage:
     """Pinned first, then the last changed; one page."""
     wanted = _visible(subject)
     of_origin = conversations.c.origin == origin if origin else conversations.c.origin != EPHEMERAL
@@ -97,20 +97,20 @@ def listing(
     ).limit(limit + 1)
     found = [rows.conversation_from(row) for row in connection.execute(wanted).mappings()]
     if len(found) <= limit:
-        return Listing(tuple(found), None)
+        return ConversationPage(tuple(found), None)
     last = found[limit - 1]
-    return Listing(tuple(found[:limit]), f"{int(last.pinned)}:{last.updated_at}:{last.id}")
+    return ConversationPage(tuple(found[:limit]), f"{int(last.pinned)}:{last.updated_at}:{last.id}")
 
 
 def search(
     connection: Connection, subject: str, query: str, limit: int, origin: str | None
-) -> Listing:
+) -> ConversationPage:
     """Conversations whose title or messages hold every word (the last one as a beginning)."""
     # A NUL ends the text of a query, and half a character is none.
     query = "".join(char if char.isprintable() else " " for char in query)
     words = [word.replace('"', '""') for word in query.split() if any(map(str.isalnum, word))]
     if not words:
-        return Listing((), None)
+        return ConversationPage((), None)
     match = " ".join(f'"{word}"' for word in words) + "*"
     found = connection.execute(
         text(
@@ -135,10 +135,10 @@ def search(
             "limit": limit,
         },
     ).mappings()
-    return Listing(tuple(rows.conversation_from(row) for row in found), None)
+    return ConversationPage(tuple(rows.conversation_from(row) for row in found), None)
 
 
-def change(
+def update_conversation(
     connection: Connection, subject: str, wanted: str, changes: dict[str, Any]
 ) -> ConversationRow:
     """Applies known changes. A leaf must be a message of the conversation."""
@@ -160,7 +160,7 @@ def change(
     return conversation(connection, subject, wanted)
 
 
-def hide(connection: Connection, subject: str, wanted: str, now: int) -> None:
+def soft_delete(connection: Connection, subject: str, wanted: str, now: int) -> None:
     """Marks as deleted. Raises `NotFound`."""
     conversation(connection, subject, wanted)
     connection.execute(
@@ -168,8 +168,8 @@ def hide(connection: Connection, subject: str, wanted: str, now: int) -> None:
     )
 
 
-def unhide(connection: Connection, subject: str, wanted: str) -> ConversationRow:
-    """Undoes `hide`. Raises `NotFound` when it is gone for good."""
+def restore(connection: Connection, subject: str, wanted: str) -> ConversationRow:
+    """Undoes `soft_delete`. Raises `NotFound` when it is gone for good."""
     connection.execute(
         update(conversations)
         .where(conversations.c.id == wanted, conversations.c.subject == subject)
@@ -199,7 +199,7 @@ def purge(connection: Connection, before: int, ended_before: int, keys_before: i
     return count
 
 
-def tree(connection: Connection, subject: str, wanted: str) -> list[MessageRow]:
+def messages_of(connection: Connection, subject: str, wanted: str) -> list[MessageRow]:
     """All messages in order of creation. Raises `NotFound`."""
     conversation(connection, subject, wanted)
     found = connection.execute(
@@ -237,16 +237,16 @@ def path(connection: Connection, subject: str, wanted: str) -> list[MessageRow]:
     return [rows.message_from(row) for row in found]
 
 
-def import_whole(
+def import_conversation(
     connection: Connection,
     subject: str,
     new: NewConversation,
-    tree_rows: Sequence[MessageRow],
+    message_rows: Sequence[MessageRow],
     created_at: int,
 ) -> ConversationRow:
     """Writes a conversation with its messages as they are."""
     insert_conversation(connection, subject, new, created_at)
-    for row in tree_rows:
+    for row in message_rows:
         connection.execute(
             insert(messages).values(
                 id=row.id,
@@ -263,7 +263,7 @@ def import_whole(
                 created_at=row.created_at,
             )
         )
-    last = tree_rows[-1] if tree_rows else None
+    last = message_rows[-1] if message_rows else None
     connection.execute(
         update(conversations)
         .where(conversations.c.id == new.id)

@@ -1,16 +1,17 @@
-"""The journal: records of running answers in order of arrival, until they move to their own place.
+"""The journal: records of running answers in order of arrival, before they move to `records`.
 
-A row of `records` stands beside the others of its generation, so that two hundred answers that are
-written at once dirty two hundred pages a tick. One journal row holds all records of a tick instead. A
-log's records move to `records` together: when enough of them are here, when they have been here long,
-and at its end. Until then they are kept here in memory as well, for readers and for the move.
+In `records` the rows of one generation are adjacent, so two hundred answers written at once dirty two
+hundred pages a tick. One journal row holds all records of a tick instead. The records of a log move
+together: when there are enough of them, when the oldest is old, and at the end of the log. Until then
+they are also pending in memory, for readers and for the move.
 
-Invariant: every committed record of ours is in `records` or held, and what is held follows what isn't.
-What a crash leaves in the table is moved by whoever opens the database next (`absorb`).
+Invariant: every committed record of this process is in `records` or pending, and the pending ones
+follow those in `records`. What a crash leaves in the table is moved by the next process that opens the
+database (`empty`).
 
-The fence. A log is ours while `generations` says so; that is asked at its first append, before each
-move, and whenever another process has written to the database (SQLite's `data_version`). Between two
-such moments nobody can have taken it.
+Fencing. A log is ours while its row in `generations` says so. That is checked at the first append,
+before each move, and whenever another process has written to the database (SQLite's `data_version`);
+between two checks no other process can have taken the log over.
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ from grantha.events import Record, RecordId, payload_of
 from grantha.storage import rows
 from grantha.storage.base import Append, GenerationRow
 
-MOST_HELD = 32  # records of a log; then they move, and share the pages that they dirty
-OLDEST = 1024  # ticks that a record may stay, so that a silent log doesn't keep all the others'
-_SWEEP = 64  # ticks between two looks at what is old
-# Ignoring what is there: another process may have absorbed it meanwhile.
+MAX_PENDING = 32  # records of a log before they move together, sharing dirty pages
+MAX_AGE = 1024  # ticks before the records of a silent log move, so that old rows can be deleted
+_SWEEP_INTERVAL = 64  # ticks between two searches for old records
+# OR IGNORE, because another process may have moved the same records.
 _MOVE = (
     "INSERT OR IGNORE INTO records (generation, epoch, seq, at, kind, payload) VALUES (?,?,?,?,?,?)"
 )
@@ -49,7 +50,7 @@ _DELETE = "DELETE FROM journal WHERE owner = ? AND tick < ?"
 
 
 @dataclass(slots=True)
-class _Held:
+class _PendingLog:
     """Records of one log that aren't moved; `since` is the tick of the oldest."""
 
     since: int
@@ -58,157 +59,158 @@ class _Held:
 
 @dataclass(slots=True)
 class Staged:
-    """What a transaction did, to be believed once it is committed (`Journal.committed`)."""
+    """Effects of a transaction, which `Journal.committed` applies once it is durable."""
 
     tick: int = 0
     fenced: set[str] = field(default_factory=set)
-    moved: set[str] = field(default_factory=set)  # what was held of them isn't any more
-    kept: list[Append] = field(default_factory=list)
+    moved: set[str] = field(default_factory=set)  # logs without pending records
+    journaled: list[Append] = field(default_factory=list)
     cleared: int = 0  # our rows below this tick are deleted
 
 
 class Journal:
-    """One for a store. Everything but `after` and `current` runs in the writer's thread."""
+    """One for each store. All but `pending` and `with_last_id` run in the writer's thread."""
 
     def __init__(self, instance_id: str) -> None:
         self._instance_id = instance_id
-        self._held: dict[str, _Held] = {}
-        self._heads: dict[str, RecordId] = {}  # last durable ids of logs that are known to be ours
-        self._asked: tuple[sqlite3.Connection, int] | None = (
-            None  # where and when `_heads` was right
-        )
+        self._pending: dict[str, _PendingLog] = {}
+        self._last_ids: dict[str, RecordId] = {}  # last durable id of each log known to be ours
+        # The connection and its `data_version` for which `_last_ids` holds.
+        self._checked: tuple[sqlite3.Connection, int] | None = None
         self._tick = 0
         self._cleared = 0
 
     # ---- readers ---------------------------------------------------------------------------
 
-    def after(self, generation: str) -> tuple[Record, ...]:
-        """What is held of a log. Ask before the database: a record can only move in that direction."""
-        held = self._held.get(generation)
-        return tuple(held.records) if held else ()
+    def pending(self, generation: str) -> tuple[Record, ...]:
+        """Pending records of a log. Call it before reading `records`, into which they may move."""
+        pending = self._pending.get(generation)
+        return tuple(pending.records) if pending else ()
 
-    def current(self, row: GenerationRow, held: Sequence[Record]) -> GenerationRow:
-        """A running generation's row with its true last id; `held` was asked before the row."""
-        if held and row.status == "running" and held[-1].id > row.last_id:
-            return replace(row, last_id=held[-1].id)
+    def with_last_id(self, row: GenerationRow, pending: Sequence[Record]) -> GenerationRow:
+        """A running generation's row with its true last id; `pending` was read before the row."""
+        if pending and row.status == "running" and pending[-1].id > row.last_id:
+            return replace(row, last_id=pending[-1].id)
         return row
 
     # ---- the writer's transactions -----------------------------------------------------------
 
-    def stage(self, driver: sqlite3.Connection, batch: Sequence[Append]) -> Staged:
-        """Writes a batch without its ends: those go to `records` at once, to be folded by the caller."""
-        version = driver.execute("PRAGMA data_version").fetchone()[0]
-        if self._asked != (driver, version):  # the numbers of two connections can't be compared
-            self._heads.clear()
-            self._asked = (driver, version)
-        newest = driver.execute(_NEWEST).fetchone()[0] or 0
+    def stage(self, raw: sqlite3.Connection, batch: Sequence[Append]) -> Staged:
+        """Writes a batch. Logs that end go to `records` at once, for the caller to fold them."""
+        version = raw.execute("PRAGMA data_version").fetchone()[0]
+        if self._checked != (raw, version):  # versions of two connections aren't comparable
+            self._last_ids.clear()
+            self._checked = (raw, version)
+        newest = raw.execute(_NEWEST).fetchone()[0] or 0
         staged = Staged(max(self._tick, newest) + 1, cleared=self._cleared)
-        if staged.tick % _SWEEP == 0:
-            self._sweep(driver, staged)
+        if staged.tick % _SWEEP_INTERVAL == 0:
+            self._sweep(raw, staged)
         for item in batch:
-            if not self._is_next(driver, item):
+            if not self._continues_log(raw, item):
                 staged.fenced.add(item.generation)
-            elif item.end is not None or self._is_enough(item):
-                self._move(driver, staged, item.generation, item.records)
+            elif item.end is not None or self._should_move(item):
+                self._move(raw, staged, item.generation, item.records)
             else:
-                staged.kept.append(item)
-        if staged.kept:
-            driver.execute(_INSERT, (staged.tick, self._instance_id, _body(staged.kept)))
-        self._clear(driver, staged)
+                staged.journaled.append(item)
+        if staged.journaled:
+            raw.execute(_INSERT, (staged.tick, self._instance_id, _body(staged.journaled)))
+        self._clear(raw, staged)
         return staged
 
     def committed(self, staged: Staged) -> None:
         """The transaction is durable."""
         self._tick, self._cleared = staged.tick, staged.cleared
         for generation in staged.moved:
-            self._held.pop(generation, None)
-            self._heads.pop(generation, None)
-        for item in staged.kept:
-            held = self._held.get(item.generation)
-            if held is None:
-                held = self._held[item.generation] = _Held(staged.tick, [])
-            held.records.extend(item.records)
-            self._heads[item.generation] = held.records[-1].id
+            self._pending.pop(generation, None)
+            self._last_ids.pop(generation, None)
+        for item in staged.journaled:
+            pending = self._pending.get(item.generation)
+            if pending is None:
+                pending = self._pending[item.generation] = _PendingLog(staged.tick, [])
+            pending.records.extend(item.records)
+            self._last_ids[item.generation] = pending.records[-1].id
 
-    def absorb(self, driver: sqlite3.Connection) -> None:
-        """Moves everything that anybody left in the table; call `absorbed` once that is committed."""
+    def empty(self, raw: sqlite3.Connection) -> None:
+        """Moves the whole table to `records`; call `emptied` once that is committed."""
         last: dict[tuple[str, int], int] = {}
         moved: list[tuple[object, ...]] = []
-        for (body,) in driver.execute(_READ):
+        for (body,) in raw.execute(_READ):
             for generation, epoch, seq, at, kind, payload in json.loads(body):
                 text = rows.to_json(payload)
                 moved.append((epoch, seq, at, kind, text, generation))
                 last[generation, epoch] = seq
         if moved:
-            driver.executemany(_MOVE_RUNNING, moved)
-            driver.executemany(_LATEST, [(seq, *log) for log, seq in last.items()])
-            driver.execute("DELETE FROM journal")
+            raw.executemany(_MOVE_RUNNING, moved)
+            raw.executemany(_LATEST, [(seq, *log) for log, seq in last.items()])
+            raw.execute("DELETE FROM journal")
 
-    def absorbed(self, _: object = None) -> None:
-        """Nothing is held now, and who owns what is to be asked again."""
-        self._held.clear()
-        self._heads.clear()
+    def emptied(self, _: object = None) -> None:
+        """Forgets the pending records and the known owners."""
+        self._pending.clear()
+        self._last_ids.clear()
 
     # ---- helpers below -----------------------------------------------------------------------
 
-    def _is_next(self, driver: sqlite3.Connection, item: Append) -> bool:
+    def _continues_log(self, raw: sqlite3.Connection, item: Append) -> bool:
         first = item.records[0].id
-        head = self._heads.get(item.generation)
-        if head is None:
-            owned = driver.execute(
+        last_id = self._last_ids.get(item.generation)
+        if last_id is None:
+            owned = raw.execute(
                 _OWNED, (item.generation, self._instance_id, first.epoch)
             ).fetchone()
             if owned is None:
                 return False
-            held = self._held.get(item.generation)
-            head = held.records[-1].id if held else RecordId(first.epoch, owned[0])
-        return head == (first.epoch, first.seq - 1)
+            pending = self._pending.get(item.generation)
+            last_id = pending.records[-1].id if pending else RecordId(first.epoch, owned[0])
+        return last_id == (first.epoch, first.seq - 1)
 
-    def _is_enough(self, item: Append) -> bool:
-        held = self._held.get(item.generation)
-        return len(item.records) + (len(held.records) if held else 0) >= MOST_HELD
+    def _should_move(self, item: Append) -> bool:
+        pending = self._pending.get(item.generation)
+        return len(item.records) + (len(pending.records) if pending else 0) >= MAX_PENDING
 
-    def _sweep(self, driver: sqlite3.Connection, staged: Staged) -> None:
-        for generation, held in self._held.items():
-            if held.since < staged.tick - OLDEST:
-                self._move(driver, staged, generation, ())
+    def _sweep(self, raw: sqlite3.Connection, staged: Staged) -> None:
+        for generation, pending in self._pending.items():
+            if pending.since < staged.tick - MAX_AGE:
+                self._move(raw, staged, generation, ())
 
     def _move(
         self,
-        driver: sqlite3.Connection,
+        raw: sqlite3.Connection,
         staged: Staged,
         generation: str,
         further: Sequence[Record],
     ) -> None:
-        records = (*self.after(generation), *further)
+        records = (*self.pending(generation), *further)
         staged.moved.add(generation)
         last = records[-1].id
-        ours = driver.execute(_ADVANCE, (last.seq, generation, self._instance_id, last.epoch))
+        ours = raw.execute(_ADVANCE, (last.seq, generation, self._instance_id, last.epoch))
         if ours.rowcount == 1:
-            driver.executemany(_MOVE, rows.record_values(generation, records))
+            raw.executemany(_MOVE, rows.record_values(generation, records))
         else:
             staged.fenced.add(generation)
 
-    def _clear(self, driver: sqlite3.Connection, staged: Staged) -> None:
-        left = [held.since for name, held in self._held.items() if name not in staged.moved]
-        if staged.kept:
+    def _clear(self, raw: sqlite3.Connection, staged: Staged) -> None:
+        left = [
+            pending.since for name, pending in self._pending.items() if name not in staged.moved
+        ]
+        if staged.journaled:
             left.append(staged.tick)
-        # Not up to this tick: another batch of the same transaction may have written the one before.
+        # Not this tick: another batch of the same transaction may have written the one before.
         oldest = min(left, default=self._tick + 1)
-        if oldest >= staged.cleared + _SWEEP or (not left and oldest > staged.cleared):
-            driver.execute(_DELETE, (self._instance_id, oldest))
+        if oldest >= staged.cleared + _SWEEP_INTERVAL or (not left and oldest > staged.cleared):
+            raw.execute(_DELETE, (self._instance_id, oldest))
             staged.cleared = oldest
 
 
-def _body(kept: Sequence[Append]) -> str:
-    """All records of a tick as one JSON list; the payloads are JSON already."""
+def _body(journaled: Sequence[Append]) -> str:
+    """The records of a tick as one JSON list; payloads are JSON already."""
     return (
         "["
         + ",".join(
             [
                 f'["{item.generation}",{r.id[0]},{r.id[1]},{r.at},"{r.event.kind}",'
                 f"{payload_of(r.event)}]"
-                for item in kept
+                for item in journaled
                 for r in item.records
             ]
         )

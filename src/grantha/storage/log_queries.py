@@ -1,4 +1,4 @@
-"""SQL of the logs: ending, taking over, reading, trimming. How records get in is the journal's.
+"""SQL of the logs: ending, taking over, reading, trimming. The journal writes the records.
 
 Each function runs inside a transaction of the writer or on a reading connection.
 """
@@ -20,13 +20,13 @@ from grantha.storage.journal import Journal, Staged
 from grantha.storage.schema import generations, records
 from grantha.storage.start_queries import INSERT_RECORDS
 
-_BEFORE = (
+_RECORDS_BEFORE = (
     "SELECT kind, payload FROM records "
     "WHERE generation = ? AND (epoch, seq) < (?, ?) ORDER BY epoch, seq"
 )
 _PLACE = "SELECT message, conversation FROM generations WHERE id = ?"
 _END_GENERATION = 'UPDATE generations SET status = ?, "end" = ?, ended_at = ? WHERE id = ?'
-# By their own ids, which are indexed: looking for the generation would read the whole table.
+# By their ids, which are indexed: a search by generation alone would scan the table.
 _END_MESSAGE = (
     'UPDATE messages SET parts = ?, text = ?, status = ?, "end" = ?, seams = ?, citations = ?, '
     "model = coalesce(?, model) WHERE id = ? AND generation = ?"
@@ -36,16 +36,18 @@ _END_CONVERSATION = (
 )
 
 
-def append(driver: sqlite3.Connection, journal: Journal, batch: Sequence[Append]) -> Staged:
+def append(raw: sqlite3.Connection, journal: Journal, batch: Sequence[Append]) -> Staged:
     """Writes records of many generations, and folds those that end into their messages.
 
-    The driver is spoken to directly: a statement through SQLAlchemy costs three times as much, and
-    this is what runs for every flush.
+    On the raw connection: a statement through SQLAlchemy costs three times as much, and these run
+    for every flush.
     """
-    staged = journal.stage(driver, batch)
+    staged = journal.stage(raw, batch)
     for item in batch:
         if item.end is not None and item.generation not in staged.fenced:
-            _finish(driver, (*journal.after(item.generation), *item.records), item, item.end)
+            _fold_into_message(
+                raw, (*journal.pending(item.generation), *item.records), item, item.end
+            )
     return staged
 
 
@@ -100,9 +102,9 @@ def read_records(  # noqa: PLR0917
     wanted: str,
     after: RecordId,
     limit: int,
-    held: Sequence[Record],
+    pending: Sequence[Record],
 ) -> list[Record]:
-    """In order, after a cursor. `held` is what the journal had of the log a moment before."""
+    """In order, after a cursor. `pending` are the journal's records, taken before this query."""
     found = connection.exec_driver_sql(
         "SELECT r.epoch, r.seq, r.at, r.kind, r.payload FROM records r "
         "JOIN generations g ON g.id = r.generation AND g.subject = ? "
@@ -111,7 +113,7 @@ def read_records(  # noqa: PLR0917
     ).all()
     moved = [record for row in found if (record := rows.record_from(tuple(row))) is not None]
     last = RecordId(found[-1][0], found[-1][1]) if found else after
-    further = [record for record in held if record.id > last]
+    further = [record for record in pending if record.id > last]
     if further and not found and not _belongs(connection, subject, wanted):
         return []
     return moved + further[: limit - len(found)]
@@ -128,12 +130,12 @@ def ended_since(connection: Connection, subject: str, since: int) -> list[Genera
     return [rows.generation_from({**row, "trace": None}) for row in found]
 
 
-def trim(connection: Connection, before: int, most: int = 64) -> int:
-    """Deletes the records of at most `most` generations that ended before a time."""
+def trim(connection: Connection, before: int, limit: int = 64) -> int:
+    """Deletes the records of at limit `limit` generations that ended before a time."""
     due = connection.execute(
         select(generations.c.id)
         .where(generations.c.trimmed.is_(False), generations.c.ended_at < before)
-        .limit(most)
+        .limit(limit)
     ).scalars()
     count = 0
     for wanted in list(due):
@@ -148,7 +150,7 @@ def trim(connection: Connection, before: int, most: int = 64) -> int:
 
 
 def trace_of(connection: Connection, wanted: str) -> dict[str, object]:
-    """When how much was written: [ms since the start, kind, code points, deltas] a record."""
+    """Timing and size of each record: [ms since the start, kind, code points, deltas]."""
     found = connection.exec_driver_sql(
         "SELECT at, kind, payload FROM records WHERE generation = ? ORDER BY epoch, seq", (wanted,)
     )
@@ -177,13 +179,13 @@ def _belongs(connection: Connection, subject: str, wanted: str) -> bool:
     return found.first() is not None
 
 
-def _finish(
-    driver: sqlite3.Connection, last: Sequence[Record], item: Append, end: GenerationEnd
+def _fold_into_message(
+    raw: sqlite3.Connection, last: Sequence[Record], item: Append, end: GenerationEnd
 ) -> None:
-    """Folds the log into its message. Its `last` records are at hand and aren't read back."""
+    """Folds the log into its message; `last` are its newest records, which aren't read back."""
     wanted, first = item.generation, last[0].id
     folded = Fold()
-    for kind, payload in driver.execute(_BEFORE, (wanted, first.epoch, first.seq)):
+    for kind, payload in raw.execute(_RECORDS_BEFORE, (wanted, first.epoch, first.seq)):
         event = rows.event_of_record(kind, payload)
         if event is not None:
             folded.apply(event)
@@ -192,9 +194,9 @@ def _finish(
     parts = folded.parts()
     shown = [part for part in parts if isinstance(part, TextPart | ReasoningPart)]
     end_json, now = payload_of(end), item.records[-1].at
-    message, conversation = driver.execute(_PLACE, (wanted,)).fetchone()
-    driver.execute(_END_GENERATION, (end.ending, end_json, now, wanted))
-    driver.execute(
+    message, conversation = raw.execute(_PLACE, (wanted,)).fetchone()
+    raw.execute(_END_GENERATION, (end.ending, end_json, now, wanted))
+    raw.execute(
         _END_MESSAGE,
         (
             rows.parts_json(parts),
@@ -208,4 +210,4 @@ def _finish(
             wanted,
         ),
     )
-    driver.execute(_END_CONVERSATION, (end.ending, now, conversation, wanted))
+    raw.execute(_END_CONVERSATION, (end.ending, now, conversation, wanted))

@@ -1,4 +1,4 @@
-"""Between database rows and the values of `storage.base`; no SQL here."""
+"""Converts database rows to the values of `storage.base` and back; no SQL here."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ _DAMAGED = (ValueError, TypeError, KeyError, AttributeError)  # of stored JSON o
 Row = RowMapping | dict[str, Any]  # a database row; Any because columns differ in type
 
 
-def driver_of(connection: Connection) -> sqlite3.Connection:
-    """The driver's own connection, for the statements that every flush and every start runs."""
+def raw_connection(connection: Connection) -> sqlite3.Connection:
+    """The DBAPI connection, for the statements that every flush and every start runs."""
     return cast("sqlite3.Connection", connection.connection.driver_connection)
 
 
@@ -114,7 +114,7 @@ def record_values(generation: str, records: Sequence[Record]) -> list[tuple[Any,
 
 
 def parts_text(parts: Sequence[Part]) -> str:
-    """What the full-text index sees of a message."""
+    """The text of a message that the full-text index holds."""
     return "\n".join(part.text for part in parts if isinstance(part, TextPart))
 
 
@@ -124,12 +124,12 @@ def events_json(events: Iterable[Event]) -> str:
 
 
 def to_json(value: object) -> str:
-    """JSON as it is stored."""
+    """JSON in its stored form."""
     return encode_json(value)
 
 
 def parts_json(parts: Sequence[Part]) -> str:
-    """Parts as they are stored."""
+    """Parts in their stored form."""
     return to_json(parts_to_json(parts))
 
 

@@ -1,7 +1,7 @@
-"""The tables, once, for every SQL database. A new database is made from them; queries name them.
+"""The tables. A new database is created from them; queries use them.
 
 Migrations bring an older database to the same schema; a test compares the two. JSON is stored as
-text: it is read whole and never searched inside. Times are milliseconds.
+text, since it is always read whole. Times are milliseconds since 1970.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ conversations = Table(
 messages = Table(
     "messages",
     metadata,
-    # A whole number as the key, because the full-text index refers to rows by number.
+    # An integer key, because the full-text index refers to rows by number.
     Column("number", Integer, primary_key=True),
     Column("id", Text, nullable=False, unique=True),
     Column(
@@ -109,7 +109,7 @@ records = Table(
     sqlite_with_rowid=False,
 )
 
-# All records of a tick in one row, until they move to `records`: see `storage.journal`.
+# The records of one tick in one row, until they move to `records`; see `storage.journal`.
 journal = Table(
     "journal",
     metadata,

@@ -1,7 +1,7 @@
 """The SQL store: one writing thread, a few reading connections, SQLite in WAL mode.
 
-Owns connections and threads; what the statements say is in `log_queries` and
-`conversation_queries`.
+Owns connections and threads; the statements are in `start_queries`, `log_queries`,
+`conversation_queries` and `analytics_queries`.
 """
 
 from __future__ import annotations
@@ -20,20 +20,19 @@ from typing_extensions import override
 
 from grantha.errors import GranthaError, StorageFailed
 from grantha.events import Record, RecordId
-from grantha.storage import conversation_queries as talk
-from grantha.storage import log_queries as logs
-from grantha.storage import rows, start_queries
-from grantha.storage.analytics_queries import numbers
+from grantha.storage import conversation_queries as conversations
+from grantha.storage import log_queries, rows, start_queries
+from grantha.storage.analytics_queries import summary
 from grantha.storage.base import (
+    AnalyticsSummary,
     Append,
+    ConversationPage,
     ConversationRow,
     GenerationRow,
-    Listing,
+    GenerationStart,
     MessageRow,
     NewConversation,
-    Numbers,
     Orphan,
-    Start,
     Store,
     StoreHealth,
 )
@@ -45,13 +44,13 @@ from grantha.storage.connect import (
     writing_engine,
 )
 from grantha.storage.journal import Journal
-from grantha.storage.writer import Writer, translated
+from grantha.storage.writer import Writer, storage_error
 
 T = TypeVar("T")
 FILE_NAME = "grantha.db"
 _READERS = 2
 _DAY_MS = 24 * 3600 * 1000
-_MINUTE_MS = 60 * 1000  # for which a reader may come back to an answer that isn't kept
+_MINUTE_MS = 60 * 1000  # for which a reader can come back to an ephemeral answer
 
 
 class SqlStore(Store):
@@ -101,24 +100,26 @@ class SqlStore(Store):
 
     @override
     async def check(self) -> StoreHealth:
-        return self._health(await self._writer.trouble() if self._writer else _not_open())
+        return self._health(await self._writer.check() if self._writer else _not_open())
 
     # ---- logs
 
     @override
-    async def start(self, subject: str, start: Start) -> tuple[list[GenerationRow], bool]:
+    async def start(self, subject: str, start: GenerationStart) -> tuple[list[GenerationRow], bool]:
         now = self._now()
         return await self._write(
             lambda connection: start_queries.start(
-                rows.driver_of(connection), subject, self._instance_id, now, start
+                rows.raw_connection(connection), subject, self._instance_id, now, start
             )
         )
 
     @override
-    async def earlier(self, subject: str, key: str, fingerprint: str) -> list[GenerationRow]:
+    async def generations_by_key(
+        self, subject: str, key: str, fingerprint: str
+    ) -> list[GenerationRow]:
         return await self._read(
-            lambda connection: start_queries.earlier(
-                rows.driver_of(connection), subject, key, fingerprint
+            lambda connection: start_queries.generations_by_key(
+                rows.raw_connection(connection), subject, key, fingerprint
             )
         )
 
@@ -126,7 +127,7 @@ class SqlStore(Store):
     async def append(self, batch: Sequence[Append]) -> set[str]:
         journal = self._journal
         staged = await self._write(
-            lambda connection: logs.append(rows.driver_of(connection), journal, batch),
+            lambda connection: log_queries.append(rows.raw_connection(connection), journal, batch),
             journal.committed,
         )
         return staged.fenced
@@ -134,47 +135,51 @@ class SqlStore(Store):
     @override
     async def claim(self, row: GenerationRow, instance_id: str, records: Sequence[Record]) -> bool:
         def claim(connection: Connection) -> bool:
-            self._journal.absorb(rows.driver_of(connection))
-            return logs.claim(connection, row, instance_id, records)
+            self._journal.empty(rows.raw_connection(connection))
+            return log_queries.claim(connection, row, instance_id, records)
 
-        return await self._write(claim, self._journal.absorbed)
+        return await self._write(claim, self._journal.emptied)
 
     @override
     async def orphans(self, instance_id: str) -> list[Orphan]:
         def orphans(connection: Connection) -> list[Orphan]:
-            self._journal.absorb(rows.driver_of(connection))
-            return logs.orphans(connection, instance_id)
+            self._journal.empty(rows.raw_connection(connection))
+            return log_queries.orphans(connection, instance_id)
 
-        return await self._write(orphans, self._journal.absorbed)
+        return await self._write(orphans, self._journal.emptied)
 
     @override
     async def generation(self, subject: str, generation: str) -> GenerationRow:
-        held = self._journal.after(generation)
-        row = await self._read(lambda connection: logs.generation(connection, subject, generation))
-        return self._journal.current(row, held)
+        pending = self._journal.pending(generation)
+        row = await self._read(
+            lambda connection: log_queries.generation(connection, subject, generation)
+        )
+        return self._journal.with_last_id(row, pending)
 
     @override
     async def records(
         self, subject: str, generation: str, after: RecordId, limit: int
     ) -> list[Record]:
-        held = self._journal.after(generation)
+        pending = self._journal.pending(generation)
         return await self._read(
-            lambda connection: logs.read_records(
-                connection, subject, generation, after, limit, held
+            lambda connection: log_queries.read_records(
+                connection, subject, generation, after, limit, pending
             )
         )
 
     @override
     async def trim(self, before: int) -> int:
-        return await self._write(lambda connection: logs.trim(connection, before))
+        return await self._write(lambda connection: log_queries.trim(connection, before))
 
     @override
     async def ended_generations(self, subject: str, since: int) -> list[GenerationRow]:
-        return await self._read(lambda connection: logs.ended_since(connection, subject, since))
+        return await self._read(
+            lambda connection: log_queries.ended_since(connection, subject, since)
+        )
 
     @override
-    async def numbers(self, subject: str, since: int) -> Numbers:
-        return await self._read(lambda connection: numbers(connection, subject, since))
+    async def analytics(self, subject: str, since: int) -> AnalyticsSummary:
+        return await self._read(lambda connection: summary(connection, subject, since))
 
     # ---- conversations
 
@@ -183,67 +188,85 @@ class SqlStore(Store):
         now = self._now()
 
         def create(connection: Connection) -> ConversationRow:
-            talk.insert_conversation(connection, subject, new, now)
-            return talk.conversation(connection, subject, new.id)
+            conversations.insert_conversation(connection, subject, new, now)
+            return conversations.conversation(connection, subject, new.id)
 
         return await self._write(create)
 
     @override
     async def conversation(self, subject: str, conversation: str) -> ConversationRow:
         return await self._read(
-            lambda connection: talk.conversation(connection, subject, conversation)
+            lambda connection: conversations.conversation(connection, subject, conversation)
         )
 
     @override
     async def conversations(
         self, subject: str, *, query: str, cursor: str | None, limit: int, origin: str | None
-    ) -> Listing:
+    ) -> ConversationPage:
         if query.strip():
-            return await self._read(lambda c: talk.search(c, subject, query, limit, origin))
-        return await self._read(lambda c: talk.listing(c, subject, cursor, limit, origin))
+            return await self._read(
+                lambda c: conversations.search(c, subject, query, limit, origin)
+            )
+        return await self._read(
+            lambda c: conversations.list_page(c, subject, cursor, limit, origin)
+        )
 
     @override
     async def update_conversation(
         self, subject: str, conversation: str, changes: dict[str, Any]
     ) -> ConversationRow:
         return await self._write(
-            lambda connection: talk.change(connection, subject, conversation, changes)
+            lambda connection: conversations.update_conversation(
+                connection, subject, conversation, changes
+            )
         )
 
     @override
     async def delete_conversation(self, subject: str, conversation: str) -> None:
         now = self._now()
-        await self._write(lambda connection: talk.hide(connection, subject, conversation, now))
+        await self._write(
+            lambda connection: conversations.soft_delete(connection, subject, conversation, now)
+        )
 
     @override
     async def restore_conversation(self, subject: str, conversation: str) -> ConversationRow:
-        return await self._write(lambda connection: talk.unhide(connection, subject, conversation))
+        return await self._write(
+            lambda connection: conversations.restore(connection, subject, conversation)
+        )
 
     @override
     async def purge(self, before: int) -> int:
         now = self._now()
         return await self._write(
-            lambda connection: talk.purge(connection, before, now - _MINUTE_MS, now - _DAY_MS)
+            lambda connection: conversations.purge(
+                connection, before, now - _MINUTE_MS, now - _DAY_MS
+            )
         )
 
     @override
     async def messages(self, subject: str, conversation: str) -> list[MessageRow]:
-        return await self._read(lambda connection: talk.tree(connection, subject, conversation))
+        return await self._read(
+            lambda connection: conversations.messages_of(connection, subject, conversation)
+        )
 
     @override
     async def message(self, subject: str, message: str) -> MessageRow:
-        return await self._read(lambda connection: talk.message(connection, subject, message))
+        return await self._read(
+            lambda connection: conversations.message(connection, subject, message)
+        )
 
     @override
     async def path(self, subject: str, message: str) -> list[MessageRow]:
-        return await self._read(lambda connection: talk.path(connection, subject, message))
+        return await self._read(lambda connection: conversations.path(connection, subject, message))
 
     @override
     async def import_conversation(
         self, subject: str, new: NewConversation, messages: Sequence[MessageRow], created_at: int
     ) -> ConversationRow:
         return await self._write(
-            lambda connection: talk.import_whole(connection, subject, new, messages, created_at)
+            lambda connection: conversations.import_conversation(
+                connection, subject, new, messages, created_at
+            )
         )
 
     @override
@@ -271,19 +294,19 @@ class SqlStore(Store):
         if self._threads is None or self._reading is None:
             raise _not_open()
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, _reading_work, self._reading, work)
+        return await loop.run_in_executor(self._threads, _run_reading, self._reading, work)
 
 
 def _not_open() -> StorageFailed:
     return StorageFailed("The store isn't open.")
 
 
-def _reading_work(engine: Engine, work: Callable[[Connection], T]) -> T:
+def _run_reading(engine: Engine, work: Callable[[Connection], T]) -> T:
     try:
         with engine.connect() as connection:
             return work(connection)
     except (DBAPIError, sqlite3.Error) as error:
-        raise translated(error) from error
+        raise storage_error(error) from error
 
 
 def copy_database(source: Path, target: Path) -> None:
@@ -306,4 +329,4 @@ def copy_database(source: Path, target: Path) -> None:
             writing.close()
             reading.close()
     except sqlite3.Error as error:
-        raise translated(error) from error
+        raise storage_error(error) from error

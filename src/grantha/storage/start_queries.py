@@ -1,8 +1,8 @@
-"""SQL of a start: a send's conversation, messages, generations and key, in one transaction.
+"""SQL that starts generations: conversation, messages, generations and key, in one transaction.
 
-Every request goes through here, so the driver is spoken to directly with statements written once:
-building and compiling them anew cost more than all the rest of a request. The rest of the store
-has no such hurry. Runs inside a transaction of the writer.
+Every request runs these statements, so they are constants on the raw connection: building and
+compiling them each time cost more than the rest of the request. Runs inside a transaction of the
+writer.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sqlite3
 
 from grantha.errors import Conflict, NotFound
 from grantha.storage import rows
-from grantha.storage.base import GenerationRow, NewGeneration, NewMessage, Start
+from grantha.storage.base import GenerationRow, GenerationStart, NewGeneration, NewMessage
 
 INSERT_RECORDS = (
     "INSERT INTO records (generation, epoch, seq, at, kind, payload) VALUES (?,?,?,?,?,?)"
@@ -21,7 +21,7 @@ _CONVERSATION = (
     "model, leaf, status, generation, created_at, updated_at) "
     "VALUES (?,?,?,?,0,?,?,?,?,?,'running',?,?,?)"
 )
-_RESUMED = (
+_UPDATE_CONVERSATION = (
     "UPDATE conversations SET title = CASE title WHEN '' THEN ? ELSE title END, leaf = ?, "
     "status = 'running', generation = ?, updated_at = ? "
     "WHERE id = ? AND subject = ? AND deleted_at IS NULL"
@@ -36,7 +36,7 @@ _ANSWER = (
     "generation, status, created_at) VALUES (?,?,?,'assistant','[]','','[]','[]',?,?,'running',?)"
 )
 # The status in the WHERE is what keeps two continuations from writing one message.
-_EXTEND = (
+_EXTEND_ANSWER = (
     "UPDATE messages SET generation = ?, status = 'running', model = ? "
     "WHERE id = ? AND conversation = ? AND status <> 'running'"
 )
@@ -45,12 +45,12 @@ _GENERATION = (
     "owner, epoch, seq, recoveries, created_at, trimmed, abandon_after) "
     "VALUES (?,?,?,?,?,?,?,'running',?,?,?,0,?,0,?)"
 )
-# Replacing: a key whose answers were deleted for good names nothing any more.
+# REPLACE, because a key may still be there whose generations were purged.
 _KEY = (
     "INSERT OR REPLACE INTO idempotency (subject, key, position, generation, fingerprint, created_at) "
     "VALUES (?,?,?,?,?,?)"
 )
-_EARLIER = (
+_BY_KEY = (
     "SELECT i.fingerprint AS fingerprint, g.* FROM idempotency i "
     "JOIN generations g ON g.id = i.generation "
     "WHERE i.subject = ? AND i.key = ? ORDER BY i.position"
@@ -58,22 +58,22 @@ _EARLIER = (
 
 
 def start(
-    driver: sqlite3.Connection, subject: str, instance_id: str, now: int, wanted: Start
+    raw: sqlite3.Connection, subject: str, instance_id: str, now: int, wanted: GenerationStart
 ) -> tuple[list[GenerationRow], bool]:
-    """Writes a send once; see `Store.start`."""
+    """Writes a request once; see `Store.start`."""
     if wanted.key is not None:
-        before = earlier(driver, subject, wanted.key, wanted.fingerprint)
+        before = generations_by_key(raw, subject, wanted.key, wanted.fingerprint)
         if before:
             return before, False
-    _write_conversation(driver, subject, now, wanted)
+    _write_conversation(raw, subject, now, wanted)
     for message in wanted.messages:
-        _write_message(driver, wanted.conversation, message, now)
+        _write_message(raw, wanted.conversation, message, now)
     started = []
     for generation in wanted.generations:
-        _write_answer(driver, wanted.conversation, generation, now)
-        started.append(_write_generation(driver, subject, instance_id, now, wanted, generation))
+        _write_answer(raw, wanted.conversation, generation, now)
+        started.append(_write_generation(raw, subject, instance_id, now, wanted, generation))
     if wanted.key is not None:
-        driver.executemany(
+        raw.executemany(
             _KEY,
             [
                 (subject, wanted.key, position, generation.id, wanted.fingerprint, now)
@@ -83,17 +83,17 @@ def start(
     return started, True
 
 
-def earlier(
-    driver: sqlite3.Connection, subject: str, key: str, fingerprint: str
+def generations_by_key(
+    raw: sqlite3.Connection, subject: str, key: str, fingerprint: str
 ) -> list[GenerationRow]:
-    """The generations of the send that used a key; see `Store.earlier`."""
-    found = driver.execute(_EARLIER, (subject, key))
+    """The generations that a key started; see `Store.generations_by_key`."""
+    found = raw.execute(_BY_KEY, (subject, key))
     names = [column[0] for column in found.description]
     before = [dict(zip(names, row, strict=True)) for row in found]
     if before and before[0]["fingerprint"] != fingerprint:
         raise Conflict(
             "This Idempotency-Key was used before with another body.",
-            advice="Use a new key for a new send.",
+            advice="Use a new key for a new request.",
         )
     return [rows.generation_from(row) for row in before]
 
@@ -101,7 +101,9 @@ def earlier(
 # ---- helpers below -------------------------------------------------------------------------------
 
 
-def _write_conversation(driver: sqlite3.Connection, subject: str, now: int, wanted: Start) -> None:
+def _write_conversation(
+    raw: sqlite3.Connection, subject: str, now: int, wanted: GenerationStart
+) -> None:
     leaf, last = wanted.generations[0].message, wanted.generations[-1].id
     new = wanted.new_conversation
     if new is not None:
@@ -119,34 +121,34 @@ def _write_conversation(driver: sqlite3.Connection, subject: str, now: int, want
             now,
             now,
         )
-        driver.execute(_CONVERSATION, values)
+        raw.execute(_CONVERSATION, values)
         return
     conversation = wanted.conversation
-    resumed = driver.execute(_RESUMED, (wanted.title, leaf, last, now, conversation, subject))
+    resumed = raw.execute(
+        _UPDATE_CONVERSATION, (wanted.title, leaf, last, now, conversation, subject)
+    )
     if resumed.rowcount != 1:
         raise NotFound(f"There is no conversation {conversation!r}.")
 
 
-def _write_message(
-    driver: sqlite3.Connection, conversation: str, new: NewMessage, now: int
-) -> None:
+def _write_message(raw: sqlite3.Connection, conversation: str, new: NewMessage, now: int) -> None:
     if new.parent is not None:
-        found = driver.execute(_PARENT, (new.parent, conversation)).fetchone()
+        found = raw.execute(_PARENT, (new.parent, conversation)).fetchone()
         if found is None:
             raise NotFound(f"There is no message {new.parent!r} in this conversation.")
     parts, text = rows.parts_json(new.parts), rows.parts_text(new.parts)
-    driver.execute(_MESSAGE, (new.id, conversation, new.parent, new.role, parts, text, now))
+    raw.execute(_MESSAGE, (new.id, conversation, new.parent, new.role, parts, text, now))
 
 
 def _write_answer(
-    driver: sqlite3.Connection, conversation: str, wanted: NewGeneration, now: int
+    raw: sqlite3.Connection, conversation: str, wanted: NewGeneration, now: int
 ) -> None:
     if not wanted.extends:
-        driver.execute(
+        raw.execute(
             _ANSWER, (wanted.message, conversation, wanted.parent, wanted.model, wanted.id, now)
         )
         return
-    extended = driver.execute(_EXTEND, (wanted.id, wanted.model, wanted.message, conversation))
+    extended = raw.execute(_EXTEND_ANSWER, (wanted.id, wanted.model, wanted.message, conversation))
     if extended.rowcount != 1:
         raise Conflict(
             "This answer is being written already.", advice="Wait for it to end, or stop it."
@@ -154,11 +156,11 @@ def _write_answer(
 
 
 def _write_generation(  # noqa: PLR0917  the columns of one row
-    driver: sqlite3.Connection,
+    raw: sqlite3.Connection,
     subject: str,
     instance_id: str,
     now: int,
-    start: Start,
+    start: GenerationStart,
     wanted: NewGeneration,
 ) -> GenerationRow:
     last = wanted.records[-1].id
@@ -176,8 +178,8 @@ def _write_generation(  # noqa: PLR0917  the columns of one row
         now,
         wanted.abandon_after,
     )
-    driver.execute(_GENERATION, values)
-    driver.executemany(INSERT_RECORDS, rows.record_values(wanted.id, wanted.records))
+    raw.execute(_GENERATION, values)
+    raw.executemany(INSERT_RECORDS, rows.record_values(wanted.id, wanted.records))
     return GenerationRow(
         id=wanted.id,
         conversation=start.conversation,

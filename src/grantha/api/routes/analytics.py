@@ -16,7 +16,7 @@ from grantha.api.routes import serializers
 from grantha.api.schemas.responses import InspectionReply, SummaryReply
 from grantha.api.state import app_state, subject_of
 from grantha.engine.replay import read_log
-from grantha.storage.base import NumbersRow
+from grantha.storage.base import AnalyticsGroup
 
 router = APIRouter(prefix="/api/analytics", route_class=StrictRoute, tags=["analytics"])
 _DAY_MS = 24 * 3600 * 1000
@@ -28,7 +28,7 @@ async def summary(
 ) -> Response:
     """Counts, sums and percentiles: in all, by model, by day (UTC)."""
     state, subject = app_state(request), subject_of(request)
-    found = await state.store.numbers(subject, time.time_ns() // 1_000_000 - days * _DAY_MS)
+    found = await state.store.analytics(subject, time.time_ns() // 1_000_000 - days * _DAY_MS)
     return JSONResponse(
         {
             "totals": _row(found.totals),
@@ -68,7 +68,7 @@ async def inspect(generation: str, request: Request) -> Response:
     )
 
 
-def _row(row: NumbersRow, key: str | None = None) -> dict[str, Any]:
+def _row(row: AnalyticsGroup, key: str | None = None) -> dict[str, Any]:
     values = dataclasses.asdict(row)
     name = values.pop("key")
     return values if key is None else {key: name, **values}
