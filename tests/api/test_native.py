@@ -441,10 +441,10 @@ async def test_without_a_cursor_a_snapshot_comes_first(client: httpx.AsyncClient
     assert late[0]["end"]["text_length"] == len(counted(60))
 
 
-async def test_the_query_wins_over_the_header(client: httpx.AsyncClient) -> None:
+async def test_the_header_wins_over_the_query(client: httpx.AsyncClient) -> None:
     made = await _ask(client)
     await _ended(client, made["id"])
-    async with attached(client, made["id"], after="1-3", **{"Last-Event-ID": "1-9"}) as stream:
+    async with attached(client, made["id"], after="1-1", **{"Last-Event-ID": "1-3"}) as stream:
         frames = await stream.frames()
     assert_dense(frames, "1-3")
     async with attached(client, made["id"], **{"Last-Event-ID": "1-4"}) as stream:

@@ -145,7 +145,8 @@ async def events(
     """
     state, subject = app_state(request), subject_of(request)
     row = await state.store.generation(subject, generation)
-    cursor = _cursor(after if after is not None else last_event_id)
+    # A browser's EventSource reconnects to the same URL: the header is the newer of the two.
+    cursor = _cursor(last_event_id or after)
     accept = request.headers.get("accept", "")
     if cursor is not None and row.status != "running" and cursor >= row.last_id:
         return Response(status_code=204)
