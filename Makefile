@@ -83,9 +83,12 @@ test-faults: $(STAMPS)/dev ## Only the tests that kill, cut and fill disks
 COMPILE = $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
-.PHONY: types lock clean clean-all
+.PHONY: types prices lock clean clean-all
 types: $(STAMPS)/dev ## Write the page's types again, from what the server describes
 	$(PY) tools/page_types.py
+
+prices: $(STAMPS)/dev ## Write the price list again, from the installed genai-prices
+	$(PY) tools/price_table.py
 
 lock: $(VENV) ## Pin Python's packages again (UPGRADE=1 moves them to their newest versions)
 	$(COMPILE) pyproject.toml --extra bedrock --extra local --group run -o requirements/run.txt >/dev/null

@@ -185,8 +185,23 @@ _USAGE_FIELDS = tuple(item.name for item in dataclasses.fields(Usage))
 
 
 @dataclass(frozen=True, slots=True)
+class PriceTier:
+    """Prices of all tokens of a call whose prompt has more than `above` tokens."""
+
+    above: int
+    input_price: float | None = None
+    output_price: float | None = None
+    cached_input_price: float | None = None
+    cache_write_price: float | None = None
+    reasoning_price: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Capabilities:
-    """Facts about one model. Lengths are in tokens, prices in US dollars per million tokens."""
+    """Facts about one model. Lengths are in tokens, prices in US dollars per million tokens.
+
+    Where a special price is None, such tokens cost what other input or output costs. Tiers ascend.
+    """
 
     context_length: int | None = None
     output_limit: int | None = None
@@ -200,6 +215,10 @@ class Capabilities:
     stream: bool = True
     input_price: float | None = None
     output_price: float | None = None
+    cached_input_price: float | None = None
+    cache_write_price: float | None = None
+    reasoning_price: float | None = None
+    price_tiers: tuple[PriceTier, ...] = ()
 
     @property
     def continuation(self) -> Continuation | None:

@@ -85,6 +85,7 @@ def test_no_time_is_negative_when_the_clock_only_goes_forward(gaps: list[float])
         (Usage(1_000_000, 500_000), PRICED, 3.0),
         (Usage(1_000_000, None), PRICED, None),
         (Usage(1, 1), Capabilities(), None),
+        (Usage(10, 1, cached_input_tokens=11), replace(PRICED, cached_input_price=0.1), None),
         (Usage(1_000_000, 1_000_000, cost_usd=0.25), PRICED, 0.25),
     ],
 )

@@ -16,7 +16,6 @@ from grantha.events import Finished, Reasoning, Text, UpstreamEvent
 from grantha.providers.adapters.ollama import normalize_base_url
 from grantha.providers.base import Provider, Upstream
 from grantha.providers.doctor import check, check_all
-from grantha.providers.prices import Prices
 from grantha.providers.registry import Registry
 from tests.fake_vendors import wire_samples
 from tests.fake_vendors.server import (
@@ -346,17 +345,6 @@ async def test_a_listing_that_fails_leaves_the_configured_models() -> None:
         cards = await made.provider("house").models()
         assert [card.id for card in cards] == ["house/mine"]
         await made.aclose()
-
-
-async def test_prices_are_looked_up_aside() -> None:
-    prices = Prices()
-    assert prices.known("openai", "gpt-4o") == {}
-    prices.want("openai", "gpt-4o")
-    prices.want("openai", "no-such-model-at-all")
-    await asyncio.wait_for(prices.settled(), 30)
-    assert prices.known("openai", "gpt-4o")["input_price"] > 0
-    assert prices.known("openai", "no-such-model-at-all") == {}
-    await prices.aclose()
 
 
 async def test_the_doctor_says_what_works_and_what_to_do_about_the_rest() -> None:

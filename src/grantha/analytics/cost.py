@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grantha.chat import Capabilities, Usage
+from grantha.chat import Capabilities, PriceTier, Usage
 
 _MILLION = 1_000_000
 
@@ -13,15 +13,22 @@ def cost_usd(usage: Usage | None, capabilities: Capabilities) -> float | None:
         return None
     if usage.cost_usd is not None:
         return usage.cost_usd
-    if capabilities.input_price is None or capabilities.output_price is None:
-        return None
     if usage.input_tokens is None or usage.output_tokens is None:
         return None
-    total = (
-        usage.input_tokens * capabilities.input_price
-        + usage.output_tokens * capabilities.output_price
+    reached = (
+        tier for tier in reversed(capabilities.price_tiers) if usage.input_tokens > tier.above
     )
-    return round(total / _MILLION, 8)
+    prices: Capabilities | PriceTier = next(reached, capabilities)
+    prompt = _charge(
+        usage.input_tokens,
+        prices.input_price,
+        (usage.cached_input_tokens, prices.cached_input_price),
+        (usage.cache_write_tokens, prices.cache_write_price),
+    )
+    answer = _charge(
+        usage.output_tokens, prices.output_price, (usage.reasoning_tokens, prices.reasoning_price)
+    )
+    return None if prompt is None or answer is None else round((prompt + answer) / _MILLION, 8)
 
 
 def added(first: Usage, second: Usage) -> Usage:
@@ -37,6 +44,21 @@ def added(first: Usage, second: Usage) -> Usage:
         else first.cost_usd + second.cost_usd,
         first.partial or second.partial,
     )
+
+
+def _charge(
+    tokens: int, price: float | None, *special: tuple[int | None, float | None]
+) -> float | None:
+    """Tokens times price, those among them with a price of their own at that; None when unknown."""
+    if price is None:
+        return None
+    total = 0.0
+    for some, own in special:
+        if some is not None and own is not None:
+            tokens -= some
+            total += some * own
+    # More cached tokens than tokens: the counts contradict each other.
+    return None if tokens < 0 else total + tokens * price
 
 
 def _sum(a: int | None, b: int | None) -> int | None:

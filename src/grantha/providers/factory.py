@@ -20,7 +20,7 @@ from grantha.providers.catalog import DIALECTS, HOSTS, Dialect, Host
 from grantha.providers.endpoint import Endpoint
 from grantha.providers.http import HttpPool
 from grantha.providers.model_facts import capabilities_of
-from grantha.providers.prices import Prices
+from grantha.providers.prices import listed_facts
 from grantha.wire.upstream.openai_chat_profile import DialectProfile
 
 
@@ -67,11 +67,11 @@ def endpoint_for(host: Host, settings: Settings) -> Endpoint:
     )
 
 
-def make(host: Host, endpoint: Endpoint, http: HttpPool, prices: Prices) -> Provider:
+def make(host: Host, endpoint: Endpoint, http: HttpPool) -> Provider:
     """The adapter of the row's dialect."""
 
     def facts(model: str) -> Capabilities:
-        listed = prices.known(host.price_vendor, model)
+        listed = listed_facts(host.price_vendor, model)
         return capabilities_of(
             host.name, model, host.default_facts, endpoint.overrides.get(model), listed
         )

@@ -14,10 +14,13 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from grantha.chat import Capabilities
+from grantha.chat import Capabilities, PriceTier
 from grantha.errors import BadRequest
 
-_NAMES = frozenset(item.name for item in fields(Capabilities))
+_PRICES = frozenset(item.name for item in fields(PriceTier)) & {
+    item.name for item in fields(Capabilities)
+}
+_NAMES = frozenset(item.name for item in fields(Capabilities)) - {"price_tiers"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +52,17 @@ def capabilities_of(
     found: dict[str, Any] = dict(assumed)
     found.update(_shipped_facts(provider, bare))
     found.update(listed or {})
-    unknown = sorted((overrides or {}).keys() - _NAMES)
+    overrides = overrides or {}
+    unknown = sorted(overrides.keys() - _NAMES)
     if unknown:
         raise BadRequest(
             f"providers.{provider}.models: {unknown[0]!r} is no capability",
             advice=f"Use one of {', '.join(sorted(_NAMES))}.",
         )
-    return Capabilities(**{**found, **(overrides or {})})
+    if overrides.keys() & _PRICES:  # whoever pays other prices doesn't pay the list's discounts
+        for name in (*_PRICES, "price_tiers"):
+            found.pop(name, None)
+    return Capabilities(**{**found, **overrides})
 
 
 @functools.lru_cache(maxsize=2048)

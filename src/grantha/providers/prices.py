@@ -1,126 +1,144 @@
-"""Prices and context lengths from the price list of genai-prices.
+"""Prices and context lengths by vendor and model, from the price list that the package ships.
 
-The list takes some 40 MB and half a second to load, so it is never loaded here: a child process,
-this module run as a program, looks up the models that are used and ends. Until it has answered, a
-price is unknown. What it found is kept for the life of the server.
+`tools/price_table.py` makes `price_table.json` from genai-prices, which is 40 MB and half a second
+to load; this file is read within milliseconds, when a model is first used. Names of models are
+matched by genai-prices' own rules, first match wins.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
+import functools
 import json
-import logging
-import sys
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
-Pair = tuple[str, str]  # the vendor's name in the price list, the model
+from grantha.chat import PriceTier
 
-PATIENCE = 0.05  # seconds to gather further models before a child is started
-DEADLINE = 20.0  # seconds that a child has
-_NAMES = ("input_price", "output_price", "context_length")
+JsonRow = Mapping[str, Any]
 
-_log = logging.getLogger(__name__)
-
-
-class Prices:
-    """Facts by vendor and model. One lookup runs at a time; whoever makes it closes it."""
-
-    def __init__(self) -> None:
-        self._known: dict[Pair, Mapping[str, Any]] = {}
-        self._wanted: set[Pair] = set()
-        self._task: asyncio.Task[None] | None = None
-
-    def known(self, vendor: str | None, model: str) -> Mapping[str, Any]:
-        """What is known now, by the names of `Capabilities`; perhaps nothing."""
-        return self._known.get((vendor or "", model), {})
-
-    def want(self, vendor: str | None, model: str) -> None:
-        """Has a model looked up in passing. Outside of a running loop this does nothing."""
-        if vendor is None or (vendor, model) in self._known:
-            return
-        self._wanted.add((vendor, model))
-        if self._task is None or self._task.done():
-            with contextlib.suppress(RuntimeError):
-                loop = asyncio.get_running_loop()
-                self._task = loop.create_task(self._look_up())
-
-    async def settled(self) -> None:
-        """Returns once everything wanted was looked up."""
-        if self._task is not None:
-            await self._task
-
-    async def aclose(self) -> None:
-        """Ends a lookup."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-
-    async def _look_up(self) -> None:
-        await asyncio.sleep(PATIENCE)
-        while self._wanted:
-            pairs, self._wanted = sorted(self._wanted), set()
-            try:
-                async with asyncio.timeout(DEADLINE):
-                    found = await _ask(pairs)
-            except (OSError, ValueError, TimeoutError) as error:
-                _log.debug("No prices: %s", type(error).__name__)
-                found = [{}] * len(pairs)
-            self._known.update(zip(pairs, found, strict=False))
+# Some clients write dates into names without dashes; the list has them with dashes.
+_COMPACT_DATE = re.compile(r"-(20\d\d)(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(?=-|:|$)")
 
 
-def look_up(vendor: str, model: str) -> dict[str, float | int]:
-    """The facts of one model, empty if the list hasn't got it. Loads the list into this process."""
-    from genai_prices import data_snapshot
-
-    try:
-        _, found = data_snapshot.get_snapshot().find_provider_model(model, None, vendor, None)
-        prices = found.get_prices(datetime.now(UTC))
-    except LookupError:
+def listed_facts(vendor: str | None, model: str, at: datetime | None = None) -> dict[str, Any]:
+    """Facts by the names of `Capabilities`, as of that time (now); empty for an unlisted model."""
+    row = None if vendor is None else _row(vendor, model)
+    if row is None:
         return {}
-    values = (
-        _rate(getattr(prices, "input_mtok", None)),
-        _rate(getattr(prices, "output_mtok", None)),
-        found.context_window,
-    )
-    return {name: value for name, value in zip(_NAMES, values, strict=True) if value is not None}
+    facts = dict(_prices_at(row["prices"], at or datetime.now(UTC)))
+    facts.pop("from", None)
+    facts.pop("between", None)
+    if tiers := facts.pop("price_tiers", None):
+        facts["price_tiers"] = tuple(PriceTier(**tier) for tier in tiers)
+    if "context_length" in row:
+        facts["context_length"] = row["context_length"]
+    return facts
 
 
-def main() -> None:
-    """Reads pairs as JSON from the standard input and writes their facts to the standard output."""
-    found = [look_up(vendor, model) for vendor, model in json.load(sys.stdin)]
-    json.dump(found, sys.stdout)
+def _prices_at(prices: list[JsonRow], at: datetime) -> JsonRow:
+    """The last prices whose condition holds, else the first."""
+    if not prices:
+        return {}
+    return next((one for one in reversed(prices) if _holds(one, at)), prices[0])
 
 
-async def _ask(pairs: list[Pair]) -> list[dict[str, Any]]:
-    child = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        __name__,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    try:
-        out, _ = await child.communicate(json.dumps(pairs).encode())
-    finally:
-        if child.returncode is None:
-            child.kill()
-            await child.wait()
-    answer = json.loads(out)
-    if not isinstance(answer, list):
-        raise ValueError("The child gave no list")
-    return answer
+def _holds(prices: JsonRow, at: datetime) -> bool:
+    if "from" in prices:
+        return at.date().isoformat() >= prices["from"]
+    if "between" in prices:
+        start, end = prices["between"]
+        now = at.strftime("%H:%M:%S")
+        # An interval that ends before it starts goes over midnight.
+        return start <= now < end if start <= end else now >= start or now < end
+    return True
 
 
-def _rate(price: Any) -> float | None:
-    # A price that grows with the length of the prompt counts by its first step.
-    base = getattr(price, "base", price)
-    return None if base is None else float(base)
+@functools.lru_cache(maxsize=4096)
+def _row(vendor: str, model: str) -> JsonRow | None:
+    name = model.lower()
+    with_dashes = _COMPACT_DATE.sub(r"-\1-\2-\3", name)
+    return _find(vendor, name) or (_find(vendor, with_dashes) if with_dashes != name else None)
 
 
-if __name__ == "__main__":
-    main()
+def _find(vendor: str, name: str) -> JsonRow | None:
+    listing = _table().get(vendor)
+    if listing is None:
+        return None
+    for source in (vendor, *listing.fallbacks):
+        if found := _table()[source].find(name):
+            return found
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """The models of one vendor in their order. Most match whole names only, and are found by these."""
+
+    fallbacks: tuple[str, ...]
+    rows: list[JsonRow]
+    exact: dict[str, int]
+    patterns: list[tuple[int, JsonRow]]
+
+    def find(self, name: str) -> JsonRow | None:
+        """The first row that matches."""
+        first = self.exact.get(name, len(self.rows))
+        for position, clause in self.patterns:
+            if position >= first:
+                break
+            if _matches(clause, name):
+                return self.rows[position]
+        return self.rows[first] if first < len(self.rows) else None
+
+
+@functools.cache
+def _table() -> Mapping[str, _Listing]:
+    text = Path(__file__).with_name("price_table.json").read_text(encoding="utf-8")
+    return {name: _listing(vendor) for name, vendor in json.loads(text)["vendors"].items()}
+
+
+def _listing(vendor: JsonRow) -> _Listing:
+    exact: dict[str, int] = {}
+    patterns: list[tuple[int, JsonRow]] = []
+    for position, row in enumerate(vendor["models"]):
+        names = list(_whole_names(row["match"]))
+        if None in names:
+            patterns.append((position, row["match"]))
+        else:
+            for name in names:
+                exact.setdefault(str(name), position)
+    return _Listing(tuple(vendor["fallbacks"]), vendor["models"], exact, patterns)
+
+
+def _whole_names(clause: JsonRow) -> Iterator[str | None]:
+    """The names that a clause takes; None among them where it takes others too."""
+    ((kind, value),) = clause.items()
+    if kind == "or":
+        for part in value:
+            yield from _whole_names(part)
+    else:
+        yield value if kind == "equals" else None
+
+
+def _matches(clause: JsonRow, name: str) -> bool:
+    ((kind, value),) = clause.items()
+    match kind:
+        case "equals":
+            return name == str(value)
+        case "starts_with":
+            return name.startswith(value)
+        case "ends_with":
+            return name.endswith(value)
+        case "contains":
+            return value in name
+        case "regex":
+            return re.search(value, name) is not None
+        case "and":
+            return all(_matches(part, name) for part in value)
+        case "or":
+            return any(_matches(part, name) for part in value)
+        case _:
+            raise ValueError(f"The price list has a rule of an unknown kind: {kind!r}")

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib import import_module, metadata
 from importlib.util import find_spec
 from typing import Any
@@ -24,7 +24,6 @@ from grantha.providers.catalog import Host
 from grantha.providers.endpoint import raise_if_unusable
 from grantha.providers.factory import endpoint_for, hosts_from, make
 from grantha.providers.http import HttpPool
-from grantha.providers.prices import Prices
 
 LOCAL = "local"
 LOCAL_DEFAULT = "local/default"
@@ -60,7 +59,6 @@ class Registry:
     def __init__(self, settings: Settings, extra: Mapping[str, Provider] | None = None) -> None:
         self._settings = settings
         self._http = HttpPool(settings.timeouts, settings.variables)
-        self._prices = Prices()
         self._made: dict[str, Provider] = dict(extra or {})
         self._hosts: dict[str, Host] = {host.name: host for host in hosts_from(settings)}
         self._factories: dict[str, ProviderFactory] = {}
@@ -86,7 +84,6 @@ class Registry:
                 advice="Look at the list of models.",
                 provider=name,
             )
-        self._want_prices(name, (model,))
         return provider, model
 
     def provider(self, name: str) -> Provider:
@@ -149,11 +146,10 @@ class Registry:
             card.name for card in self.providers() if card.readiness.state in {"ready", "loading"}
         ]
         lists = await asyncio.gather(*(self._models_of(name) for name in ready))
-        return [self._priced(card) for cards in lists for card in cards]
+        return [card for cards in lists for card in cards]
 
     async def aclose(self) -> None:
         """Closes every provider, then the pool."""
-        await self._prices.aclose()
         for provider in self._made.values():
             await provider.aclose()
         await self._http.aclose()
@@ -169,24 +165,10 @@ class Registry:
 
     async def _models_of(self, name: str) -> Sequence[ModelCard]:
         try:
-            cards = await self.provider(name).models()
-            self._want_prices(name, [card.id.partition("/")[2] for card in cards])
-            return cards
+            return await self.provider(name).models()
         except GranthaError as error:
             _log.debug("No models of %s: %s", name, error.message)
             return ()
-
-    def _want_prices(self, name: str, models: Iterable[str]) -> None:
-        host = self._hosts.get(name)
-        if host is not None and host.price_vendor is not None:
-            for model in models:
-                self._prices.want(host.price_vendor, model)
-
-    def _priced(self, card: ModelCard) -> ModelCard:
-        if card.provider not in self._hosts:
-            return card
-        facts = self.provider(card.provider).capabilities(card.id.partition("/")[2])
-        return card if facts == card.capabilities else replace(card, capabilities=facts)
 
     def _names(self) -> list[str]:
         names = [LOCAL] if LOCAL in self._factories else []
@@ -216,7 +198,7 @@ class Registry:
                 f"There is no provider {name!r}",
                 advice="Look at the list of providers, or describe it in grantha.toml.",
             )
-        return make(host, endpoint_for(host, self._settings), self._http, self._prices)
+        return make(host, endpoint_for(host, self._settings), self._http)
 
     def _add_own(self) -> None:
         if self._settings.local_enabled and find_spec("grantha.providers.local") is not None:

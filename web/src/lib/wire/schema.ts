@@ -19,7 +19,7 @@ export interface BytesReply {
   stored: number | null;
 }
 
-/** Facts about one model. Lengths are in tokens, prices in US dollars per million tokens. */
+/** Facts about one model. Lengths are in tokens, prices in US dollars per million tokens. Where a special price is None, such tokens cost what other input or output costs. Tiers ascend. */
 export interface Capabilities {
   context_length?: number | null;
   output_limit?: number | null;
@@ -33,6 +33,10 @@ export interface Capabilities {
   stream?: boolean;
   input_price?: number | null;
   output_price?: number | null;
+  cached_input_price?: number | null;
+  cache_write_price?: number | null;
+  reasoning_price?: number | null;
+  price_tiers?: PriceTier[];
 }
 
 /** Live controls. */
@@ -398,6 +402,16 @@ export interface PartStart {
   part_kind: 'text' | 'reasoning' | 'tool-call';
   call_id?: string;
   name?: string;
+}
+
+/** Prices of all tokens of a call whose prompt has more than `above` tokens. */
+export interface PriceTier {
+  above: number;
+  input_price?: number | null;
+  output_price?: number | null;
+  cached_input_price?: number | null;
+  cache_write_price?: number | null;
+  reasoning_price?: number | null;
 }
 
 /** RFC 9457: what happened, to what, and what to do. */
