@@ -75,6 +75,9 @@ def assemble(settings: Settings, registry: Registry | None) -> tuple[ASGIApp, Su
             asyncio.create_task(_recover(supervisor, known)),
             asyncio.create_task(_clean(state)),
             asyncio.create_task(_warm(known)),
+            # The HTTP client takes a tenth of a second: too long before the server is ready, or within the
+            # first question.
+            asyncio.create_task(asyncio.to_thread(import_module, "aiohttp")),
         ]
         try:
             yield
@@ -173,9 +176,7 @@ async def _trim(store: Store, before: int) -> None:
 
 
 async def _warm(known: Registry) -> None:
-    """Loads the HTTP client and the local model ahead of their first use."""
-    # It takes a tenth of a second: too long before the server is ready, or within the first question.
-    await asyncio.to_thread(import_module, "aiohttp")
+    """Loads the local model ahead of its first use, when there is one."""
     with suppress(GranthaError):
         provider = known.provider("local")
         warm = getattr(provider, "warm", None)

@@ -48,9 +48,9 @@ def _prices_at(prices: list[JsonRow], at: datetime) -> JsonRow:
 
 def _holds(prices: JsonRow, at: datetime) -> bool:
     if "from" in prices:
-        return at.date().isoformat() >= prices["from"]
+        return at.date().isoformat() >= str(prices["from"])
     if "between" in prices:
-        start, end = prices["between"]
+        start, end = map(str, prices["between"])
         now = at.strftime("%H:%M:%S")
         # An interval that ends before it starts goes over midnight.
         return start <= now < end if start <= end else now >= start or now < end
