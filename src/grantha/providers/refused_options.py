@@ -141,7 +141,7 @@ class RefusedOptions:
                 _set(sent, path, offered)
         return dumps(sent)
 
-    def lacking(self, model: str) -> dict[str, bool]:
+    def lacking(self, model: str) -> dict[str, Any]:
         """The capabilities that a model turned out not to have."""
         lessons = self._lessons.get(model)
         left_out = {_plain(path[-1]) for path in lessons.left_out} if lessons else set()
