@@ -69,7 +69,7 @@ test: test-needs $(STAMPS)/dev $(PAGE) $(JS_CLIENTS) ## Every test: page, unit, 
 test-needs:
 	@tools/test-needs
 
-test-unit: $(STAMPS)/dev $(JS_CLIENTS) ## Only the fast Python tests: no browser, faults or local model
+test-unit: $(STAMPS)/dev $(PAGE) $(JS_CLIENTS) ## Only the fast Python tests: no browser, faults or local model
 	$(PYTEST) -m "not browser and not faults and not slow and not local_model" $(PYTEST_ARGS)
 
 test-browser: test-needs $(STAMPS)/dev $(PAGE) ## Only the tests that drive the page in Chromium

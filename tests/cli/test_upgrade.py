@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 import zipfile
 from contextlib import closing
 from pathlib import Path
@@ -121,7 +122,7 @@ def test_what_an_installer_left_tells_it(
     kind: str,
     command: tuple[str, ...],
 ) -> None:
-    monkeypatch.setattr("grantha.cli.installation._editable_folder", lambda: None)
+    monkeypatch.setattr(sys, "path", [])  # this installation, which is a working copy, isn't found
     (tmp_path / left).write_text("")
     found = this_installation({"UV": "/bin/uv"}, tmp_path)
     assert (found.kind, found.command) == (kind, command)
@@ -130,7 +131,7 @@ def test_what_an_installer_left_tells_it(
 def test_an_environment_of_uvx_is_recognised(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("grantha.cli.installation._editable_folder", lambda: None)
+    monkeypatch.setattr(sys, "path", [])  # this installation, which is a working copy, isn't found
     found = this_installation({}, tmp_path / "cache" / "archive-v0" / "abc")
     assert found.command == ()
     assert "uvx grantha@latest" in found.advice

@@ -10,7 +10,6 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from grantha.downloads import download as module
 from grantha.downloads.download import ATTEMPTS, RemoteFile, copy, download, open_session
 from grantha.downloads.partial_file import PartialFile
 from grantha.errors import (
@@ -215,12 +214,9 @@ async def test_a_host_that_is_away_is_named_and_its_password_is_not(
     assert "secret" not in raised.value.message
 
 
-async def test_a_silent_connection_counts_as_broken(
-    host: FlakyHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "SILENCE", 0.1)
+async def test_a_silent_connection_counts_as_broken(host: FlakyHost, tmp_path: Path) -> None:
     host.answers = [Answer(stall=True)]
-    async with open_session() as impatient:
+    async with open_session(silence=0.1) as impatient:
         await _get(host, impatient, tmp_path / "model.gguf")
     assert (tmp_path / "model.gguf").read_bytes() == CONTENT
 

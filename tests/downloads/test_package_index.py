@@ -91,7 +91,6 @@ def test_a_python_without_pip_finds_the_default_in_the_bundled_one(
 ) -> None:
     before = default_index()
     monkeypatch.setitem(sys.modules, "pip", None)
-    monkeypatch.setattr("grantha.downloads.index_settings.find_spec", lambda _name: None)
     assert default_index() == before
 
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from grantha.chat import Options, text_message
-from grantha.engine.abandonment import FIRST_READER, ReaderCount
+from grantha.engine.abandonment import ReaderCount
 from grantha.engine.ids import new_id
 from grantha.engine.supervisor import GenerationRequest
 from grantha.events import Notice
 from grantha.storage.base import GenerationRow, NewConversation
 from tests.engine.conftest import MakeRig
-from tests.engine.rig import ME, Rig
+from tests.engine.rig import EAGER, ME, Rig
 
 
 class FakeTimers:
@@ -44,15 +45,15 @@ async def timers(monkeypatch: pytest.MonkeyPatch) -> FakeTimers:
 
 
 @pytest.mark.parametrize("after", [0.0, 1.0, 10.0])
-async def test_a_first_reader_is_waited_for_at_least_five_seconds(
+async def test_a_first_reader_is_waited_for_for_at_least_its_time(
     timers: FakeTimers, after: float
 ) -> None:
-    ReaderCount(after, timers.fired)
-    assert timers.delays == [max(after, FIRST_READER)]
+    ReaderCount(after, timers.fired, first_reader=5.0)
+    assert timers.delays == [max(after, 5.0)]
 
 
 async def test_the_timer_runs_only_while_nobody_reads(timers: FakeTimers) -> None:
-    readers = ReaderCount(3.0, timers.fired)
+    readers = ReaderCount(3.0, timers.fired, first_reader=5.0)
     first = readers.attach()
     second = readers.attach()
     assert timers.delays == []
@@ -69,13 +70,13 @@ async def test_the_timer_runs_only_while_nobody_reads(timers: FakeTimers) -> Non
 
 
 async def test_what_is_written_to_its_end_starts_no_timer(timers: FakeTimers) -> None:
-    readers = ReaderCount(None, timers.fired)
+    readers = ReaderCount(None, timers.fired, first_reader=5.0)
     readers.attach().close()
     assert timers.delays == []
 
 
 async def test_a_generation_that_has_ended_starts_no_timer(timers: FakeTimers) -> None:
-    readers = ReaderCount(0.0, timers.fired)
+    readers = ReaderCount(0.0, timers.fired, first_reader=5.0)
     reading = readers.attach()
     readers.close()
     reading.close()
@@ -112,11 +113,8 @@ async def test_others_are_written_to_their_end_without_readers(rig: Rig) -> None
     assert (answer.ending, answer.text) == ("done", "abcdef")
 
 
-async def test_the_pause_is_known_after_a_restart(
-    make_rig: MakeRig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("grantha.engine.abandonment.FIRST_READER", 0.01)
-    rig = await make_rig()
+async def test_the_pause_is_known_after_a_restart(make_rig: MakeRig) -> None:
+    rig = await make_rig(tuning=replace(EAGER, first_reader=0.01))
     model = rig.script("long", {"text": "abcdef", "split": "chars"}, gate="gate")
     row = await _asked(rig, model, 0.01, read=True)
     await rig.crash()

@@ -174,7 +174,10 @@ async def flushing() -> Any:
     made: list[Flusher] = []
 
     def make(
-        window: float = 3600.0, flush_bytes: int = 100, share: Sequence[float] = (0.0,)
+        window: float = 3600.0,
+        flush_bytes: int = 100,
+        share: Sequence[float] = (0.0,),
+        first_retry: float = 0.1,
     ) -> tuple[FakeStore, Flusher]:
         store = FakeStore()
         flusher = Flusher(
@@ -182,6 +185,7 @@ async def flushing() -> Any:
             window=window,
             window_behind=max(window, 0.2),
             flush_bytes=flush_bytes,
+            first_retry=first_retry,
             load=lambda: share[0],
         )
         flusher.start()
@@ -245,14 +249,13 @@ async def test_all_logs_that_are_due_share_one_call(flushing: Flushing) -> None:
 
 
 async def test_while_the_store_fails_the_same_records_are_offered_and_nothing_is_lost(
-    flushing: Flushing, monkeypatch: pytest.MonkeyPatch
+    flushing: Flushing,
 ) -> None:
-    monkeypatch.setattr("grantha.engine.flusher._FIRST_RETRY", 0.001)
-    store, flusher = flushing(window=0.001)
+    store, flusher = flushing(window=0.001, first_retry=0.001)
     store.failures = 4
     log = named(flusher, "a")
     log.add(TextDelta(0, "one "))
-    await until(lambda: flusher.failing is not None, "the failure to be told")
+    await until(lambda: flusher.failing is not None, "the failure to show")
     log.add(TextDelta(0, "two"))
     await until(lambda: not log.has_unflushed, "the records to be written")
     assert flusher.failing is None
@@ -263,10 +266,9 @@ async def test_while_the_store_fails_the_same_records_are_offered_and_nothing_is
 
 
 async def test_a_flood_does_not_make_a_failing_store_be_asked_more_often(
-    flushing: Flushing, monkeypatch: pytest.MonkeyPatch
+    flushing: Flushing,
 ) -> None:
-    monkeypatch.setattr("grantha.engine.flusher._FIRST_RETRY", 3600.0)
-    store, flusher = flushing(window=0.001)
+    store, flusher = flushing(window=0.001, first_retry=3600.0)
     store.failures = 10**9
     log = named(flusher, "a")
     log.add(PartStart(0, "text"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -288,15 +289,14 @@ async def test_the_answer_of_a_deleted_conversation_ends(rig: Rig, crash: Any) -
     assert await after.store.orphans("nobody") == []
 
 
-async def test_recovery_waits_while_the_store_takes_no_writes(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("grantha.engine.recovery.RETRY_PAUSE", 0.001)
+async def test_recovery_waits_while_the_store_takes_no_writes(rig: Rig) -> None:
     row = await cut(rig, 4, prefix=True)
     rig.allow("gate")
     await rig.crash()
     after = Rig(
-        rig.folder, rig.tuning, wrap=lambda store: FailingStore(store, {"claim": 3, "orphans": 2})
+        rig.folder,
+        replace(rig.tuning, recovery_retry=0.001),
+        wrap=lambda store: FailingStore(store, {"claim": 3, "orphans": 2}),
     )
     await after.open()
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from grantha.errors import Conflict, Overloaded, Truncated, Unsupported
 from grantha.events import Finished, Notice, Text, ToolCall
 from grantha.storage.base import GenerationRow
 from tests.engine.conftest import MakeRig
-from tests.engine.rig import ME, Rig, StubProvider, StubUpstream, refusing, replying, until
+from tests.engine.rig import EAGER, ME, Rig, StubProvider, StubUpstream, refusing, replying, until
 from tests.scripts import counted
 
 STOP = Finished("stop")
@@ -101,9 +102,9 @@ async def test_nobody_stops_the_answer_of_somebody_else(rig: Rig) -> None:
 
 
 async def test_a_provider_that_ignores_being_cancelled_writes_nothing_after_the_stop(
-    make_rig: MakeRig, monkeypatch: pytest.MonkeyPatch
+    make_rig: MakeRig,
 ) -> None:
-    monkeypatch.setattr("grantha.engine.runner.CLOSE_TIMEOUT", 0.01)
+    tuning = replace(EAGER, close_timeout=0.01)
     let_go = asyncio.Event()
     done = asyncio.Event()
 
@@ -127,7 +128,7 @@ async def test_a_provider_that_ignores_being_cancelled_writes_nothing_after_the_
 
         return StubUpstream(run(), close=close)
 
-    rig = await make_rig(providers={"own": StubProvider([opened])})
+    rig = await make_rig(providers={"own": StubProvider([opened])}, tuning=tuning)
     row = await rig.ask("own/model")
     await rig.text_of(row, 1)
     _, receipt = await rig.supervisor.stop(ME, row.id)

@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from grantha.engine.supervisor import Tuning
-from grantha.events import RecordId, event_from
+from grantha.events import RecordId
 from grantha.storage.base import Append
 from tests.engine.rig import ME, Rig
 from tests.faults.log_follower import LogFollower
@@ -166,7 +166,6 @@ async def cost_of(folder: Path, count: int) -> tuple[int, int, int, int]:
         row = await rig.ask(f"scripted/count-{count}")
         live = await rig.frames(row.id)
         late = await rig.frames(row.id)
-        assert event_from is not None
         size = sum(len(f.event.text) for f in (*live, *late) if f.event.kind == "text-delta")
         (store,) = made
         return store.reads + store.writes, store.read_records, store.written, size

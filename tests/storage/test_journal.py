@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from grantha.chat import Options, TextPart
 from grantha.engine.ids import new_id
 from grantha.events import START, GenerationEnd, Open, PartStart, Record, RecordId, TextDelta
-from grantha.storage import journal
 from grantha.storage.base import (
     Append,
     GenerationRow,
@@ -25,7 +24,7 @@ from grantha.storage.base import (
     NewGeneration,
     NewMessage,
 )
-from grantha.storage.journal import MAX_PENDING
+from grantha.storage.journal import MAX_AGE, MAX_PENDING
 from grantha.storage.sql import FILE_NAME, SqlStore, copy_database
 
 ME = "me"
@@ -125,17 +124,16 @@ async def test_records_move_together_and_nothing_is_left_once_all_have_ended(
 
 
 async def test_a_log_that_falls_silent_does_not_keep_the_others_records_here(
-    store: SqlStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: SqlStore, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(journal, "MAX_AGE", 100)
     silent, busy = RunningLog(await begun(store)), RunningLog(await begun(store))
     await store.append([silent.more(3)])
-    for _ in range(400):
+    for _ in range(2 * MAX_AGE):
         await store.append([busy.more(1)])
-    assert rows_left(tmp_path) < 200
+    assert rows_left(tmp_path) < 1.5 * MAX_AGE
     assert moved(tmp_path, silent.row.id) == 4
     await silent.check(store)
-    await busy.check(store, after=250)
+    await busy.check(store, after=2 * MAX_AGE - 150)
     assert await store.append([silent.more(1)]) == set()
     await silent.check(store)
 

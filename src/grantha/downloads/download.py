@@ -50,16 +50,19 @@ class _TryAgain(Exception):
     """The server is there and can't serve now."""
 
 
-def open_session(certificates: str | None = None) -> aiohttp.ClientSession:
+def open_session(
+    certificates: str | None = None, silence: float = SILENCE
+) -> aiohttp.ClientSession:
     """A session for downloads. Proxies and netrc count, as they do for pip and curl.
 
-    `certificates` is a file of trusted authorities besides the system's.
+    `certificates` is a file of trusted authorities besides the system's. A connection that brings no byte
+    for `silence` seconds counts as broken.
     """
     context = ssl.create_default_context()
     if certificates:
         context.load_verify_locations(certificates)
     return aiohttp.ClientSession(
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=10.0, sock_read=SILENCE),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=10.0, sock_read=silence),
         headers={"User-Agent": "grantha", "Accept-Encoding": "identity"},
         connector=aiohttp.TCPConnector(ssl=context),
         trust_env=True,

@@ -1,7 +1,7 @@
 """Ends generations that nobody reads any more, where their request allows that.
 
 Owns one timer for each such generation. It runs while there is no reader; before the first one comes it
-runs for at least `FIRST_READER` seconds, so that neither a start nor a restart is taken for a client
+runs for at least `first_reader` seconds, so that neither a start nor a restart is taken for a client
 that left. Knows nothing of logs and upstreams.
 """
 
@@ -12,22 +12,23 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-FIRST_READER = 5.0  # seconds for which a first reader is waited for, at least
-
 
 class ReaderCount:
     """The readers of one generation. Calls `abandoned` once none has been there for `after` seconds.
 
-    With `after` None it only counts. `close` must be called when the generation has ended.
+    A first reader is waited for at least `first_reader` seconds. With `after` None it only counts.
+    `close` must be called when the generation has ended.
     """
 
-    def __init__(self, after: float | None, abandoned: Callable[[], None]) -> None:
+    def __init__(
+        self, after: float | None, abandoned: Callable[[], None], *, first_reader: float
+    ) -> None:
         self._after = after
         self._abandoned = abandoned
         self._count = 0
         self._timer: asyncio.TimerHandle | None = None
         if after is not None:
-            self._wait(max(after, FIRST_READER))
+            self._wait(max(after, first_reader))
 
     def attach(self) -> Attachment:
         """A reader has come; it stays until its attachment is closed."""

@@ -26,7 +26,7 @@ _REST = 0.008  # seconds from the start of a tick to the next, once ticks don't 
 _UNRESTED = 3 * _REST  # a few ticks come before any rest
 _TICKS_PER_WINDOW = 4  # a tick may take a quarter of the window before the window grows
 _BUSY, _FULL = 0.5, 0.8  # shares of a core between which the window grows from least to most
-_FIRST_RETRY, _MAX_RETRY = 0.1, 2.0  # seconds between tries while the store fails
+_MAX_RETRY = 2.0  # seconds between tries while the store fails
 
 
 class Flusher:
@@ -42,6 +42,7 @@ class Flusher:
         window: float,
         window_behind: float,
         flush_bytes: int,
+        first_retry: float,
         load: Callable[[], float],
     ) -> None:
         self._append = append
@@ -49,6 +50,7 @@ class Flusher:
         self._min_window = window
         self._max_window = window_behind
         self._flush_bytes = flush_bytes
+        self._first_retry = first_retry
         self.window = window
         self.lag = 0.0  # seconds from numbering records to their publication, at the last write
         self.failing: GranthaError | None = None
@@ -87,7 +89,7 @@ class Flusher:
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
-        retry = _FIRST_RETRY
+        retry = self._first_retry
         while not (self._closing and not self._due):
             ready = await self._ready()
             if not ready:
@@ -95,7 +97,7 @@ class Flusher:
             started = loop.time()
             try:
                 await self._tick(ready)
-                retry = _FIRST_RETRY
+                retry = self._first_retry
                 self._rest(ready, started)
             except GranthaError as error:
                 self._not_before = loop.time() + retry

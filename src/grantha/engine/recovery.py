@@ -47,7 +47,6 @@ _log = logging.getLogger(__name__)
 MAX_UNPRODUCTIVE_OWNERS = 3
 MAX_UNPRODUCTIVE_TOGETHER = 15  # the same when several were cut together: any may be to blame
 MAX_CLAIMS = 20  # tries to claim one whose owner, thought dead, still writes
-RETRY_PAUSE = 0.5  # seconds between two tries while the store fails
 
 
 class Recovery:
@@ -87,7 +86,7 @@ class Recovery:
                 return await ask(about)
             except ServerError as error:
                 _log.error("what was cut can't be taken up yet: %s", error.message)
-            await asyncio.sleep(RETRY_PAUSE)
+            await asyncio.sleep(self._supervisor.tuning.recovery_retry)
 
     async def _take_over(self, orphan: Orphan, tries: int = MAX_CLAIMS) -> None:
         row = orphan.row

@@ -68,7 +68,6 @@ from grantha.providers.base import Provider, Upstream
 _log = logging.getLogger(__name__)
 _MAX_PENDING_BYTES = 64 * 1024  # unflushed text at which reading from the provider pauses
 _MIN_TOKENS_LEFT = 16  # of max_tokens, where what was written can only be estimated
-CLOSE_TIMEOUT = 2.0  # seconds that an upstream may take to close, or to notice that it is cancelled
 
 
 class Models(Protocol):
@@ -118,6 +117,7 @@ class Runner:
         requested: float,
         *,
         limits: CallLimits,
+        close_timeout: float,
     ) -> None:
         self.model = plan.model
         self.options = plan.options
@@ -129,6 +129,7 @@ class Runner:
         self._read_text = read_text
         self._timings = TimingsFold(requested)
         self._usage = UsageTotal(partial=plan.continues == "restart")
+        self._close_timeout = close_timeout
         self._budget = CallBudget(limits, size_of(plan.history))
         self._started_ms = _now_ms()
         self._fallbacks = list(plan.fallbacks)
@@ -252,7 +253,7 @@ class Runner:
             self._pulling = None  # from here on, what it still brings doesn't count
             if not pull.done():
                 pull.cancel()
-                await asyncio.wait({pull}, timeout=CLOSE_TIMEOUT)
+                await asyncio.wait({pull}, timeout=self._close_timeout)
         if self._commands.has_pending() or self._finished is not None:
             _retrieve_exception(pull)
             return None
@@ -491,7 +492,7 @@ class Runner:
             return None
         closing = asyncio.ensure_future(upstream.aclose())
         # Not wait_for: one that ignores being cancelled would keep us for ever.
-        await asyncio.wait({closing}, timeout=CLOSE_TIMEOUT)
+        await asyncio.wait({closing}, timeout=self._close_timeout)
         if not closing.done():
             closing.cancel()
             return False

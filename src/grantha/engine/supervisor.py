@@ -66,13 +66,22 @@ class GenerationRequest:
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """Numbers of the engine; times in seconds."""
+    """Numbers of the engine; times in seconds.
+
+    `first_reader` is how long a first reader is waited for, at least; `close_timeout` how long an upstream
+    may take to close, or to notice that it is cancelled; `flush_retry` and `recovery_retry` are the first
+    pauses between tries while the store fails.
+    """
 
     window: float = 0.04
     window_behind: float = 0.2
     flush_bytes: int = 2048
     tail_bytes: int = 24 * 1024
     titles: bool = True
+    first_reader: float = 5.0
+    close_timeout: float = 2.0
+    flush_retry: float = 0.1
+    recovery_retry: float = 0.5
     limits: CallLimits = DEFAULT_LIMITS
     fallbacks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -106,7 +115,7 @@ class Supervisor:
         self.recovered = asyncio.Event()  # what a dead owner left is taken up, or ended
         self.store = store
         self._models = models
-        self._tuning = tuning
+        self.tuning = tuning
         self._runs: dict[str, _Run] = {}
         self._background_tasks: set[asyncio.Task[Any]] = set()
         self._closing = False
@@ -115,6 +124,7 @@ class Supervisor:
             window=tuning.window,
             window_behind=tuning.window_behind,
             flush_bytes=tuning.flush_bytes,
+            first_retry=tuning.flush_retry,
             load=Load().share,
         )
 
@@ -236,7 +246,7 @@ class Supervisor:
     @property
     def limits(self) -> CallLimits:
         """Limits on the upstream calls of each generation."""
-        return self._tuning.limits
+        return self.tuning.limits
 
     def fallbacks_of(self, model: str) -> tuple[str, ...]:
         """The configured chain after a model."""
@@ -362,7 +372,7 @@ class Supervisor:
             row.last_id,
             now_ms=_wall_ms,
             changed=self.flusher.changed,
-            tail_bytes=self._tuning.tail_bytes,
+            tail_bytes=self.tuning.tail_bytes,
             opening=past or opening,
         )
 
@@ -370,9 +380,21 @@ class Supervisor:
             await log.flushed()
             return await read_log_text(self.store, subject, row.id)
 
-        runner = Runner(plan, log, self._models, read_text, requested, limits=self.limits)
+        runner = Runner(
+            plan,
+            log,
+            self._models,
+            read_text,
+            requested,
+            limits=self.limits,
+            close_timeout=self.tuning.close_timeout,
+        )
         runner.resume(past or opening)
-        readers = ReaderCount(row.abandon_after, lambda: self._abandon(row))
+        readers = ReaderCount(
+            row.abandon_after,
+            lambda: self._abandon(row),
+            first_reader=self.tuning.first_reader,
+        )
         run = _Run(row, subject, log, runner, readers)
         self._runs[row.id] = run
         run.task = asyncio.create_task(self._run(run), name=f"generation {row.id}")
@@ -400,7 +422,7 @@ class Supervisor:
             {name: end.timings.get(name) for name in ("first_text_ms", "duration_ms", "deltas")},
         )
         self._publish_change(run.subject, run.row.conversation, run.row.id)
-        if end.ending == "done" and self._tuning.titles and not self._closing:
+        if end.ending == "done" and self.tuning.titles and not self._closing:
             task = asyncio.create_task(self._title(run))
             self._background_tasks.add(task)
             task.add_done_callback(self._background_tasks.discard)
@@ -438,7 +460,7 @@ class Supervisor:
         return [] if key is None else await self.store.generations_by_key(subject, key, fingerprint)
 
     def _fallbacks(self, model: str) -> tuple[str, ...]:
-        return self._tuning.fallbacks.get(model, self._tuning.fallbacks.get("*", ()))
+        return self.tuning.fallbacks.get(model, self.tuning.fallbacks.get("*", ()))
 
     async def _history(self, request: GenerationRequest) -> tuple[Message, ...]:
         for model in request.models:

@@ -1,5 +1,6 @@
 """Which models there are, and what they are called."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -65,7 +66,7 @@ def test_a_folder_that_does_not_exist_holds_nothing(tmp_path: Path) -> None:
 def test_the_built_in_model_comes_first_and_is_found_in_the_data_folder_too(
     tmp_path: Path, write_gguf: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(builtin, "PACKAGE", "no-such-package-as-this")
+    monkeypatch.setattr(sys, "path", [])  # as in an environment without the model's package
     assert builtin.find(tmp_path) is None
 
     write_gguf("models/another.gguf")

@@ -69,15 +69,18 @@ class GgufHeader:
         return self.chat_template is not None and "<think>" in self.chat_template
 
 
-def read_header(path: Path) -> GgufHeader:
-    """The description of the model in `path`. Raises `InvalidModelFile`; blocks for some milliseconds."""
+def read_header(path: Path, first_look: int = FIRST_LOOK) -> GgufHeader:
+    """The description of the model in `path`. Raises `InvalidModelFile`; blocks for some milliseconds.
+
+    `first_look` bytes are read first, and more only where the description is longer.
+    """
     try:
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             if size == 0:
                 raise InvalidModelFile("the file is empty")
             # Read, not mapped: a mapped file that somebody shortens takes the whole process down.
-            seen = file.read(FIRST_LOOK)
+            seen = file.read(first_look)
             while True:
                 try:
                     return _read(seen, size)
