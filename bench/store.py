@@ -24,7 +24,8 @@ from grantha.storage.base import (
     NewGeneration,
     NewMessage,
 )
-from grantha.storage.sql import FILE_NAME, SqlStore
+from grantha.storage.connect import FILE_NAME
+from grantha.storage.sql import SqlStore
 
 _CONVERSATION = (
     "INSERT INTO conversations (id, subject, title, title_by, pinned, origin, system_prompt, "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import stat
 from contextlib import closing
 from pathlib import Path
 
@@ -171,3 +172,38 @@ def test_errors_of_the_driver_are_told_in_our_words(
     found = storage_error(error)
     assert type(found) is kind
     assert said in found.message
+
+
+def _mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+async def test_nobody_else_may_read_the_folder_and_its_files(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir(mode=0o755)
+    await filled(folder)
+    for path in folder.iterdir():
+        path.chmod(0o644)  # as a version before this one left them
+    folder.chmod(0o755)
+    store = await opened(folder)
+    modes = {path.name: _mode(path) for path in folder.iterdir()}
+    await store.aclose()
+    assert _mode(folder) == 0o700
+    assert {"grantha.db", "grantha.db-wal", "grantha.db-shm", "write.lock"} <= modes.keys()
+    assert set(modes.values()) == {0o600}
+
+
+async def test_a_folder_with_other_files_keeps_its_mode_unless_others_may_write_it(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "home"
+    folder.mkdir()
+    folder.chmod(0o755)
+    (folder / "letter.txt").write_text("Dear", encoding="utf-8")
+    await filled(folder)
+    assert _mode(folder) == 0o755
+    assert _mode(folder / "grantha.db") == 0o600
+    folder.chmod(0o777)
+    with pytest.raises(StorageFailed, match="may be written by other users") as refused:
+        await opened(folder)
+    assert str(folder) in refused.value.advice

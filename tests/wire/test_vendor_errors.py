@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -113,6 +114,31 @@ def test_words_that_hold_the_user_s_text_are_not_quoted(words: str) -> None:
         ErrorFactory("vendor", "m", texts=texts).from_report(ErrorReport(None, words), 400).message
     )
     assert message == "vendor refused the request to m (HTTP 400)"
+
+
+KEY = "sk-proj-Qm8rT2vX9zLb4Nc7"
+
+
+@pytest.mark.parametrize("start", range(len(KEY) - 7))
+def test_no_eight_characters_of_a_key_are_quoted(start: int) -> None:
+    error_factory = ErrorFactory("vendor", "m", secrets=(KEY,))
+    run = KEY[start : start + 8]
+    report = ErrorReport(f"code {run}", f"the key ({run}) has no access")
+    error = error_factory.from_report(report, 500)
+    assert run not in json.dumps(error.to_json())
+
+
+@pytest.mark.parametrize("masked", ["sk-pr***Nc7", "sk-p********Nc7", "sk-p...4Nc7", "AIza…b4Nc7"])
+def test_a_masked_key_is_not_quoted(masked: str) -> None:
+    error = ErrorFactory("vendor", "m").from_report(ErrorReport(None, f"no access: {masked}."), 500)
+    assert error.message.endswith(": no access: ***.")
+
+
+def test_a_header_that_is_no_secret_may_be_quoted() -> None:
+    error_factory = ErrorFactory("vendor", "m")
+    error_factory.add_secrets({"Content-Type": "application/json", "X-Key": KEY})
+    report = ErrorReport(None, "application/json is not taken")
+    assert "application/json" in error_factory.from_report(report, 500).message
 
 
 def test_a_rejected_key_is_never_quoted_even_in_part() -> None:

@@ -35,8 +35,8 @@ from grantha.engine.supervisor import Supervisor, Tuning
 from grantha.errors import GranthaError
 from grantha.providers.registry import Registry
 from grantha.storage.base import Store
-from grantha.storage.connect import migrate, prepare_folder, writing_engine
-from grantha.storage.sql import FILE_NAME, SqlStore
+from grantha.storage.connect import FILE_NAME, migrate, prepare_folder, writing_engine
+from grantha.storage.sql import SqlStore
 
 STATIC = Path(__file__).parent.parent / "static"
 _log = logging.getLogger(__name__)

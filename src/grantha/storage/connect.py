@@ -5,6 +5,7 @@ Refuses network file systems, on which WAL's shared memory doesn't work.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,9 @@ from grantha.storage.writer import storage_error
 NEWEST = "0004"  # the newest migration; a test compares it with the folder
 WRITE_LOCK = "write.lock"  # held around each transaction
 LOCKS = ("serve.lock", WRITE_LOCK)  # the first is held by the one server of a folder
+FILE_NAME = "grantha.db"
+_DATABASE_FILES = (FILE_NAME, f"{FILE_NAME}-wal", f"{FILE_NAME}-shm")
+_OUR_NAMES = {*LOCKS, *_DATABASE_FILES, "grantha.toml", "models", "backups", ".write-probe"}
 _BUSY_MS = 5000
 _NETWORK = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "9p", "afs", "glusterfs"}
@@ -27,14 +31,13 @@ _NETWORK = frozenset(
 
 
 def prepare_folder(folder: Path) -> None:
-    """Makes the data folder, for its owner alone. Raises `StorageFailed` with what to do."""
+    """Makes the data folder and its files, their owner's alone. Raises `StorageFailed` with what to do."""
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         probe = folder / ".write-probe"
         probe.write_bytes(b"")
         probe.unlink()
-        for name in LOCKS:  # another user may have created them without access for us
-            (folder / name).open("a").close()
+        _keep_private(folder)
     except OSError as error:
         raise StorageFailed(
             f"The data folder {str(folder)!r} can't be written: {error.strerror}{_at(error)}.",
@@ -126,6 +129,27 @@ def _create(connection: Connection) -> bool:
         raise
     connection.exec_driver_sql("COMMIT")
     return empty
+
+
+def _keep_private(folder: Path) -> None:
+    """Nobody else may read what people wrote, or hold a lock that every send waits for."""
+    mode = folder.stat().st_mode
+    ours = {entry.name for entry in folder.iterdir()} <= _OUR_NAMES
+    if ours and mode & 0o077 and folder.stat().st_uid == os.geteuid():
+        folder.chmod(0o700)
+    elif mode & 0o022:
+        raise StorageFailed(
+            f"The data folder {str(folder)!r} may be written by other users, and holds other files.",
+            advice=f"Run 'chmod go-w {folder}', or set GRANTHA_DATA_DIR to a folder of its own.",
+        )
+    for name in LOCKS:  # another user may have created them without access for us
+        os.close(os.open(folder / name, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600))
+    # SQLite gives its further files the mode of the database.
+    os.close(os.open(folder / FILE_NAME, os.O_CREAT | os.O_RDONLY, 0o600))
+    for name in (*LOCKS, *_DATABASE_FILES):
+        file = folder / name
+        if file.exists() and file.stat().st_mode & 0o077:
+            file.chmod(0o600)
 
 
 def _at(error: OSError) -> str:

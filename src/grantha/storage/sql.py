@@ -37,6 +37,7 @@ from grantha.storage.base import (
     StoreHealth,
 )
 from grantha.storage.connect import (
+    FILE_NAME,
     WRITE_LOCK,
     migrate,
     prepare_folder,
@@ -47,7 +48,6 @@ from grantha.storage.journal import Journal
 from grantha.storage.writer import Writer, storage_error
 
 T = TypeVar("T")
-FILE_NAME = "grantha.db"
 _READERS = 2
 _DAY_MS = 24 * 3600 * 1000
 _MINUTE_MS = 60 * 1000  # for which a reader can come back to an ephemeral answer

@@ -26,6 +26,7 @@ from grantha.errors import ProviderError
 
 SEARCHED_LENGTH = 2000  # characters of a vendor's words that are searched: they may be a whole page
 QUOTED_LENGTH = 300  # characters of them that we pass on
+SECRET_RUN = 8  # characters of a secret, in a row, that no message may hold
 SHORTEST_SECRET = 20  # characters of a header that may be a key: shorter ones are content types
 SHARED_LENGTH = 20  # a stretch this long that also stands in the conversation is the user's text
 
@@ -178,6 +179,21 @@ class ErrorReport:
     )
 
 
+# A vendor may send back a key with its middle masked: "sk-ab***yz", "AIza...9f".
+_MASKED = re.compile(r"[\w-]+(?:\*{3,}|\.{3,}|…)[\w*.-]*\w")
+_PUBLIC_HEADERS = frozenset(
+    {
+        "accept",
+        "accept-encoding",
+        "anthropic-beta",
+        "anthropic-version",
+        "content-type",
+        "host",
+        "user-agent",
+    }
+)
+
+
 class ErrorFactory:
     """Makes the errors of one call. `secrets` and `texts` are what no error may quote."""
 
@@ -211,7 +227,11 @@ class ErrorFactory:
 
     def add_secrets(self, headers: Mapping[str, str]) -> None:
         """What a request's headers hold is secret, too: tokens that were fetched, signatures."""
-        values = (value.rpartition(" ")[2] for value in headers.values())
+        values = (
+            value.rpartition(" ")[2]
+            for name, value in headers.items()
+            if name.lower() not in _PUBLIC_HEADERS
+        )
         self._secrets += tuple(value for value in values if len(value) >= SHORTEST_SECRET)
 
     def truncated(self, native: str | None = None) -> ProviderError:
@@ -234,8 +254,8 @@ class ErrorFactory:
         """The vendor's words on one line and shortened; empty if they hold a key or the user's
         text.
         """
-        message = " ".join(message.split())
-        if any(secret in message for secret in self._secrets):
+        message = _MASKED.sub("***", " ".join(message.split()))
+        if any(_shares_secret(message, secret) for secret in self._secrets):
             return ""
         if len(message) > QUOTED_LENGTH:
             message = message[: QUOTED_LENGTH - 1] + "…"
@@ -324,6 +344,12 @@ def _seconds_until(date: str, now: datetime) -> float:
     if until.tzinfo is None:  # "-0000": a time in UTC from a place that isn't told
         until = until.replace(tzinfo=UTC)
     return (until - now).total_seconds()
+
+
+def _shares_secret(message: str, secret: str) -> bool:
+    """Whether any run of `SECRET_RUN` characters of a secret is in a message; all of a shorter one."""
+    run = min(len(secret), SECRET_RUN)
+    return any(message[i : i + run] in secret for i in range(len(message) - run + 1))
 
 
 def _matches(kind: type[ProviderError], message: str) -> bool:
