@@ -33,7 +33,7 @@ _INHERITED = {  # nothing of the developer's own surroundings reaches a test
 
 
 class Server:
-    """One server. `env` may be changed between two starts; `scripts` is its script folder."""
+    """One server. `env` and `command` may be changed between two starts; `scripts` is its script folder."""
 
     def __init__(self, folder: Path, env: Mapping[str, str] | None = None) -> None:
         self.data_dir = folder / "data"
@@ -48,6 +48,7 @@ class Server:
             "GRANTHA_SCRIPT_DIR": str(self.scripts),
             **(env or {}),
         }
+        self.command = [sys.executable, "-m", "grantha", "serve"]
         self.process: subprocess.Popen[bytes] | None = None
         self.scripts.mkdir(parents=True, exist_ok=True)
 
@@ -66,7 +67,7 @@ class Server:
         }
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "grantha", "serve"],
+                self.command,
                 cwd=self.log.parent,
                 env=environ,
                 stdout=log,
