@@ -46,10 +46,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, NotRequired
+
+from typing_extensions import TypedDict
 
 Fault = Literal["caller", "provider", "us"]
 _LONGEST_PAUSE = 7 * 86400.0  # seconds
+
+
+class ErrorObject(TypedDict):
+    """An error as JSON, in events and in every API of ours; an absent member is unknown."""
+
+    code: str
+    message: str
+    fault: NotRequired[Fault]
+    retryable: NotRequired[bool]
+    advice: NotRequired[str]
+    provider: NotRequired[str]
+    retry_after: NotRequired[float]
+    native: NotRequired[str]
 
 
 class GranthaError(Exception):
@@ -77,9 +92,9 @@ class GranthaError(Exception):
         self.retry_after = _pause(retry_after)
         self.native = native
 
-    def to_json(self) -> dict[str, object]:
+    def to_json(self) -> ErrorObject:
         """The form in events, problem+json and views; absent values are left out."""
-        body: dict[str, object] = {
+        body: ErrorObject = {
             "code": self.code,
             "message": self.message,
             "fault": self.fault,

@@ -57,15 +57,15 @@ def test_the_examples_of_the_protocol_run_one_after_another(
     said = dict(part.split("\n", 1) for part in ran.stdout.split("\n=== ")[1:])
     first, repeated, caught_up, changed, contract, problem = (said[str(n)] for n in range(1, 7))
     assert re.match(r"id: 1-\d+\nretry: \d+\n\ndata: ", first)
-    assert '"kind": "snapshot"' in first
+    assert '"kind":"snapshot"' in first
     assert '"kind":"generation-end"' in first
     assert repeated.strip() == "200"
     assert '"frames":' in caught_up
     assert '"applied":true' in changed
     assert '"stopped":true' in changed
-    assert '"done": true' in contract
+    assert '"done":true' in contract
     assert '"role":"assistant"' in contract
-    assert '"code": "not_found"' in problem
+    assert '"code":"not_found"' in problem
 
 
 def test_the_protocol_lists_every_call_and_no_other(shared: Server) -> None:

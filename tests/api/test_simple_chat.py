@@ -6,10 +6,17 @@ from typing import Any
 import aiohttp
 import httpx
 import pytest
+from hypothesis import given
 
+from grantha.api.routes.simple_chat import SimpleChatView
+from grantha.api.schemas.responses import SimpleChatLine
+from grantha.chat import Options
+from grantha.events import Record, RecordId
+from grantha.storage.base import GenerationRow
 from tests.api.streams import SseEvent, SseReader
 from tests.scripts import counted
 from tests.server import Server, until
+from tests.wire.compat.logs import frames_of, logs
 
 HELLO = "Hello! This answer is read from a script, one word at a time."
 JOKE = {"messages": [{"role": "user", "content": "Tell me a joke"}]}
@@ -53,6 +60,19 @@ async def test_every_line_has_an_id_that_the_native_events_go_on_from(
     assert "".join(b.data["content"] for b in blocks[:4]) + text == HELLO
     whole = await client.get(location.removesuffix("/events"))
     assert whole.json()["text"] == HELLO
+
+
+@given(records=logs())
+def test_every_line_is_what_its_model_would_write(records: list[Record]) -> None:
+    row = GenerationRow(
+        "g_1", "c_1", "m_1", None, "scripted/a/b", Options(), "running", RecordId(1, 0), 0, 0
+    )
+    view = SimpleChatView(row)
+    for frames in frames_of(records):
+        for line in filter(None, map(view.line, frames)):
+            model = SimpleChatLine(**json.loads(line))
+            assert not model.model_extra
+            assert model.json_bytes().decode() == line
 
 
 @pytest.mark.parametrize(

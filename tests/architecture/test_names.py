@@ -16,7 +16,6 @@ SOURCE = Path(__file__).resolve().parents[2] / "src"
 SAME_ON_BOTH_SIDES = {
     "ModelList": {"grantha.api.schemas.responses", "grantha.client.responses"},
     "Readiness": {"grantha.client.responses", "grantha.providers.base"},
-    "StopReceipt": {"grantha.api.schemas.responses", "grantha.engine.commands"},
 }
 
 # Too good a word for either side to give up. No module uses both: that is checked as well.

@@ -34,6 +34,7 @@ from grantha.storage.base import (
     NewConversation,
     NewGeneration,
     NewMessage,
+    Origin,
     Store,
 )
 from grantha.storage.sql import SqlStore
@@ -102,7 +103,7 @@ def a_send(
 
 
 async def new_conversation(
-    store: Store, subject: str = ME, title: str = "", origin: str = "page"
+    store: Store, subject: str = ME, title: str = "", origin: Origin = "page"
 ) -> str:
     new = NewConversation(new_id("c"), title, origin)
     return (await store.create_conversation(subject, new)).id

@@ -166,11 +166,11 @@ def test_an_override_that_is_no_capability_says_so() -> None:
 
 
 def test_every_provider_is_listed_with_why_it_can_t_be_used() -> None:
-    cards = {card.name: card.to_json() for card in registry().providers()}
+    cards = {card.name: card.readiness for card in registry().providers()}
     assert cards.keys() == {host.name for host in HOSTS}
-    assert cards["anthropic"]["readiness"]["variable"] == "ANTHROPIC_API_KEY"
-    assert cards["anthropic"]["readiness"]["state"] == "missing-key"
-    assert cards["azure"]["readiness"]["variable"] == "AZURE_OPENAI_ENDPOINT"
+    assert cards["anthropic"].variable == "ANTHROPIC_API_KEY"
+    assert cards["anthropic"].state == "missing-key"
+    assert cards["azure"].variable == "AZURE_OPENAI_ENDPOINT"
 
 
 def test_a_key_is_in_no_repr_of_what_holds_it() -> None:

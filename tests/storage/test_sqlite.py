@@ -13,7 +13,7 @@ import pytest
 from grantha.engine.ids import new_id
 from grantha.errors import GranthaError, StorageFailed, StorageFull
 from grantha.storage import connect
-from grantha.storage.base import NewConversation
+from grantha.storage.base import Durability, NewConversation
 from grantha.storage.schema import metadata
 from grantha.storage.sql import SqlStore, copy_database
 from grantha.storage.writer import storage_error
@@ -21,7 +21,7 @@ from grantha.storage.writer import storage_error
 MIGRATIONS = Path(connect.__file__).parent / "migrations" / "versions"
 
 
-async def opened(folder: Path, synchronous: str = "FULL") -> SqlStore:
+async def opened(folder: Path, synchronous: Durability = "FULL") -> SqlStore:
     store = SqlStore(folder, "instance-1", synchronous)
     await store.open()
     return store
@@ -62,7 +62,9 @@ async def test_a_second_start_changes_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "level"), [("FULL", 2), ("NORMAL", 1), ("OFF", 0)])
-async def test_durability_is_what_the_setting_says(tmp_path: Path, name: str, level: int) -> None:
+async def test_durability_is_what_the_setting_says(
+    tmp_path: Path, name: Durability, level: int
+) -> None:
     store = await opened(tmp_path, name)
     assert store._writing is not None
     with store._writing.connect() as connection:

@@ -1,30 +1,35 @@
-"""Timings of one generation, folded from its events with the times at which they came.
-
-| field          | milliseconds (or a count)                                         |
-|----------------|-------------------------------------------------------------------|
-| queued_ms      | from the request to the first upstream call                       |
-| connect_ms     | from the first upstream call until the provider accepted it       |
-| first_text_ms  | from the request to the first visible text                        |
-| first_event_ms | from the request to the first text, reasoning or tool call        |
-| duration_ms    | from the request to the end                                       |
-| writing_ms     | from the first event to the last                                  |
-| max_gap_ms     | the longest silence between two events that wrote something       |
-| stalls         | how many such silences were longer than `STALL_MS`                |
-| deltas         | upstream deltas, which for most providers are tokens              |
-| deltas_s       | deltas a second while writing: an estimate of the speed            |
-| tok_s          | output tokens a second while writing, from complete usage         |
-| segments       | upstream calls whose text is in the answer                        |
-| retries        | upstream calls that failed                                        |
-
-Unknown values are left out.
-"""
+"""Timings of one generation, folded from its events with the times at which they came."""
 
 from __future__ import annotations
+
+from typing import cast
+
+from typing_extensions import TypedDict
 
 from grantha.chat import Usage
 from grantha.events import Event, Notice, ReasoningDelta, Seam, TextDelta, ToolCallDelta
 
 STALL_MS = 3000
+
+
+class Timings(TypedDict, total=False):
+    """How long an answer took; unknown values are left out."""
+
+    # Milliseconds:
+    queued_ms: float  # from the request to the first upstream call
+    connect_ms: float  # from the first upstream call until the provider accepted it
+    first_text_ms: float  # from the request to the first visible text
+    first_event_ms: float  # from the request to the first text, reasoning or tool call
+    duration_ms: float  # from the request to the end
+    writing_ms: float  # from the first event to the last
+    max_gap_ms: float  # the longest silence between two events that wrote something
+    # Counts, and rates per second of writing:
+    stalls: int  # silences longer than `STALL_MS`
+    deltas: int  # upstream deltas, which for most providers are tokens
+    deltas_s: float  # deltas per second: an estimate of the speed
+    tok_s: float  # output tokens per second, from complete usage
+    segments: int  # upstream calls whose text is in the answer
+    retries: int  # upstream calls that failed
 
 
 class TimingsFold:
@@ -71,8 +76,8 @@ class TimingsFold:
             case _:
                 pass
 
-    def result(self, at: float, usage: Usage | None = None) -> dict[str, float | int]:
-        """The table above, as of a time. `usage` is that of the whole generation."""
+    def result(self, at: float, usage: Usage | None = None) -> Timings:
+        """The timings as of a time. `usage` is that of the whole generation."""
         found: dict[str, float | int | None] = {
             "queued_ms": _span(self._requested, self._called),
             "connect_ms": _span(self._called, self._accepted),
@@ -88,7 +93,8 @@ class TimingsFold:
             "segments": self._segments,
             "retries": self._retries,
         }
-        return {name: value for name, value in found.items() if value is not None}
+        known = {name: value for name, value in found.items() if value is not None}
+        return cast("Timings", known)
 
     def _wrote(self, at: float, deltas: int) -> None:
         self._deltas += deltas

@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module, metadata
 from importlib.util import find_spec
-from typing import Any
 
 from grantha.chat import split_model_id
 from grantha.config import Settings
@@ -42,15 +41,6 @@ class ProviderCard:
     title: str
     dialect: str
     readiness: Readiness
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON."""
-        return {
-            "name": self.name,
-            "title": self.title,
-            "dialect": self.dialect,
-            "readiness": self.readiness.to_json(),
-        }
 
 
 class Registry:

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from grantha.chat import JsonObject, Options, Part, Role, Status
 from grantha.events import GenerationEnd, Record, RecordId
 
 LOCAL_SUBJECT = "local"  # the one owner, until accounts come
-EPHEMERAL = "ephemeral"  # the origin of conversations that are never listed and purged early
+Durability = Literal["FULL", "NORMAL", "OFF"]  # SQLite's own words
+Origin = Literal["page", "api", "ephemeral"]
+# The origin of conversations that are never listed and purged early.
+EPHEMERAL: Literal["ephemeral"] = "ephemeral"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class ConversationRow:
     title: str
     title_by: str  # "none" | "auto" | "user"
     pinned: bool
-    origin: str  # "page" | "api" | "ephemeral"
+    origin: Origin
     system_prompt: str
     options: JsonObject
     model: str | None
@@ -90,7 +93,7 @@ class NewConversation:
 
     id: str
     title: str
-    origin: str
+    origin: Origin
     title_by: str = "none"
     system_prompt: str = ""
     options: JsonObject = field(default_factory=dict)
@@ -164,7 +167,7 @@ class StoreHealth:
     """Whether writes go through, and the durability in force."""
 
     ok: bool
-    durability: str
+    durability: Durability
     version: str
     error: str | None = None
 

@@ -28,6 +28,7 @@ from grantha.storage.base import (
     Append,
     ConversationPage,
     ConversationRow,
+    Durability,
     GenerationRow,
     GenerationStart,
     MessageRow,
@@ -60,7 +61,7 @@ class SqlStore(Store):
         self,
         folder: Path,
         instance_id: str,
-        synchronous: str = "FULL",
+        synchronous: Durability = "FULL",
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self._folder = folder

@@ -10,12 +10,12 @@ import hashlib
 from collections.abc import Sequence
 
 from fastapi import APIRouter, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from grantha.api.compat import base
 from grantha.api.http.streams import EventStream
 from grantha.api.openapi.description import response_doc
-from grantha.api.routes.generations import stop_receipt
+from grantha.api.routes import serializers
 from grantha.api.schemas.responses import StopReply
 from grantha.api.state import app_state, subject_of
 from grantha.chat import Message
@@ -95,7 +95,7 @@ async def stop(chat: str, request: Request) -> Response:
     if known.generation is None:
         raise NotFound(f"Nothing was asked in the chat {chat[:80]!r}.")
     row, receipt = await state.supervisor.stop(subject, known.generation)
-    return JSONResponse(stop_receipt(row, receipt.to_json() if receipt else None))
+    return serializers.stop_reply(row, receipt).response()
 
 
 def _conversation_of(chat: str) -> str:

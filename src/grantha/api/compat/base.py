@@ -24,7 +24,7 @@ from grantha.api.answers import (
 from grantha.api.http.bodies import read_body
 from grantha.api.http.problems import error_response
 from grantha.api.http.streams import HEARTBEAT, EventStream
-from grantha.api.openapi.description import IDEMPOTENCY, LOCATION, named
+from grantha.api.openapi.description import IDEMPOTENCY, LOCATION, event_stream, named
 from grantha.api.state import app_state, idempotency, subject_of
 from grantha.chat import Call, Message
 from grantha.engine.ids import new_id
@@ -221,12 +221,7 @@ def operation_doc(
     if replies:
         content["application/json"] = {"schema": named(*replies)}
     if events:
-        inside = {"contentMediaType": "application/json", "contentSchema": named(*events)}
-        told: dict[str, Any] = {"type": "string", **inside}
-        if last is not None:
-            told = {"anyOf": [{"const": last}, told]}
-        event = {"id": {"type": "string"}, "data": told}
-        content["text/event-stream"] = {"schema": {"type": "object", "properties": event}}
+        content["text/event-stream"] = event_stream(*events, last=last)
     if lines:
         content["application/x-ndjson"] = {"schema": named(*lines)}
     reply: dict[str, Any] = {"content": content}

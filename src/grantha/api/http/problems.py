@@ -5,7 +5,6 @@ At the paths of the compatible APIs they have the vendor's format instead.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -20,6 +19,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Scope
 
 from grantha.api.route_rule import error_format
+from grantha.api.schemas.responses import Problem
 from grantha.errors import BadRequest, CallerError, GranthaError, Internal
 from grantha.wire.compat.view import client_status
 
@@ -29,9 +29,8 @@ _log = logging.getLogger(__name__)
 
 def problem(error: GranthaError, **more: Any) -> Response:
     """The reply for an error; `more` are further members."""
-    body = problem_json(error) | more
-    content = json.dumps(body, ensure_ascii=False).encode()
-    return Response(content, error.http_status, _headers(error), MEDIA_TYPE)
+    body = problem_json(error).model_copy(update=more)
+    return body.response(error.http_status, _headers(error), MEDIA_TYPE)
 
 
 def error_response(scope: Scope, error: GranthaError) -> Response:
@@ -44,17 +43,16 @@ def error_response(scope: Scope, error: GranthaError) -> Response:
     return JSONResponse(vendor.body(error), client_status(error), headers)
 
 
-def problem_json(error: GranthaError) -> dict[str, Any]:
-    """The members of a problem."""
-    body = error.to_json()
-    detail = body.pop("message")
-    return {
-        "type": "about:blank",
-        "title": HTTPStatus(error.http_status).phrase,
-        "status": error.http_status,
-        "detail": detail,
-        **body,
-    }
+def problem_json(error: GranthaError) -> Problem:
+    """An error as a problem: `detail` is its message, the rest as it is everywhere."""
+    members: dict[str, Any] = dict(error.to_json())
+    return Problem(
+        type="about:blank",
+        title=HTTPStatus(error.http_status).phrase,
+        status=error.http_status,
+        detail=members.pop("message"),
+        **members,
+    )
 
 
 def install(app: FastAPI) -> None:

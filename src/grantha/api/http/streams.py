@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
@@ -24,7 +23,9 @@ from typing_extensions import override
 from grantha.api.http.compression import negotiate
 from grantha.api.http.problems import error_response
 from grantha.api.http.stream_writer import CompressedWriter, PaddedWriter, StreamWriter
+from grantha.api.schemas.responses import GenerationReply, Hello, SnapshotFrame
 from grantha.api.state import app_state
+from grantha.chat import Status
 from grantha.config import Settings
 from grantha.engine.abandonment import Attachment
 from grantha.engine.reader import Reader
@@ -57,39 +58,35 @@ def sse_frame(frame: Frame) -> bytes:
     return f"id: {frame.id}\ndata: {frame_json(frame)}\n\n".encode()
 
 
-def hello_frame(generation: str, after: RecordId, status: str, heartbeat: float) -> dict[str, Any]:
-    """What every native transport says first."""
-    return {
-        "kind": "hello",
-        "protocol": PROTOCOL,
-        "heartbeat": heartbeat,
-        "epoch": after.epoch,
-        "status": status,
-        "generation": generation,
-    }
+def hello_frame(generation: str, after: RecordId, status: Status, heartbeat: float) -> Hello:
+    """The first frame on every native transport."""
+    return Hello(
+        kind="hello",
+        protocol=PROTOCOL,
+        heartbeat=heartbeat,
+        epoch=after.epoch,
+        status=status,
+        generation=generation,
+    )
 
 
-def stream_preamble(generation: str, after: RecordId, status: str, heartbeat: float) -> bytes:
+def stream_preamble(generation: str, after: RecordId, status: Status, heartbeat: float) -> bytes:
     """The first block of every native stream: an id to come back with, a pause, and a hello."""
     retry = 500 + random.randrange(1000)  # noqa: S311  jitter, so that a crowd spreads out
-    hello = json.dumps(hello_frame(generation, after, status, heartbeat))
-    return f"id: {after}\nretry: {retry}\n\ndata: {hello}\n\n".encode()
+    hello = hello_frame(generation, after, status, heartbeat).json_bytes()
+    return f"id: {after}\nretry: {retry}\n\n".encode() + b"data: " + hello + b"\n\n"
 
 
-def snapshot_frame(snapshot: Mapping[str, Any]) -> dict[str, Any]:
-    """A snapshot as a frame, on every native transport; its id is where the tail goes on."""
-    return {
-        **snapshot,
-        "kind": "snapshot",
-        "generation": snapshot["id"],
-        "id": snapshot["last_id"],
-    }
+def snapshot_frame(snapshot: GenerationReply) -> SnapshotFrame:
+    """A snapshot as a frame, on every native transport."""
+    members = dict(snapshot) | {"id": snapshot.last_id}
+    return SnapshotFrame(**members, kind="snapshot", generation=snapshot.id)
 
 
-def snapshot_block(snapshot: Mapping[str, Any]) -> bytes:
+def snapshot_block(snapshot: GenerationReply) -> bytes:
     """The same as one SSE block."""
-    body = json.dumps(snapshot_frame(snapshot), ensure_ascii=False)
-    return f"id: {snapshot['last_id']}\ndata: {body}\n\n".encode()
+    body = snapshot_frame(snapshot).json_bytes()
+    return f"id: {snapshot.last_id}\n".encode() + b"data: " + body + b"\n\n"
 
 
 class EventStream(Response):

@@ -59,29 +59,29 @@ ACCEPT_STREAM: JsonDict = {
     "schema": {"type": "string", "enum": ["application/json", "text/event-stream"]},
     "description": "`text/event-stream` lets the same reply tail the answer.",
 }
-EVENT_STREAM: JsonDict = {
-    "schema": {
-        "type": "object",
-        "description": "Server-Sent Events; what `data` holds is told in the protocol.",
-        "properties": {
-            "id": {"type": "string"},
-            "data": {"type": "string"},
-            "event": {"type": "string"},
-            "retry": {"type": "integer"},
-        },
-    }
-}
 LOCATION: JsonDict = {
     "schema": {"type": "string"},
     "description": "Where the answer's log is read, from anywhere.",
 }
-LINES: JsonDict = {"schema": {"type": "object", "description": "One frame a line."}}
+NATIVE_FRAMES = ("Hello", "SnapshotFrame", "Frame")  # what a native transport sends, in this order
 
 
 def named(*names: str) -> JsonDict:
     """The schema of this name; of several, any of them."""
     found = [{"$ref": f"#/components/schemas/{name}"} for name in names]
     return found[0] if len(found) == 1 else {"anyOf": found}
+
+
+def event_stream(*names: str, last: str | None = None) -> JsonDict:
+    """Server-Sent Events whose `data` is JSON of these schemas; `last` is one that isn't JSON."""
+    data: JsonDict = {
+        "type": "string",
+        "contentMediaType": "application/json",
+        "contentSchema": named(*names),
+    }
+    if last is not None:
+        data = {"anyOf": [{"const": last}, data]}
+    return {"schema": {"type": "object", "properties": {"id": {"type": "string"}, "data": data}}}
 
 
 def response_doc(

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from grantha.analytics.traces import rows_since_before, rows_since_start, segments, stored_bytes
 from grantha.api.http.bodies import StrictRoute
 from grantha.api.openapi.description import response_doc
 from grantha.api.routes import serializers
-from grantha.api.schemas.responses import InspectionReply, SummaryReply
+from grantha.api.schemas.responses import (
+    AnswerStatistics,
+    BytesReply,
+    DayStatistics,
+    InspectionReply,
+    ModelStatistics,
+    SegmentReply,
+    SummaryReply,
+)
 from grantha.api.state import app_state, subject_of
+from grantha.chat import JsonDict
 from grantha.engine.replay import read_log
 from grantha.storage.base import AnalyticsGroup
 
@@ -29,13 +38,11 @@ async def summary(
     """Counts, sums and percentiles: in all, by model, by day (UTC)."""
     state, subject = app_state(request), subject_of(request)
     found = await state.store.analytics(subject, time.time_ns() // 1_000_000 - days * _DAY_MS)
-    return JSONResponse(
-        {
-            "totals": _row(found.totals),
-            "by_model": [_row(row, "model") for row in found.by_model],
-            "by_day": [_row(row, "day") for row in found.by_day],
-        }
-    )
+    return SummaryReply(
+        totals=AnswerStatistics(**_statistics(found.totals)),
+        by_model=[ModelStatistics(model=row.key, **_statistics(row)) for row in found.by_model],
+        by_day=[DayStatistics(day=row.key, **_statistics(row)) for row in found.by_day],
+    ).response()
 
 
 @router.get(
@@ -54,21 +61,19 @@ async def inspect(generation: str, request: Request) -> Response:
     else:
         records = await read_log(state.store, subject, generation)
         rows, stored = rows_since_start(records), stored_bytes(records)
-    timings = shown["timings"] or {}
-    parts = segments(rows, shown["seams"], row.model, row.options.to_json(), len(shown["text"]))
-    return JSONResponse(
-        {
-            "generation": shown,
-            "timings": timings,
-            "segments": parts,
-            "trace": rows_since_before(rows),
-            "bytes": {"text": len(shown["text"].encode()), "stored": stored},
-            "attempts": timings.get("segments", len(parts)) + timings.get("retries", 0),
-        }
-    )
+    timings = shown.timings or {}
+    parts = segments(rows, shown.seams, row.model, row.options.to_json(), len(shown.text))
+    return InspectionReply(
+        generation=shown,
+        timings=timings,
+        segments=[SegmentReply(**part) for part in parts],
+        trace=[(ms, kind, size, deltas) for ms, kind, size, deltas in rows_since_before(rows)],
+        bytes=BytesReply(text=len(shown.text.encode()), stored=stored),
+        attempts=timings.get("segments", len(parts)) + timings.get("retries", 0),
+    ).response()
 
 
-def _row(row: AnalyticsGroup, key: str | None = None) -> dict[str, Any]:
+def _statistics(row: AnalyticsGroup) -> JsonDict:
     values = dataclasses.asdict(row)
-    name = values.pop("key")
-    return values if key is None else {key: name, **values}
+    del values["key"]
+    return values

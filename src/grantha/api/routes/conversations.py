@@ -6,7 +6,7 @@ import base64
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from grantha.api.http.bodies import StrictRoute
 from grantha.api.openapi.description import response_doc
@@ -42,8 +42,8 @@ async def listing(
         limit=limit,
         origin=None if origin == "all" else origin,
     )
-    items = [serializers.conversation_row(row) for row in found.rows]
-    return JSONResponse({"items": items, "next_cursor": found.next_cursor})
+    items = [serializers.conversation_list_item(row) for row in found.rows]
+    return ConversationList(items=items, next_cursor=found.next_cursor).response()
 
 
 @router.post(
@@ -66,9 +66,8 @@ async def create(body: ConversationBody, request: Request) -> Response:
     )
     row = await state.store.create_conversation(subject, new)
     state.feed.publish(Change("conversation", subject, row.id))
-    return JSONResponse(
-        serializers.conversation(row, []), 201, {"Location": f"/api/conversations/{row.id}"}
-    )
+    location = {"Location": f"/api/conversations/{row.id}"}
+    return serializers.conversation(row, []).response(201, location)
 
 
 @router.get("/conversations/{conversation}", responses=_WHOLE)
@@ -77,7 +76,7 @@ async def read(conversation: str, request: Request) -> Response:
     state, subject = app_state(request), subject_of(request)
     row = await state.store.conversation(subject, conversation)
     messages = await state.store.messages(subject, conversation)
-    return JSONResponse(serializers.conversation(row, messages))
+    return serializers.conversation(row, messages).response()
 
 
 @router.patch("/conversations/{conversation}", responses=_WHOLE)
@@ -90,7 +89,7 @@ async def change(conversation: str, body: ConversationBody, request: Request) ->
     row = await state.store.update_conversation(subject, conversation, changes)
     messages = await state.store.messages(subject, conversation)
     state.feed.publish(Change("conversation", subject, conversation))
-    return JSONResponse(serializers.conversation(row, messages))
+    return serializers.conversation(row, messages).response()
 
 
 @router.delete("/conversations/{conversation}", status_code=204)
@@ -110,7 +109,7 @@ async def restore(conversation: str, request: Request) -> Response:
     row = await state.store.restore_conversation(subject, conversation)
     messages = await state.store.messages(subject, conversation)
     state.feed.publish(Change("conversation", subject, conversation))
-    return JSONResponse(serializers.conversation(row, messages))
+    return serializers.conversation(row, messages).response()
 
 
 @router.get(

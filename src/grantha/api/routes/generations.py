@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import time
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from grantha.api.answers import reader_from_start
 from grantha.api.http import problems
@@ -23,9 +23,10 @@ from grantha.api.http.streams import (
 )
 from grantha.api.openapi.description import (
     ACCEPT_STREAM,
-    EVENT_STREAM,
     IDEMPOTENCY,
-    LINES,
+    NATIVE_FRAMES,
+    event_stream,
+    named,
     response_doc,
 )
 from grantha.api.routes import serializers
@@ -49,10 +50,11 @@ _MAX_WAIT = 60.0  # seconds of a long-poll
 _MAX_CATCH_UP = 2000  # records of one JSON catch-up
 
 
+_EVENTS_DOC = event_stream(*NATIVE_FRAMES)
 _STARTED_DOC = {
-    **response_doc(201, StartedReply, "Started.", text_event_stream=EVENT_STREAM),
+    **response_doc(201, StartedReply, "Started.", text_event_stream=_EVENTS_DOC),
     **response_doc(
-        200, StartedReply, "The key had started it before.", text_event_stream=EVENT_STREAM
+        200, StartedReply, "The key had started it before.", text_event_stream=_EVENTS_DOC
     ),
 }
 _ACCEPT_DOC = {
@@ -111,7 +113,7 @@ async def snapshot(generation: str, request: Request) -> Response:
     """The answer as it is now, with the id that its tail goes on from."""
     state, subject = app_state(request), subject_of(request)
     row = await state.store.generation(subject, generation)
-    return JSONResponse(await serializers.generation(state.supervisor, subject, row))
+    return (await serializers.generation(state.supervisor, subject, row)).response()
 
 
 @router.get(
@@ -121,8 +123,8 @@ async def snapshot(generation: str, request: Request) -> Response:
             200,
             FramesReply,
             "Frames after the cursor.",
-            text_event_stream=EVENT_STREAM,
-            application_x_ndjson=LINES,
+            text_event_stream=_EVENTS_DOC,
+            application_x_ndjson={"schema": named(*NATIVE_FRAMES)},
         ),
         204: {"description": "It has ended, and there is nothing newer."},
         410: {"description": "The records are gone; the body holds the snapshot."},
@@ -181,9 +183,8 @@ async def change(generation: str, body: ChangeBody, request: Request) -> Respons
         how, wanted, options = state.supervisor.change(subject, generation, changes, model)
     except Unsupported as error:
         return problems.problem(error, applied=False, reason=error.message)
-    return JSONResponse(
-        {"applied": True, "how": how, "model": wanted, "options": options.to_json()}
-    )
+    changed = ChangeReply(applied=True, how=how, model=wanted, options=options.to_json())
+    return changed.response()
 
 
 @router.post(
@@ -193,7 +194,7 @@ async def stop(generation: str, request: Request) -> Response:
     """Closes the upstream, keeps the text; the reply is the receipt. Idempotent."""
     state, subject = app_state(request), subject_of(request)
     row, receipt = await state.supervisor.stop(subject, generation)
-    return JSONResponse(stop_receipt(row, receipt.to_json() if receipt else None))
+    return serializers.stop_reply(row, receipt).response()
 
 
 @router.post(
@@ -218,12 +219,6 @@ async def continue_answer(generation: str, request: Request, body: ContinueBody)
         fingerprint,
     )
     return await _started(request, [row], created)
-
-
-def stop_receipt(row: GenerationRow, receipt: dict[str, Any] | None) -> dict[str, Any]:
-    """The JSON of a stop, over HTTP and WebSocket alike."""
-    told = receipt or {"closed_ms": None, "confirmed": None, "deltas": None}
-    return {"generation": row.id, "status": row.status, "stopped": receipt is not None, **told}
 
 
 # ---- helpers below -------------------------------------------------------------------------------
@@ -252,8 +247,8 @@ async def _started(request: Request, rows: list[GenerationRow], created: bool) -
             headers=headers,
         )
     found = [await serializers.generation(state.supervisor, subject, row) for row in rows]
-    body = found[0] if len(found) == 1 else {**found[0], "generations": found}
-    return JSONResponse(body, status, headers)
+    body = found[0] if len(found) == 1 else StartedReply(**dict(found[0]), generations=found)
+    return body.response(status, headers)
 
 
 async def _stream(
@@ -262,8 +257,8 @@ async def _stream(
     heartbeat = state.settings.heartbeat
     if cursor is None:
         shown = await serializers.generation(state.supervisor, subject, row)
-        at = RecordId.parse(shown["last_id"])
-        first = stream_preamble(row.id, at, shown["status"], heartbeat) + snapshot_block(shown)
+        at = RecordId.parse(shown.last_id)
+        first = stream_preamble(row.id, at, shown.status, heartbeat) + snapshot_block(shown)
     else:
         at = cursor
         first = stream_preamble(row.id, at, row.status, heartbeat)
@@ -275,20 +270,18 @@ async def _stream(
 async def _long_poll(
     state: AppState, subject: str, row: GenerationRow, cursor: RecordId | None, wait: float
 ) -> Response:
-    first, at, resumed = "", cursor, cursor is not None
+    first, at, resumed = b"", cursor, cursor is not None
     if at is None:
         shown = await serializers.generation(state.supervisor, subject, row)
-        at = RecordId.parse(shown["last_id"])
-        hello = hello_frame(row.id, at, shown["status"], state.settings.heartbeat)
-        lines = (
-            json.dumps(line, ensure_ascii=False) + "\n" for line in (hello, snapshot_frame(shown))
-        )
-        first, wait = "".join(lines), 0.0
+        at = RecordId.parse(shown.last_id)
+        hello = hello_frame(row.id, at, shown.status, state.settings.heartbeat)
+        first = b"".join(line.json_bytes() + b"\n" for line in (hello, snapshot_frame(shown)))
+        wait = 0.0
     reader = state.supervisor.reader(subject, row.id, at)
     with state.supervisor.attach(row.id), state.readers.reading("ndjson", resumed=resumed):
         frames = await reader.read(wait)
     return Response(
-        first.encode() + ndjson(frames),
+        first + ndjson(frames),
         media_type="application/x-ndjson",
         headers={"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"},
     )
@@ -303,9 +296,8 @@ async def _catch_up(
     frames = [json.loads(frame_json(frame)) for frame in shown]
     now = await state.store.generation(subject, row.id)
     last = str(records[-1].id) if records else str(cursor or START)
-    return JSONResponse(
-        {"frames": frames, "last_id": last, "status": now.status, "at": time.time_ns() // 10**6}
-    )
+    reply = FramesReply(frames=frames, last_id=last, status=now.status, at=time.time_ns() // 10**6)
+    return reply.response()
 
 
 async def _trimmed(state: AppState, subject: str, row: GenerationRow) -> Response:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from grantha import __version__
 from grantha.api.openapi.description import response_doc
-from grantha.api.schemas.responses import HealthReply, ReadyReply
+from grantha.api.schemas.responses import HealthReply, ReadyReply, StorageReply
 from grantha.api.state import app_state
 
 router = APIRouter(tags=["health"])
 
 
 @router.get("/healthz", responses=response_doc(200, HealthReply, "It lives."))
-async def healthz() -> dict[str, str]:
+async def healthz() -> Response:
     """The process answers."""
-    return {"status": "ok"}
+    return HealthReply(status="ok").response()
 
 
 @router.get(
@@ -35,13 +35,13 @@ async def readyz(request: Request) -> Response:
     health = await state.store.check()
     failing = state.supervisor.flusher.failing
     error = health.error or (failing.message if failing else None)
-    body = {
-        "status": "degraded" if error else "ready",
-        "durability": health.durability,
-        "storage": {"ok": error is None, "version": health.version, "error": error},
-        "sqlite": health.version.rpartition(" ")[2],
-        "running": state.supervisor.running,
-        "flush_window_ms": round(state.supervisor.flusher.window * 1000, 1),
-        "version": __version__,
-    }
-    return JSONResponse(body, 503 if error else 200)
+    reply = ReadyReply(
+        status="degraded" if error else "ready",
+        durability=health.durability,
+        storage=StorageReply(ok=error is None, version=health.version, error=error),
+        sqlite=health.version.rpartition(" ")[2],
+        running=state.supervisor.running,
+        flush_window_ms=round(state.supervisor.flusher.window * 1000, 1),
+        version=__version__,
+    )
+    return reply.response(503 if error else 200)

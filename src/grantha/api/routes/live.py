@@ -18,7 +18,6 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from grantha.api.http.bodies import decode_json
 from grantha.api.http.streams import PROTOCOL, snapshot_frame
 from grantha.api.routes import serializers
-from grantha.api.routes.generations import stop_receipt
 from grantha.api.state import AppState, app_state, subject_of
 from grantha.engine.feed import Change
 from grantha.errors import BadRequest, GranthaError, NotFound, Trimmed
@@ -85,8 +84,8 @@ class LiveConnection:
                 case "stop":
                     generation = str(word.get("generation"))
                     row, receipt = await self._state.supervisor.stop(self._subject, generation)
-                    told = stop_receipt(row, receipt.to_json() if receipt else None)
-                    await self._send({"type": "stopped", **told})
+                    stopped = serializers.stop_reply(row, receipt)
+                    await self._send({"type": "stopped", **stopped.model_dump()})
                 case "ping":
                     await self._send({"type": "pong"})
                 case other:
@@ -122,9 +121,9 @@ class LiveConnection:
                 raise Trimmed("There is nothing after this id.")
             if cursor is None:
                 shown = await serializers.generation(state.supervisor, subject, row)
-                cursor = RecordId.parse(shown["last_id"])
-                frame = snapshot_frame(shown)
-                await self._send({"type": "frame", "generation": generation, "frame": frame})
+                cursor = RecordId.parse(shown.last_id)
+                snapshot = snapshot_frame(shown).json_bytes().decode()
+                await self._send_frame(generation, snapshot)
             await self._send({"type": "subscribed", "generation": generation, "status": row.status})
             with (
                 state.supervisor.attach(generation),
@@ -138,9 +137,8 @@ class LiveConnection:
 
     async def _tail(self, generation: str, cursor: RecordId) -> None:
         reader = self._state.supervisor.reader(self._subject, generation, cursor)
-        start = f'{{"type":"frame","generation":{json.dumps(generation)},"frame":'
         async for frame in reader:
-            await self._send_text(f"{start}{frame_json(frame)}}}")
+            await self._send_frame(generation, frame_json(frame))
 
     async def _send_changes(self) -> None:
         listener = self._state.feed.listen(self._subject)
@@ -156,7 +154,7 @@ class LiveConnection:
             body["conversation"] = change.conversation
             try:
                 row = await self._state.store.conversation(self._subject, change.conversation)
-                body["row"] = serializers.conversation_row(row)
+                body["row"] = serializers.conversation_list_item(row).model_dump()
             except GranthaError:
                 pass  # deleted meanwhile: its own change follows
         return body
@@ -165,6 +163,11 @@ class LiveConnection:
         while True:
             await asyncio.sleep(self._state.settings.heartbeat)
             await self._send({"type": "heartbeat"})
+
+    async def _send_frame(self, generation: str, frame: str) -> None:
+        await self._send_text(
+            f'{{"type":"frame","generation":{json.dumps(generation)},"frame":{frame}}}'
+        )
 
     async def _send(self, body: dict[str, Any]) -> None:
         await self._send_text(json.dumps(body, ensure_ascii=False))

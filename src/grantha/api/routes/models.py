@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from grantha.api.http.bodies import StrictRoute
 from grantha.api.openapi.description import response_doc
@@ -20,20 +20,16 @@ router = APIRouter(prefix="/api", route_class=StrictRoute, tags=["models"])
 async def models(request: Request) -> Response:
     """Every model that is offered, and the one that answers when none is named."""
     registry = app_state(request).registry
-    usable_models = await registry.models()
-    return JSONResponse(
-        {
-            "default": registry.default_model(),
-            "items": [serializers.model_card(card) for card in usable_models],
-        }
-    )
+    items = [serializers.model_card(card) for card in await registry.models()]
+    return ModelList(default=registry.default_model(), items=items).response()
 
 
 @router.get("/providers", responses=response_doc(200, ProviderList, "Usable or not."))
 async def providers(request: Request) -> Response:
     """Every provider, usable or not, and why not."""
     registry = app_state(request).registry
-    return JSONResponse({"items": [card.to_json() for card in registry.providers()]})
+    items = [serializers.provider_card(card) for card in registry.providers()]
+    return ProviderList(items=items).response()
 
 
 @router.post(
@@ -49,12 +45,10 @@ async def check(name: str, request: Request) -> Response:
         )
     found = await check_named(registry, name)
     works = found.state == "works"
-    return JSONResponse(
-        {
-            "ok": works,
-            "model": f"{name}/{found.model}" if found.model else None,
-            "ttft_ms": found.ttft_ms,
-            "error": None if works else found.message,
-            "advice": found.advice or None,
-        }
-    )
+    return CheckReply(
+        ok=works,
+        model=f"{name}/{found.model}" if found.model else None,
+        ttft_ms=found.ttft_ms,
+        error=None if works else found.message,
+        advice=found.advice or None,
+    ).response()

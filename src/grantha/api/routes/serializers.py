@@ -1,4 +1,4 @@
-"""JSON of rows, generations and models as the native API gives them (`docs/protocol.md`)."""
+"""Rows, generations and models as the replies of the native API (`docs/protocol.md`)."""
 
 from __future__ import annotations
 
@@ -7,11 +7,23 @@ import json
 from datetime import UTC, datetime
 
 from grantha.api.answers import frames_so_far
-from grantha.chat import ImagePart, JsonDict, Part, part_to_json
+from grantha.api.schemas.responses import (
+    ConversationListItem,
+    ConversationReply,
+    GenerationReply,
+    ImagePartReply,
+    MessageReply,
+    ModelReply,
+    ProviderReply,
+    StopReply,
+)
+from grantha.chat import ImagePart, JsonDict, JsonObject, Part, part_to_json
+from grantha.engine.commands import StopReceipt
 from grantha.engine.supervisor import Supervisor
 from grantha.events import Event, payload_of
 from grantha.fold import Fold, fold
 from grantha.providers.base import ModelCard
+from grantha.providers.registry import ProviderCard
 from grantha.storage.base import ConversationRow, GenerationRow, MessageRow
 
 
@@ -21,8 +33,91 @@ def iso_time(ms: int) -> str:
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def conversation_row(row: ConversationRow) -> JsonDict:
-    """One line of the list."""
+def conversation_list_item(row: ConversationRow) -> ConversationListItem:
+    """A conversation in a list."""
+    return ConversationListItem(**_list_item(row))
+
+
+def conversation(row: ConversationRow, messages: list[MessageRow]) -> ConversationReply:
+    """A conversation with its tree."""
+    return ConversationReply(
+        **_list_item(row),
+        system_prompt=row.system_prompt,
+        options=row.options,
+        model=row.model,
+        leaf=row.leaf,
+        messages=[message(m) for m in messages],
+    )
+
+
+def message(row: MessageRow) -> MessageReply:
+    """A message; images are given by address."""
+    return MessageReply(
+        id=row.id,
+        parent=row.parent,
+        role=row.role,
+        parts=[part(row.id, number, p) for number, p in enumerate(row.parts)],
+        created_at=iso_time(row.created_at),
+        model=row.model,
+        generation=row.generation,
+        status=row.status,
+        end=row.end or None,
+        seams=list(row.seams),
+        citations=list(row.citations),
+    )
+
+
+def part(message_id: str, number: int, value: Part) -> JsonObject:
+    """A part; an image is given by its address, without its bytes."""
+    if isinstance(value, ImagePart):
+        url = f"/api/messages/{message_id}/parts/{number}"
+        image = ImagePartReply(type="image", media_type=value.media_type, url=url)
+        return image.model_dump()
+    return part_to_json(value)
+
+
+async def generation(supervisor: Supervisor, subject: str, row: GenerationRow) -> GenerationReply:
+    """A snapshot: the parts folded so far, and the id after which the tail continues."""
+    frames = await frames_so_far(supervisor.store, subject, row)
+    folded = fold(frame.event for frame in frames)
+    if frames:
+        row = dataclasses.replace(row, last_id=frames[-1].id)
+    if folded.end is not None:
+        row = dataclasses.replace(row, status=folded.end.ending)
+    return _snapshot(supervisor, row, folded)
+
+
+def stop_reply(row: GenerationRow, receipt: StopReceipt | None) -> StopReply:
+    """The result of a stop, over HTTP and WebSocket alike; `receipt` is None if nothing was running."""
+    measured = receipt.to_json() if receipt else dict.fromkeys(("closed_ms", "confirmed", "deltas"))
+    return StopReply(generation=row.id, status=row.status, stopped=receipt is not None, **measured)
+
+
+def model_card(card: ModelCard) -> ModelReply:
+    """A model as it is offered."""
+    return ModelReply(
+        id=card.id,
+        name=card.name,
+        provider=card.provider,
+        capabilities=card.capabilities,
+        readiness=card.readiness.to_json(),
+    )
+
+
+def provider_card(card: ProviderCard) -> ProviderReply:
+    """A provider, usable or not."""
+    return ProviderReply(
+        name=card.name,
+        title=card.title,
+        dialect=card.dialect,
+        readiness=card.readiness.to_json(),
+    )
+
+
+# ---- helpers below -------------------------------------------------------------------------------
+
+
+def _list_item(row: ConversationRow) -> JsonDict:
     return {
         "id": row.id,
         "title": row.title,
@@ -36,97 +131,35 @@ def conversation_row(row: ConversationRow) -> JsonDict:
     }
 
 
-def conversation(row: ConversationRow, messages: list[MessageRow]) -> JsonDict:
-    """A conversation with its tree."""
-    return {
-        **conversation_row(row),
-        "system_prompt": row.system_prompt,
-        "options": dict(row.options),
-        "model": row.model,
-        "leaf": row.leaf,
-        "messages": [message(m) for m in messages],
-    }
-
-
-def message(row: MessageRow) -> JsonDict:
-    """A message; images are given by address."""
-    return {
-        "id": row.id,
-        "parent": row.parent,
-        "role": row.role,
-        "parts": [part(row.id, number, p) for number, p in enumerate(row.parts)],
-        "created_at": iso_time(row.created_at),
-        "model": row.model,
-        "generation": row.generation,
-        "status": row.status,
-        "end": dict(row.end) if row.end else None,
-        "seams": [dict(seam) for seam in row.seams],
-        "citations": [dict(citation) for citation in row.citations],
-    }
-
-
-def part(message_id: str, number: int, value: Part) -> JsonDict:
-    """A part; the bytes of an image stay behind."""
-    if isinstance(value, ImagePart):
-        return {
-            "type": "image",
-            "media_type": value.media_type,
-            "url": f"/api/messages/{message_id}/parts/{number}",
-        }
-    return part_to_json(value)
-
-
-async def generation(supervisor: Supervisor, subject: str, row: GenerationRow) -> JsonDict:
-    """A snapshot: the parts as they are folded so far, and the id that the tail goes on from."""
-    frames = await frames_so_far(supervisor.store, subject, row)
-    folded = fold(frame.event for frame in frames)
-    if frames:
-        row = dataclasses.replace(row, last_id=frames[-1].id)
-    if folded.end is not None:
-        row = dataclasses.replace(row, status=folded.end.ending)
-    return _snapshot(supervisor, row, folded)
-
-
-def model_card(card: ModelCard) -> JsonDict:
-    """A model as it is offered."""
-    return {
-        "id": card.id,
-        "name": card.name,
-        "provider": card.provider,
-        "capabilities": dataclasses.asdict(card.capabilities),
-        "readiness": card.readiness.to_json(),
-    }
-
-
-def _snapshot(supervisor: Supervisor, row: GenerationRow, folded: Fold) -> JsonDict:
+def _snapshot(supervisor: Supervisor, row: GenerationRow, folded: Fold) -> GenerationReply:
     parts = folded.parts()
     current = supervisor.current(row.id)
     model, options = current or (row.model, row.options)
     if current is None and folded.seams:
         model = folded.seams[-1].model
-    end = _plain(folded.end) if folded.end is not None else row.end
+    end = _plain(folded.end) if folded.end is not None else row.end or {}
     usage = folded.usage.to_json() if folded.usage else None
-    return {
-        "id": row.id,
-        "conversation": row.conversation,
-        "message": row.message,
-        "parent": row.parent,
-        "status": row.status,
-        "model": model,
-        "options": options.to_json(),
-        "last_id": str(row.last_id),
-        "text": "".join(p.text for p in parts if p.type == "text"),
-        "parts": [part(row.message, number, p) for number, p in enumerate(parts)],
-        "seams": [_plain(seam) for seam in folded.seams],
-        "citations": [_plain(citation) for citation in folded.citations],
-        "usage": end.get("usage") if end else usage,
-        "timings": end.get("timings") if end else None,
-        "error": end.get("error") if end else None,
-        "created_at": iso_time(row.created_at),
-        "end": dict(end) if end else None,
-    }
+    return GenerationReply(
+        id=row.id,
+        conversation=row.conversation,
+        message=row.message,
+        parent=row.parent,
+        status=row.status,
+        model=model,
+        options=options.to_json(),
+        last_id=str(row.last_id),
+        text="".join(p.text for p in parts if p.type == "text"),
+        parts=[part(row.message, number, p) for number, p in enumerate(parts)],
+        seams=[_plain(seam) for seam in folded.seams],
+        citations=[_plain(citation) for citation in folded.citations],
+        usage=end.get("usage") if end else usage,
+        timings=end.get("timings"),
+        error=end.get("error"),
+        created_at=iso_time(row.created_at),
+        end=end or None,
+    )
 
 
-def _plain(event: Event) -> JsonDict:
-    body: JsonDict = json.loads(payload_of(event))
+def _plain(event: Event) -> JsonObject:
+    body: JsonObject = json.loads(payload_of(event))
     return body

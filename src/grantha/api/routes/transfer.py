@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from grantha.api.http.bodies import MAX_IMPORTED_VALUES, StrictRoute, decode_json
 from grantha.api.openapi.description import response_doc
@@ -79,7 +79,7 @@ async def import_file(request: Request) -> Response:
             await state.store.update_conversation(subject, row.id, changes)
         ids.append(row.id)
         state.feed.publish(Change("conversation", subject, row.id))
-    return JSONResponse({"imported": len(ids), "conversations": ids}, 201)
+    return ImportReply(imported=len(ids), conversations=ids).response(201)
 
 
 def to_portable(row: ConversationRow, messages: list[MessageRow]) -> PortableConversation:

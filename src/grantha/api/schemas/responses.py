@@ -1,30 +1,57 @@
-"""What the native API answers, as schemas for its description. Nothing is validated with them here.
+"""What the native API and the simple chat endpoint answer: built, serialised and described as these models.
 
-Routes build their JSON with `forms`; the tests hold every reply of a real server against these.
+A member that was never set is left out of the JSON. Values that have a JSON form of their own (options,
+parts, events, usage) are held in it and described by their class, so that an answer read from the
+store isn't parsed only to be written again.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, NotRequired, TypeAlias
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
-from typing_extensions import TypedDict
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, WithJsonSchema
+from pydantic_core import CoreSchema, core_schema
+from starlette.responses import Response
 
+from grantha.analytics.timings import Timings
 from grantha.chat import (
     Capabilities,
+    Continuation,
     Ending,
     FilePart,
-    JsonDict,
+    FinishReason,
+    JsonObject,
     Options,
     ReasoningPart,
+    Role,
     Status,
     TextPart,
     ToolCallPart,
     ToolResultPart,
     Usage,
 )
+from grantha.errors import ErrorObject, Fault
 from grantha.events import Citation, GenerationEnd, Seam, SeamReason
 from grantha.providers.base import Readiness
+from grantha.storage.base import Durability, Origin
+
+
+class DescribedAs:
+    """Marks plain JSON that another class describes: it is written as it is, and never parsed."""
+
+    def __init__(self, kind: Any) -> None:
+        self._kind = kind
+
+    def __get_pydantic_core_schema__(
+        self, _source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """The class for the description, anything for values."""
+        return core_schema.json_or_python_schema(
+            json_schema=handler.generate_schema(self._kind),
+            python_schema=core_schema.any_schema(),
+            serialization=core_schema.simple_ser_schema("any"),
+        )
 
 
 class ResponseModel(BaseModel):
@@ -33,70 +60,18 @@ class ResponseModel(BaseModel):
     # Only the API's description needs the schemas: they are built when it is first read.
     model_config = ConfigDict(extra="allow", defer_build=True)
 
+    def json_bytes(self) -> bytes:
+        """The JSON, without members that were never set."""
+        return self.__pydantic_serializer__.to_json(self, exclude_unset=True)
 
-class Problem(ResponseModel):
-    """RFC 9457: what happened, to what, and what to do."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    code: str
-    fault: Literal["caller", "provider", "us"]
-    retryable: bool
-    advice: str | None = None
-    provider: str | None = None
-    retry_after: float | None = None
-
-
-class ErrorObject(TypedDict):
-    """Why an answer failed: `GranthaError.to_json`."""
-
-    code: str
-    message: str
-    fault: NotRequired[Literal["caller", "provider", "us"]]
-    retryable: NotRequired[bool]
-    advice: NotRequired[str]
-    provider: NotRequired[str]
-    retry_after: NotRequired[float]
-    native: NotRequired[str]
-
-
-class Timings(TypedDict, total=False):
-    """See `grantha.analytics.timings`. Absent is unknown."""
-
-    queued_ms: float
-    connect_ms: float
-    first_text_ms: float
-    first_event_ms: float
-    duration_ms: float
-    writing_ms: float
-    max_gap_ms: float
-    stalls: int
-    deltas: int
-    deltas_s: float
-    tok_s: float
-    segments: int
-    retries: int
-
-
-class StopReceipt(ResponseModel):
-    """How a stop went; null is unknown."""
-
-    closed_ms: float | None
-    confirmed: bool | None
-    deltas: int | None
-
-
-class Hello(ResponseModel):
-    """What every transport says first. `heartbeat` is in seconds."""
-
-    kind: Literal["hello"]
-    protocol: int
-    heartbeat: float
-    epoch: int
-    status: Status
-    generation: str
+    def response(
+        self,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+        media_type: str = "application/json",
+    ) -> Response:
+        """The JSON as a reply."""
+        return Response(self.json_bytes(), status, headers, media_type)
 
 
 class ImagePartReply(ResponseModel):
@@ -111,6 +86,43 @@ PartReply: TypeAlias = Annotated[
     TextPart | ReasoningPart | ToolCallPart | ToolResultPart | ImagePartReply | FilePart,
     Field(discriminator="type"),
 ]
+PartJson = Annotated[JsonObject, DescribedAs(PartReply)]
+OptionsJson = Annotated[JsonObject, DescribedAs(Options)]
+UsageJson = Annotated[JsonObject, DescribedAs(Usage)]
+SeamJson = Annotated[JsonObject, DescribedAs(Seam)]
+CitationJson = Annotated[JsonObject, DescribedAs(Citation)]
+EndJson = Annotated[JsonObject, DescribedAs(GenerationEnd)]
+ErrorJson = Annotated[JsonObject, DescribedAs(ErrorObject)]
+TimingsJson = Annotated[JsonObject, DescribedAs(Timings)]
+ReadinessJson = Annotated[JsonObject, DescribedAs(Readiness)]
+FrameJson = Annotated[JsonObject, WithJsonSchema({"$ref": "#/components/schemas/Frame"})]
+
+
+class Problem(ResponseModel):
+    """RFC 9457: what happened, to what, and what to do."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    fault: Fault
+    retryable: bool
+    advice: str | None = None
+    provider: str | None = None
+    retry_after: float | None = None
+    native: str | None = None
+
+
+class Hello(ResponseModel):
+    """What every transport says first. `heartbeat` is in seconds."""
+
+    kind: Literal["hello"]
+    protocol: int
+    heartbeat: float
+    epoch: int
+    status: Status
+    generation: str
 
 
 class ConversationListItem(ResponseModel):
@@ -119,7 +131,7 @@ class ConversationListItem(ResponseModel):
     id: str
     title: str
     pinned: bool
-    origin: Literal["page", "api", "ephemeral"]
+    origin: Origin
     created_at: str
     updated_at: str
     status: Status | None
@@ -139,22 +151,22 @@ class MessageReply(ResponseModel):
 
     id: str
     parent: str | None
-    role: Literal["system", "user", "assistant", "tool"]
-    parts: list[PartReply]
+    role: Role
+    parts: list[PartJson]
     created_at: str
     model: str | None
     generation: str | None
     status: Status | None
-    end: GenerationEnd | None
-    seams: list[Seam]
-    citations: list[Citation]
+    end: EndJson | None
+    seams: list[SeamJson]
+    citations: list[CitationJson]
 
 
 class ConversationReply(ConversationListItem):
     """A conversation with its whole tree, in order of creation; `leaf` is the tip that is shown."""
 
     system_prompt: str
-    options: Options
+    options: OptionsJson
     model: str | None
     leaf: str | None
     messages: list[MessageReply]
@@ -169,17 +181,17 @@ class GenerationReply(ResponseModel):
     parent: str | None
     status: Status
     model: str
-    options: Options
+    options: OptionsJson
     last_id: str
     text: str
-    parts: list[PartReply]
-    seams: list[Seam]
-    citations: list[Citation]
-    usage: Usage | None
-    timings: Timings | None
-    error: ErrorObject | None
+    parts: list[PartJson]
+    seams: list[SeamJson]
+    citations: list[CitationJson]
+    usage: UsageJson | None
+    timings: TimingsJson | None
+    error: ErrorJson | None
     created_at: str
-    end: GenerationEnd | None
+    end: EndJson | None
 
 
 class StartedReply(GenerationReply):
@@ -191,27 +203,30 @@ class StartedReply(GenerationReply):
 class FramesReply(ResponseModel):
     """A catch-up: frames after the cursor, and where to go on."""
 
-    frames: list[JsonDict]
+    frames: list[FrameJson]
     last_id: str
     status: Status
     at: int
 
 
-class StopReply(StopReceipt):
-    """The receipt of a stop. `stopped` is false when nothing was running."""
+class StopReply(ResponseModel):
+    """The receipt of a stop, null where it is unknown. `stopped` is false when nothing was running."""
 
     generation: str
     status: Status
     stopped: bool
+    closed_ms: float | None
+    confirmed: bool | None
+    deltas: int | None
 
 
 class ChangeReply(ResponseModel):
     """How a change acts: as a true continuation, by instruction, or before any text."""
 
     applied: bool
-    how: Literal["prefix", "instruction"] | None
+    how: Continuation | None
     model: str
-    options: Options
+    options: OptionsJson
 
 
 class ModelReply(ResponseModel):
@@ -221,7 +236,7 @@ class ModelReply(ResponseModel):
     name: str
     provider: str
     capabilities: Capabilities
-    readiness: Readiness
+    readiness: ReadinessJson
 
 
 class ModelList(ResponseModel):
@@ -237,7 +252,7 @@ class ProviderReply(ResponseModel):
     name: str
     title: str
     dialect: str
-    readiness: Readiness
+    readiness: ReadinessJson
 
 
 class ProviderList(ResponseModel):
@@ -301,9 +316,9 @@ class SegmentReply(ResponseModel):
 
     offset: int
     model: str | None
-    options: Options
+    options: OptionsJson
     reason: SeamReason | None
-    how: Literal["prefix", "instruction"] | None
+    how: Continuation | None
     start_ms: int
     end_ms: int
     text_length: int
@@ -323,11 +338,18 @@ class InspectionReply(ResponseModel):
     """
 
     generation: GenerationReply
-    timings: Timings
+    timings: TimingsJson
     segments: list[SegmentReply]
     trace: list[tuple[int, str, int, int]]
     bytes: BytesReply
     attempts: int
+
+
+class SnapshotFrame(GenerationReply):
+    """A snapshot on a native transport; `id` is the record after which its tail continues."""
+
+    kind: Literal["snapshot"]
+    generation: str
 
 
 class HealthReply(ResponseModel):
@@ -348,12 +370,30 @@ class ReadyReply(ResponseModel):
     """Whether answers can be written, and how durably."""
 
     status: Literal["ready", "degraded"]
-    durability: Literal["FULL", "NORMAL", "OFF"]
+    durability: Durability
     storage: StorageReply
     sqlite: str
     running: int
     flush_window_ms: float
     version: str
+
+
+class SimpleChatLine(ResponseModel):
+    """One line of the simple chat endpoint. Those with `done: false` hold the first four members only.
+
+    Over WebSocket a line has the `id` of its record as well; with SSE that is a field of its own.
+    """
+
+    content: str
+    done: bool
+    model: str | None
+    provider: str | None
+    generation: str | None = None
+    ending: Ending | None = None
+    finish_reason: FinishReason | None = None
+    usage: UsageJson | None = None
+    error: ErrorJson | None = None
+    id: str | None = None
 
 
 class SimpleChatReply(ResponseModel):
@@ -363,7 +403,7 @@ class SimpleChatReply(ResponseModel):
     role: Literal["assistant"]
     model: str
     provider: str
-    usage: Usage | None
-    finish_reason: str | None
+    usage: UsageJson | None
+    finish_reason: FinishReason | None
     ending: Ending
     generation: str

@@ -10,7 +10,13 @@ from typing import get_args
 
 from pydantic import TypeAdapter
 
-from grantha.api.schemas.responses import ErrorObject, Hello, Problem, StopReceipt, Timings
+from grantha.analytics.timings import Timings
+from grantha.api.schemas.responses import (
+    Hello,
+    Problem,
+    SimpleChatLine,
+    SnapshotFrame,
+)
 from grantha.chat import (
     FilePart,
     JsonDict,
@@ -21,11 +27,15 @@ from grantha.chat import (
     ToolResultPart,
     Usage,
 )
+from grantha.engine.commands import StopReceipt
+from grantha.errors import ErrorObject
 from grantha.events import Event, GenerationEnd, Open, Seam
 from grantha.providers.base import Readiness
 
 REF = "#/components/schemas/{model}"
 _EVENTS: tuple[type[Event], ...] = get_args(Event)
+# What no route names as its reply.
+_UNROUTED = (Problem, ErrorObject, Timings, StopReceipt, Hello, SnapshotFrame, SimpleChatLine)
 _SPARSE = (
     TextPart, ReasoningPart, ToolCallPart, ToolResultPart, FilePart,
     Usage, Options, Readiness, *_EVENTS,
@@ -34,7 +44,7 @@ _SPARSE = (
 
 def add_values(schemas: JsonDict) -> None:
     """Adds `Event`, `Frame` and all that they are made of; completes the values among `schemas`."""
-    for model in (Problem, ErrorObject, Timings, StopReceipt, Hello, *_EVENTS):
+    for model in (*_UNROUTED, *_EVENTS):
         described = TypeAdapter(model).json_schema(ref_template=REF)
         schemas.update(described.pop("$defs", {}))
         schemas[model.__name__] = described
@@ -51,7 +61,6 @@ def add_values(schemas: JsonDict) -> None:
     for cls, fields in _INSIDE.items():
         named = {name: _ref(schema) for name, schema in fields.items()}
         schemas[cls.__name__]["properties"] |= named
-    schemas["FramesReply"]["properties"]["frames"]["items"] = _ref("Frame")
 
 
 # ---- helpers below -------------------------------------------------------------------------------

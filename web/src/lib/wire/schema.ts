@@ -144,7 +144,7 @@ export interface DayStatistics {
   day: string;
 }
 
-/** Why an answer failed: `GranthaError.to_json`. */
+/** An error as JSON, in events and in every API of ours; an absent member is unknown. */
 export interface ErrorObject {
   code: string;
   message: string;
@@ -426,6 +426,7 @@ export interface Problem {
   advice?: string | null;
   provider?: string | null;
   retry_after?: number | null;
+  native?: string | null;
 }
 
 /** Every provider, usable or not. */
@@ -511,6 +512,20 @@ export interface SimpleChatBody {
   stream?: boolean | null;
 }
 
+/** One line of the simple chat endpoint. Those with `done: false` hold the first four members only. Over WebSocket a line has the `id` of its record as well; with SSE that is a field of its own. */
+export interface SimpleChatLine {
+  content: string;
+  done: boolean;
+  model: string | null;
+  provider: string | null;
+  generation?: string | null;
+  ending?: 'done' | 'stopped' | 'failed' | 'interrupted' | null;
+  finish_reason?: 'stop' | 'length' | 'tool-calls' | 'content-filter' | 'refusal' | 'unknown' | null;
+  usage?: Usage | null;
+  error?: ErrorObject | null;
+  id?: string | null;
+}
+
 /** A message of the simple chat endpoint. */
 export interface SimpleChatMessage {
   role: 'system' | 'user' | 'assistant';
@@ -524,8 +539,31 @@ export interface SimpleChatReply {
   model: string;
   provider: string;
   usage: Usage | null;
-  finish_reason: string | null;
+  finish_reason: 'stop' | 'length' | 'tool-calls' | 'content-filter' | 'refusal' | 'unknown' | null;
   ending: 'done' | 'stopped' | 'failed' | 'interrupted';
+  generation: string;
+}
+
+/** A snapshot on a native transport; `id` is the record after which its tail continues. */
+export interface SnapshotFrame {
+  id: string;
+  conversation: string;
+  message: string;
+  parent: string | null;
+  status: 'running' | 'done' | 'stopped' | 'failed' | 'interrupted';
+  model: string;
+  options: Options;
+  last_id: string;
+  text: string;
+  parts: (TextPart | ReasoningPart | ToolCallPart | ToolResultPart | ImagePartReply | FilePart)[];
+  seams: Seam[];
+  citations: Citation[];
+  usage: Usage | null;
+  timings: Timings | null;
+  error: ErrorObject | null;
+  created_at: string;
+  end: GenerationEnd | null;
+  kind: 'snapshot';
   generation: string;
 }
 
@@ -551,21 +589,21 @@ export interface StartedReply {
   generations?: GenerationReply[];
 }
 
-/** How a stop went; null is unknown. */
+/** How a stop went: `closed_ms` from the request until the upstream was closed. */
 export interface StopReceipt {
   closed_ms: number | null;
   confirmed: boolean | null;
-  deltas: number | null;
+  deltas: number;
 }
 
-/** The receipt of a stop. `stopped` is false when nothing was running. */
+/** The receipt of a stop, null where it is unknown. `stopped` is false when nothing was running. */
 export interface StopReply {
-  closed_ms: number | null;
-  confirmed: boolean | null;
-  deltas: number | null;
   generation: string;
   status: 'running' | 'done' | 'stopped' | 'failed' | 'interrupted';
   stopped: boolean;
+  closed_ms: number | null;
+  confirmed: boolean | null;
+  deltas: number | null;
 }
 
 /** Whether records can be stored, and why not. */
@@ -602,7 +640,7 @@ export interface TextPartBody {
   text: string;
 }
 
-/** See `grantha.analytics.timings`. Absent is unknown. */
+/** How long an answer took; unknown values are left out. */
 export interface Timings {
   queued_ms?: number;
   connect_ms?: number;

@@ -176,7 +176,7 @@ class TextBlock(Schema):
 
     type: Literal["text"]
     text: str
-    citations: list[AnthropicCitation] | None
+    citations: list[AnthropicCitation] | None = None
 
 
 class AnthropicUsage(Schema):
