@@ -24,14 +24,9 @@ from grantha.storage.base import (
     NewGeneration,
     NewMessage,
 )
-<<<<<<< HEAD
-from grantha.storage.journal import MAX_AGE, MAX_PENDING
-from grantha.storage.sql import FILE_NAME, SqlStore, copy_database
-=======
 from grantha.storage.connect import FILE_NAME
-from grantha.storage.journal import MAX_PENDING
+from grantha.storage.journal import MAX_AGE, MAX_PENDING
 from grantha.storage.sql import SqlStore, copy_database
->>>>>>> b60a9d0 (Keep the data folder and its files private, and parts of keys unquoted)
 
 ME = "me"
 END = GenerationEnd("done", "stop", None, None, {}, 0, "0" * 64)
