@@ -138,6 +138,23 @@ def test_doctor_says_what_to_do_where_nothing_can_answer(
     assert "grantha models fetch" in done.stdout
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_terminal_without_utf8_gets_simpler_signs(shared: Server, encoding: str) -> None:
+    env = {"GRANTHA_SCRIPTED": "1", "PYTHONIOENCODING": encoding}
+    done = run(shared, "doctor", env=env)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "+ database: whole" in done.stdout
+
+
+def test_json_loses_nothing_in_a_terminal_without_utf8(shared: Server) -> None:
+    model = shared.script("unicode", {"steps": [{"text": "naïve 👋"}]})
+    done = run(shared, "chat", "Go", "-m", model, "--json", env={"PYTHONIOENCODING": "ascii"})
+
+    frames = [json.loads(line) for line in done.stdout.splitlines()]
+    assert "".join(f["text"] for f in frames if f["kind"] == "text-delta") == "naïve 👋"
+
+
 async def test_doctor_finds_a_damaged_database(tmp_path: Path) -> None:
     (tmp_path / "grantha.db").write_bytes(b"SQLite format 3\0" + b"garbage" * 1000)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 from grantha import __version__
 from tests.cli.command import Terminal, piped, run
-from tests.server import MakeServer, Server, until
+from tests.scripts import counted
+from tests.server import DEADLINE, MakeServer, Server, until
 
 
 def test_without_a_command_it_serves_and_prints_the_address(server_factory: MakeServer) -> None:
@@ -39,6 +41,33 @@ def test_in_a_terminal_with_a_desktop_it_opens_the_page(
 def test_the_version_is_an_option_too(shared: Server) -> None:
     assert run(shared, "--version").stdout == f"{__version__}\n"
     assert run(shared, "version").stdout == f"{__version__}\n"
+
+
+def test_ctrl_c_twice_ends_at_once_and_the_answer_goes_on_later(
+    server_factory: MakeServer,
+) -> None:
+    server = server_factory({"GRANTHA_DRAIN": "600"}).start()
+    generation = server.ask("scripted/count-60-at-40")["id"]
+    assert server.process is not None
+    server.process.send_signal(signal.SIGINT)
+    said = "Waiting for 1 answer, Ctrl-C again to quit"
+    until(lambda: said in server.output(), "the server to say what it waits for")
+    server.process.send_signal(signal.SIGINT)
+    assert server.process.wait(DEADLINE) == 0
+    assert "Traceback" not in server.output()
+    assert "ERROR" not in server.output()
+    # It went on by itself, so that it ends as it would have.
+    server.start()
+    assert server.ended(generation)["text"] == counted(60)
+
+
+def test_ctrl_c_once_lets_the_answer_end(server_factory: MakeServer) -> None:
+    server = server_factory({"GRANTHA_DRAIN": "600"}).start()
+    generation = server.ask("scripted/count-60-at-40")["id"]
+    assert server.process is not None
+    server.process.send_signal(signal.SIGINT)
+    assert server.process.wait(DEADLINE) == 0
+    assert f"generation {generation} ended done" in server.output()
 
 
 def test_an_unknown_command_still_serves_nothing(shared: Server) -> None:

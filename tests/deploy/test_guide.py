@@ -39,7 +39,7 @@ def test_the_commands_leave_a_private_environment_and_a_backup(
     assert environment.stat().st_mode & 0o777 == 0o600
     lines = environment.read_text().splitlines()
     assert re.fullmatch(r"GRANTHA_TOKEN=[0-9a-f]{64}", lines[0])
-    assert lines[1] == "GRANTHA_ALLOWED_HOSTS=chat.example"
+    assert lines[1:3] == ["GRANTHA_ALLOWED_HOSTS=chat.example", "GRANTHA_TRUSTED_PROXIES=127.0.0.1"]
     backup = (tmp_path / "var/lib/grantha-backup/by-hand.db").read_bytes()
     assert backup.startswith(b"SQLite format 3\0")
 

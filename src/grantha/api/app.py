@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -15,6 +16,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from grantha import __version__
+from grantha.api.client_address import TrustedProxies
 from grantha.api.fast_path import FastPath
 from grantha.api.http import problems
 from grantha.api.http.page import Page
@@ -25,6 +27,7 @@ from grantha.api.route_table import RouteTable, include_routes
 from grantha.api.routes.metrics import Metrics
 from grantha.api.state import AppState
 from grantha.api.tracing import tracer_for
+from grantha.api.wrong_tokens import WrongTokens
 from grantha.config import Settings
 from grantha.engine.call_budget import CallLimits
 from grantha.engine.feed import Feed
@@ -32,15 +35,16 @@ from grantha.engine.ids import new_id
 from grantha.engine.observer import Observers
 from grantha.engine.recovery import Recovery
 from grantha.engine.supervisor import Supervisor, Tuning
-from grantha.errors import GranthaError
+from grantha.errors import GranthaError, StorageFailed, StorageFull
 from grantha.providers.registry import Registry
 from grantha.storage.base import Store
-from grantha.storage.connect import FILE_NAME, migrate, prepare_folder, writing_engine
+from grantha.storage.connect import FILE_NAME, full_disk, migrate, prepare_folder, writing_engine
 from grantha.storage.sql import SqlStore
 
 STATIC = Path(__file__).parent.parent / "static"
 _log = logging.getLogger(__name__)
 _HOUR_MS = 3_600_000
+_SMALLEST_ROOM = 256 * 1024  # bytes: an empty database and its log
 _MAX_TRIM_BATCHES = 100  # batches in one go
 _CLEANUP_INTERVAL = 300.0  # seconds between two looks for what can be deleted
 
@@ -65,7 +69,9 @@ def assemble(settings: Settings, registry: Registry | None) -> tuple[ASGIApp, Su
     supervisor = Supervisor(store, known, feed, instance_id, _tuning(settings), observer=observer)
     readers = ReaderLimits(settings.max_readers)
     metrics.watch(supervisor, readers, lambda: store.health().ok)
-    state = AppState(settings, store, known, supervisor, feed, readers)
+    proxies = TrustedProxies(settings.trusted_proxies)
+    wrong_tokens = WrongTokens(proxies)
+    state = AppState(settings, store, known, supervisor, feed, readers, proxies, wrong_tokens)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -109,16 +115,20 @@ def assemble(settings: Settings, registry: Registry | None) -> tuple[ASGIApp, Su
     app.router.default = page
     routes = RouteTable(settings, page)
     description.install(app, routes)
-    secured: ASGIApp = SecurityMiddleware(FastPath(app), settings, routes)
-    if settings.cors_origins:
-        secured = CORSMiddleware(
-            secured,
-            allow_origins=settings.cors_origins,
-            allow_methods=["*"],
-            allow_headers=["*"],
-            expose_headers=["Location"],
-        )
-    return secured, supervisor
+    secured = SecurityMiddleware(FastPath(app), settings, routes, wrong_tokens)
+    return _with_cors(secured, settings), supervisor
+
+
+def _with_cors(app: ASGIApp, settings: Settings) -> ASGIApp:
+    if not settings.cors_origins:
+        return app
+    return CORSMiddleware(
+        app,
+        allow_origins=settings.cors_origins,
+        allow_methods=["*"],
+        allow_headers=["*"],
+        expose_headers=["Location"],
+    )
 
 
 def prepared_folder(settings: Settings) -> Path:
@@ -129,10 +139,20 @@ def prepared_folder(settings: Settings) -> Path:
 
 
 def check_database(settings: Settings) -> None:
-    """Brings the database up to date before anything serves. Raises `StorageFailed`."""
+    """Brings the database up to date before anything serves. Raises `StorageFailed` or `StorageFull`."""
     engine = writing_engine(settings.folder() / FILE_NAME, settings.synchronous)
     try:
         migrate(engine)
+    except StorageFailed as error:
+        # SQLite calls it an I/O error where its shared memory finds no room.
+        if shutil.disk_usage(settings.folder()).free < _SMALLEST_ROOM:
+            raise full_disk(settings.folder()) from error
+        path = repr(str(settings.folder() / FILE_NAME))
+        if path in error.message:
+            raise
+        raise StorageFailed(f"{path}: {error.message}", advice=error.advice) from error
+    except StorageFull as error:
+        raise full_disk(settings.folder()) from error
     finally:
         engine.dispose()
 

@@ -6,16 +6,20 @@ is one error with what to do.
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import fcntl
 import gc
 import logging
+import os
+import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import IO
 
 import uvicorn
@@ -23,10 +27,10 @@ from typing_extensions import override
 
 from grantha.api.app import assemble, check_database, prepared_folder
 from grantha.api.http.request_timeouts import timeout_protocol_for
-from grantha.api.http.security import LOOPBACK
+from grantha.api.start_checks import CannotStart, check_exposure, check_references
 from grantha.api.systemd import inherited_socket, notify
 from grantha.config import Settings
-from grantha.errors import CallerError
+from grantha.engine.supervisor import Supervisor
 from grantha.providers.registry import LOCAL, ProviderCard, Registry
 
 _CLOSE_TIMEOUT = (
@@ -36,26 +40,22 @@ _KEEP_ALIVE_TIMEOUT = 30  # seconds an idle connection stays open between two re
 _SWITCH_INTERVAL = 0.0005  # seconds a thread may keep the interpreter while another wants it
 _GC_THRESHOLDS = (10_000, 20, 20)  # new containers before a look at the youngest, and so on
 _MAX_WS_MESSAGE = 1024 * 1024
-
-
-class CannotStart(CallerError):
-    """The server can't start; message and advice are the one line that a person gets."""
-
-    code = "cannot_start"
+_log = logging.getLogger(__name__)
 
 
 def serve(settings: Settings, on_ready: Callable[[str], None] | None = None) -> None:
     """Serves until SIGINT or SIGTERM. `on_ready` gets the address once requests are answered.
 
-    Raises `CannotStart` or `StorageFailed` with what to do.
+    Raises `CannotStart`, `BadRequest` or `StorageFailed` with what to do.
     """
     inherited = inherited_socket(settings.variables)
     host = inherited.getsockname()[0] if inherited is not None else settings.host
-    _check_exposure(settings, host)
+    check_exposure(settings, host)
+    registry = Registry(settings)
+    check_references(settings, registry)
     folder = prepared_folder(settings)
     with _lock_folder(folder), inherited or _bind(settings) as listening:
         check_database(settings)
-        registry = Registry(settings)
         app, supervisor = assemble(settings, registry)
         config = uvicorn.Config(
             app,
@@ -73,7 +73,7 @@ def serve(settings: Settings, on_ready: Callable[[str], None] | None = None) -> 
             timeout_keep_alive=_KEEP_ALIVE_TIMEOUT,
             timeout_graceful_shutdown=_CLOSE_TIMEOUT,
         )
-        drain = partial(supervisor.aclose, settings.drain)
+        drain = _Drain(supervisor, settings.drain)
         report = partial(notify, settings.variables)
         server = _Server(config, registry, listening, drain, report=report, on_ready=on_ready)
         # uvicorn raises the signal again once everything has ended. Ctrl-C is the usual way to stop a
@@ -90,7 +90,7 @@ class _Server(uvicorn.Server):
         config: uvicorn.Config,
         registry: Registry,
         listening: socket.socket,
-        drain: Callable[[], Awaitable[None]],
+        drain: _Drain,
         *,
         report: Callable[[str], None],
         on_ready: Callable[[str], None] | None,
@@ -100,19 +100,29 @@ class _Server(uvicorn.Server):
         self._report = report
         self._on_ready = on_ready
         self._registry = registry
+        self._loop: asyncio.AbstractEventLoop | None = None
         host, port = listening.getsockname()[:2]
         self._address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
     @override
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
         _tune_interpreter()
-        logging.getLogger("grantha").info(
-            "Grantha serves on %s; %s", self._address, _models(self._registry.providers())
-        )
+        _log.info("Grantha serves on %s; %s", self._address, _models(self._registry.providers()))
         self._report("READY=1")
         if self._on_ready is not None:
             self._on_ready(self._address)
+
+    @override
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        # A signal handler may interrupt anything; what it wants done is done by the event loop.
+        if self._loop is not None:
+            if self.force_exit:
+                self._loop.call_soon_threadsafe(self._drain.hurry)
+            elif sig == signal.SIGINT:
+                self._loop.call_soon_threadsafe(self._drain.announce)
 
     @override
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -120,8 +130,48 @@ class _Server(uvicorn.Server):
         # uvicorn waits for open streams first, and those wait for their answers.
         for server in self.servers:
             server.close()
-        await self._drain()
+        await self._drain.run()
+        if self._drain.hurried:
+            # Connections are cut, but the store and the local model's process still end well, which
+            # uvicorn would skip. What it says about the cut connections is no news.
+            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+            self.config.timeout_graceful_shutdown = 0
+            self.force_exit = False
         await super().shutdown(sockets)
+
+
+class _Drain:
+    """Lets running answers end before the server does, until a second Ctrl-C."""
+
+    def __init__(self, supervisor: Supervisor, seconds: float) -> None:
+        self._supervisor = supervisor
+        self._seconds = seconds
+        self._hurry = asyncio.Event()
+
+    @property
+    def hurried(self) -> bool:
+        """Whether nothing is to be waited for."""
+        return self._hurry.is_set()
+
+    def announce(self) -> None:
+        """Says what is waited for, if there is anything."""
+        if running := self._supervisor.running:
+            answers = "1 answer" if running == 1 else f"{running} answers"
+            _log.info("Waiting for %s, Ctrl-C again to quit", answers)
+
+    def hurry(self) -> None:
+        """Ends the waiting. The text of running answers is stored, and the next start takes them up."""
+        self._hurry.set()
+
+    async def run(self) -> None:
+        """Returns when every answer has ended or was handed over."""
+        draining = asyncio.create_task(self._supervisor.aclose(self._seconds))
+        hurried = asyncio.create_task(self._hurry.wait())
+        await asyncio.wait({draining, hurried}, return_when=asyncio.FIRST_COMPLETED)
+        if not draining.done():
+            await self._supervisor.aclose(0)
+        hurried.cancel()
+        await draining
 
 
 def _tune_interpreter() -> None:
@@ -151,19 +201,6 @@ def _models(usable_models: Iterable[ProviderCard]) -> str:
     return "; ".join(said) or "no model is ready"
 
 
-def _check_exposure(settings: Settings, host: str) -> None:
-    if "*" in settings.cors_origins and not settings.token:
-        raise CannotStart(
-            "Refusing to serve: pages of any origin could call this server, and no token is set.",
-            advice="Set GRANTHA_TOKEN to a long secret, or name the origins you trust.",
-        )
-    if host not in LOOPBACK and not settings.token:
-        raise CannotStart(
-            f"Refusing to serve on {host}: others could reach it, and no token is set.",
-            advice="Set GRANTHA_TOKEN to a long secret, or serve on 127.0.0.1.",
-        )
-
-
 def _lock_folder(folder: Path) -> IO[str]:
     """Holds the folder's lock as long as it is open: a second server would take over our answers."""
     lock = (folder / "serve.lock").open("a")
@@ -178,6 +215,12 @@ def _lock_folder(folder: Path) -> IO[str]:
     return lock
 
 
+def _reason(error: OSError) -> str:
+    # `create_server` adds the address to the system's own words; those of a name's lookup have no errno.
+    unknown_name = isinstance(error, socket.gaierror)
+    return str(error.strerror) if unknown_name or not error.errno else os.strerror(error.errno)
+
+
 def _bind(settings: Settings) -> socket.socket:
     try:
         return socket.create_server(
@@ -186,13 +229,18 @@ def _bind(settings: Settings) -> socket.socket:
             backlog=2048,
         )
     except OSError as error:
-        where = f"port {settings.port} on {settings.host}"
+        port, host = settings.label("port"), settings.label("host")
         if error.errno == errno.EADDRINUSE:
             raise CannotStart(
-                f"Can't serve: {where} is in use.",
-                advice="Set GRANTHA_PORT to a free port (0 finds one).",
+                f"{port} is {settings.port}, and that port on {settings.host} is in use.",
+                advice="Set it to a free port (0 finds one), or stop the program that uses it.",
+            ) from error
+        if error.errno == errno.EACCES:
+            raise CannotStart(
+                f"{port} is {settings.port}, which this user may not listen on.",
+                advice="Set it to a port above 1023.",
             ) from error
         raise CannotStart(
-            f"Can't serve on {where}: {error.strerror or error}.",
-            advice="Look at GRANTHA_HOST and GRANTHA_PORT.",
+            f"{host} is {settings.host!r}, which can't be listened on: {_reason(error)}.",
+            advice="Set it to an address of this machine, such as 127.0.0.1.",
         ) from error

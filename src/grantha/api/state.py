@@ -10,7 +10,9 @@ from fastapi import Request
 from pydantic import BaseModel
 from starlette.requests import HTTPConnection
 
+from grantha.api.client_address import TrustedProxies
 from grantha.api.reader_limits import ReaderLimits
+from grantha.api.wrong_tokens import WrongTokens
 from grantha.chat import JsonObject
 from grantha.config import Settings
 from grantha.engine.feed import Feed
@@ -32,6 +34,8 @@ class AppState:
     supervisor: Supervisor
     feed: Feed
     readers: ReaderLimits
+    proxies: TrustedProxies
+    wrong_tokens: WrongTokens
 
 
 def app_state(connection: HTTPConnection) -> AppState:

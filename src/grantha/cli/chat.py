@@ -18,6 +18,7 @@ import typer
 from grantha.chat import Options
 from grantha.cli.completion import model_ids
 from grantha.cli.display import Display, JsonDisplay, PlainDisplay
+from grantha.cli.encoding import read_stdin
 from grantha.cli.runner import FAILED, INTERRUPTED, Url, notify, with_client
 from grantha.errors import BadRequest
 from grantha.events import GenerationEnd
@@ -56,8 +57,12 @@ def chat(
         typer.Option("-m", "--model", help="Model id, provider/model.", autocompletion=model_ids),
     ] = None,
     system: Annotated[str | None, typer.Option(help="System prompt.")] = None,
-    temperature: Annotated[float | None, typer.Option(help="Temperature, 0 to 2.")] = None,
-    max_tokens: Annotated[int | None, typer.Option(help="Limit of the answer, in tokens.")] = None,
+    temperature: Annotated[
+        float | None, typer.Option(min=0, max=2, help="Temperature, 0 to 2.")
+    ] = None,
+    max_tokens: Annotated[
+        int | None, typer.Option(min=1, help="Limit of the answer, in tokens.")
+    ] = None,
     attach: Annotated[
         str | None,
         typer.Option(metavar="ID", help="Follow an answer, g_…, instead of sending a prompt."),
@@ -170,7 +175,7 @@ def _read_prompt(words: list[str]) -> str:
     typed = " ".join(word for word in words if word != "-").strip()
     if "-" not in words and not _stdin_has_input():
         return typed
-    piped = sys.stdin.read().strip()
+    piped = read_stdin().strip()
     return "\n\n".join(part for part in (typed, piped) if part)
 
 

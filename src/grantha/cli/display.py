@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Protocol, Self, TextIO
 
+from grantha.cli.encoding import ascii_json
 from grantha.events import Frame, TextDelta, frame_json
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class JsonDisplay:
 
     def show(self, frame: Frame) -> None:
         """Prints one line."""
-        print(frame_json(frame), file=self._out, flush=True)
+        print(ascii_json(frame_json(frame), self._out), file=self._out, flush=True)
 
     def show_stopping(self) -> None:
         """Prints nothing: the end record follows."""

@@ -70,8 +70,10 @@ def notice(event: Notice) -> str:
 
 
 def join_sentences(*parts: str) -> str:
-    """Joins the parts, each with a full stop; empty ones are left out."""
-    return " ".join(part if part.endswith(".") else part + "." for part in parts if part)
+    """Joins the parts, each with a full stop unless it has its own sign; empty ones are left out."""
+    return " ".join(
+        part if part.endswith((".", "?", "!")) else part + "." for part in parts if part
+    )
 
 
 def _change(name: str, pair: list[Any]) -> str:

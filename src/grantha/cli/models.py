@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from grantha.cli import fetching
+from grantha.cli.encoding import is_utf8
 from grantha.cli.runner import Url, with_client
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def _print_json(found: ModelList, providers: list[ProviderStatus]) -> None:
             for p in providers
         ],
     }
-    print(json.dumps(body, ensure_ascii=False, indent=2))
+    print(json.dumps(body, ensure_ascii=not is_utf8(sys.stdout), indent=2))
 
 
 def _print_table(found: ModelList, providers: list[ProviderStatus]) -> None:

@@ -16,6 +16,7 @@ import typer
 from grantha.cli.labels import join_sentences
 from grantha.config import Settings, load_settings
 from grantha.errors import BadRequest, GranthaError, Unauthorized
+from grantha.tls_errors import missing_certificates
 
 if TYPE_CHECKING:  # takes a third of a second, which commands without a server should not cost
     from grantha.client import Client
@@ -52,6 +53,7 @@ def server_url(settings: Settings) -> str:
 def with_client(url: str | None, work: Callable[[Client], Awaitable[int]]) -> NoReturn:
     """Runs a command's work against the server and exits with the code that it returns."""
     from grantha.client import Client
+    from grantha.client.errors import TlsFailed
 
     settings = read_settings(url=url)
 
@@ -59,6 +61,10 @@ def with_client(url: str | None, work: Callable[[Client], Awaitable[int]]) -> No
         try:
             async with Client(server_url(settings), settings.token) as client:
                 return await work(client)
+        except TlsFailed as error:
+            raise TlsFailed(
+                error.message, advice=missing_certificates(settings.variables) or error.advice
+            ) from error
         except Unauthorized as error:
             # The server's own advice is meant for programs and for the page.
             advice = (

@@ -56,7 +56,13 @@ async def _export(client: Client, name: str | None, output: Path | None, form: s
 
 async def _import(client: Client, file: str) -> int:
     document = sys.stdin.buffer.read() if file == "-" else _read(Path(file))
-    imported = await client.import_document(document)
+    try:
+        imported = await client.import_document(document)
+    except BadRequest as error:
+        named = "The standard input" if file == "-" else file
+        raise BadRequest(
+            f"{named} can't be imported: {error.message}", advice=error.advice
+        ) from error
     for conversation in imported:
         print(conversation)
     notify(f"{len(imported)} conversation{'' if len(imported) == 1 else 's'} imported.")

@@ -26,6 +26,13 @@ class ServerUnavailable(GranthaError):
         self.sent = sent
 
 
+class TlsFailed(GranthaError):
+    """No trusted connection: the certificate, its name or its date, or no TLS at all."""
+
+    code = "tls_failed"
+    http_status = 502
+
+
 class UnexpectedResponse(GranthaError):
     """The response isn't from Grantha, or from a version that this client doesn't understand."""
 

@@ -17,8 +17,15 @@ from typing import Any
 import aiohttp
 
 from grantha.chat import JsonObject
-from grantha.client.errors import PROBLEM_JSON, ServerUnavailable, UnexpectedResponse, error_from
+from grantha.client.errors import (
+    PROBLEM_JSON,
+    ServerUnavailable,
+    TlsFailed,
+    UnexpectedResponse,
+    error_from,
+)
 from grantha.errors import BadRequest, GranthaError, ShuttingDown
+from grantha.tls_errors import describe_tls_error
 from grantha.wire.lenient_json import InvalidJson, dumps, loads
 
 CONNECT = 10.0  # seconds to connect
@@ -242,6 +249,10 @@ class _TranslatedErrors:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         match error:
+            case aiohttp.ClientSSLError():
+                cause = getattr(error, "certificate_error", error.__cause__)
+                what, advice = describe_tls_error(cause)
+                raise TlsFailed(f"The server at {self._http.url} {what}.", advice=advice) from error
             case aiohttp.ClientConnectorError() | aiohttp.ConnectionTimeoutError():
                 raise self._http.unavailable("doesn't answer", sent=False) from error
             case aiohttp.InvalidURL():

@@ -8,6 +8,8 @@ from grantha.errors import BadRequest
 from grantha.import_export import chatgpt, claude, grantha_format
 from grantha.import_export.portable_conversation import PortableConversation
 
+EXPORTS_ADVICE = "Import an export of Grantha, ChatGPT (conversations.json) or Claude."
+
 
 def parse_export(document: Any, now: int) -> list[PortableConversation]:
     """The conversations in an export of Grantha, ChatGPT or Claude.
@@ -23,7 +25,7 @@ def parse_export(document: Any, now: int) -> list[PortableConversation]:
     else:
         raise BadRequest(
             "The file isn't an export that Grantha can read.",
-            advice="Import an export of Grantha, ChatGPT (conversations.json) or Claude.",
+            advice=EXPORTS_ADVICE,
         )
     if not conversations:
         raise BadRequest("The file contains no conversation.")

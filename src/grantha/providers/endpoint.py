@@ -14,6 +14,8 @@ from typing import Any
 from grantha.chat import Call, FilePart, TextPart, ToolResultPart
 from grantha.errors import MissingKey, Unsupported
 from grantha.providers.base import READY, Readiness
+from grantha.setting_problems import shown
+from grantha.setting_types import is_http_url
 from grantha.wire.upstream.openai_chat_profile import DEFAULT_PROFILE, DialectProfile
 from grantha.wire.upstream.vendor_errors import ErrorFactory
 
@@ -48,6 +50,13 @@ class Endpoint:
                 f"{self.title} has no base URL",
                 f"Set {self.url_variable}, then start Grantha again.",
                 self.url_variable,
+            )
+        if not is_http_url(self.base_url):
+            return Readiness(
+                "off",
+                f"{self.title} has the base URL {shown(self.base_url)}, which isn't an address",
+                f"Set {self.url_variable} to one such as http://127.0.0.1:8080/v1, "
+                "then start Grantha again.",
             )
         if self.key or self.key_variable is None:
             return READY

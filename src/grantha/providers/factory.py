@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from grantha.chat import Capabilities
-from grantha.config import ProviderSettings, Settings
+from grantha.config import PREFIX, ProviderSettings, Settings, variable_part
 from grantha.errors import BadRequest
 from grantha.providers.adapters.hosted import ModelFacts
 from grantha.providers.adapters.openai_chat import OpenAIChat
@@ -21,14 +21,18 @@ from grantha.providers.endpoint import Endpoint
 from grantha.providers.http import HttpPool
 from grantha.providers.model_facts import capabilities_of
 from grantha.providers.prices import listed_facts
+from grantha.setting_problems import nearest, shown, unknown_setting
+from grantha.setting_types import is_http_url
 from grantha.wire.upstream.openai_chat_profile import DialectProfile
 
 
 def hosts_from(settings: Settings) -> Iterator[Host]:
     """Every row that counts here: the catalog's, changed and added to by the settings.
 
-    Raises `BadRequest` for a further host without dialect or base URL.
+    Raises `BadRequest` for a further host without base URL, for an unknown dialect, and for a variable
+    with a base URL that belongs to no host or holds none.
     """
+    _check_base_url_variables(settings)
     changes = dict(settings.providers)
     for host in HOSTS:
         change = changes.pop(host.name, None)
@@ -36,11 +40,12 @@ def hosts_from(settings: Settings) -> Iterator[Host]:
             yield host
         elif change.enabled:
             yield replace(
-                host, dialect=_dialect(host.name, change) if change.dialect else host.dialect
+                host,
+                dialect=_dialect(host.name, change, settings) if change.dialect else host.dialect,
             )
     for name, change in changes.items():
         if change.enabled and name not in {"local", "scripted"}:
-            yield _custom_host(name, change)
+            yield _custom_host(name, change, settings)
 
 
 def endpoint_for(host: Host, settings: Settings) -> Endpoint:
@@ -61,9 +66,7 @@ def endpoint_for(host: Host, settings: Settings) -> Endpoint:
         overrides={name: dict(facts) for name, facts in change.models.items()},
         variables=settings.variables,
         default_model=host.default_model,
-        url_variable=host.url_variables[0]
-        if host.url_variables
-        else f"GRANTHA_{_upper(host.name)}_BASE_URL",
+        url_variable=host.url_variables[0] if host.url_variables else _base_url_variable(host.name),
     )
 
 
@@ -156,11 +159,15 @@ _MAKERS: dict[Dialect, Callable[[Host, Endpoint, HttpPool, ModelFacts], Provider
 }
 
 
-def _custom_host(name: str, change: ProviderSettings) -> Host:
+def _custom_host(name: str, change: ProviderSettings, settings: Settings) -> Host:
     if not change.base_url:
-        raise BadRequest(f"providers.{name}: a further host needs a base_url")
+        raise BadRequest(
+            f"{settings.label(f'providers.{name}')} has no base_url, "
+            "and Grantha doesn't know its address.",
+            advice=_base_url_advice(name),
+        )
     key_variables = (change.api_key_variable,) if change.api_key_variable else ()
-    dialect = _dialect(name, change)
+    dialect = _dialect(name, change, settings)
     return Host(
         name,
         name,
@@ -173,18 +180,18 @@ def _custom_host(name: str, change: ProviderSettings) -> Host:
     )
 
 
-def _dialect(name: str, change: ProviderSettings) -> Dialect:
+def _dialect(name: str, change: ProviderSettings, settings: Settings) -> Dialect:
     dialect = change.dialect or "openai-chat"
     if dialect not in DIALECTS:
         raise BadRequest(
-            f"providers.{name}: there is no dialect {dialect!r}",
-            advice=f"Use one of {', '.join(DIALECTS)}.",
+            f"{settings.label(f'providers.{name}.dialect')} is {dialect!r}.",
+            advice=f"Set it to one of {', '.join(DIALECTS)}.",
         )
     return dialect
 
 
 def _base_url(host: Host, change: ProviderSettings, settings: Settings) -> str:
-    override = f"GRANTHA_{_upper(host.name)}_BASE_URL"
+    override = _base_url_variable(host.name)
     return change.base_url or _first(settings, (override, *host.url_variables)) or host.base_url
 
 
@@ -192,5 +199,28 @@ def _first(settings: Settings, names: tuple[Any, ...]) -> str | None:
     return next((value for name in names if (value := settings.variables.get(name))), None)
 
 
-def _upper(name: str) -> str:
-    return "".join(c if c.isalnum() else "_" for c in name.upper())
+def _check_base_url_variables(settings: Settings) -> None:
+    known = {_base_url_variable(name) for name in settings.providers}
+    known |= {_base_url_variable(host.name) for host in HOSTS}
+    # Ollama's own clients take an address without a scheme, so that we do, too.
+    lenient = {_base_url_variable(host.name) for host in HOSTS if host.dialect == "ollama"}
+    for name in sorted(settings.variables):
+        if not name.startswith(PREFIX) or not name.endswith("_BASE_URL"):
+            continue
+        value = settings.variables[name]
+        if name not in known:
+            raise unknown_setting(name, "the environment", known)
+        if value and name not in lenient and not is_http_url(value):
+            raise BadRequest(
+                f"{name} is {shown(value)}.",
+                advice="Set it to an address, such as http://127.0.0.1:8080/v1.",
+            )
+
+
+def _base_url_variable(provider: str) -> str:
+    return f"{PREFIX}{variable_part(provider)}_BASE_URL"
+
+
+def _base_url_advice(name: str) -> str:
+    meant = nearest(name, [host.name for host in HOSTS])
+    return f"Did you mean providers.{meant}?" if meant else "Set its base_url."

@@ -36,6 +36,9 @@ BODY_LIMIT = 64 * 1024 * 1024  # bytes of a non-streaming reply or a listing
 TRAILING_USAGE_SECONDS = 2.0  # seconds that usage may come after the finish reason
 DRAIN_SECONDS = 0.02  # seconds to see the end of the body, so that the connection can be used again
 USER_AGENT = "grantha"
+# How web servers themselves say that there is no such path; a vendor that lacks a model says so in JSON.
+_PAGE_TYPES = frozenset({"text/html", "text/plain"})
+_FASTAPI_NOT_FOUND = "Not Found"
 
 
 class ErrorResponse(Exception):
@@ -174,6 +177,10 @@ class HttpPool:
             seen = parse_error_report(loads(raw)) or ErrorReport()
         except _connection_failures(InvalidJson):
             seen = ErrorReport()  # the status alone must do
+            if response.status == 404 and response.content_type in _PAGE_TYPES:
+                return _wrong_address(response, error_factory)
+        if response.status == 404 and seen.message == _FASTAPI_NOT_FOUND and seen.code is None:
+            return _wrong_address(response, error_factory)
         if seen.code is None:  # AWS has it in a header
             code = response.headers.get("x-amzn-errortype", "").partition(":")[0]
             seen = replace(seen, code=code or None)
@@ -386,6 +393,18 @@ def _connection_failures(*more: type[Exception]) -> tuple[type[Exception], ...]:
 
     # OSError includes TimeoutError.
     return (aiohttp.ClientError, OSError, *more)
+
+
+def _wrong_address(response: aiohttp.ClientResponse, error_factory: ErrorFactory) -> ProviderError:
+    who, url = error_factory.provider, response.url
+    lacks_version = not any(part.startswith("v") and part[1:2].isdigit() for part in url.parts)
+    return errors.MalformedReply(
+        f"{who} ({url.host}:{url.port}) has nothing at the address that was called (HTTP 404)",
+        advice=f"Check the base URL of {who}"
+        + ("; it probably has to end in /v1." if lacks_version else "."),
+        provider=who,
+        native="404",
+    )
 
 
 async def _read_at_most(response: aiohttp.ClientResponse, limit: int) -> bytes:

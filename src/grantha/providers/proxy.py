@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from grantha import errors
 from grantha.errors import ProviderError
+from grantha.tls_errors import describe_tls_error
 from grantha.wire.upstream.vendor_errors import ErrorFactory
 
 METADATA_HOSTS = frozenset({"metadata.google.internal", "169.254.169.254"})
@@ -58,9 +59,10 @@ def connection_error(error: Exception, error_factory: ErrorFactory, url: str) ->
             provider=who,
         )
     if isinstance(error, aiohttp.ClientSSLError):
+        what, advice = describe_tls_error(getattr(error, "certificate_error", error.__cause__))
         return errors.Unreachable(
-            f"No trusted TLS connection to {who} ({host})",
-            advice="Check the host's certificate and this machine's clock and certificates.",
+            f"{who} ({host}) {what}",
+            advice=advice,
             provider=who,
             native="tls",
         )

@@ -16,17 +16,17 @@ from importlib import import_module, metadata
 from importlib.util import find_spec
 
 from grantha.chat import split_model_id
-from grantha.config import Settings
+from grantha.config import PLUGINS, Settings
 from grantha.errors import GranthaError, UnknownModel, UnknownProvider
 from grantha.providers.base import ModelCard, Provider, Readiness
 from grantha.providers.catalog import Host
 from grantha.providers.endpoint import raise_if_unusable
 from grantha.providers.factory import endpoint_for, hosts_from, make
 from grantha.providers.http import HttpPool
+from grantha.setting_problems import nearest
 
 LOCAL = "local"
 LOCAL_DEFAULT = "local/default"
-ENTRY_POINTS = "grantha.providers"
 
 ProviderFactory = Callable[[Settings, HttpPool], Provider]
 
@@ -124,7 +124,7 @@ class Registry:
         for host in self._hosts.values():
             if host.model_prefixes and model.startswith(host.model_prefixes):
                 return f"{host.name}/{model}"
-        raise UnknownModel(f"{model!r} names no provider", advice="Write it as provider/model.")
+        raise UnknownModel(f"{model!r} names no provider", advice=self._meant(model))
 
     def providers(self) -> list[ProviderCard]:
         """Every provider, usable or not, and why not. Asks nobody."""
@@ -159,6 +159,13 @@ class Registry:
         except GranthaError as error:
             _log.debug("No models of %s: %s", name, error.message)
             return ()
+
+    def _meant(self, model: str) -> str:
+        head, slash, rest = model.partition("/")
+        meant = nearest(head, self._names()) if slash else None
+        if meant is not None:
+            return f"Did you mean {meant}/{rest}?"
+        return "Write it as provider/model, as the list of models has it."
 
     def _names(self) -> list[str]:
         names = [LOCAL] if LOCAL in self._factories else []
@@ -199,7 +206,7 @@ class Registry:
             self._titles["scripted"] = ("Scripts", "scripted")
 
     def _add_plugins(self) -> None:
-        for point in metadata.entry_points(group=ENTRY_POINTS):
+        for point in metadata.entry_points(group=PLUGINS):
             if point.name in self._hosts or point.name in self._factories:
                 _log.warning("The provider %r of a plugin has a taken name; left out", point.name)
                 continue

@@ -5,6 +5,7 @@ Refuses network file systems, on which WAL's shared memory doesn't work.
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event, insert
 from sqlalchemy.exc import DBAPIError
 
-from grantha.errors import StorageFailed
+from grantha.errors import StorageFailed, StorageFull
 from grantha.storage.rows import raw_connection
 from grantha.storage.schema import FULL_TEXT, alembic_version, metadata
 from grantha.storage.writer import storage_error
@@ -25,6 +26,9 @@ FILE_NAME = "grantha.db"
 _DATABASE_FILES = (FILE_NAME, f"{FILE_NAME}-wal", f"{FILE_NAME}-shm")
 _OUR_NAMES = {*LOCKS, *_DATABASE_FILES, "grantha.toml", "models", "backups", ".write-probe"}
 _BUSY_MS = 5000
+_INCOMPLETE = (
+    "Restore a backup with `grantha restore`, or move the file away to begin with an empty one."
+)
 _NETWORK = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "9p", "afs", "glusterfs"}
 )
@@ -39,8 +43,11 @@ def prepare_folder(folder: Path) -> None:
         probe.unlink()
         _keep_private(folder)
     except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise full_disk(folder) from error
+        why = "it is a file" if folder.is_file() else f"{error.strerror}{_at(error)}"
         raise StorageFailed(
-            f"The data folder {str(folder)!r} can't be written: {error.strerror}{_at(error)}.",
+            f"The data folder {str(folder)!r} can't be written: {why}.",
             advice="Set GRANTHA_DATA_DIR to a folder that you may write.",
         ) from error
     kind = _file_system(folder)
@@ -49,6 +56,14 @@ def prepare_folder(folder: Path) -> None:
             f"The data folder {str(folder)!r} is on a network file system ({kind}).",
             advice="Set GRANTHA_DATA_DIR to a folder on a local disk.",
         )
+
+
+def full_disk(folder: Path) -> StorageFull:
+    """The error for a data folder without room for a database."""
+    return StorageFull(
+        f"The disk of the data folder {str(folder)!r} is full.",
+        advice="Free some space on it, or set GRANTHA_DATA_DIR to a folder on another disk.",
+    )
 
 
 def writing_engine(path: Path, synchronous: str) -> Engine:
@@ -88,13 +103,16 @@ def migrate(engine: Engine) -> None:
     """Brings the schema to `NEWEST`; one query if it is up to date. An empty database gets the newest
     schema at once, without migrations.
 
-    Raises `StorageFailed` for a schema that only a later version knows.
+    Raises `StorageFailed` for a schema that only a later version knows, and for one that isn't whole.
     """
     try:
         with engine.connect() as connection:
             found = _version(connection)
             if found == NEWEST:
+                _check_tables(connection)
                 return
+            if found is None:
+                _check_empty(connection)
             if found is not None and found > NEWEST:
                 raise StorageFailed(
                     f"The database was written by a newer Grantha (schema {found}, ours is {NEWEST}).",
@@ -171,6 +189,37 @@ def _version(connection: Connection) -> str | None:
         return None
     row = connection.exec_driver_sql("SELECT version_num FROM alembic_version").first()
     return row[0] if row else None
+
+
+def _check_tables(connection: Connection) -> None:
+    """A file whose set-up was cut short, or that a person has changed, would fail at the first question."""
+    missing = sorted(metadata.tables.keys() - _tables(connection))
+    if missing:
+        raise StorageFailed(
+            f"The database {_file(connection)} has no table {missing[0]!r}.", advice=_INCOMPLETE
+        )
+
+
+def _check_empty(connection: Connection) -> None:
+    # An interrupted migration can leave this table behind without a row; it is filled again.
+    tables = sorted(_tables(connection) - {alembic_version.name})
+    if tables:
+        raise StorageFailed(
+            f"The database {_file(connection)} isn't Grantha's, or isn't whole: "
+            f"it has a table {tables[0]!r} and no version.",
+            advice=_INCOMPLETE,
+        )
+
+
+def _tables(connection: Connection) -> set[str]:
+    rows = connection.exec_driver_sql(
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+    )
+    return {row[0] for row in rows}
+
+
+def _file(connection: Connection) -> str:
+    return repr(connection.engine.url.database)
 
 
 def _pragmas(connection: Any, *more: str) -> None:

@@ -202,7 +202,7 @@ def storage_error(error: BaseException) -> GranthaError:
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return StorageFailed(
             "The database file is damaged.",
-            advice="Stop Grantha and restore the newest backup (see docs/operations.md).",
+            advice="Stop Grantha and restore the newest backup with `grantha restore`.",
         )
     if isinstance(origin, OSError):
         return StorageFailed(f"The data folder can't be used: {origin.strerror}.")

@@ -6,7 +6,7 @@ Pure ASGI, so that it costs the token path one function call. Rules (`docs/proto
 - A browser's `Origin` must be ours or allowed; without one, `Sec-Fetch-Site` mustn't be cross-site,
   save for a navigation to the page.
 - With a token set, every path needs it that the route table doesn't call public: as a bearer token or
-  as the page's cookie, which holds a value derived from it.
+  as the page's cookie, which holds a value derived from it. Wrong ones are logged and slowed down.
 - A body has a largest size and a deadline.
 """
 
@@ -23,12 +23,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from grantha.api.http.problems import error_response, problem
 from grantha.api.route_rule import RouteRule, Rules, remember_rule
+from grantha.api.wrong_tokens import WrongTokens
 from grantha.config import Settings
 from grantha.errors import Forbidden, GranthaError, TooLarge, TooSlow, Unauthorized
 
 COOKIE = "grantha_token"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "[::1]"})
 DIRECT = "grantha.send"  # key in the scope
+_HOW_TO_SEND = "Send it as 'Authorization: Bearer …'; the page asks for it once."
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -40,8 +42,11 @@ def cookie_value(token: str) -> str:
 class SecurityMiddleware:
     """Wraps the app."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, rules: Rules) -> None:
+    def __init__(
+        self, app: ASGIApp, settings: Settings, rules: Rules, wrong_tokens: WrongTokens
+    ) -> None:
         self._app = app
+        self._wrong_tokens = wrong_tokens
         self._rules = rules
         self._token = settings.token
         self._cookie = cookie_value(settings.token) if settings.token else None
@@ -60,6 +65,8 @@ class SecurityMiddleware:
         try:
             self._check(scope, headers, rule)
         except GranthaError as error:
+            if isinstance(error, _WrongToken):
+                await self._wrong_tokens.refuse(scope, error.given)
             await _reject(scope, receive, send, error)
             return
         if scope["type"] == "http" and scope["method"] not in _SAFE_METHODS:
@@ -106,17 +113,27 @@ class SecurityMiddleware:
         if self._token is None or self._cookie is None:
             return
         scheme, _, given = headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and _equal(given.strip(), self._token):
-            return
+        bearer = given.strip() if scheme.lower() == "bearer" else ""
         # Anthropic's clients send their key in a header of its own.
-        if _equal(headers.get("x-api-key", ""), self._token):
+        api_key = headers.get("x-api-key", "")
+        cookie = _session_cookie(headers)
+        if (
+            _equal(bearer, self._token)
+            or _equal(api_key, self._token)
+            or _equal(cookie, self._cookie)
+        ):
             return
-        if _equal(_session_cookie(headers), self._cookie):
-            return
-        raise Unauthorized(
-            "This server wants its access token.",
-            advice="Send it as 'Authorization: Bearer …'; the page asks for it once.",
-        )
+        if wrong := bearer or api_key or cookie:
+            raise _WrongToken(wrong)
+        raise Unauthorized("This server wants its access token.", advice=_HOW_TO_SEND)
+
+
+class _WrongToken(Unauthorized):
+    """A token was sent that isn't ours."""
+
+    def __init__(self, given: str) -> None:
+        super().__init__("That isn't this server's access token.", advice=_HOW_TO_SEND)
+        self.given = given
 
 
 class _LimitedBody:

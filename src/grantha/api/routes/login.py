@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 
 from fastapi import APIRouter, Request
@@ -28,12 +27,13 @@ class LoginBody(Body):
 @router.post("/login", status_code=204)
 async def login(body: LoginBody, request: Request) -> Response:
     """Sets the cookie; 401 for a wrong token."""
-    token = app_state(request).settings.token
+    state = app_state(request)
+    token = state.settings.token
     reply = Response(status_code=204)
     if token is None:
         return reply
     if not hmac.compare_digest(body.token.encode(), token.encode()):
-        await asyncio.sleep(0.5)  # slows guessing down; the token should be long anyway
+        await state.wrong_tokens.refuse(request.scope, body.token)
         raise Unauthorized("That isn't this server's access token.")
     reply.set_cookie(
         COOKIE,
@@ -41,7 +41,7 @@ async def login(body: LoginBody, request: Request) -> Response:
         max_age=_YEAR,
         httponly=True,
         samesite="strict",
-        secure=request.url.scheme == "https",
+        secure=state.proxies.is_https(request.scope),
     )
     return reply
 

@@ -21,11 +21,14 @@ from grantha.api.state import app_state, subject_of
 from grantha.engine.feed import Change
 from grantha.engine.ids import new_id
 from grantha.engine.titles import title_from
+from grantha.errors import BadRequest
 from grantha.import_export import grantha_format
-from grantha.import_export.file_reading import parse_export
+from grantha.import_export.file_reading import EXPORTS_ADVICE, parse_export
 from grantha.import_export.markdown import to_markdown
 from grantha.import_export.portable_conversation import PortableConversation, PortableMessage
 from grantha.storage.base import ConversationRow, MessageRow, NewConversation
+
+_ZIP = b"PK\x03\x04"
 
 router = APIRouter(prefix="/api", route_class=StrictRoute, tags=["conversations"])
 
@@ -131,7 +134,20 @@ def from_portable(conversation: PortableConversation) -> tuple[NewConversation, 
 
 
 def _read(body: bytes, max_depth: int, now: int) -> list[PortableConversation]:
-    return parse_export(decode_json(body, max_depth, MAX_IMPORTED_VALUES, text_checked=False), now)
+    if body.startswith(_ZIP):
+        raise BadRequest(
+            "The file is a ZIP archive.",
+            advice="Unpack it, and import the conversations.json in it.",
+        )
+    if not body.strip():
+        raise BadRequest("The file is empty.")
+    try:
+        document = decode_json(body, max_depth, MAX_IMPORTED_VALUES, text_checked=False)
+    except BadRequest as error:
+        raise BadRequest(
+            error.message.replace("The body", "The file", 1), advice=EXPORTS_ADVICE
+        ) from error
+    return parse_export(document, now)
 
 
 def _portable_message(row: MessageRow) -> PortableMessage:

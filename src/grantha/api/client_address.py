@@ -1,0 +1,71 @@
+"""Who calls, behind proxies: the client's address and whether it came by HTTPS.
+
+A header is believed only where a proxy has set it that `trusted_proxies` names: anybody else could
+write what they like into it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+
+from starlette.datastructures import Headers
+from starlette.types import Scope
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+class TrustedProxies:
+    """`networks` are addresses or networks, as `10.0.0.0/8`."""
+
+    def __init__(self, networks: Iterable[str]) -> None:
+        self._networks = tuple(ipaddress.ip_network(network) for network in networks)
+
+    def client_address(self, scope: Scope) -> str:
+        """The nearest address that isn't a trusted proxy's; "unknown" where there is none."""
+        client = scope.get("client")
+        address = _parse(client[0]) if client else None
+        if address is None:
+            return "unknown"
+        # Each proxy appends whom it has seen: only what stands right of an untrusted one is true.
+        for seen in reversed(_forwarded_for(scope)):
+            if not self._trusts(address):
+                break
+            before = _parse(seen)
+            if before is None:
+                break
+            address = before
+        return str(address)
+
+    def is_https(self, scope: Scope) -> bool:
+        """Whether the client's own connection is encrypted."""
+        if scope.get("scheme") in {"https", "wss"}:
+            return True
+        client = scope.get("client")
+        address = _parse(client[0]) if client else None
+        if address is None or not self._trusts(address):
+            return False
+        return Headers(scope=scope).get("x-forwarded-proto", "").strip().lower() == "https"
+
+    def _trusts(self, address: Address) -> bool:
+        return any(address in network for network in self._networks)
+
+
+def _forwarded_for(scope: Scope) -> list[str]:
+    values = Headers(scope=scope).getlist("x-forwarded-for")
+    return [part.strip() for value in values for part in value.split(",")]
+
+
+def _parse(text: str) -> Address | None:
+    """An address, with or without a port; None for anything else."""
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return address
