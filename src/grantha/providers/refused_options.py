@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 from grantha.chat import Options
 from grantha.events import ProviderNotice
 from grantha.wire.lenient_json import dumps, loads
+from grantha.wire.tools import hosted_tools
 from grantha.wire.upstream.vendor_errors import ErrorReport
 
 _Path: TypeAlias = tuple[str, ...]
@@ -150,12 +151,23 @@ class RefusedOptions:
 
 
 def notices(provider: str, model: str, options: Options, body: bytes) -> list[ProviderNotice]:
-    """A notice for each option that a person set and that the request doesn't hold."""
+    """A notice for each option that a person set and each tool that the request doesn't hold."""
     names = [name for name in _WRITTEN_AS if _is_set(options, name)]
-    if not names:
+    hosted = hosted_tools(options.tools)
+    if not names and not hosted:
         return []
-    sent = {_plain(path[-1]) for path, _ in _options_in(loads(body))}
+    decoded = loads(body)
+    given = decoded.get("tools") or []
+    sent = {_plain(path[-1]) for path, _ in _options_in(decoded)}
     return [
+        ProviderNotice(
+            "option-dropped",
+            f"The tool {tool['type']!r} doesn't run at {provider}, so it was left out.",
+            {"option": "tools", "tool": tool["type"]},
+        )
+        for tool in hosted
+        if tool not in given
+    ] + [
         ProviderNotice(
             "option-dropped",
             f"{model} at {provider} doesn't take {name!r}, so it was left out.",

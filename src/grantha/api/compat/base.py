@@ -52,6 +52,14 @@ from grantha.wire.compat.view import (
 from grantha.wire.sse import HEADERS
 
 DONE = "[DONE]"  # what two vendors end a stream with, in place of JSON
+# The providers whose own API stands at a path, the most direct first.
+_NATIVE: dict[str, tuple[str, ...]] = {
+    "/v1/chat/completions": ("openai", "azure", "local"),
+    "/v1/responses": ("openai-responses", "openai", "azure", "local"),
+    "/v1/messages": ("anthropic", "vertex", "bedrock", "local"),
+    "/ollama/api/chat": ("local", "ollama"),
+    "/ollama/api/generate": ("local", "ollama"),
+}
 _READ_TIMEOUT = 10.0  # seconds for which a stream's status waits for the first word
 
 
@@ -87,7 +95,7 @@ async def start_generation(
     rows, _ = await state.supervisor.start(
         GenerationRequest(
             subject=subject,
-            models=(await model_of(request, parsed.model),),
+            models=(await model_of(request, parsed.model, _NATIVE.get(request.url.path, ())),),
             options=parsed.options,
             conversation=conversation or own,
             parent=parent,
@@ -105,10 +113,11 @@ async def start_generation(
     return rows[0]
 
 
-async def model_of(request: Request, named: str | None) -> str:
-    """The model that a client names: as `provider/model`, or bare where only one is called so.
+async def model_of(request: Request, named: str | None, native: Sequence[str] = ()) -> str:
+    """The model that a client names: as `provider/model`, or bare.
 
-    Many of these clients can't write a slash, or have their models' names built in.
+    Many of these clients can't write a slash, or have their models' names built in. Of several models of
+    a name, the one of the first of the `native` providers is meant: it is their API that was called.
     """
     registry = app_state(request).registry
     try:
@@ -118,14 +127,17 @@ async def model_of(request: Request, named: str | None) -> str:
         found = [
             card for card, _, _ in await usable_models(request) if card.partition("/")[2] == bare
         ]
-        if len(found) != 1:
-            raise
-        return found[0]
+        if len(found) == 1:
+            return found[0]
+        for provider in native:
+            if (model := f"{provider}/{bare}") in found:
+                return model
+        raise
 
 
 def response_meta(row: GenerationRow) -> ResponseMeta:
     """What a reply says of a generation."""
-    return ResponseMeta(row.id, row.model, row.created_at // 1000)
+    return ResponseMeta(row.id, row.model, row.created_at // 1000, row.options.tools)
 
 
 def location(row: GenerationRow) -> dict[str, str]:

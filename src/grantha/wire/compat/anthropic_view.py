@@ -40,6 +40,7 @@ from grantha.events import (
 from grantha.wire.compat import view
 from grantha.wire.compat.view import AnswerFold, ParsedRequest, ResponseMeta, sse_block
 from grantha.wire.signatures import REDACTED
+from grantha.wire.tools import hosted_tool
 
 _STOP = {
     "stop": "end_turn",
@@ -52,6 +53,15 @@ _STOP = {
 _NATIVE = {"stop_sequence", "pause_turn", "model_context_window_exceeded"}
 _EFFORTS = ((2048, "low"), (8192, "medium"))  # tokens of thought up to which an effort goes
 _EXTRA: view.MemberTypes = {"thinking": dict, "top_k": int, "metadata": dict, "service_tier": str}
+# What the vendor's own tools leave in a conversation. Models of others can't read it.
+_VENDOR_BLOCKS = frozenset(
+    {
+        "server_tool_use", "web_search_tool_result", "web_fetch_tool_result",
+        "code_execution_tool_result", "bash_code_execution_tool_result",
+        "text_editor_code_execution_tool_result", "tool_search_tool_result", "tool_reference",
+        "mcp_tool_use", "mcp_tool_result", "container_upload", "compaction",
+    }
+)  # fmt: skip
 UNSUPPORTED = {
     "mcp_servers": "no server-side tools run here",
     "container": "no code runs here",
@@ -388,6 +398,8 @@ def _content(content: Any, name: str = "content") -> list[Part]:
 
 
 def _parts(block: JsonObject) -> list[Part]:
+    if block.get("type") in _VENDOR_BLOCKS:
+        return []
     if block.get("type") != "tool_result":
         return [_part(block)]
     content = block.get("content")
@@ -449,8 +461,16 @@ def _options(body: JsonObject) -> Options:
         tools=tuple(_tool(tool) for tool in view.objects(body, "tools")),
         tool_choice=_choice(view.member(body, "tool_choice", dict)),
         response_format=_format(view.member(output, "format", dict)),
-        extra=view.pick_members(body, _EXTRA),
+        extra={
+            **view.pick_members(body, _EXTRA),
+            **_parallel(view.member(body, "tool_choice", dict)),
+        },
     )
+
+
+def _parallel(choice: JsonObject | None) -> dict[str, Any]:
+    one_at_a_time = choice and view.member(choice, "disable_parallel_tool_use", bool)
+    return {"parallel_tool_calls": False} if one_at_a_time else {}
 
 
 def _effort(thinking: JsonObject) -> str | None:
@@ -475,9 +495,8 @@ def _format(form: JsonObject | None) -> JsonObject | None:
 
 
 def _tool(tool: JsonObject) -> JsonObject:
-    kind = view.member(tool, "type", str, "custom")
-    if kind != "custom":
-        raise BadRequest(f"'tools' of type {kind[:40]!r} can't be used, only custom ones.")
+    if view.member(tool, "type", str, "custom") != "custom":
+        return hosted_tool("anthropic", tool)
     found: dict[str, Any] = {
         "name": view.required_string(tool, "name"),
         "parameters": view.member(tool, "input_schema", dict, {}),

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from grantha.chat import (
+    JsonDict,
     JsonObject,
     Message,
     Options,
@@ -39,6 +40,16 @@ from grantha.wire.compat.view import (
     PlacedCitation,
     ResponseMeta,
     sse_block,
+)
+from grantha.wire.tools import (
+    Api,
+    custom_arguments,
+    custom_input,
+    custom_tool,
+    functions,
+    hosted_tool,
+    namespaced_tool,
+    origin_of,
 )
 
 _FINISH = {
@@ -107,6 +118,8 @@ class ChatStream:
         self._begun = False
         self._tools: dict[int, int] = {}  # our part -> the index of the call
         self._without_arguments: set[int] = set()  # calls of which none have come yet
+        self._custom: dict[int, tuple[PartStart, list[str]]] = {}  # calls that take free text
+        self._given = meta.tools
         self._offsets = CitationOffsets()
 
     def frames(self, frames: Sequence[Frame]) -> bytes:
@@ -121,26 +134,50 @@ class ChatStream:
                 return self._chunk(at, {"content": event.text}, logprobs=event.logprobs)
             case ReasoningDelta(text=text) if text:
                 return self._chunk(at, {"reasoning_content": text})
-            case PartStart(part_kind="tool-call"):
-                index = self._tools[event.part] = len(self._tools)
-                self._without_arguments.add(event.part)
-                call = {
-                    "index": index,
-                    "id": event.call_id or f"call_{event.part}",
-                    "type": "function",
-                    "function": {"name": event.name or "", "arguments": ""},
-                }
-                return self._chunk(at, {"tool_calls": [call]})
-            case ToolCallDelta() if event.arguments and event.part in self._tools:
-                return self._arguments(at, event.part, event.arguments)
-            case PartEnd() if event.part in self._without_arguments:
-                return self._arguments(at, event.part, "{}")  # clients decode them as JSON
+            case PartStart() | ToolCallDelta() | PartEnd():
+                return self._tool_call(event, at)
             case Citation(url=str()):
                 return self._chunk(at, {"annotations": [_annotation(self._offsets.locate(event))]})
             case GenerationEnd():
                 return self._end(at, event)
             case _:
                 return []
+
+    def _tool_call(self, event: PartStart | ToolCallDelta | PartEnd, at: str) -> list[str]:
+        match event:
+            case PartStart(part_kind="tool-call") if _is_custom(self._given, event.name):
+                self._tools[event.part] = len(self._tools)
+                self._custom[event.part] = (event, [])
+            case PartStart(part_kind="tool-call"):
+                return self._begin_call(event, at)
+            case ToolCallDelta() if event.part in self._custom:
+                self._custom[event.part][1].append(event.arguments)
+            case ToolCallDelta() if event.arguments and event.part in self._tools:
+                return self._arguments(at, event.part, event.arguments)
+            case PartEnd() if event.part in self._custom:
+                return self._free_text(at, event.part)
+            case PartEnd() if event.part in self._without_arguments:
+                return self._arguments(at, event.part, "{}")  # clients decode them as JSON
+            case _:
+                pass
+        return []
+
+    def _begin_call(self, start: PartStart, at: str) -> list[str]:
+        index = self._tools[start.part] = len(self._tools)
+        self._without_arguments.add(start.part)
+        call = {
+            "index": index,
+            "id": start.call_id or f"call_{start.part}",
+            "type": "function",
+            "function": {"name": start.name or "", "arguments": ""},
+        }
+        return self._chunk(at, {"tool_calls": [call]})
+
+    def _free_text(self, at: str, part: int) -> list[str]:
+        start, pieces = self._custom.pop(part)
+        call_id = start.call_id or f"call_{part}"
+        call = _custom_call(ToolCallPart(call_id, start.name or "", "".join(pieces)))
+        return self._chunk(at, {"tool_calls": [{"index": self._tools[part], **call}]})
 
     def _arguments(self, at: str, part: int, arguments: str) -> list[str]:
         self._without_arguments.discard(part)
@@ -174,6 +211,8 @@ class ChatStream:
             return [sse_block({"error": _error(error)}, id=at), "data: [DONE]\n\n"]
         empty = sorted(self._without_arguments)
         blocks = [block for part in empty for block in self._arguments(at, part, "{}")]
+        for part in sorted(self._custom):
+            blocks += self._free_text(at, part)
         blocks += self._chunk(at, {}, _finish(end))
         if self._include_usage:
             usage = usage_json(end.usage) if end.usage else None
@@ -196,11 +235,7 @@ def response_body(meta: ResponseMeta, answer: AnswerFold) -> dict[str, Any]:
         message["reasoning_content"] = reasoning
     if calls:
         message["tool_calls"] = [
-            {
-                "id": call.call_id,
-                "type": "function",
-                "function": {"name": call.name, "arguments": call.arguments},
-            }
+            _custom_call(call) if _is_custom(meta.tools, call.name) else _function_call(call)
             for call in calls
         ]
     end = answer.end
@@ -267,16 +302,21 @@ def parse_tool_result(call_id: str, content: Any) -> Message:
     return Message("tool", (ToolResultPart(call_id, view.text_of(parts)), *images))
 
 
-def parse_tool(tool: JsonObject) -> JsonObject:
-    """A function tool in our form; the Responses API has the same without the nesting."""
-    kind = view.member(tool, "type", str, "function")
-    if kind != "function":
-        raise BadRequest(f"'tools' of type {kind[:40]!r} can't be used, only functions.")
+def parse_tools(body: JsonObject, api: Api) -> tuple[JsonObject, ...]:
+    """The tools of a request in our form (`wire.tools`)."""
+    return tuple(found for tool in view.objects(body, "tools") for found in _tools(tool, api))
+
+
+def parse_tool(tool: JsonObject) -> JsonDict:
+    """A function tool in our form; the Responses API has it without the nesting."""
     function = view.member(tool, "function", dict, tool)
     found: dict[str, Any] = {"name": view.required_string(function, "name")}
     if description := view.member(function, "description", str):
         found["description"] = description
-    if (parameters := view.member(function, "parameters", dict)) is not None:
+    parameters = view.member(function, "parameters", dict)
+    if parameters is None:  # as clients of Anthropic's write it, which some send here
+        parameters = view.member(function, "input_schema", dict)
+    if parameters is not None:
         found["parameters"] = parameters
     if (strict := view.member(function, "strict", bool)) is not None:
         found["strict"] = strict
@@ -286,8 +326,14 @@ def parse_tool(tool: JsonObject) -> JsonObject:
 def parse_tool_choice(body: JsonObject) -> str | JsonObject | None:
     """A request's tool choice in our form."""
     choice = view.member(body, "tool_choice", (str, dict))
+    if isinstance(choice, dict) and choice.get("type") == "allowed_tools":
+        inner = view.member(choice, "allowed_tools", dict, choice)
+        choice = view.member(inner, "mode", str, "auto")
     if isinstance(choice, dict):
-        name = view.member(choice, "function", dict, choice).get("name")
+        if choice.get("type") not in {None, "function", "custom", "tool"}:
+            return None  # a tool that only its vendor runs
+        inner = view.member(choice, "function", dict) or view.member(choice, "custom", dict, choice)
+        name = inner.get("name")
         if not isinstance(name, str) or not name:
             raise BadRequest("'tool_choice' names no function.")
         return {"name": name}
@@ -297,6 +343,20 @@ def parse_tool_choice(body: JsonObject) -> str | JsonObject | None:
 
 
 # ---- helpers below -------------------------------------------------------------------------------
+
+
+def _is_custom(tools: Sequence[JsonObject], name: str | None) -> bool:
+    return origin_of(tools, name).get("kind") == "custom"
+
+
+def _function_call(call: ToolCallPart) -> dict[str, Any]:
+    function = {"name": call.name, "arguments": call.arguments}
+    return {"id": call.call_id, "type": "function", "function": function}
+
+
+def _custom_call(call: ToolCallPart) -> dict[str, Any]:
+    custom = {"name": call.name, "input": custom_input(call.arguments)}
+    return {"id": call.call_id, "type": "custom", "custom": custom}
 
 
 def _finish(end: GenerationEnd | None) -> str:
@@ -347,6 +407,19 @@ def _part(part: JsonObject) -> Part:
             return view.image_from_url(
                 url if isinstance(url, str) else view.member(url, "url", str, "")
             )
+        case "tool_use":  # Anthropic's blocks, which some clients send here
+            return ToolCallPart(
+                view.required_string(part, "id"),
+                view.required_string(part, "name"),
+                view.compact_json(view.member(part, "input", dict, {})),
+            )
+        case "tool_result":
+            inner = parse_content(part.get("content"))
+            failed = view.member(part, "is_error", bool, False)
+            call_id = view.required_string(part, "tool_use_id")
+            return ToolResultPart(call_id, view.text_of(inner), failed)
+        case "thinking":
+            return ReasoningPart(view.member(part, "thinking", str, ""))
         case "file":
             return _file(view.member(part, "file", dict, {}))
         case "input_file":
@@ -360,7 +433,31 @@ def _file(body: JsonObject) -> Part:
     return view.file_from_url(name, view.member(body, "file_data", str, ""))
 
 
+def _tools(tool: JsonObject, api: Api) -> list[JsonDict]:
+    kind = view.member(tool, "type", str, "function")
+    match kind:
+        case "function":
+            return [parse_tool(tool)]
+        case "custom":
+            custom = view.member(tool, "custom", dict, tool)
+            description = view.member(custom, "description", str)
+            return [custom_tool(view.required_string(custom, "name"), description, tool)]
+        case "namespace":
+            namespace = view.required_string(tool, "name")
+            inner = parse_tools(tool, api)
+            return [namespaced_tool(namespace, function) for function in functions(inner)]
+        case _:
+            return [hosted_tool(api, tool)]
+
+
 def _call(call: JsonObject) -> ToolCallPart:
+    if call.get("type") == "custom":
+        custom = view.member(call, "custom", dict, {})
+        return ToolCallPart(
+            view.member(call, "id", str, ""),
+            view.required_string(custom, "name"),
+            custom_arguments(view.member(custom, "input", str, "")),
+        )
     function = view.member(call, "function", dict, {})
     arguments = view.member(function, "arguments", (str, dict), "{}")
     return ToolCallPart(
@@ -379,7 +476,7 @@ def _options(body: JsonObject) -> Options:
         stop=view.strings(body, "stop"),
         seed=view.integer(body, "seed"),
         reasoning_effort=view.member(body, "reasoning_effort", str),
-        tools=tuple(parse_tool(tool) for tool in view.objects(body, "tools")),
+        tools=parse_tools(body, "openai-chat"),
         tool_choice=parse_tool_choice(body),
         response_format=_format(view.member(body, "response_format", dict)),
         extra=view.pick_members(body, _EXTRA),

@@ -24,11 +24,12 @@ from grantha.wire.compat import view
 from grantha.wire.compat.openai_chat_view import (
     ROLES,
     parse_content,
-    parse_tool,
     parse_tool_choice,
     parse_tool_result,
+    parse_tools,
 )
 from grantha.wire.compat.view import ParsedRequest
+from grantha.wire.tools import custom_arguments, joint_name
 
 EXTRA: view.MemberTypes = {
     "metadata": dict,
@@ -41,7 +42,6 @@ EXTRA: view.MemberTypes = {
 UNSUPPORTED = {
     "conversation": "send 'previous_response_id' or the whole input",
     "prompt": "templates are stored at OpenAI",
-    "max_tool_calls": "no built-in tools run here",
 }
 
 
@@ -121,29 +121,56 @@ def _input(value: Any) -> list[Message]:
         return [text_message("user", value)] if value else []
     if not isinstance(value, list):
         raise BadRequest("'input' must be text or a list of items.")
-    return [_item_in(item) for item in view.objects({"input": value}, "input")]
+    found = [_item_in(item) for item in view.objects({"input": value}, "input")]
+    return [message for message in found if message is not None]
 
 
-def _item_in(item: JsonObject) -> Message:
+def _item_in(item: JsonObject) -> Message | None:
+    """An item as a message; None for one that only its vendor's own tools made or read."""
     match item.get("type", "message"):
         case "message":
             parts = tuple(parse_content(item.get("content")))
             return Message(view.parse_role(item, ROLES), parts)
         case "function_call":
+            return Message("assistant", (_function_call(item),))
+        case "custom_tool_call":
             call = ToolCallPart(
                 view.required_string(item, "call_id"),
                 view.required_string(item, "name"),
-                view.member(item, "arguments", str, "{}"),
+                custom_arguments(view.member(item, "input", str, "")),
             )
             return Message("assistant", (call,))
-        case "function_call_output":
+        case "function_call_output" | "custom_tool_call_output":
             return parse_tool_result(view.required_string(item, "call_id"), item.get("output"))
         case "reasoning":
             summary = [view.member(s, "text", str, "") for s in view.objects(item, "summary")]
             proof = view.member(item, "encrypted_content", str)
             return Message("assistant", (ReasoningPart("".join(summary), proof),))
-        case other:
-            raise BadRequest(f"'input' items of type {str(other)[:40]!r} can't be sent.")
+        case "item_reference":
+            raise BadRequest("'input' refers to an item that isn't stored.")
+        case _:
+            return None
+
+
+def _function_call(item: JsonObject) -> ToolCallPart:
+    name = view.required_string(item, "name")
+    namespace = view.member(item, "namespace", str)
+    return ToolCallPart(
+        view.required_string(item, "call_id"),
+        joint_name(namespace, name) if namespace else name,
+        view.member(item, "arguments", str, "{}"),
+    )
+
+
+def _loaded_tools(body: JsonObject) -> list[JsonObject]:
+    """Tools that were loaded in the course of a conversation stand among its items."""
+    items = body.get("input")
+    return [
+        tool
+        for item in (items if isinstance(items, list) else ())
+        if isinstance(item, dict) and item.get("type") in {"additional_tools", "tool_search_output"}
+        for tool in parse_tools(item, "openai-responses")
+    ]
 
 
 def _options(body: JsonObject) -> Options:
@@ -156,7 +183,7 @@ def _options(body: JsonObject) -> Options:
         top_p=view.number(body, "top_p", 0, 1),
         max_tokens=view.positive_integer(body, "max_output_tokens"),
         reasoning_effort=view.member(view.member(body, "reasoning", dict, {}), "effort", str),
-        tools=tuple(parse_tool(tool) for tool in view.objects(body, "tools")),
+        tools=(*parse_tools(body, "openai-responses"), *_loaded_tools(body)),
         tool_choice=parse_tool_choice(body),
         response_format=_chat_form(view.member(text, "format", dict)),
         extra=extra,

@@ -28,6 +28,7 @@ from grantha.events import (
 from grantha.wire.compat import view
 from grantha.wire.compat.openai_responses_input import EXTRA, reasoning_item
 from grantha.wire.compat.view import AnswerFold, PlacedCitation, ResponseMeta, sse_block
+from grantha.wire.tools import custom_input, origin_of
 
 _SEQ_BITS, _EVENT_BITS = 30, 6
 
@@ -91,7 +92,7 @@ class ResponseStream:
             case ReasoningDelta(text=text) if text:
                 kind = "response.reasoning_summary_text.delta"
                 return [self._summary_event(kind, event.part, {"delta": text})]
-            case ToolCallDelta() if event.arguments:
+            case ToolCallDelta() if event.arguments and not self._is_custom(event.part):
                 kind = "response.function_call_arguments.delta"
                 return [self._item_event(kind, event.part, {"delta": event.arguments})]
             case Citation(url=str()):
@@ -127,6 +128,13 @@ class ResponseStream:
             return []
         item = _item(self._meta, start, self._answer, status)
         done = {"type": "response.output_item.done", "output_index": part, "item": item}
+        if item["type"] == "custom_tool_call":
+            kind, text = "response.custom_tool_call_input", item["input"]
+            return [
+                self._item_event(f"{kind}.delta", part, {"delta": text}),
+                self._item_event(f"{kind}.done", part, {"input": text}),
+                done,
+            ]
         if start.part_kind == "tool-call":
             kind = "response.function_call_arguments.done"
             final = {"arguments": item["arguments"], "name": item["name"]}
@@ -148,6 +156,11 @@ class ResponseStream:
             self._text_event("response.content_part.done", part, {"part": content}),
             done,
         ]
+
+    def _is_custom(self, part: int) -> bool:
+        start = self._starts.get(part)
+        name = start.name if start else None
+        return origin_of(self._meta.tools, name).get("kind") == "custom"
 
     def _end(self, end: GenerationEnd) -> list[dict[str, Any]]:
         status = _status(end)
@@ -219,7 +232,7 @@ def echoed_members(options: Options, body: JsonObject | None = None) -> dict[str
         "temperature": options.temperature,
         "top_p": options.top_p,
         "max_output_tokens": options.max_tokens,
-        "tools": [{"type": "function", **tool} for tool in options.tools] or None,
+        "tools": [_echoed_tool(tool) for tool in options.tools] or None,
         "tool_choice": choice if isinstance(choice, str) or choice is None
         else {"type": "function", **choice},
         "reasoning": {"effort": options.reasoning_effort} if options.reasoning_effort else None,
@@ -241,6 +254,13 @@ def generation_of(response: str) -> str:
 
 
 # ---- helpers below -------------------------------------------------------------------------------
+
+
+def _echoed_tool(tool: JsonObject) -> JsonObject:
+    origin = tool.get("origin", {})
+    if "tool" in origin:
+        return dict(origin["tool"])
+    return {"type": "function", **{k: v for k, v in tool.items() if k != "origin"}}
 
 
 def _status(end: GenerationEnd) -> str:
@@ -274,13 +294,8 @@ def _item(
     item: dict[str, Any] = {"id": _item_id(meta, start.part), "status": status}
     value = answer.part(start.part) if answer is not None else None
     if start.part_kind == "tool-call":
-        return {
-            "type": "function_call",
-            "call_id": start.call_id or f"call_{start.part}",
-            "name": start.name or "",
-            "arguments": value.arguments if isinstance(value, ToolCallPart) else "",
-            **item,
-        }
+        arguments = value.arguments if isinstance(value, ToolCallPart) else ""
+        return {**_call_item(meta, start, arguments), **item}
     if start.part_kind == "reasoning":
         return {**reasoning_item(value if isinstance(value, ReasoningPart) else None), **item}
     text = value.text if isinstance(value, TextPart) else ""
@@ -289,6 +304,21 @@ def _item(
         logprobs = answer.logprobs.get(start.part, ())
         content = [_text_content(text, logprobs, _sources(answer, start.part))]
     return {"type": "message", "role": "assistant", "content": content, **item}
+
+
+def _call_item(meta: ResponseMeta, start: PartStart, arguments: str) -> dict[str, Any]:
+    """A call in the form in which its client knows the tool."""
+    call_id, origin = start.call_id or f"call_{start.part}", origin_of(meta.tools, start.name)
+    call = {"call_id": call_id, "name": start.name or ""}
+    match origin.get("kind"):
+        case "custom":
+            text = custom_input(arguments) if arguments else ""
+            return {"type": "custom_tool_call", **call, "input": text}
+        case "namespace":
+            told = {"name": origin["name"], "namespace": origin["namespace"]}
+            return {"type": "function_call", **call, **told, "arguments": arguments}
+        case _:
+            return {"type": "function_call", **call, "arguments": arguments}
 
 
 def _text_content(

@@ -56,12 +56,13 @@ class ParsedRequest:
 
 @dataclass(frozen=True, slots=True)
 class ResponseMeta:
-    """What a reply says of itself: our generation's id, the model as the client knows it, and when
-    it was made (seconds since 1970)."""
+    """What a reply says of itself: our generation's id, the model as the client knows it, when it was
+    made (seconds since 1970), and the tools that its calls may name."""
 
     id: str
     model: str
     created: int
+    tools: tuple[JsonObject, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from grantha.chat import (
 from grantha.wire import images
 from grantha.wire.lenient_json import InvalidJson, dumps, loads
 from grantha.wire.signatures import REDACTED
+from grantha.wire.tools import functions, hosted_tools
 from grantha.wire.upstream.turn_normalizer import (
     WHITESPACE,
     Turn,
@@ -55,9 +56,13 @@ def encode_request(call: Call, facts: Capabilities, *, stream: bool = True) -> d
         body["system"] = system
     _thinking(body, options, facts)
     _sampling(body, options, facts)
-    if options.tools:
-        body["tools"] = [_tool(tool) for tool in options.tools]
-        choice = _choice(options.tool_choice)
+    tools = [
+        *map(_tool, functions(options.tools)),
+        *hosted_tools(options.tools, "anthropic"),
+    ]
+    if tools:
+        body["tools"] = tools
+        choice = _choice(options)
         if choice is not None:
             body["tool_choice"] = choice
     _format(body, options.response_format)
@@ -207,12 +212,19 @@ def _tool(tool: JsonObject) -> dict[str, Any]:
     return described
 
 
-def _choice(choice: str | JsonObject | None) -> dict[str, Any] | None:
-    if choice is None:
+def _choice(options: Options) -> dict[str, Any] | None:
+    choice = options.tool_choice
+    one_at_a_time = options.extra.get("parallel_tool_calls") is False
+    if choice is None and not one_at_a_time:
         return None
-    if not isinstance(choice, str):
-        return {"type": "tool", "name": choice["name"]}
-    return {"type": {"required": "any"}.get(choice, choice)}
+    if choice is None or isinstance(choice, str):
+        kind = choice or "auto"
+        chosen: dict[str, Any] = {"type": {"required": "any"}.get(kind, kind)}
+    else:
+        chosen = {"type": "tool", "name": choice["name"]}
+    if one_at_a_time and chosen["type"] != "none":
+        chosen["disable_parallel_tool_use"] = True
+    return chosen
 
 
 def _format(body: dict[str, Any], wanted: JsonObject | None) -> None:

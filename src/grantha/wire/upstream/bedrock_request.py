@@ -22,6 +22,7 @@ from grantha.chat import (
 from grantha.wire import images
 from grantha.wire.lenient_json import InvalidJson, dumps, loads
 from grantha.wire.signatures import REDACTED
+from grantha.wire.tools import functions
 from grantha.wire.upstream import anthropic_request
 from grantha.wire.upstream.turn_normalizer import (
     WHITESPACE,
@@ -41,7 +42,7 @@ def encode_request(call: Call, facts: Capabilities) -> bytes:
     Raises `BadRequest` or `TooLarge` for images that can't be sent.
     """
     options = call.options
-    tools = options.tools and options.tool_choice != "none"
+    tools = functions(options.tools) if options.tool_choice != "none" else []
     if not tools:
         call = replace(call, messages=_without_tools(call.messages))
     body: dict[str, Any] = {"messages": _messages(call)}
@@ -169,7 +170,9 @@ def _arguments(part: ToolCallPart) -> dict[str, Any]:
 
 
 def _tools(call: Call) -> dict[str, Any]:
-    config: dict[str, Any] = {"tools": [{"toolSpec": _spec(t)} for t in call.options.tools]}
+    config: dict[str, Any] = {
+        "tools": [{"toolSpec": _spec(t)} for t in functions(call.options.tools)]
+    }
     choice = call.options.tool_choice
     if choice is not None:
         if isinstance(choice, str):

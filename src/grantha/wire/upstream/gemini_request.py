@@ -19,6 +19,7 @@ from grantha.chat import (
 )
 from grantha.wire import images
 from grantha.wire.lenient_json import InvalidJson, dumps, loads
+from grantha.wire.tools import functions
 from grantha.wire.upstream.turn_normalizer import (
     Turn,
     group_turns,
@@ -58,10 +59,8 @@ def encode_request(call: Call, facts: Capabilities) -> bytes:
     generation = _generation(call, facts)
     if generation:
         body["generationConfig"] = generation
-    if options.tools:
-        body["tools"] = [
-            {"functionDeclarations": [_function_declaration(tool) for tool in options.tools]}
-        ]
+    if tools := functions(options.tools):
+        body["tools"] = [{"functionDeclarations": [_function_declaration(t) for t in tools]}]
         if options.tool_choice is not None:
             body["toolConfig"] = {"functionCallingConfig": _choice(options.tool_choice)}
     return dumps(body)

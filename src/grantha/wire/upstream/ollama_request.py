@@ -50,8 +50,9 @@ def encode_request(call: Call, facts: Capabilities, *, stream: bool = True) -> b
     model_options = _model_options(options, facts)
     if model_options:
         body["options"] = model_options
-    if options.tools and options.tool_choice != "none":
-        body["tools"] = encode_tools(options.tools)
+    tools = encode_tools(options.tools)
+    if tools and options.tool_choice != "none":
+        body["tools"] = tools
     if options.reasoning_effort is not None:
         body["think"] = _think(call.model, options.reasoning_effort)
     wanted = options.response_format or {}

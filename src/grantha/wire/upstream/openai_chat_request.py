@@ -19,6 +19,7 @@ from grantha.chat import (
 )
 from grantha.wire import images
 from grantha.wire.lenient_json import InvalidJson, dumps, loads
+from grantha.wire.tools import functions
 from grantha.wire.upstream.openai_chat_profile import DialectProfile
 from grantha.wire.upstream.turn_normalizer import merge_assistant_messages, plain_text
 
@@ -81,7 +82,7 @@ def encode_messages(
 
 def encode_tools(tools: tuple[JsonObject, ...]) -> list[dict[str, Any]]:
     """Our tools in OpenAI's form."""
-    return [{"type": "function", "function": dict(tool)} for tool in tools]
+    return [{"type": "function", "function": tool} for tool in functions(tools)]
 
 
 def _extra(options: Options, profile: DialectProfile, facts: Capabilities) -> dict[str, Any]:
@@ -110,8 +111,8 @@ def _options(
     # Strict hosts refuse an effort for models that don't reason.
     if options.reasoning_effort is not None and (facts.reasoning or profile.extra is None):
         body[profile.reasoning_effort] = _effort(options.reasoning_effort, profile)
-    if options.tools:
-        body["tools"] = encode_tools(options.tools)
+    if tools := encode_tools(options.tools):
+        body["tools"] = tools
         if options.tool_choice is not None:
             body["tool_choice"] = _choice(options.tool_choice, profile)
     if options.response_format is not None:

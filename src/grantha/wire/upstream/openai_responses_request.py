@@ -18,6 +18,7 @@ from grantha.chat import (
 )
 from grantha.wire import images
 from grantha.wire.lenient_json import InvalidJson, dumps, loads
+from grantha.wire.tools import functions, hosted_tools
 from grantha.wire.upstream.turn_normalizer import group_turns, plain_text
 
 IMAGE_BYTES = 20 * 1024 * 1024
@@ -129,12 +130,14 @@ def _content(part: Part) -> list[dict[str, Any]]:
 
 
 def _tools(body: dict[str, Any], options: Options) -> None:
-    if not options.tools:
-        return
-    body["tools"] = [
+    tools = [
         {"type": "function", "strict": False, "parameters": {"type": "object"}, **tool}
-        for tool in options.tools
+        for tool in functions(options.tools)
     ]
+    tools += hosted_tools(options.tools, "openai-responses")
+    if not tools:
+        return
+    body["tools"] = tools
     choice = options.tool_choice
     if choice is not None:
         if not isinstance(choice, str):

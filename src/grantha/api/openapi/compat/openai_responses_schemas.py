@@ -83,6 +83,18 @@ class ResponseTool(Schema):
     strict: bool | None = None
 
 
+class ResponseOtherTool(Schema):
+    """A tool of another kind: free text, a group of functions, or one that the vendor runs itself."""
+
+    type: str
+
+
+class ResponseOtherItem(Schema):
+    """An item of another kind: of a tool of free text, or one that no model here reads."""
+
+    type: str
+
+
 class ResponseChosen(Schema):
     """The function that must be called."""
 
@@ -115,9 +127,16 @@ class ResponseReasoning(Schema):
 class ResponseRequest(Schema):
     """A response. `background` is read later; with `store: false` it can't be retrieved."""
 
-    input: str | list[ResponseMessageIn | ResponseCallIn | ResponseResultIn | ResponseThoughtIn] = (
-        Field(min_length=1)
-    )
+    input: (
+        str
+        | list[
+            ResponseMessageIn
+            | ResponseCallIn
+            | ResponseResultIn
+            | ResponseThoughtIn
+            | ResponseOtherItem
+        ]
+    ) = Field(min_length=1)
     model: MODEL
     instructions: str | None = None
     previous_response_id: str | None = None
@@ -128,7 +147,7 @@ class ResponseRequest(Schema):
     top_p: ONE
     max_output_tokens: COUNT
     reasoning: ResponseReasoning | None = None
-    tools: list[ResponseTool] | None = None
+    tools: list[ResponseTool | ResponseOtherTool] | None = None
     tool_choice: Literal["auto", "none", "required"] | ResponseChosen | None = None
     parallel_tool_calls: bool | None = None
     text: ResponseTextOptions | None = None
@@ -179,7 +198,19 @@ class ResponseCall(Schema):
     status: ITEM_STATUS
     call_id: str
     name: str
+    namespace: str | None = None
     arguments: str
+
+
+class ResponseFreeCall(Schema):
+    """A tool of free text that the model wants called."""
+
+    type: Literal["custom_tool_call"]
+    id: str
+    status: ITEM_STATUS
+    call_id: str
+    name: str
+    input: str
 
 
 class ResponseSummary(Schema):
@@ -247,7 +278,7 @@ class ResponseReply(Schema):
     instructions: str | None
     metadata: JsonDict
     model: str
-    output: list[ResponseMessage | ResponseCall | ResponseThought]
+    output: list[ResponseMessage | ResponseCall | ResponseFreeCall | ResponseThought]
     parallel_tool_calls: bool
     temperature: float | None
     tool_choice: str | JsonDict
@@ -273,7 +304,7 @@ class ResponseEvent(Schema):
     sequence_number: int
     response: ResponseReply | None = None
     output_index: int | None = None
-    item: ResponseMessage | ResponseCall | ResponseThought | None = None
+    item: ResponseMessage | ResponseCall | ResponseFreeCall | ResponseThought | None = None
     item_id: str | None = None
     content_index: int | None = None
     summary_index: int | None = None
