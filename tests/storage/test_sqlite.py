@@ -176,6 +176,19 @@ def test_errors_of_the_driver_are_told_in_our_words(
     assert said in found.message
 
 
+async def test_the_file_shrinks_after_something_was_deleted(tmp_path: Path) -> None:
+    store = await opened(tmp_path)
+    row = await store.create_conversation(
+        "me", NewConversation(new_id("c"), "long", "page", system_prompt="x" * 8_000_000)
+    )
+    await store.delete_conversation("me", row.id)
+    assert await store.purge(2**60) == 1
+    while await store.shrink():
+        pass
+    await store.aclose()
+    assert (tmp_path / "grantha.db").stat().st_size < 1_000_000
+
+
 def _mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 

@@ -6,8 +6,9 @@ import asyncio
 import logging
 import shutil
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
@@ -37,7 +38,6 @@ from grantha.engine.recovery import Recovery
 from grantha.engine.supervisor import Supervisor, Tuning
 from grantha.errors import GranthaError, StorageFailed, StorageFull
 from grantha.providers.registry import Registry
-from grantha.storage.base import Store
 from grantha.storage.connect import FILE_NAME, full_disk, migrate, prepare_folder, writing_engine
 from grantha.storage.sql import SqlStore
 
@@ -45,8 +45,8 @@ STATIC = Path(__file__).parent.parent / "static"
 _log = logging.getLogger(__name__)
 _HOUR_MS = 3_600_000
 _SMALLEST_ROOM = 256 * 1024  # bytes: an empty database and its log
-_MAX_TRIM_BATCHES = 100  # batches in one go
-_CLEANUP_INTERVAL = 300.0  # seconds between two looks for what can be deleted
+_MAX_BATCHES = 100  # in one go
+_CLEANUP_INTERVAL = 20.0  # seconds: an ephemeral answer is gone a minute after its end
 
 
 def create_app(settings: Settings, registry: Registry | None = None) -> ASGIApp:
@@ -180,18 +180,20 @@ async def _recover(supervisor: Supervisor, known: Registry) -> None:
 
 
 async def _clean(state: AppState) -> None:
-    """Deletes old records, hidden conversations and old keys, a little at a time."""
+    """Deletes old records, hidden and ephemeral conversations and old keys, in small transactions."""
+    store = state.store
     while True:
         now = time.time_ns() // 1_000_000
         with suppress(GranthaError):  # the store says so on the health page already
-            await _trim(state.store, now - round(state.settings.record_ttl * 1000))
-            await state.store.purge(now - _HOUR_MS)
+            trim = partial(store.trim, now - round(state.settings.record_ttl * 1000))
+            for batch in (trim, partial(store.purge, now - _HOUR_MS), store.shrink):
+                await _repeat(batch)
         await asyncio.sleep(_CLEANUP_INTERVAL)
 
 
-async def _trim(store: Store, before: int) -> None:
-    for _ in range(_MAX_TRIM_BATCHES):
-        if not await store.trim(before):
+async def _repeat(batch: Callable[[], Awaitable[int]]) -> None:
+    for _ in range(_MAX_BATCHES):
+        if not await batch():
             break
 
 

@@ -300,9 +300,13 @@ class Store(Protocol):
     async def restore_conversation(self, subject: str, conversation: str) -> ConversationRow: ...
 
     async def purge(self, before: int) -> int:
-        """Deletes conversations hidden before a time, ephemeral ones that ended a minute ago, and
-        idempotency keys older than a day.
+        """Deletes conversations hidden before a time, ephemeral ones that ended half a minute ago, and
+        idempotency keys older than a day; a batch of them. Returns how many conversations.
         """
+        ...
+
+    async def shrink(self) -> int:
+        """Gives a little of the room that deleted rows left back to the disk. Returns how many pages."""
         ...
 
     async def messages(self, subject: str, conversation: str) -> list[MessageRow]:

@@ -25,6 +25,7 @@ LOCKS = ("serve.lock", WRITE_LOCK)  # the first is held by the one server of a f
 FILE_NAME = "grantha.db"
 _DATABASE_FILES = (FILE_NAME, f"{FILE_NAME}-wal", f"{FILE_NAME}-shm")
 _OUR_NAMES = {*LOCKS, *_DATABASE_FILES, "grantha.toml", "models", "backups", ".write-probe"}
+_SHRINK_PAGES = 512  # 2 MB, moved in one transaction
 _BUSY_MS = 5000
 _INCOMPLETE = (
     "Restore a backup with `grantha restore`, or move the file away to begin with an empty one."
@@ -74,6 +75,8 @@ def writing_engine(path: Path, synchronous: str) -> Engine:
     def set_up(connection: Any, _record: object) -> None:
         _pragmas(
             connection,
+            # Only an empty file takes it, before WAL: else the file would never get smaller.
+            "PRAGMA auto_vacuum=INCREMENTAL",
             "PRAGMA journal_mode=WAL",
             f"PRAGMA synchronous={synchronous}",
             # Rollback data of savepoints: in files it took a fifth of the writer's time.
@@ -130,6 +133,15 @@ def migrate(engine: Engine) -> None:
             command.upgrade(config, "head")
     except (DBAPIError, sqlite3.Error) as error:
         raise storage_error(error) from error
+
+
+def shrink(connection: Connection) -> int:
+    """See `Store.shrink`: up to `_SHRINK_PAGES` free pages, from the end of the file."""
+    free = connection.exec_driver_sql("PRAGMA freelist_count").scalar_one()
+    # Each page is a row of the pragma's: what isn't fetched isn't freed.
+    raw_connection(connection).execute(f"PRAGMA incremental_vacuum({_SHRINK_PAGES})").fetchall()
+    left = connection.exec_driver_sql("PRAGMA freelist_count").scalar_one()
+    return int(free) - int(left)
 
 
 def _create(connection: Connection) -> bool:

@@ -178,15 +178,22 @@ def restore(connection: Connection, subject: str, wanted: str) -> ConversationRo
     return conversation(connection, subject, wanted)
 
 
+PURGE_BATCH = 64  # conversations deleted in one transaction: answers wait for it
+
+
 def purge(connection: Connection, before: int, ended_before: int, keys_before: int) -> int:
     """Deletes hidden conversations and ephemeral ones with all they hold, and old idempotency keys."""
     connection.execute(delete(idempotency).where(idempotency.c.created_at < keys_before))
-    ended = select(generations.c.id).where(generations.c.ended_at < ended_before)
-    ephemeral = and_(conversations.c.origin == EPHEMERAL, conversations.c.generation.in_(ended))
+    ended = (
+        select(generations.c.id)
+        .where(generations.c.id == conversations.c.generation)
+        .where(generations.c.ended_at < ended_before)
+    )
+    ephemeral = and_(conversations.c.origin == EPHEMERAL, ended.exists())
     gone = connection.execute(
         select(conversations.c.id)
         .where(or_(conversations.c.deleted_at < before, ephemeral))
-        .limit(64)
+        .limit(PURGE_BATCH)
     ).scalars()
     count = 0
     for wanted in list(gone):

@@ -43,6 +43,7 @@ from grantha.storage.connect import (
     migrate,
     prepare_folder,
     reading_engine,
+    shrink,
     writing_engine,
 )
 from grantha.storage.journal import Journal
@@ -51,7 +52,7 @@ from grantha.storage.writer import Writer, storage_error
 T = TypeVar("T")
 _READERS = 2
 _DAY_MS = 24 * 3600 * 1000
-_MINUTE_MS = 60 * 1000  # for which a reader can come back to an ephemeral answer
+_EPHEMERAL_MS = 30 * 1000  # for which a reader can come back to an ephemeral answer
 
 
 class SqlStore(Store):
@@ -240,9 +241,13 @@ class SqlStore(Store):
         now = self._now()
         return await self._write(
             lambda connection: conversations.purge(
-                connection, before, now - _MINUTE_MS, now - _DAY_MS
+                connection, before, now - _EPHEMERAL_MS, now - _DAY_MS
             )
         )
+
+    @override
+    async def shrink(self) -> int:
+        return await self._write(shrink)
 
     @override
     async def messages(self, subject: str, conversation: str) -> list[MessageRow]:
