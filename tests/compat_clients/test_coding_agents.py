@@ -114,15 +114,15 @@ def test_parallel_calls_reach_hosts_of_chat_completions_as_one_message() -> None
     assert [m["tool_call_id"] for m in messages[at + 1 : at + 4]] == ["c1", "c2", "c3"]
 
 
-def test_tools_that_a_vendor_runs_go_to_that_vendor_alone_and_are_told_elsewhere() -> None:
+def test_tools_that_a_vendor_runs_go_to_that_vendor_alone_and_are_reported_elsewhere() -> None:
     options = openai_responses_input.parse_request(AGENT).options
     call = Call("m", (text_message("user", "Hi"),), options)
     assert [tool for tool in responses(call)["tools"] if tool["type"] != "function"] == HOSTED
-    replies = notices("openai", "m", options, dumps(chat_body(call)))
+    reports = notices("openai", "m", options, dumps(chat_body(call)))
     kinds = [tool["type"] for tool in HOSTED]
-    assert [n.details["tool"] for n in replies if n.details["option"] == "tools"] == kinds
-    replies = notices("openai-responses", "m", options, dumps(responses(call)))
-    assert "tools" not in [n.details["option"] for n in replies]
+    assert [n.details["tool"] for n in reports if n.details["option"] == "tools"] == kinds
+    reports = notices("openai-responses", "m", options, dumps(responses(call)))
+    assert "tools" not in [n.details["option"] for n in reports]
 
 
 @pytest.mark.parametrize("stream", [True, False])
@@ -273,5 +273,5 @@ def test_what_only_anthropic_knows_reaches_anthropic_alone() -> None:
     assert body["metadata"] == {"user_id": "u"}
     assert [t["function"]["name"] for t in chat_body(call)["tools"]] == ["Bash"]
     assert chat_body(call)["parallel_tool_calls"] is False
-    replies = notices("openai", "m", parsed.options, dumps(chat_body(call)))
-    assert {"option": "tools", "tool": "web_search_20250305"} in [n.details for n in replies]
+    reports = notices("openai", "m", parsed.options, dumps(chat_body(call)))
+    assert {"option": "tools", "tool": "web_search_20250305"} in [n.details for n in reports]
