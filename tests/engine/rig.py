@@ -16,9 +16,10 @@ from typing import Any
 from grantha.chat import Call, Capabilities, JsonObject, Options, split_model_id, text_message
 from grantha.engine.call_budget import CallLimits
 from grantha.engine.feed import Feed
+from grantha.engine.generation_request import GenerationRequest
 from grantha.engine.ids import new_id
 from grantha.engine.recovery import Recovery
-from grantha.engine.supervisor import GenerationRequest, Supervisor, Tuning
+from grantha.engine.supervisor import Supervisor, Tuning
 from grantha.errors import UnknownProvider
 from grantha.events import START, Event, Frame, RecordId, UpstreamEvent
 from grantha.fold import Fold, fold
@@ -147,9 +148,7 @@ class Rig:
         self.store: Store = SqlStore(folder / "data", self.instance_id, "OFF")
         if wrap is not None:
             self.store = wrap(self.store)
-        self.supervisor = Supervisor(
-            self.store, self.providers, self.feed, self.instance_id, tuning
-        )
+        self.supervisor = Supervisor(self.store, self.providers, self.feed, tuning)
         self.conversation = ""
 
     async def open(self) -> Rig:
@@ -165,12 +164,12 @@ class Rig:
 
     async def crash(self) -> None:
         """Stops as a killed process does: what wasn't written by now never will be."""
-        flusher = self.supervisor.flusher._task
-        runs = [run.task for run in self.supervisor._runs.values()]
+        flusher = self.supervisor._flusher._task
+        runs = [run.task for run in self.supervisor._running.values()]
         tasks = [task for task in (flusher, *runs) if task is not None]
         for task in tasks:
             task.cancel()
-        for run in self.supervisor._runs.values():
+        for run in self.supervisor._running.values():
             run.log.fence()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.store.aclose()
@@ -186,7 +185,7 @@ class Rig:
 
     async def recover(self) -> int:
         """Takes up what a dead owner left."""
-        return await Recovery(self.supervisor, self.providers).run()
+        return await Recovery(self.supervisor, self.store, self.providers, self.instance_id).run()
 
     # ---- scripts -------------------------------------------------------------------------------
 

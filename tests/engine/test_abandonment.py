@@ -10,8 +10,8 @@ import pytest
 
 from grantha.chat import Options, text_message
 from grantha.engine.abandonment import ReaderCount
+from grantha.engine.generation_request import GenerationRequest
 from grantha.engine.ids import new_id
-from grantha.engine.supervisor import GenerationRequest
 from grantha.events import Notice
 from grantha.storage.base import GenerationRow, NewConversation
 from tests.engine.conftest import MakeRig

@@ -293,7 +293,7 @@ def test_all_calls_of_a_generation_stay_within_the_bound(
         for act in [*on_hang, *["crash"] * (calls + 4)]:
             await until(partial(idle, rig, row.id, (first, second), seen), "an end, or a hang")
             seen = first.hanging + second.hanging
-            if row.id not in rig.supervisor._runs:
+            if row.id not in rig.supervisor._running:
                 break
             if act == "change" and changed(rig, row.id):
                 changes += 1
@@ -312,7 +312,7 @@ def test_all_calls_of_a_generation_stay_within_the_bound(
 def idle(rig: Rig, generation: str, providers: Sequence[Adversary], seen: int) -> bool:
     """Whether it ended, or a call hangs that hadn't been seen."""
     hanging = sum(provider.hanging for provider in providers)
-    return generation not in rig.supervisor._runs or hanging > seen
+    return generation not in rig.supervisor._running or hanging > seen
 
 
 def changed(rig: Rig, generation: str) -> bool:

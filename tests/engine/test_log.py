@@ -371,7 +371,7 @@ async def test_a_reader_that_fell_behind_a_trimmed_log_is_sent_away_instead_of_w
     rig: Rig,
 ) -> None:
     row = await rig.ask("scripted/count-200")
-    log = rig.supervisor._runs[row.id].log
+    log = rig.supervisor._running[row.id].log
     reader = Reader(rig.store, "local", row.id, START, lambda _: log)
     await rig.ended(row)
     log._tail.clear()

@@ -105,7 +105,9 @@ async def test_without_a_prefix_the_answer_is_interrupted_and_its_text_kept(
 async def test_before_the_first_word_it_is_simply_asked_again(rig: Rig, crash: Any) -> None:
     model = rig.script("gated", COUNT, gate="gate")
     row = await rig.ask(model)
-    await until(lambda: rig.supervisor._runs[row.id].runner.lifecycle.state == "writing", "begin")
+    await until(
+        lambda: rig.supervisor._running[row.id].runner.lifecycle.state == "writing", "begin"
+    )
     rig.allow("gate")
     answer = await (await crash(rig)).ended(row)
     assert (answer.ending, answer.text) == ("done", counted(60))
@@ -169,7 +171,7 @@ async def test_three_crashes_in_a_row_without_a_word_end_it(rig: Rig, crash: Any
     rig.allow("gate", 0)
     for _ in range(3):
         now = await crash(now)
-        run = now.supervisor._runs[row.id]
+        run = now.supervisor._running[row.id]
         await until(lambda: run.log.published.seq >= 2, "the reply to be accepted")  # noqa: B023
     answer = await (await crash(now)).ended(row)
     assert (answer.ending, answer.text) == ("interrupted", counted(4))
@@ -188,7 +190,7 @@ async def test_of_several_answers_that_are_cut_together_none_is_blamed_so_soon(
     rig.allow("gate", 0)
     for _ in range(5):
         now = await crash(now)
-        logs = [now.supervisor._runs[row.id].log for row in rows]
+        logs = [now.supervisor._running[row.id].log for row in rows]
         await until(lambda: all(log.published.seq >= 2 for log in logs), "the replies")  # noqa: B023
     now.allow("gate")
     for row in rows:
@@ -230,8 +232,8 @@ async def test_options_in_force_at_the_crash_hold_after_it(rig: Rig, crash: Any)
     row = await rig.ask(model, temperature=0.1)
     await rig.text_of(row, 15)
     rig.supervisor.change(ME, row.id, {"temperature": 0.9}, None)
-    await until(lambda: rig.supervisor._runs[row.id].runner.options.temperature == 0.9, "change")
-    await rig.supervisor._runs[row.id].log.flushed()
+    await until(lambda: rig.supervisor._running[row.id].runner.options.temperature == 0.9, "change")
+    await rig.supervisor._running[row.id].log.flushed()
     rig.allow("gate")
     answer = await (await crash(rig)).ended(row)
     assert answer.text.split()[-1] == "0.90"
@@ -246,7 +248,7 @@ async def test_an_owner_that_was_frozen_writes_nothing_once_another_has_taken_ov
     rig.allow("gate")
     try:
         answer = await after.ended(row)
-        log = rig.supervisor._runs.get(row.id)
+        log = rig.supervisor._running.get(row.id)
         await until(lambda: log is None or log.log.fenced, "the old owner to be fenced")
         assert (answer.ending, answer.text) == ("done", counted(60))
         dense(answer.frames)
@@ -263,7 +265,7 @@ async def test_two_owners_never_take_up_the_same_orphan(rig: Rig, crash: Any) ->
     two = await one.start_again(recover=False)
     try:
         assert await one.recover() == 1
-        opening = one.supervisor._runs[row.id].log
+        opening = one.supervisor._running[row.id].log
         assert opening.published.epoch == 2
         first = Record(RecordId(2, 0), 0, Open(str(orphan.row.last_id), "m"))
         assert await two.store.claim(orphan.row, two.instance_id, [first]) is False

@@ -343,7 +343,7 @@ async def test_a_provider_that_floods_waits_for_the_store(make_rig: MakeRig) -> 
             nonlocal most
             for _ in range(2000):
                 yield [Text(chunk)]
-                (run_,) = rig.supervisor._runs.values()
+                (run_,) = rig.supervisor._running.values()
                 most = max(most, run_.log.pending_bytes)
             yield [STOP]
 

@@ -18,7 +18,7 @@ from grantha.chat import (
     ToolResultPart,
     text_message,
 )
-from grantha.engine.supervisor import GenerationRequest
+from grantha.engine.generation_request import GenerationRequest
 from grantha.engine.tool_pairs import CUT_OFF, NO_RESULT, with_tool_results
 from grantha.errors import ContentBlocked
 from grantha.events import Finished, Text, ToolCall

@@ -190,7 +190,7 @@ async def test_the_tail_in_memory_does_not_grow_with_the_answer(tmp_path: Path) 
     ).open()
     try:
         row = await rig.ask("scripted/count-30000")
-        log = rig.supervisor._runs[row.id].log
+        log = rig.supervisor._running[row.id].log
         await rig.frames(row.id)
         assert log._tail_bytes <= 8192 + 2048
         assert len(log._tail) <= 30

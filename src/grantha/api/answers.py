@@ -12,32 +12,14 @@ from typing import Final, TypeVar
 from fastapi import Request
 from starlette.responses import Response
 
-from grantha.api.state import AppState
 from grantha.config import Settings
 from grantha.engine.reader import Reader
-from grantha.engine.replay import read_log, trimmed_frames
 from grantha.errors import Trimmed
-from grantha.events import START, Frame, GenerationEnd, merge
+from grantha.events import GenerationEnd
 from grantha.fold import Fold
-from grantha.storage.base import GenerationRow, Store
 
 F = TypeVar("F", bound=Fold)
 NO_REPLY: Final = Response(status_code=499)  # for a client that has gone; nothing of it is sent
-
-
-async def reader_from_start(state: AppState, subject: str, row: GenerationRow) -> Reader:
-    """A reader of the whole answer, which goes on with what is still being written."""
-    reader = state.supervisor.reader(subject, row.id, START)
-    if row.trimmed:
-        reader.replay(await trimmed_frames(state.store, subject, row))
-    return reader
-
-
-async def frames_so_far(store: Store, subject: str, row: GenerationRow) -> list[Frame]:
-    """The frames of an answer as far as it is stored now."""
-    if row.trimmed:
-        return await trimmed_frames(store, subject, row)
-    return merge(await read_log(store, subject, row.id))
 
 
 def abandon_after(settings: Settings, *, stored: bool = True) -> float | None:

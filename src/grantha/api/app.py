@@ -66,19 +66,21 @@ def assemble(settings: Settings, registry: Registry | None) -> tuple[ASGIApp, Su
     metrics = Metrics()
     spans = tracer_for(settings)
     observer = Observers(metrics, spans) if spans else metrics
-    supervisor = Supervisor(store, known, feed, instance_id, _tuning(settings), observer=observer)
+    supervisor = Supervisor(store, known, feed, _tuning(settings), observer=observer)
     readers = ReaderLimits(settings.max_readers)
     metrics.watch(supervisor, readers, lambda: store.health().ok)
     proxies = TrustedProxies(settings.trusted_proxies)
     wrong_tokens = WrongTokens(proxies)
-    state = AppState(settings, store, known, supervisor, feed, readers, proxies, wrong_tokens)
+    state = AppState(
+        settings, store, known, supervisor, feed, readers, instance_id, proxies, wrong_tokens
+    )
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await store.open()
         supervisor.start_flushing()
         background_tasks = [
-            asyncio.create_task(_recover(supervisor, known)),
+            asyncio.create_task(_recover(state)),
             asyncio.create_task(_clean(state)),
             asyncio.create_task(_warm(known)),
             # The HTTP client takes a tenth of a second: too long before the server is ready, or within the
@@ -173,8 +175,9 @@ def _tuning(settings: Settings) -> Tuning:
     )
 
 
-async def _recover(supervisor: Supervisor, known: Registry) -> None:
-    found = await Recovery(supervisor, known).run()
+async def _recover(state: AppState) -> None:
+    recovery = Recovery(state.supervisor, state.store, state.registry, state.instance_id)
+    found = await recovery.run()
     if found:
         _log.info("took up %d answers that were cut when the server stopped", found)
 

@@ -34,6 +34,7 @@ class AppState:
     supervisor: Supervisor
     feed: Feed
     readers: ReaderLimits
+    instance_id: str  # of this process; the store knows it as the owner of running generations
     proxies: TrustedProxies
     wrong_tokens: WrongTokens
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from grantha.chat import Capabilities, Continuation, JsonObject, Options
+from grantha.engine.continuation import continuation_mode
 from grantha.errors import Unsupported
 
 
@@ -103,16 +104,6 @@ def mode_after_change(
     if not has_text:
         return None
     return continuation_mode(model, capabilities)
-
-
-def continuation_mode(model: str, capabilities: Capabilities) -> Continuation:
-    """How a model goes on from a partial answer. Raises `Unsupported` when it can't."""
-    if capabilities.continuation is None:
-        raise Unsupported(
-            f"{model} can't go on from a partial answer.",
-            advice="Write the answer again, or choose another model.",
-        )
-    return capabilities.continuation
 
 
 def option_changes(

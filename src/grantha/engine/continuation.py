@@ -8,12 +8,23 @@ the end of what is already there; if the words that were asked for come letter b
 
 from __future__ import annotations
 
-from grantha.chat import Call, Continuation, Message, Options, text_message
+from grantha.chat import Call, Capabilities, Continuation, Message, Options, text_message
+from grantha.errors import Unsupported
 
 _ANCHOR = 60  # characters of the end that the model is asked to repeat
 _LOOK_BACK = 600  # how far back a repetition may begin
 _MAX_BUFFERED = 400
 _MIN_OVERLAP = 8  # shorter repetitions are left out only from the start of a word
+
+
+def continuation_mode(model: str, capabilities: Capabilities) -> Continuation:
+    """How a model goes on from a partial answer. Raises `Unsupported` when it can't."""
+    if capabilities.continuation is None:
+        raise Unsupported(
+            f"{model} can't go on from a partial answer.",
+            advice="Write the answer again, or choose another model.",
+        )
+    return capabilities.continuation
 
 
 def continued_call(

@@ -15,6 +15,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 from grantha.engine.log import Log
 from grantha.errors import GranthaError
@@ -27,6 +28,18 @@ _UNRESTED = 3 * _REST  # a few ticks come before any rest
 _TICKS_PER_WINDOW = 4  # a tick may take a quarter of the window before the window grows
 _BUSY, _FULL = 0.5, 0.8  # shares of a core between which the window grows from least to most
 _MAX_RETRY = 2.0  # seconds between tries while the store fails
+
+
+@dataclass(frozen=True, slots=True)
+class FlushState:
+    """`window` is how long text may wait now, in seconds, and `lag` how long the last write took.
+
+    `failing` is the error of the last write, None once one has succeeded.
+    """
+
+    window: float
+    lag: float
+    failing: GranthaError | None
 
 
 class Flusher:
@@ -67,12 +80,17 @@ class Flusher:
         """Starts the task."""
         self._task = asyncio.create_task(self._run(), name="flusher")
 
-    async def aclose(self, patience: float = 2.0) -> None:
-        """Flushes what waits, within a deadline, and ends the task."""
+    @property
+    def state(self) -> FlushState:
+        """How writing goes now."""
+        return FlushState(self.window, self.lag, self.failing)
+
+    async def aclose(self, timeout: float = 2.0) -> None:
+        """Flushes what is due, for at most `timeout` seconds, and ends the task."""
         self._closing = True
         self._wake.set()
         if self._task is not None:
-            _, pending = await asyncio.wait({self._task}, timeout=patience)
+            _, pending = await asyncio.wait({self._task}, timeout=timeout)
             for task in pending:
                 task.cancel()
 

@@ -19,6 +19,7 @@ from typing import TypeVar
 
 from grantha.chat import Capabilities, Continuation, Message
 from grantha.engine.call_budget import CallBudget, size_of
+from grantha.engine.history import HistoryReader
 from grantha.engine.replay import read_log
 from grantha.engine.runner import Models, Plan
 from grantha.engine.supervisor import Supervisor
@@ -37,7 +38,7 @@ from grantha.events import (
     ToolCallDelta,
 )
 from grantha.fold import fold
-from grantha.storage.base import Append, Orphan
+from grantha.storage.base import Append, Orphan, Store
 
 _DELTAS = TextDelta | ReasoningDelta | ToolCallDelta
 A = TypeVar("A")
@@ -52,18 +53,20 @@ MAX_CLAIMS = 20  # tries to claim one whose owner, thought dead, still writes
 class Recovery:
     """Takes orphans up, once, at start."""
 
-    def __init__(self, supervisor: Supervisor, models: Models) -> None:
+    def __init__(
+        self, supervisor: Supervisor, store: Store, models: Models, instance_id: str
+    ) -> None:
         self._supervisor = supervisor
-        self._store = supervisor.store
+        self._store = store
         self._models = models
+        self._instance_id = instance_id
+        self._history = HistoryReader(store)
         self._max_unproductive = MAX_UNPRODUCTIVE_OWNERS
 
     async def run(self) -> int:
         """Returns how many generations were orphans. One that fails doesn't keep the others."""
         try:
-            left = await self._retry_while_failing(
-                self._store.orphans, self._supervisor.instance_id
-            )
+            left = await self._retry_while_failing(self._store.orphans, self._instance_id)
             self._max_unproductive = (
                 MAX_UNPRODUCTIVE_OWNERS if len(left) == 1 else MAX_UNPRODUCTIVE_TOGETHER
             )
@@ -77,7 +80,7 @@ class Recovery:
                     _log.exception("generation %s can't be recovered by a defect", orphan.row.id)
             return len(left)
         finally:
-            self._supervisor.recovered.set()
+            self._supervisor.finish_recovery()
 
     async def _retry_while_failing(self, ask: Callable[[A], Awaitable[T]], about: A) -> T:
         """Asks again and again while our own disk or database fails."""
@@ -98,7 +101,7 @@ class Recovery:
                 model, options = event.model, options.from_json(event.options)
         length = sum(len(event.text) for event in events if isinstance(event, TextDelta))
         tools = any(isinstance(e, PartStart) and e.part_kind == "tool-call" for e in events)
-        history = await self._history(orphan)
+        history = await self._history_of(orphan)
         wanted, how, cause = self._choose_model(model, length, tools=tools)
         if history is None:
             wanted, cause = None, "its conversation was deleted"
@@ -118,7 +121,7 @@ class Recovery:
         if wanted is None or history is None:
             await self._end(orphan, new)
             return
-        if not await self._store.claim(row, self._supervisor.instance_id, new):
+        if not await self._store.claim(row, self._instance_id, new):
             await self._retry_take_over(orphan, tries - 1)
             return
         plan = Plan(history, wanted, options, self._supervisor.fallbacks_of(wanted), "restart")
@@ -127,25 +130,24 @@ class Recovery:
 
     async def _retry_take_over(self, orphan: Orphan, tries: int) -> None:
         """Its owner wrote some last words meanwhile, or another process took it up."""
-        for now in await self._store.orphans(self._supervisor.instance_id) if tries else ():
+        for now in await self._store.orphans(self._instance_id) if tries else ():
             if now.row.id == orphan.row.id and now.row.last_id.epoch == orphan.row.last_id.epoch:
                 await self._take_over(now, tries)
 
-    async def _history(self, orphan: Orphan) -> tuple[Message, ...] | None:
+    async def _history_of(self, orphan: Orphan) -> tuple[Message, ...] | None:
         """What the model was asked; None when the conversation is gone."""
         try:
-            return await self._supervisor.history_of(orphan.subject, orphan.row)
+            return await self._history.of_generation(orphan.subject, orphan.row)
         except NotFound:
             return None
 
     async def _end(self, orphan: Orphan, new: list[Record]) -> None:
-        instance_id = self._supervisor.instance_id
-        if await self._store.claim(orphan.row, instance_id, new[:1]):
+        if await self._store.claim(orphan.row, self._instance_id, new[:1]):
             append = Append(orphan.row.id, tuple(new[1:]))
             # The claim is ours: from here on only the end is tried again.
             await self._retry_while_failing(self._store.append, [append])
             if append.end is not None:
-                self._supervisor.observer.ended(orphan.row, orphan.row.model, append.end)
+                self._supervisor.report_end(orphan.row, append.end)
 
     def _call_refusal(
         self, records: list[Record], history: tuple[Message, ...], length: int

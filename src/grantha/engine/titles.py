@@ -1,21 +1,53 @@
-"""Titles of conversations: the question's first words at once, a better one from the model later."""
+"""Titles of conversations: first the beginning of the question, later one from the model."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
-from grantha.chat import Call, Options, text_message
+from grantha.chat import Call, Options, TextPart, text_message
+from grantha.engine.feed import Change, Feed
+from grantha.engine.runner import Models
 from grantha.errors import GranthaError
 from grantha.events import Text
 from grantha.providers.base import Provider
+from grantha.storage.base import GenerationRow, MessageRow, Store
 
 _MAX_LENGTH = 60
 _TIMEOUT = 30.0  # seconds
-_MAX_EXCERPT = 1200  # characters of question and answer that it gets to see
+_MAX_EXCERPT = 1200  # characters of question and answer in the prompt for a title
+
+
+class Titler:
+    """Gives conversations of the page a title from the model after their first answer."""
+
+    def __init__(self, store: Store, models: Models, feed: Feed) -> None:
+        self._store = store
+        self._models = models
+        self._feed = feed
+
+    async def title(self, subject: str, row: GenerationRow, model: str) -> None:
+        """Titles the conversation of an ended answer, unless it has a title from the user or a model."""
+        with contextlib.suppress(GranthaError):  # deleted meanwhile, or the disk is full
+            await self._title(subject, row, model)
+
+    async def _title(self, subject: str, row: GenerationRow, model: str) -> None:
+        conversation = await self._store.conversation(subject, row.conversation)
+        if conversation.title_by != "none" or conversation.origin != "page":
+            return
+        path = await self._store.path(subject, row.message)
+        question, answer = (_text_of(path[0]), _text_of(path[-1])) if path else ("", "")
+        provider, name = self._models.resolve(model)
+        title = await title_by_model(provider, name, question, answer)
+        current = await self._store.conversation(subject, row.conversation)
+        if current.title_by == "none":  # the user may have named it meanwhile
+            changes = {"title": title or current.title, "title_by": "auto"}
+            await self._store.update_conversation(subject, current.id, changes)
+            self._feed.publish(Change("conversation", subject, current.id))
 
 
 def title_from(question: str) -> str:
-    """The first line of a question, cut at a word."""
+    """The first line of a question, cut between words."""
     line = next((part for part in question.splitlines() if part.strip()), "").strip()
     line = " ".join(line.split())
     if len(line) <= _MAX_LENGTH:
@@ -25,7 +57,7 @@ def title_from(question: str) -> str:
 
 
 async def title_by_model(provider: Provider, model: str, question: str, answer: str) -> str | None:
-    """A title from the model that answered; None when it gives none that can be used."""
+    """A title from the model that answered, or None if its reply isn't usable."""
     request = (
         "Give this conversation a title of two to six words, in its own language. "
         "Reply with the title alone.\n\n"
@@ -43,7 +75,7 @@ async def title_by_model(provider: Provider, model: str, question: str, answer: 
 
 
 def usable_title(text: str) -> str | None:
-    """A model's reply as a title; None for a sentence, a list or a speech about the task."""
+    """A model's reply as a title; None for a sentence, a list or a comment on the task."""
     line = text.strip().splitlines()[0].strip() if text.strip() else ""
     for label in ("Title:", "**Title:**", "#"):
         line = line.removeprefix(label).strip()
@@ -57,9 +89,13 @@ def usable_title(text: str) -> str | None:
 async def _reply_text(provider: Provider, call: Call) -> str:
     upstream = await provider.open(call)
     try:
-        pieces = [
+        texts = [
             event.text async for batch in upstream for event in batch if isinstance(event, Text)
         ]
     finally:
         await upstream.aclose()
-    return "".join(pieces)
+    return "".join(texts)
+
+
+def _text_of(row: MessageRow) -> str:
+    return "".join(part.text for part in row.parts if isinstance(part, TextPart))

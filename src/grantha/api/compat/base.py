@@ -19,7 +19,6 @@ from grantha.api.answers import (
     NO_REPLY,
     abandon_after,
     fold_while_connected,
-    reader_from_start,
 )
 from grantha.api.http.bodies import read_body
 from grantha.api.http.problems import error_response
@@ -27,9 +26,9 @@ from grantha.api.http.streams import HEARTBEAT, EventStream
 from grantha.api.openapi.description import IDEMPOTENCY, LOCATION, event_stream, named
 from grantha.api.state import app_state, idempotency, subject_of
 from grantha.chat import Call, Message
+from grantha.engine.generation_request import GenerationRequest
 from grantha.engine.ids import new_id
 from grantha.engine.reader import Reader
-from grantha.engine.supervisor import GenerationRequest
 from grantha.engine.titles import title_from
 from grantha.engine.tool_pairs import with_tool_results
 from grantha.errors import (
@@ -156,7 +155,7 @@ async def stream(
 ) -> Response:
     """The log as a vendor's stream. A failure before the first word is a status, as theirs is."""
     state = app_state(request)
-    reader = await reader_from_start(state, subject_of(request), row)
+    reader = await state.supervisor.reader_from_start(subject_of(request), row)
     attachment = state.supervisor.attach(row.id)
     try:
         frames = await _frames_until_content(reader)
@@ -184,7 +183,7 @@ async def reply(
 ) -> Response:
     """The whole answer as one JSON reply, once it has ended; its failure as an error."""
     state = app_state(request)
-    reader = await reader_from_start(state, subject_of(request), row)
+    reader = await state.supervisor.reader_from_start(subject_of(request), row)
     with state.supervisor.attach(row.id):
         found = await fold_while_connected(request, reader, AnswerFold())
     if found is None:

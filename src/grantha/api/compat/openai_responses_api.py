@@ -7,12 +7,12 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, Response
 
-from grantha.api.answers import frames_so_far
 from grantha.api.compat import base
 from grantha.api.http.streams import EventStream
 from grantha.api.state import app_state, subject_of
 from grantha.chat import JsonObject, Message
 from grantha.engine.replay import read_log
+from grantha.engine.snapshot import stored_frames
 from grantha.errors import NotFound, Trimmed
 from grantha.events import START, merge
 from grantha.storage.base import EPHEMERAL, GenerationRow
@@ -190,7 +190,7 @@ def _response(row: GenerationRow, whole: AnswerFold, echo: JsonObject | None = N
 async def _whole(request: Request, row: GenerationRow) -> AnswerFold:
     """What there is of an answer now; from its message, once its records are gone."""
     folded = AnswerFold()
-    for frame in await frames_so_far(app_state(request).store, subject_of(request), row):
+    for frame in await stored_frames(app_state(request).store, subject_of(request), row):
         folded.apply(frame.event)
     return folded
 

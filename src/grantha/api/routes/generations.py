@@ -9,7 +9,6 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import Response
 
-from grantha.api.answers import reader_from_start
 from grantha.api.http import problems
 from grantha.api.http.bodies import StrictRoute
 from grantha.api.http.streams import (
@@ -40,7 +39,7 @@ from grantha.api.schemas.responses import (
 )
 from grantha.api.state import AppState, app_state, idempotency, subject_of
 from grantha.chat import Options
-from grantha.engine.supervisor import GenerationRequest
+from grantha.engine.generation_request import ContinuationRequest, GenerationRequest
 from grantha.errors import BadRequest, Trimmed, Unsupported
 from grantha.events import START, Frame, RecordId, frame_json, merge
 from grantha.storage.base import GenerationRow
@@ -211,12 +210,14 @@ async def continue_answer(generation: str, request: Request, body: ContinueBody)
     state, subject = app_state(request), subject_of(request)
     key, fingerprint = idempotency(request, body)
     row, created = await state.supervisor.continue_answer(
-        subject,
-        generation,
-        body.options.changes() if body.options else {},
-        state.registry.model_id(body.model) if body.model else None,
-        key,
-        fingerprint,
+        ContinuationRequest(
+            subject=subject,
+            generation=generation,
+            changes=body.options.changes() if body.options else {},
+            model=state.registry.model_id(body.model) if body.model else None,
+            key=key,
+            fingerprint=fingerprint,
+        )
     )
     return await _started(request, [row], created)
 
@@ -239,7 +240,7 @@ async def _started(request: Request, rows: list[GenerationRow], created: bool) -
     if _wants_stream(request):
         row = rows[0]
         return EventStream(
-            await reader_from_start(state, subject, row),
+            await state.supervisor.reader_from_start(subject, row),
             NativeView(),
             first=stream_preamble(row.id, START, row.status, state.settings.heartbeat),
             status=status,

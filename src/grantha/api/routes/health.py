@@ -33,15 +33,15 @@ async def readyz(request: Request) -> Response:
     """
     state = app_state(request)
     health = await state.store.check()
-    failing = state.supervisor.flusher.failing
-    error = health.error or (failing.message if failing else None)
+    flushing = state.supervisor.flush_state
+    error = health.error or (flushing.failing.message if flushing.failing else None)
     reply = ReadyReply(
         status="degraded" if error else "ready",
         durability=health.durability,
         storage=StorageReply(ok=error is None, version=health.version, error=error),
         sqlite=health.version.rpartition(" ")[2],
         running=state.supervisor.running,
-        flush_window_ms=round(state.supervisor.flusher.window * 1000, 1),
+        flush_window_ms=round(flushing.window * 1000, 1),
         version=__version__,
     )
     return reply.response(503 if error else 200)

@@ -53,7 +53,7 @@ class LiveConnection:
                 "type": "hello",
                 "protocol": PROTOCOL,
                 "heartbeat": self._state.settings.heartbeat,
-                "instance_id": self._state.supervisor.instance_id,
+                "instance_id": self._state.instance_id,
             }
         )
         changes = asyncio.create_task(self._send_changes())

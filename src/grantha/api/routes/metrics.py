@@ -132,10 +132,10 @@ class _CurrentState(Collector):
 
     @override
     def collect(self) -> Iterable[Metric]:
-        flusher = self._supervisor.flusher
+        flushing = self._supervisor.flush_state
         yield _gauge("active_generations", "Being written now.", self._supervisor.running)
-        yield _gauge("log_lag_seconds", "How long the last write took.", flusher.lag)
-        yield _gauge("log_flush_window_seconds", "How long text may wait.", flusher.window)
+        yield _gauge("log_lag_seconds", "How long the last write took.", flushing.lag)
+        yield _gauge("log_flush_window_seconds", "How long text may wait.", flushing.window)
         yield _gauge("storage_up", "Whether the store takes records.", float(self._stored()))
         active = GaugeMetricFamily(
             "grantha_active_readers", "Clients that read now.", labels=["transport"]

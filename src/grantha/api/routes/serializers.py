@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from datetime import UTC, datetime
 
-from grantha.api.answers import frames_so_far
 from grantha.api.schemas.responses import (
     ConversationListItem,
     ConversationReply,
@@ -19,9 +17,9 @@ from grantha.api.schemas.responses import (
 )
 from grantha.chat import ImagePart, JsonDict, JsonObject, Part, part_to_json
 from grantha.engine.commands import StopReceipt
+from grantha.engine.snapshot import AnswerSnapshot
 from grantha.engine.supervisor import Supervisor
 from grantha.events import Event, payload_of
-from grantha.fold import Fold, fold
 from grantha.providers.base import ModelCard
 from grantha.providers.registry import ProviderCard
 from grantha.storage.base import ConversationRow, GenerationRow, MessageRow
@@ -78,13 +76,7 @@ def part(message_id: str, number: int, value: Part) -> JsonObject:
 
 async def generation(supervisor: Supervisor, subject: str, row: GenerationRow) -> GenerationReply:
     """A snapshot: the parts folded so far, and the id after which the tail continues."""
-    frames = await frames_so_far(supervisor.store, subject, row)
-    folded = fold(frame.event for frame in frames)
-    if frames:
-        row = dataclasses.replace(row, last_id=frames[-1].id)
-    if folded.end is not None:
-        row = dataclasses.replace(row, status=folded.end.ending)
-    return _snapshot(supervisor, row, folded)
+    return _snapshot(await supervisor.snapshot(subject, row))
 
 
 def stop_reply(row: GenerationRow, receipt: StopReceipt | None) -> StopReply:
@@ -131,12 +123,9 @@ def _list_item(row: ConversationRow) -> JsonDict:
     }
 
 
-def _snapshot(supervisor: Supervisor, row: GenerationRow, folded: Fold) -> GenerationReply:
+def _snapshot(snapshot: AnswerSnapshot) -> GenerationReply:
+    row, folded = snapshot.row, snapshot.folded
     parts = folded.parts()
-    current = supervisor.current(row.id)
-    model, options = current or (row.model, row.options)
-    if current is None and folded.seams:
-        model = folded.seams[-1].model
     end = _plain(folded.end) if folded.end is not None else row.end or {}
     usage = folded.usage.to_json() if folded.usage else None
     return GenerationReply(
@@ -145,8 +134,8 @@ def _snapshot(supervisor: Supervisor, row: GenerationRow, folded: Fold) -> Gener
         message=row.message,
         parent=row.parent,
         status=row.status,
-        model=model,
-        options=options.to_json(),
+        model=snapshot.model,
+        options=snapshot.options.to_json(),
         last_id=str(row.last_id),
         text="".join(p.text for p in parts if p.type == "text"),
         parts=[part(row.message, number, p) for number, p in enumerate(parts)],

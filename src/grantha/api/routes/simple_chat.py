@@ -17,7 +17,6 @@ from grantha.api.answers import (
     NO_REPLY,
     abandon_after,
     fold_while_connected,
-    reader_from_start,
 )
 from grantha.api.http import problems
 from grantha.api.http.bodies import StrictRoute
@@ -27,8 +26,8 @@ from grantha.api.schemas.requests import SimpleChatBody
 from grantha.api.schemas.responses import SimpleChatLine, SimpleChatReply
 from grantha.api.state import AppState, app_state, idempotency, subject_of
 from grantha.chat import split_model_id
+from grantha.engine.generation_request import GenerationRequest
 from grantha.engine.ids import new_id
-from grantha.engine.supervisor import GenerationRequest
 from grantha.engine.titles import title_from
 from grantha.errors import BadRequest, GranthaError, error_from_json
 from grantha.events import Frame, GenerationEnd, Seam, TextDelta
@@ -106,7 +105,7 @@ async def stream(body: SimpleChatBody, request: Request) -> Response:
         line = error_line(error, body)
         return StreamingResponse(iter([f"data: {line}\n\n".encode()]), headers=HEADERS)
     return EventStream(
-        await reader_from_start(state, subject_of(request), row),
+        await state.supervisor.reader_from_start(subject_of(request), row),
         SimpleChatView(row),
         heartbeat=state.settings.heartbeat,
         headers={"Location": f"/api/generations/{row.id}/events"},
@@ -127,7 +126,7 @@ async def complete(body: SimpleChatBody, request: Request) -> Response:
     row = await _start(request, body)
     headers = {"Location": f"/api/generations/{row.id}/events"}
     with state.supervisor.attach(row.id):
-        reader = await reader_from_start(state, subject, row)
+        reader = await state.supervisor.reader_from_start(subject, row)
         found = await fold_while_connected(request, reader, Fold())
     if found is None:
         return NO_REPLY
