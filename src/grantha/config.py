@@ -25,9 +25,9 @@ from grantha.setting_types import (
     ListenAddress,
     LogLevel,
     Network,
-    Origin,
     ServerUrl,
     Token,
+    WebOrigin,
 )
 
 PREFIX = "GRANTHA_"
@@ -80,7 +80,7 @@ class Settings(BaseModel):
     port: int = Field(default=8000, ge=0, le=65535)
     data_dir: Path = Path("~/.local/share/grantha")
     token: Token | None = Field(default=None, repr=False)
-    cors_origins: tuple[Origin, ...] = ()
+    cors_origins: tuple[WebOrigin, ...] = ()
     allowed_hosts: tuple[HostName, ...] = ()
     trusted_proxies: tuple[Network, ...] = ()
     default_model: str | None = None
