@@ -52,7 +52,7 @@ wheel: $(STAMPS)/run $(PAGE) ## Build the source archive and the wheel, page inc
 # what another has left when its own are done.
 PYTEST = $(PY) -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: check lint-release test test-needs test-unit test-browser test-faults
+.PHONY: check lint-release test test-needs test-unit test-browser test-faults coverage
 check: $(STAMPS)/dev $(NODE_MODULES) ## Lint, format check, types, architecture, words; Python and page
 	$(PY) -m ruff check
 	$(PY) -m ruff format --check
@@ -78,14 +78,22 @@ test: test-needs $(STAMPS)/dev $(PAGE) $(JS_CLIENTS) ## Every test: page, unit, 
 test-needs:
 	@tools/test-needs
 
-test-unit: $(STAMPS)/dev $(PAGE) $(JS_CLIENTS) ## Only the fast Python tests: no browser, faults or local model
-	$(PYTEST) -m "not browser and not faults and not slow and not local_model" $(PYTEST_ARGS)
+test-unit: $(STAMPS)/dev ## Only the fast Python tests, which start no server: about a minute
+	$(PYTEST) -m "not server and not browser and not faults and not slow and not local_model" $(PYTEST_ARGS)
 
 test-browser: test-needs $(STAMPS)/dev $(PAGE) ## Only the tests that drive the page in Chromium
 	$(PYTEST) -m browser $(PYTEST_ARGS)
 
 test-faults: $(STAMPS)/dev ## Only the tests that kill, cut and fill disks
 	$(PYTEST) -m faults $(PYTEST_ARGS)
+
+coverage: $(STAMPS)/dev $(PAGE) $(JS_CLIENTS) ## Which lines the tests run, servers included; reports in htmlcov/
+	$(PY) -m coverage erase
+	$(PY) -m coverage run -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
+	$(PY) -m coverage combine -q
+	$(PY) -m coverage html -q
+	$(PY) -m coverage report
+	$(NPM) run coverage
 
 # --- Types, pins and cleaning --------------------------------------------------------------------------
 
@@ -105,7 +113,7 @@ lock: $(VENV) ## Pin Python's packages again (UPGRADE=1 moves them to their newe
 	echo uv | $(COMPILE) - -c requirements/run.txt -o requirements/uv.txt >/dev/null
 
 clean: ## Remove the built page, wheels, caches and reports
-	rm -rf src/grantha/static web/.svelte-kit web/build web/coverage dist build .hypothesis .schemathesis
+	rm -rf src/grantha/static web/.svelte-kit web/build htmlcov dist build .hypothesis .schemathesis
 	rm -rf .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find src tests tools bench -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -13,6 +14,21 @@ __all__ = ["server", "server_factory"]
 # A loaded machine makes an example slow, never wrong.
 settings.register_profile("grantha", deadline=None, max_examples=60)
 settings.load_profile("grantha")
+
+
+# Folders whose tests meet Grantha from outside, and fixtures that start it elsewhere.
+_FROM_OUTSIDE = {"api", "cli", "client", "compat_clients", "deploy", "e2e", "faults"}
+_STARTERS = {"server", "server_factory", "shared"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks tests that start a server, so that `make test-unit` can leave them out."""
+    here = Path(__file__).parent
+    for item in items:
+        folder = item.path.relative_to(here).parts[0]
+        starts = _STARTERS & set(getattr(item, "fixturenames", ()))
+        if folder in _FROM_OUTSIDE or starts:
+            item.add_marker("server")
 
 
 def _program(name: str) -> str:

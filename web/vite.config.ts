@@ -38,6 +38,13 @@ export default defineConfig(({ mode }) => ({
   resolve: mode === 'test' ? { conditions: ['browser'] } : {},
   test: {
     include: ['src/**/*.test.ts', '*.test.ts'],
-    environment: 'node'
+    environment: 'node',
+    coverage: {
+      include: ['src/**/*.{ts,svelte}'],
+      exclude: ['src/**/*.test.ts'],
+      reporter: ['text-summary', 'html'],
+      // Outside web/, where its own scripts would be linted.
+      reportsDirectory: '../htmlcov/page'
+    }
   }
 }));

@@ -7,6 +7,7 @@ belongs to no other of ours, and to none that is imported from a library.
 import ast
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"
@@ -25,6 +26,7 @@ SHARED_WITH_A_LIBRARY = {
 }
 
 
+@cache
 def _modules() -> dict[str, ast.Module]:
     return {
         ".".join(path.relative_to(SOURCE).with_suffix("").parts): ast.parse(path.read_bytes())
