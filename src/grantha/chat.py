@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
 
 JsonObject: TypeAlias = Mapping[str, Any]  # JSON as decoded; Any because JSON is
@@ -257,6 +258,12 @@ def part_from_json(body: JsonObject) -> Part:
 def parts_to_json(parts: Sequence[Part]) -> list[dict[str, Any]]:
     """JSON form of a message's parts."""
     return [part_to_json(part) for part in parts]
+
+
+def iso_time(ms: int) -> str:
+    """Milliseconds since 1970 as ISO 8601 in UTC, with milliseconds."""
+    at = datetime.fromtimestamp(ms / 1000, tz=UTC)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def split_model_id(model_id: str) -> tuple[str, str]:

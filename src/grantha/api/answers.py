@@ -17,9 +17,15 @@ from grantha.engine.reader import Reader
 from grantha.errors import Trimmed
 from grantha.events import GenerationEnd
 from grantha.fold import Fold
+from grantha.storage.base import GenerationRow
 
 F = TypeVar("F", bound=Fold)
 NO_REPLY: Final = Response(status_code=499)  # for a client that has gone; nothing of it is sent
+
+
+def location(row: GenerationRow) -> dict[str, str]:
+    """The header that names a generation, in every reply that starts one."""
+    return {"Location": f"/api/generations/{row.id}/events"}
 
 
 def abandon_after(settings: Settings, *, stored: bool = True) -> float | None:

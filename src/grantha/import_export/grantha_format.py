@@ -7,7 +7,6 @@ that is imported and exported again is the same except for ids.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
 from grantha.chat import (
@@ -20,6 +19,7 @@ from grantha.chat import (
     TextPart,
     ToolCallPart,
     ToolResultPart,
+    iso_time,
     part_to_json,
 )
 from grantha.import_export.portable_conversation import (
@@ -71,7 +71,7 @@ def _conversation_json(conversation: PortableConversation) -> dict[str, Any]:
         "system_prompt": conversation.system_prompt,
         "options": dict(conversation.options),
         "model": conversation.model,
-        "created_at": _iso(conversation.created_at),
+        "created_at": iso_time(conversation.created_at),
         "leaf": conversation.leaf,
         "messages": [_message_json(message) for message in conversation.messages],
     }
@@ -83,7 +83,7 @@ def _message_json(message: PortableMessage) -> dict[str, Any]:
         "parent": message.parent,
         "role": message.role,
         "parts": [part_to_json(part) for part in message.parts],
-        "created_at": _iso(message.created_at),
+        "created_at": iso_time(message.created_at),
     }
     if message.role == "assistant":
         body |= {
@@ -183,8 +183,3 @@ def _ending(value: Any) -> Ending:
 
 def _optional(value: Any, place: str) -> str | None:
     return None if value is None else as_text(value, place)
-
-
-def _iso(ms: int) -> str:
-    at = datetime.fromtimestamp(ms / 1000, tz=UTC)
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from grantha.api.answers import location
 from grantha.api.compat import base
 from grantha.api.http.streams import EventStream
 from grantha.api.openapi.description import response_doc
@@ -81,7 +82,7 @@ async def resume(chat: str, request: Request) -> Response:
         state.supervisor.reader(subject, row.id, START),
         UiStream(base.response_meta(row)),
         heartbeat=state.settings.heartbeat,
-        headers={**base.location(row), **ai_sdk_view.HEADERS},
+        headers={**location(row), **ai_sdk_view.HEADERS},
     )
 
 

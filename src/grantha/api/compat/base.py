@@ -19,6 +19,7 @@ from grantha.api.answers import (
     NO_REPLY,
     abandon_after,
     fold_while_connected,
+    location,
 )
 from grantha.api.http.bodies import read_body
 from grantha.api.http.problems import error_response
@@ -137,11 +138,6 @@ async def model_of(request: Request, named: str | None, native: Sequence[str] = 
 def response_meta(row: GenerationRow) -> ResponseMeta:
     """What a reply says of a generation."""
     return ResponseMeta(row.id, row.model, row.created_at // 1000, row.options.tools)
-
-
-def location(row: GenerationRow) -> dict[str, str]:
-    """The header that names the generation, on every endpoint."""
-    return {"Location": f"/api/generations/{row.id}/events"}
 
 
 async def stream(

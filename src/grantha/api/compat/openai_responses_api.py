@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, Response
 
+from grantha.api.answers import location
 from grantha.api.compat import base
 from grantha.api.http.streams import EventStream
 from grantha.api.state import app_state, subject_of
@@ -184,7 +185,7 @@ async def _generation(request: Request, response: str) -> GenerationRow:
 def _response(row: GenerationRow, whole: AnswerFold, echo: JsonObject | None = None) -> Response:
     told = openai_responses_view.echoed_members(row.options) if echo is None else echo
     body = response_json(base.response_meta(row), whole, None, told)
-    return JSONResponse(body, headers=base.location(row))
+    return JSONResponse(body, headers=location(row))
 
 
 async def _whole(request: Request, row: GenerationRow) -> AnswerFold:
@@ -217,5 +218,5 @@ async def _tail(request: Request, row: GenerationRow, after: int) -> Response:
         view,
         first=first,
         heartbeat=state.settings.heartbeat,
-        headers=base.location(row),
+        headers=location(row),
     )

@@ -43,7 +43,7 @@ _ALWAYS = ("401", "403", "500", "503")
 _WITH_INPUT = ("400",)
 _WITH_PATH = ("404",)
 _WITH_BODY = ("408", "409", "413", "415", "404", "507")
-_UPSTREAM = ("429", "502", "504")
+_UPSTREAM = ("404", "409", "410", "422", "429", "502", "504")
 
 IDEMPOTENCY: JsonDict = {
     "name": "Idempotency-Key",
@@ -70,6 +70,16 @@ def named(*names: str) -> JsonDict:
     """The schema of this name; of several, any of them."""
     found = [{"$ref": f"#/components/schemas/{name}"} for name in names]
     return found[0] if len(found) == 1 else {"anyOf": found}
+
+
+def failures(*statuses: str) -> dict[int | str, JsonDict]:
+    """The `responses` of a router whose calls can fail in these ways."""
+    return {int(status): {"description": _MEANINGS[status]} for status in statuses}
+
+
+def upstream_failures() -> dict[int | str, JsonDict]:
+    """The `responses` of a router whose calls wait for a provider."""
+    return failures(*_UPSTREAM)
 
 
 def event_stream(*names: str, last: str | None = None) -> JsonDict:
@@ -171,10 +181,8 @@ def _statuses(path: str, operation: JsonDict, rule: RouteRule) -> set[str]:
         wanted.update(_WITH_PATH)
     if "requestBody" in operation or IDEMPOTENCY in operation.get("parameters", []):
         wanted.update(_WITH_BODY)
-    if rule.error_formats or path.startswith("/chat/"):
-        wanted.update((*_UPSTREAM, "404", "409", "410", "422"))
-    if path.startswith("/api/generations/"):
-        wanted.add("409")
+    if rule.error_formats:
+        wanted.update(_UPSTREAM)
     return wanted
 
 

@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import Response
 
+from grantha.api.answers import location
 from grantha.api.http import problems
 from grantha.api.http.bodies import StrictRoute
 from grantha.api.http.streams import (
@@ -25,6 +26,7 @@ from grantha.api.openapi.description import (
     IDEMPOTENCY,
     NATIVE_FRAMES,
     event_stream,
+    failures,
     named,
     response_doc,
 )
@@ -44,7 +46,9 @@ from grantha.errors import BadRequest, Trimmed, Unsupported
 from grantha.events import START, Frame, RecordId, frame_json, merge
 from grantha.storage.base import GenerationRow
 
-router = APIRouter(prefix="/api", route_class=StrictRoute, tags=["generations"])
+router = APIRouter(
+    prefix="/api", route_class=StrictRoute, tags=["generations"], responses=failures("409")
+)
 _MAX_WAIT = 60.0  # seconds of a long-poll
 _MAX_CATCH_UP = 2000  # records of one JSON catch-up
 
@@ -235,7 +239,7 @@ async def _question_of(state: AppState, subject: str, leaf: str | None) -> str |
 
 async def _started(request: Request, rows: list[GenerationRow], created: bool) -> Response:
     state, subject = app_state(request), subject_of(request)
-    headers = {"Location": f"/api/generations/{rows[0].id}/events"}
+    headers = location(rows[0])
     status = 201 if created else 200
     if _wants_stream(request):
         row = rows[0]

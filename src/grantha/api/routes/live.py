@@ -16,6 +16,7 @@ from fastapi import APIRouter
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from grantha.api.http.bodies import decode_json
+from grantha.api.http.sockets import receive_all
 from grantha.api.http.streams import PROTOCOL, snapshot_frame
 from grantha.api.routes import serializers
 from grantha.api.state import AppState, app_state, subject_of
@@ -59,10 +60,7 @@ class LiveConnection:
         changes = asyncio.create_task(self._send_changes())
         beat = asyncio.create_task(self._send_heartbeats())
         try:
-            while True:
-                await self._take(await self._socket.receive_text())
-        except (WebSocketDisconnect, RuntimeError, KeyError):
-            pass  # closed, or a binary message, which this socket doesn't speak
+            await receive_all(self._socket, self._take)
         finally:
             tasks = [changes, beat, *self._tasks.values()]
             for task in tasks:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 
 from grantha.api.schemas.responses import (
     ConversationListItem,
@@ -15,7 +14,7 @@ from grantha.api.schemas.responses import (
     ProviderReply,
     StopReply,
 )
-from grantha.chat import ImagePart, JsonDict, JsonObject, Part, part_to_json
+from grantha.chat import ImagePart, JsonDict, JsonObject, Part, iso_time, part_to_json
 from grantha.engine.commands import StopReceipt
 from grantha.engine.snapshot import AnswerSnapshot
 from grantha.engine.supervisor import Supervisor
@@ -23,12 +22,6 @@ from grantha.events import Event, payload_of
 from grantha.providers.base import ModelCard
 from grantha.providers.registry import ProviderCard
 from grantha.storage.base import ConversationRow, GenerationRow, MessageRow
-
-
-def iso_time(ms: int) -> str:
-    """Milliseconds since 1970 as ISO 8601 in UTC, with milliseconds."""
-    at = datetime.fromtimestamp(ms / 1000, tz=UTC)
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def conversation_list_item(row: ConversationRow) -> ConversationListItem:

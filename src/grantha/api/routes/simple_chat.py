@@ -17,11 +17,17 @@ from grantha.api.answers import (
     NO_REPLY,
     abandon_after,
     fold_while_connected,
+    location,
 )
 from grantha.api.http import problems
 from grantha.api.http.bodies import StrictRoute
 from grantha.api.http.streams import EventStream
-from grantha.api.openapi.description import IDEMPOTENCY, event_stream, response_doc
+from grantha.api.openapi.description import (
+    IDEMPOTENCY,
+    event_stream,
+    response_doc,
+    upstream_failures,
+)
 from grantha.api.schemas.requests import SimpleChatBody
 from grantha.api.schemas.responses import SimpleChatLine, SimpleChatReply
 from grantha.api.state import AppState, app_state, idempotency, subject_of
@@ -35,7 +41,7 @@ from grantha.fold import Fold
 from grantha.storage.base import GenerationRow, NewConversation
 from grantha.wire.sse import HEADERS
 
-router = APIRouter(route_class=StrictRoute, tags=["simple chat"])
+router = APIRouter(route_class=StrictRoute, tags=["simple chat"], responses=upstream_failures())
 _LINES_DOC = event_stream("SimpleChatLine")
 
 
@@ -108,7 +114,7 @@ async def stream(body: SimpleChatBody, request: Request) -> Response:
         await state.supervisor.reader_from_start(subject_of(request), row),
         SimpleChatView(row),
         heartbeat=state.settings.heartbeat,
-        headers={"Location": f"/api/generations/{row.id}/events"},
+        headers=location(row),
     )
 
 
@@ -124,7 +130,6 @@ async def complete(body: SimpleChatBody, request: Request) -> Response:
         return await stream(body, request)
     state, subject = app_state(request), subject_of(request)
     row = await _start(request, body)
-    headers = {"Location": f"/api/generations/{row.id}/events"}
     with state.supervisor.attach(row.id):
         reader = await state.supervisor.reader_from_start(subject, row)
         found = await fold_while_connected(request, reader, Fold())
@@ -145,7 +150,7 @@ async def complete(body: SimpleChatBody, request: Request) -> Response:
         ending=end.ending,
         generation=row.id,
     )
-    return reply.response(headers=headers)
+    return reply.response(headers=location(row))
 
 
 async def start_generation(

@@ -15,6 +15,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from grantha.api.http.bodies import decode_json, read_body
 from grantha.api.http.problems import first_validation_error
+from grantha.api.http.sockets import receive_all
 from grantha.api.routes.simple_chat import SimpleChatView, error_line, start_generation
 from grantha.api.schemas.requests import SimpleChatBody
 from grantha.api.state import app_state, subject_of
@@ -49,10 +50,7 @@ class ChatSocket:
         """Until the client goes away."""
         answering = asyncio.create_task(self._answer_all())
         try:
-            while True:
-                await self._take(await self._socket.receive_text())
-        except (WebSocketDisconnect, RuntimeError, KeyError):
-            pass  # closed, or a binary message, which this socket doesn't speak
+            await receive_all(self._socket, self._take)
         finally:
             self._gone = True
             self._waiting.put_nowait(None)

@@ -11,7 +11,7 @@ from grantha.chat import Call
 from grantha.events import UpstreamEvent
 from grantha.providers.adapters.hosted import HttpProvider
 from grantha.providers.endpoint import raise_if_unusable
-from grantha.providers.http import BodyDecoder, UpstreamRequest
+from grantha.providers.http import UpstreamRequest
 from grantha.wire.lenient_json import dumps
 from grantha.wire.signatures import keep_own_signatures, signature_owner
 from grantha.wire.upstream.anthropic_decoder import anthropic_decoder, parse_anthropic_body
@@ -33,17 +33,13 @@ class Anthropic(HttpProvider):
         def parse_body(body: bytes) -> list[UpstreamEvent]:
             return parse_anthropic_body(body, error_factory, call.prefix)
 
-        return UpstreamRequest(
-            self._endpoint.url("v1/messages"),
-            self._admissible(
-                call.model, request_bytes(call, self.capabilities(call.model), stream=stream)
-            ),
+        return await self._upstream_request(
+            call,
+            "v1/messages",
+            request_bytes(call, self.capabilities(call.model), stream=stream),
             error_factory,
-            anthropic_decoder(error_factory, call.prefix)
-            if stream
-            else BodyDecoder(parse_body, error_factory),
-            parse_body,
-            await self.headers(),
+            parse_body=parse_body,
+            decoder=anthropic_decoder(error_factory, call.prefix) if stream else None,
         )
 
     async def count_tokens(self, call: Call) -> int:

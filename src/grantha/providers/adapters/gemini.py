@@ -13,7 +13,7 @@ from grantha.providers.adapters.hosted import HttpProvider, ModelFacts
 from grantha.providers.base import Readiness
 from grantha.providers.credentials.google import GoogleTokens
 from grantha.providers.endpoint import Endpoint
-from grantha.providers.http import BodyDecoder, HttpPool, UpstreamRequest
+from grantha.providers.http import HttpPool, UpstreamRequest
 from grantha.wire.lenient_json import dumps
 from grantha.wire.upstream.anthropic_decoder import anthropic_decoder, parse_anthropic_body
 from grantha.wire.upstream.anthropic_request import encode_request as encode_anthropic
@@ -37,13 +37,13 @@ class Gemini(HttpProvider):
         def parse_body(body: bytes) -> list[UpstreamEvent]:
             return parse_gemini_body(body, error_factory)
 
-        return UpstreamRequest(
-            self._endpoint.url(f"{self._model_path(call.model)}:{method}"),
-            self._admissible(call.model, encode_request(call, self.capabilities(call.model))),
+        return await self._upstream_request(
+            call,
+            f"{self._model_path(call.model)}:{method}",
+            encode_request(call, self.capabilities(call.model)),
             error_factory,
-            gemini_decoder(error_factory) if stream else BodyDecoder(parse_body, error_factory),
-            parse_body,
-            await self.headers(),
+            parse_body=parse_body,
+            decoder=gemini_decoder(error_factory) if stream else None,
         )
 
     @override
@@ -95,15 +95,13 @@ class Vertex(Gemini):
         del body["model"]
         body["anthropic_version"] = VERTEX_ANTHROPIC
         method = "streamRawPredict" if stream else "rawPredict"
-        return UpstreamRequest(
-            self._endpoint.url(f"publishers/anthropic/models/{call.model}:{method}"),
-            self._admissible(call.model, dumps(body)),
+        return await self._upstream_request(
+            call,
+            f"publishers/anthropic/models/{call.model}:{method}",
+            dumps(body),
             error_factory,
-            anthropic_decoder(error_factory, call.prefix)
-            if stream
-            else BodyDecoder(parse_body, error_factory),
-            parse_body,
-            await self.headers(),
+            parse_body=parse_body,
+            decoder=anthropic_decoder(error_factory, call.prefix) if stream else None,
         )
 
     @override

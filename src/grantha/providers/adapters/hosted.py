@@ -13,12 +13,14 @@ from typing import Any
 
 from grantha.chat import Call, Capabilities
 from grantha.errors import KeyRejected, RequestRefused
+from grantha.events import UpstreamEvent
 from grantha.providers.base import READY, ModelCard, Readiness, Upstream
 from grantha.providers.endpoint import Endpoint, raise_if_unusable
-from grantha.providers.http import ErrorResponse, HttpPool, UpstreamRequest
+from grantha.providers.http import BodyDecoder, ErrorResponse, HttpPool, UpstreamRequest
 from grantha.providers.model_listing import ModelListCache
 from grantha.providers.refused_options import RefusedOptions, notices
 from grantha.wire.signatures import keep_own_signatures, signature_owner
+from grantha.wire.upstream.decoder import Decoder
 from grantha.wire.upstream.vendor_errors import ErrorFactory
 
 ModelFacts = Callable[[str], Capabilities]
@@ -145,6 +147,26 @@ class HttpProvider:
             self._never_streamed.add(call.model)
             return not known
         return self._refused.learn(call.model, request.body, report)
+
+    async def _upstream_request(
+        self,
+        call: Call,
+        path: str,
+        body: bytes,
+        error_factory: ErrorFactory,
+        *,
+        parse_body: Callable[[bytes], list[UpstreamEvent]],
+        decoder: Decoder | None,
+    ) -> UpstreamRequest:
+        """A request with this host's headers; with no `decoder` the reply is one JSON body."""
+        return UpstreamRequest(
+            self._endpoint.url(path),
+            self._admissible(call.model, body),
+            error_factory,
+            decoder or BodyDecoder(parse_body, error_factory),
+            parse_body,
+            await self.headers(),
+        )
 
     def _admissible(self, model: str, body: bytes) -> bytes:
         """A body without the options that this model has refused."""

@@ -19,7 +19,7 @@ from grantha.events import UpstreamEvent
 from grantha.providers.adapters.hosted import HttpProvider, ModelFacts
 from grantha.providers.base import ModelCard, Readiness, Upstream
 from grantha.providers.endpoint import Endpoint
-from grantha.providers.http import BodyDecoder, ErrorResponse, HttpPool, UpstreamRequest
+from grantha.providers.http import ErrorResponse, HttpPool, UpstreamRequest
 from grantha.wire.upstream.ollama_decoder import ollama_decoder, parse_ollama_body
 from grantha.wire.upstream.ollama_request import encode_request
 from grantha.wire.upstream.vendor_errors import ErrorFactory
@@ -62,17 +62,13 @@ class Ollama(HttpProvider):
         def parse_body(body: bytes) -> list[UpstreamEvent]:
             return parse_ollama_body(body, error_factory, continued=continued)
 
-        return UpstreamRequest(
-            self._endpoint.url("api/chat"),
-            self._admissible(
-                call.model, encode_request(call, self.capabilities(call.model), stream=stream)
-            ),
+        return await self._upstream_request(
+            call,
+            "api/chat",
+            encode_request(call, self.capabilities(call.model), stream=stream),
             error_factory,
-            ollama_decoder(error_factory, continued=continued)
-            if stream
-            else BodyDecoder(parse_body, error_factory),
-            parse_body,
-            await self.headers(),
+            parse_body=parse_body,
+            decoder=ollama_decoder(error_factory, continued=continued) if stream else None,
         )
 
     @override

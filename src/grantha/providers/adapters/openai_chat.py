@@ -17,7 +17,7 @@ from grantha.events import Text, UpstreamEvent
 from grantha.providers.adapters.hosted import HttpProvider, ModelFacts
 from grantha.providers.base import Upstream
 from grantha.providers.endpoint import Endpoint
-from grantha.providers.http import BodyDecoder, ErrorResponse, HttpPool, UpstreamRequest
+from grantha.providers.http import ErrorResponse, HttpPool, UpstreamRequest
 from grantha.wire.upstream.openai_chat_decoder import chat_decoder, parse_chat_body
 from grantha.wire.upstream.openai_chat_profile import DialectProfile
 from grantha.wire.upstream.openai_chat_request import encode_request
@@ -57,20 +57,14 @@ class OpenAIChat(HttpProvider):
         def parse_body(body: bytes) -> list[UpstreamEvent]:
             return parse_chat_body(body, profile, error_factory, continued=continued)
 
-        return UpstreamRequest(
-            self._endpoint.url(
-                (self._prefix_path if continued else self._path).format(model=call.model)
-            ),
-            self._admissible(
-                call.model,
-                encode_request(call, profile, self.capabilities(call.model), stream=stream),
-            ),
+        path = self._prefix_path if continued else self._path
+        return await self._upstream_request(
+            call,
+            path.format(model=call.model),
+            encode_request(call, profile, self.capabilities(call.model), stream=stream),
             error_factory,
-            chat_decoder(profile, error_factory, continued=continued)
-            if stream
-            else BodyDecoder(parse_body, error_factory),
-            parse_body,
-            await self.headers(),
+            parse_body=parse_body,
+            decoder=chat_decoder(profile, error_factory, continued=continued) if stream else None,
         )
 
     @override

@@ -16,7 +16,7 @@ from grantha.errors import ProviderError
 from grantha.events import UpstreamEvent
 from grantha.providers.adapters.hosted import HttpProvider
 from grantha.providers.base import Upstream
-from grantha.providers.http import BodyDecoder, HttpUpstream, UpstreamRequest
+from grantha.providers.http import HttpUpstream, UpstreamRequest
 from grantha.wire.upstream.openai_responses_decoder import parse_responses_body, responses_decoder
 from grantha.wire.upstream.openai_responses_request import encode_request
 from grantha.wire.upstream.vendor_errors import ErrorFactory
@@ -37,17 +37,13 @@ class OpenAIResponses(HttpProvider):
             return parse_responses_body(body, error_factory)
 
         background = bool(call.options.extra.get("background"))
-        return UpstreamRequest(
-            self._endpoint.url("responses"),
-            self._admissible(
-                call.model, encode_request(call, self.capabilities(call.model), stream=stream)
-            ),
+        return await self._upstream_request(
+            call,
+            "responses",
+            encode_request(call, self.capabilities(call.model), stream=stream),
             error_factory,
-            responses_decoder(error_factory, background=background)
-            if stream
-            else BodyDecoder(parse_body, error_factory),
-            parse_body,
-            await self.headers(),
+            parse_body=parse_body,
+            decoder=responses_decoder(error_factory, background=background) if stream else None,
         )
 
     @override

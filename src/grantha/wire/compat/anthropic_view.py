@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from grantha.chat import (
@@ -23,6 +22,7 @@ from grantha.chat import (
     ToolCallPart,
     ToolResultPart,
     Usage,
+    iso_time,
     text_message,
 )
 from grantha.errors import BadRequest, GranthaError
@@ -262,7 +262,7 @@ def model_list(cards: Sequence[tuple[str, str, int]]) -> dict[str, Any]:
             "type": "model",
             "id": name,
             "display_name": name,
-            "created_at": datetime.fromtimestamp(made, tz=UTC).isoformat(),
+            "created_at": iso_time(made * 1000),
         }
         for name, _, made in cards
     ]

@@ -8,7 +8,6 @@ may lack ids there: results are then told by the tool's name, in the order of it
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from typing_extensions import override
@@ -23,6 +22,7 @@ from grantha.chat import (
     TextPart,
     ToolCallPart,
     ToolResultPart,
+    iso_time,
 )
 from grantha.errors import BadRequest, GranthaError
 from grantha.events import (
@@ -95,7 +95,7 @@ class ChatLines:
     """One JSON object a line; the last has `done: true`."""
 
     def __init__(self, meta: ResponseMeta) -> None:
-        self._head = {"model": meta.model, "created_at": _timestamp(meta.created)}
+        self._head = {"model": meta.model, "created_at": iso_time(meta.created * 1000)}
         self._tools: dict[int, tuple[PartStart, list[str]]] = {}
 
     def frames(self, frames: Sequence[Frame]) -> bytes:
@@ -166,7 +166,7 @@ def response_body(
     if calls := view.calls_of(parts):
         message["tool_calls"] = [_call(c.call_id, c.name, c.arguments) for c in calls]
     totals = _totals(answer.end) if answer.end else {}
-    head: dict[str, Any] = {"model": meta.model, "created_at": _timestamp(meta.created)}
+    head: dict[str, Any] = {"model": meta.model, "created_at": iso_time(meta.created * 1000)}
     if answer.logprobs:
         head["logprobs"] = [lp for _, lps in sorted(answer.logprobs.items()) for lp in lps]
     return {**head, **lines.message_members(message), "done": True, **totals}
@@ -175,7 +175,7 @@ def response_body(
 def load_response(model: str, made: int, body: JsonObject) -> dict[str, Any]:
     """The reply to a completion that asks nothing: clients load models with it, and unload them."""
     reason = "unload" if body.get("keep_alive") in (0, "0") else "load"
-    head = {"model": model, "created_at": _timestamp(made)}
+    head = {"model": model, "created_at": iso_time(made * 1000)}
     return {**head, "response": "", "done": True, "done_reason": reason}
 
 
@@ -201,7 +201,7 @@ def model_list(cards: Sequence[tuple[str, str, int]]) -> dict[str, Any]:
         {
             "name": name,
             "model": name,
-            "modified_at": _timestamp(made),
+            "modified_at": iso_time(made * 1000),
             "size": 0,
             "digest": "",
             "details": _details(owner),
@@ -227,10 +227,6 @@ def _details(owner: str) -> dict[str, Any]:
         "parameter_size": "",
         "quantization_level": "",
     }
-
-
-def _timestamp(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, tz=UTC).isoformat().replace("+00:00", "Z")
 
 
 def _call(call_id: str, name: str, arguments: str) -> dict[str, Any]:
