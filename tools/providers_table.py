@@ -55,7 +55,8 @@ def _row(host: Host) -> str:
         f"`{host.name}`",
         host.dialect,
         f"{key_variables}{' (optional)' if host.keyless else ''}",
-        url_variables + ("" if host.base_url or host.name in PLACED else " (needed)"),
+        url_variables
+        + ("" if host.base_url or host.usual_port or host.name in PLACED else " (needed)"),
         "from a prefix" if facts.prefix else "by instruction",
         "yes" if facts.tools else "by model",
         "yes" if facts.images else "by model",

@@ -54,6 +54,8 @@ class Host:
     model_prefixes: tuple[str, ...] = ()
     list_path: str | None = "models"
     prefix_path: str | None = None  # where calls with a prefix go, if that is another place
+    usual_port: int | None = None  # where it is looked for on this machine while no base URL is set
+    owner: str | None = None  # whom its list names as the models' owner, which tells it from others
     credentials: str = ""  # what works besides a key, as the documentation names it
 
 
@@ -313,6 +315,8 @@ HOSTS: tuple[Host, ...] = (
         keyless=True,
         profile=DialectProfile(prefix="continue_final_message", think_tags=True),
         default_facts=_PREFIX_FACTS,
+        usual_port=8000,
+        owner="vllm",
     ),
     Host(
         "lmstudio",
@@ -324,6 +328,8 @@ HOSTS: tuple[Host, ...] = (
         keyless=True,
         profile=_OPEN_WEIGHTS,
         default_facts=_TOOLS_FACTS,
+        usual_port=1234,
+        owner="organization_owner",
     ),
     Host(
         "llamacpp",
@@ -335,6 +341,8 @@ HOSTS: tuple[Host, ...] = (
         keyless=True,
         profile=DialectProfile(prefix="trailing", think_tags=True),
         default_facts=_PREFIX_FACTS,
+        usual_port=8080,
+        owner="llamacpp",
     ),
     Host(
         "litellm",

@@ -37,6 +37,7 @@ class Endpoint:
     default_model: str | None = None
     query: str = ""  # appended to every URL, such as Azure's api-version
     url_variable: str = ""  # named when there is no base URL
+    assumed: bool = False  # nobody configured the address: it is the usual one on this machine
 
     def url(self, path: str) -> str:
         """The address of a path below the base."""

@@ -14,6 +14,7 @@ from grantha.chat import Capabilities
 from grantha.config import PREFIX, ProviderSettings, Settings, variable_part
 from grantha.errors import BadRequest
 from grantha.providers.adapters.hosted import ModelFacts
+from grantha.providers.adapters.nearby import NearbyServer
 from grantha.providers.adapters.openai_chat import OpenAIChat
 from grantha.providers.base import Provider
 from grantha.providers.catalog import DIALECTS, HOSTS, Dialect, Host
@@ -54,10 +55,12 @@ def endpoint_for(host: Host, settings: Settings) -> Endpoint:
     names = (change.api_key_variable,) if change.api_key_variable else host.key_variables
     key = change.api_key or _first(settings, names)
     variable = names[0] if names and not host.keyless else None
+    configured, assumed = _base_url(host, change, settings), _nearby_url(host, settings)
     return Endpoint(
         name=host.name,
         title=host.title,
-        base_url=_base_url(host, change, settings),
+        base_url=configured or assumed,
+        assumed=not configured and bool(assumed),
         key=key,
         key_variable=variable,
         key_page=host.key_page,
@@ -83,6 +86,8 @@ def make(host: Host, endpoint: Endpoint, http: HttpPool) -> Provider:
 
 
 def _openai_chat(host: Host, endpoint: Endpoint, http: HttpPool, facts: ModelFacts) -> Provider:
+    if endpoint.assumed:
+        return NearbyServer(endpoint, http, facts, host.owner)
     return OpenAIChat(endpoint, http, facts, list_path=host.list_path, prefix_path=host.prefix_path)
 
 
@@ -193,6 +198,13 @@ def _dialect(name: str, change: ProviderSettings, settings: Settings) -> Dialect
 def _base_url(host: Host, change: ProviderSettings, settings: Settings) -> str:
     override = _base_url_variable(host.name)
     return change.base_url or _first(settings, (override, *host.url_variables)) or host.base_url
+
+
+def _nearby_url(host: Host, settings: Settings) -> str:
+    """Where a server of this machine is looked for, unless it is we who listen there."""
+    if host.usual_port in {None, settings.port}:
+        return ""
+    return f"http://127.0.0.1:{host.usual_port}/v1"
 
 
 def _first(settings: Settings, names: tuple[Any, ...]) -> str | None:

@@ -131,11 +131,16 @@ class Registry:
         return [self._card(name) for name in self._names()]
 
     async def models(self) -> list[ModelCard]:
-        """The models of every provider that is ready, each list cached and bounded in time."""
-        ready = [
-            card.name for card in self.providers() if card.readiness.state in {"ready", "loading"}
+        """The models of every provider that can be asked, each list cached and bounded in time.
+
+        One that didn't answer is asked again: it may have been started since.
+        """
+        asked = [
+            card.name
+            for card in self.providers()
+            if card.readiness.state in {"ready", "loading", "unreachable"}
         ]
-        lists = await asyncio.gather(*(self._models_of(name) for name in ready))
+        lists = await asyncio.gather(*(self._models_of(name) for name in asked))
         return [card for cards in lists for card in cards]
 
     async def aclose(self) -> None:
