@@ -6,7 +6,8 @@ from itertools import product
 
 import pytest
 
-from tests.server import MakeServer, Server
+from tests.scripts import counted
+from tests.server import MakeServer, Server, until
 
 pytestmark = pytest.mark.faults
 DAMAGE = [
@@ -71,3 +72,26 @@ def test_a_damaged_column_costs_only_what_it_holds(server_factory: MakeServer) -
     for conversation, generation in answers:
         readable(server, conversation, generation)
     assert server.ended(server.ask("scripted/hello")["id"])["status"] == "done"
+
+
+def test_a_damaged_row_of_the_journal_ends_its_answer_as_interrupted(
+    server_factory: MakeServer,
+) -> None:
+    server = server_factory().start()
+    generation = server.ask("scripted/count-5000-at-100")["id"]
+    until(lambda: len(server.generation(generation)["text"]) > 200, "some text")
+    server.kill()
+    with closing(sqlite3.connect(server.database)) as database:
+        database.execute(
+            "INSERT INTO journal (tick, owner, body) "
+            "SELECT 1 + (SELECT coalesce(max(tick), 0) FROM journal), owner, ? "
+            "FROM generations WHERE id = ?",
+            (f'[["{generation}",1,9', generation),
+        )
+        database.commit()
+    server.start()
+    ended = server.ended(generation)
+    assert ended["status"] == "interrupted"
+    assert "can't be read" in ended["end"]["error"]["message"]
+    assert len(ended["text"]) > 20
+    assert counted(5000).startswith(ended["text"])

@@ -167,6 +167,9 @@ def test_whoever_opens_the_database_next_finds_every_record_that_was_committed(
         copy_database(folder / "first" / FILE_NAME, folder / "second" / FILE_NAME)
         await store.aclose()
         after = await opened(folder / "second", "after")
+        for log in logs:  # before anything was written
+            await log.check(after)
+            await log.check(after, after=min(cursor, len(log.records) - 1))
         found = {orphan.row.id: orphan.row for orphan in await after.orphans("after")}
         assert found.keys() == {log.row.id for log in logs}
         for log in logs:
@@ -178,6 +181,35 @@ def test_whoever_opens_the_database_next_finds_every_record_that_was_committed(
 
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(run(Path(folder)))
+
+
+@pytest.mark.parametrize(
+    "damage", ["[", "[[7]]", "7", "null", '[["g", 1, {}, 1, "text-delta", {}]]']
+)
+async def test_what_follows_a_damaged_row_is_dropped_and_its_logs_are_named(
+    store: SqlStore, tmp_path: Path, damage: str
+) -> None:
+    harmed, whole = RunningLog(await begun(store)), RunningLog(await begun(store))
+    await store.append([harmed.more(2), whole.more(1)])
+    kept = list(harmed.records)
+    await store.append([harmed.more(2)])
+    await store.append([harmed.more(1), whole.more(3)])
+    (tmp_path / "copy").mkdir()
+    copy_database(tmp_path / FILE_NAME, tmp_path / "copy" / FILE_NAME)
+    with closing(sqlite3.connect(tmp_path / "copy" / FILE_NAME)) as database:
+        database.execute(
+            "UPDATE journal SET body = ? WHERE tick = (SELECT min(tick) + 1 FROM journal)",
+            (damage,),
+        )
+        database.commit()
+    after = await opened(tmp_path / "copy", "after")
+    harmed.records = kept
+    for named in (True, False):  # once, when the others are moved
+        await harmed.check(after)
+        await whole.check(after)
+        found = {orphan.row.id: orphan.damaged for orphan in await after.orphans("after")}
+        assert found == {harmed.row.id: named, whole.row.id: False}
+    await after.aclose()
 
 
 async def test_a_frozen_owner_is_fenced_while_its_other_logs_go_on(

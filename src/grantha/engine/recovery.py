@@ -105,6 +105,8 @@ class Recovery:
         wanted, how, cause = self._choose_model(model, length, tools=tools)
         if history is None:
             wanted, cause = None, "its conversation was deleted"
+        elif orphan.damaged:
+            wanted, cause = None, "what was written last can't be read"
         elif refusal := self._call_refusal(records, history, length):
             wanted, cause = None, refusal
         opening: list[Event] = [Open(str(row.last_id), wanted or model, options.to_json())]
@@ -132,7 +134,7 @@ class Recovery:
         """Its owner wrote some last words meanwhile, or another process took it up."""
         for now in await self._store.orphans(self._instance_id) if tries else ():
             if now.row.id == orphan.row.id and now.row.last_id.epoch == orphan.row.last_id.epoch:
-                await self._take_over(now, tries)
+                await self._take_over(dataclasses.replace(now, damaged=orphan.damaged), tries)
 
     async def _history_of(self, orphan: Orphan) -> tuple[Message, ...] | None:
         """What the model was asked; None when the conversation is gone."""

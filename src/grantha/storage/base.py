@@ -156,10 +156,14 @@ class Append:
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """A generation that a dead owner left running, with the subject it belongs to."""
+    """A generation that a dead owner left running, with the subject it belongs to.
+
+    `damaged` says that records of it can't be read, so that its end is unknown.
+    """
 
     subject: str
     row: GenerationRow
+    damaged: bool = False
 
 
 @dataclass(frozen=True, slots=True)

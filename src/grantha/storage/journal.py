@@ -6,8 +6,8 @@ together: when there are enough of them, when the oldest is old, and at the end 
 they are also pending in memory, for readers and for the move.
 
 Invariant: every committed record of this process is in `records` or pending, and the pending ones
-follow those in `records`. What a crash leaves in the table is moved by the next process that opens the
-database (`empty`).
+follow those in `records`. What a crash leaves in the table is pending in the next process that opens the
+database (`load`), until its first write moves it (`empty`).
 
 Fencing. A log is ours while its row in `generations` says so. That is checked at the first append,
 before each move, and whenever another process has written to the database (SQLite's `data_version`);
@@ -16,15 +16,18 @@ between two checks no other process can have taken the log over.
 
 from __future__ import annotations
 
-import json
+import logging
+import re
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
-from grantha.events import Record, RecordId, payload_of
+from grantha.events import Record, RecordId, decode_json, payload_of
 from grantha.storage import rows
 from grantha.storage.base import Append, GenerationRow
 
+_log = logging.getLogger(__name__)
 MAX_PENDING = 32  # records of a log before they move together, sharing dirty pages
 MAX_AGE = 1024  # ticks before the records of a silent log move, so that old rows can be deleted
 _SWEEP_INTERVAL = 64  # ticks between two searches for old records
@@ -32,10 +35,7 @@ _SWEEP_INTERVAL = 64  # ticks between two searches for old records
 _MOVE = (
     "INSERT OR IGNORE INTO records (generation, epoch, seq, at, kind, payload) VALUES (?,?,?,?,?,?)"
 )
-_MOVE_RUNNING = (
-    "INSERT OR IGNORE INTO records (generation, epoch, seq, at, kind, payload) "
-    "SELECT id, ?, ?, ?, ?, ? FROM generations WHERE id = ? AND status = 'running'"
-)
+_RUNNING = "SELECT epoch, seq FROM generations WHERE id = ? AND status = 'running'"
 _OWNED = (
     "SELECT seq FROM generations WHERE id = ? AND owner = ? AND epoch = ? AND status = 'running'"
 )
@@ -130,19 +130,26 @@ class Journal:
             pending.records.extend(item.records)
             self._last_ids[item.generation] = pending.records[-1].id
 
-    def empty(self, raw: sqlite3.Connection) -> None:
-        """Moves the whole table to `records`; call `emptied` once that is committed."""
-        last: dict[tuple[str, int], int] = {}
-        moved: list[tuple[object, ...]] = []
-        for (body,) in raw.execute(_READ):
-            for generation, epoch, seq, at, kind, payload in json.loads(body):
-                text = rows.to_json(payload)
-                moved.append((epoch, seq, at, kind, text, generation))
-                last[generation, epoch] = seq
-        if moved:
-            raw.executemany(_MOVE_RUNNING, moved)
-            raw.executemany(_LATEST, [(seq, *log) for log, seq in last.items()])
-            raw.execute("DELETE FROM journal")
+    def load(self, raw: sqlite3.Connection) -> None:
+        """Makes what a crash left in the table readable, without a write: the disk may be full."""
+        logs, _ = _leftovers(raw)
+        newest = raw.execute(_NEWEST).fetchone()[0] or 0
+        for generation, left in logs.items():
+            records = [record for row in left if (record := rows.record_from(row)) is not None]
+            if records:
+                self._pending[generation] = _PendingLog(newest, records)
+
+    def empty(self, raw: sqlite3.Connection) -> set[str]:
+        """Moves the whole table to `records`; call `emptied` once that is committed.
+
+        Returns the generations of which a part can't be read, and what follows it was dropped.
+        """
+        logs, damaged = _leftovers(raw)
+        for generation, left in logs.items():
+            raw.executemany(_MOVE, [(generation, *row) for row in left])
+            raw.execute(_LATEST, (left[-1][1], generation, left[-1][0]))
+        raw.execute("DELETE FROM journal")
+        return damaged
 
     def emptied(self, _: object = None) -> None:
         """Forgets the pending records and the known owners."""
@@ -200,6 +207,45 @@ class Journal:
         if oldest >= staged.cleared + _SWEEP_INTERVAL or (not left and oldest > staged.cleared):
             raw.execute(_DELETE, (self._instance_id, oldest))
             staged.cleared = oldest
+
+
+_NAMED = re.compile(r'\["([^"\\]+)",')  # a generation's id, in a row that isn't JSON any more
+_JournalRow: TypeAlias = tuple[int, int, int, str, str]  # epoch, seq, at, kind, payload
+
+
+def _leftovers(raw: sqlite3.Connection) -> tuple[dict[str, list[_JournalRow]], set[str]]:
+    """Rows of running logs that aren't in `records`, without gaps; and the logs that lack some."""
+    logs: dict[str, list[_JournalRow]] = {}
+    last_ids: dict[str, tuple[int, int] | None] = {}
+    damaged: set[str] = set()
+    for (body,) in raw.execute(_READ).fetchall():
+        entries = _entries(body)
+        if entries is None:
+            damaged.update(_NAMED.findall(body))
+        for generation, epoch, seq, at, kind, payload in entries or ():
+            if generation not in last_ids:
+                last_ids[generation] = raw.execute(_RUNNING, (generation,)).fetchone()
+            last_id = last_ids[generation]
+            if last_id is None or (epoch, seq) <= last_id:
+                continue  # another process ended the log, or has moved the record
+            if (epoch, seq) != (last_id[0], last_id[1] + 1):
+                damaged.add(generation)  # what follows a gap isn't what the model wrote
+                continue
+            last_ids[generation] = (epoch, seq)
+            logs.setdefault(generation, []).append((epoch, seq, at, kind, rows.to_json(payload)))
+    return logs, damaged
+
+
+def _entries(body: str) -> list[tuple[str, int, int, int, str, object]] | None:
+    """What `_body` wrote; None for a damaged row, which is logged."""
+    try:
+        return [
+            (str(generation), int(epoch), int(seq), int(at), str(kind), payload)
+            for generation, epoch, seq, at, kind, payload in decode_json(body)
+        ]
+    except (ValueError, TypeError) as error:
+        _log.error("a row of the journal can't be read: %s", error)
+        return None
 
 
 def _body(journaled: Sequence[Append]) -> str:

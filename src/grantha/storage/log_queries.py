@@ -6,7 +6,7 @@ Each function runs inside a transaction of the writer or on a reading connection
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import Connection, delete, select, update
 
@@ -72,14 +72,17 @@ def claim(
     return True
 
 
-def orphans(connection: Connection, instance_id: str) -> list[Orphan]:
-    """Running generations of other owners, oldest first."""
+def orphans(connection: Connection, instance_id: str, damaged: Collection[str]) -> list[Orphan]:
+    """Running generations of other owners, oldest first; `damaged` are ids of logs with a gap."""
     found = connection.execute(
         select(generations)
         .where(generations.c.status == "running", generations.c.owner != instance_id)
         .order_by(generations.c.created_at)
     ).mappings()
-    return [Orphan(row["subject"], rows.generation_from(row)) for row in found]
+    return [
+        Orphan(row["subject"], rows.generation_from(row), damaged=row["id"] in damaged)
+        for row in found
+    ]
 
 
 def generation(connection: Connection, subject: str, wanted: str) -> GenerationRow:

@@ -83,6 +83,8 @@ class SqlStore(Store):
         await asyncio.to_thread(migrate, self._writing)
         self._reading = reading_engine(self._path, _READERS)
         self._threads = ThreadPoolExecutor(_READERS, thread_name_prefix="grantha-reader")
+        # Before anybody reads: a client that comes back right after a crash has seen these records.
+        await self._read(lambda connection: self._journal.load(rows.raw_connection(connection)))
         self._writer = Writer(self._writing, self._folder / WRITE_LOCK)
         self._writer.start()
 
@@ -145,8 +147,8 @@ class SqlStore(Store):
     @override
     async def orphans(self, instance_id: str) -> list[Orphan]:
         def orphans(connection: Connection) -> list[Orphan]:
-            self._journal.empty(rows.raw_connection(connection))
-            return log_queries.orphans(connection, instance_id)
+            damaged = self._journal.empty(rows.raw_connection(connection))
+            return log_queries.orphans(connection, instance_id, damaged)
 
         return await self._write(orphans, self._journal.emptied)
 
