@@ -211,7 +211,7 @@ def test_every_dialect_is_sent_whole_pairs() -> None:
         lambda b: b.get("tool_use_id"),
     ) == ["a", "b"]
     assert pairs_of_blocks(
-        converse(call)["messages"],
+        converse(Call("m", DANGLING, Options(tools=({"name": "f"},))))["messages"],
         lambda b: b.get("toolUse", {}).get("toolUseId"),
         lambda b: b.get("toolResult", {}).get("toolUseId"),
     ) == ["a", "b"]
