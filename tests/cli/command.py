@@ -151,6 +151,14 @@ class Terminal:
             pass
         return self.process.wait(DEADLINE)
 
+    def type(self, text: str) -> None:
+        """Keys, as a person presses them; Return is a line feed."""
+        os.write(self._near, text.encode())
+
+    def forget(self) -> None:
+        """Starts `seen` again, so that the next text waited for is a new one."""
+        self.seen = ""
+
     def interrupt(self) -> None:
         """Ctrl-C."""
         self.process.send_signal(signal.SIGINT)

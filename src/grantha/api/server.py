@@ -54,7 +54,7 @@ def serve(settings: Settings, on_ready: Callable[[str], None] | None = None) -> 
     registry = Registry(settings)
     check_references(settings, registry)
     folder = prepared_folder(settings)
-    with _lock_folder(folder), inherited or _bind(settings) as listening:
+    with lock_folder(folder), inherited or _bind(settings) as listening:
         check_database(settings)
         app, supervisor = assemble(settings, registry)
         config = uvicorn.Config(
@@ -201,8 +201,11 @@ def _models(usable_models: Iterable[ProviderCard]) -> str:
     return "; ".join(said) or "no model is ready"
 
 
-def _lock_folder(folder: Path) -> IO[str]:
-    """Holds the folder's lock as long as it is open: a second server would take over our answers."""
+def lock_folder(folder: Path) -> IO[str]:
+    """Holds the folder's lock as long as it is open: a second server would take over our answers.
+
+    Raises `CannotStart` while another has it.
+    """
     lock = (folder / "serve.lock").open("a")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -10,7 +10,18 @@ from typing import Annotated
 import typer
 
 from grantha import __version__
-from grantha.cli import backup, chat, doctor, models, replay, serve, transfer, upgrade
+from grantha.cli import (
+    backup,
+    chat,
+    doctor,
+    listing,
+    models,
+    replay,
+    restore,
+    serve,
+    transfer,
+    upgrade,
+)
 
 app = typer.Typer(
     help="Chat with language models; every answer is a durable log.",
@@ -44,7 +55,10 @@ app.add_typer(models.app, name="models")
 app.command()(replay.replay)
 app.command("export")(transfer.export_conversations)
 app.command("import")(transfer.import_file)
+app.command("list")(listing.list_conversations)
+app.command()(listing.search)
 app.command()(backup.backup)
+app.command()(restore.restore)
 app.command()(doctor.doctor)
 app.command()(upgrade.upgrade)
 

@@ -24,9 +24,7 @@ def backup(
         copy_to(source, file)
     except GranthaError as error:
         fail(error)
-    notify(
-        f"{file} holds {file.stat().st_size:,} bytes. To restore it, put it in place of {source}."
-    )
+    notify(f"{file} holds {file.stat().st_size:,} bytes. To restore it: `grantha restore {file}`.")
 
 
 def copy_to(source: Path, target: Path) -> None:

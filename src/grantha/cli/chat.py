@@ -11,15 +11,27 @@ import os
 import stat
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from grantha.chat import Options
+from grantha.chat import Options, Part, TextPart
+from grantha.cli.answer import show_answer, terminal_display
+from grantha.cli.attachments import read_attachment
 from grantha.cli.completion import model_ids
 from grantha.cli.display import Display, JsonDisplay, PlainDisplay
 from grantha.cli.encoding import read_stdin
-from grantha.cli.runner import FAILED, INTERRUPTED, Url, notify, with_client
+from grantha.cli.runner import (
+    FAILED,
+    INTERRUPTED,
+    Url,
+    client_in,
+    notify,
+    read_settings,
+    with_client,
+)
+from grantha.cli.short_ids import find_answer, find_conversation
 from grantha.errors import BadRequest
 from grantha.events import GenerationEnd
 
@@ -32,6 +44,7 @@ class ChatArgs:
     """The command's arguments."""
 
     prompt: str
+    files: tuple[Part, ...]
     attach: str | None
     conversation: str | None
     last: bool  # continue the most recently active conversation
@@ -40,17 +53,28 @@ class ChatArgs:
     options: Options
     as_json: bool
 
+    def message(self) -> tuple[Part, ...]:
+        """The attached files, then the prompt."""
+        return (*self.files, TextPart(self.prompt)) if self.prompt else self.files
+
 
 def chat(
     prompt: Annotated[
         list[str] | None, typer.Argument(help="The prompt; - reads it from standard input.")
     ] = None,
     *,
+    files: Annotated[
+        list[Path] | None,
+        typer.Option("-f", "--file", help="Attach a file: text or an image. Can be repeated."),
+    ] = None,
     last: Annotated[
         bool, typer.Option("-c", "--continue", help="Continue the latest conversation.")
     ] = False,
     conversation: Annotated[
-        str | None, typer.Option("--conversation", help="Continue this conversation, c_….")
+        str | None,
+        typer.Option(
+            "--conversation", help="Continue this conversation; an end of its id will do."
+        ),
     ] = None,
     model: Annotated[
         str | None,
@@ -72,40 +96,61 @@ def chat(
     ] = False,
     url: Url = None,
 ) -> None:
-    """Send a prompt and show the answer. Ctrl-C stops it at the server; twice exits."""
+    """Send a prompt and show the answer; without one, chat in this terminal.
+
+    Ctrl-C stops an answer at the server.
+    """
     text = "" if attach else _read_prompt(prompt or [])
     options = Options(temperature=temperature, max_tokens=max_tokens)
-    args = ChatArgs(text, attach, conversation, last, model, system, options, as_json)
+    attached = tuple(read_attachment(file) for file in files or ())
+    args = ChatArgs(text, attached, attach, conversation, last, model, system, options, as_json)
+    alone = not (prompt or attach or as_json)
+    if alone and not text and sys.stdin.isatty() and sys.stdout.isatty():
+        _converse(url, args)
     if problem := _usage_error(args, prompt):
         raise typer.BadParameter(problem)
     with_client(url, lambda client: _chat(client, args))
 
 
 async def _chat(client: Client, args: ChatArgs) -> int:
-    from grantha.cli.interrupt import InterruptHandler
-
-    end: GenerationEnd | None = None
     display = _display(client, args)
-    interrupt = InterruptHandler(display.show_stopping)
-    try:
-        async with interrupt, display:
-            generation = await _generation(client, args)
-            display.start(generation.snapshot)
-            interrupt.watch(generation)
-            try:
-                async for frame in generation.frames():
-                    display.show(frame)
-                    if isinstance(frame.event, GenerationEnd):
-                        end = frame.event
-            except BrokenPipeError:
-                interrupt.stop()  # nobody reads the rest, and it may cost
-                raise
-    except asyncio.CancelledError:
-        if interrupt.count < 2:
-            raise
-    if interrupt.count:
+    shown = await show_answer(display, lambda: _generation(client, args))
+    if shown.interrupts:
         return INTERRUPTED
-    return _exit_code(end, reported=not isinstance(display, PlainDisplay | JsonDisplay))
+    return _exit_code(shown.end, reported=not isinstance(display, PlainDisplay | JsonDisplay))
+
+
+def _converse(url: str | None, args: ChatArgs) -> NoReturn:
+    """A session in this terminal, in a new conversation or an old one."""
+    from grantha.cli.prompt_line import PromptLine, history_file
+    from grantha.cli.session import ChatSession
+
+    settings = read_settings(url=url)
+
+    def complete(line: str, word: str) -> list[str]:
+        return session.complete(line, word)
+
+    line = PromptLine(history_file(settings.variables), complete)
+    with asyncio.Runner() as runner, client_in(runner, settings) as client:
+        session = ChatSession(
+            client,
+            line,
+            model=args.model,
+            system=args.system,
+            options=args.options,
+            attached=list(args.files),
+        )
+        # Before anything is written: a server that isn't there, or wants a token, ends the command.
+        session.models = [model.id for model in runner.run(client.models()).items]
+        line.open()
+        if args.last or args.conversation is not None:
+            session.conversation, cut = runner.run(_last_answer(client, args))
+            if args.system is not None:
+                session.handle(runner, f"/system {args.system}")
+            if cut is not None:
+                session.follow(runner, lambda: _go_on(cut, args))
+        session.run(runner)
+    raise SystemExit(0)
 
 
 def _display(client: Client, args: ChatArgs) -> Display:
@@ -116,44 +161,52 @@ def _display(client: Client, args: ChatArgs) -> Display:
     return terminal_display(client)
 
 
-def terminal_display(client: Client, hint: str = "Ctrl-C stops") -> Display:
-    """The display for a terminal. Imports Rich, which pipes don't need."""
-    from rich.console import Console
-
-    from grantha.cli.markdown import THEME
-    from grantha.cli.terminal import TerminalDisplay
-
-    return TerminalDisplay(
-        Console(theme=THEME, highlight=False), lambda: client.connection_error, hint
-    )
-
-
 async def _generation(client: Client, args: ChatArgs) -> Generation:
     if args.attach is not None:
-        return await client.generation(args.attach)
+        return await client.generation(await find_answer(client, args.attach))
     if args.last or args.conversation is not None:
         return await _continue(client, args)
     return await client.ask(
-        args.prompt, model=args.model, options=args.options, system_prompt=args.system or ""
+        args.message(), model=args.model, options=args.options, system_prompt=args.system or ""
     )
 
 
 async def _continue(client: Client, args: ChatArgs) -> Generation:
-    conversation = args.conversation
-    if conversation is None:
-        latest = await client.latest_conversation()
-        if latest is None:
-            raise BadRequest("There is no conversation yet.", advice="Leave out -c.")
-        conversation = latest.id
+    if args.prompt or args.files:
+        conversation = await _conversation(client, args)
+        if args.system is not None:
+            await client.update_conversation(conversation, system_prompt=args.system)
+        return await client.send(
+            conversation, args.message(), model=args.model, options=args.options
+        )
+    conversation, cut = await _last_answer(client, args)
+    if cut is None:
+        raise BadRequest("The last answer is complete.", advice="Write a prompt.")
     if args.system is not None:
         await client.update_conversation(conversation, system_prompt=args.system)
-    if args.prompt:
-        return await client.send(conversation, args.prompt, model=args.model, options=args.options)
+    return await _go_on(cut, args)
+
+
+async def _conversation(client: Client, args: ChatArgs) -> str:
+    if args.conversation is not None:
+        return await find_conversation(client, args.conversation)
+    latest = await client.latest_conversation()
+    if latest is None:
+        raise BadRequest("There is no conversation yet.", advice="Leave out -c.")
+    return latest.id
+
+
+async def _last_answer(client: Client, args: ChatArgs) -> tuple[str, Generation | None]:
+    """The conversation, and its last answer if that runs or was cut."""
+    conversation = await _conversation(client, args)
     leaf = (await client.conversation(conversation)).thread()[-1:]
     if not leaf or leaf[0].generation is None or leaf[0].status == "done":
-        raise BadRequest("The last answer is complete.", advice="Write a prompt.")
-    answer = await client.generation(leaf[0].generation)
-    if leaf[0].status == "running":
+        return conversation, None
+    return conversation, await client.generation(leaf[0].generation)
+
+
+async def _go_on(answer: Generation, args: ChatArgs) -> Generation:
+    if answer.snapshot.status == "running":
         return answer
     return await answer.continue_answer(model=args.model, options=args.options)
 
@@ -189,10 +242,10 @@ def _stdin_has_input() -> bool:
 
 
 def _usage_error(args: ChatArgs, words: list[str] | None) -> str:
-    if args.attach and (words or args.last or args.conversation):
-        return "--attach follows an answer; it takes no prompt and no conversation."
+    if args.attach and (words or args.files or args.last or args.conversation):
+        return "--attach follows an answer; it takes no prompt, no file and no conversation."
     if args.last and args.conversation:
         return "-c and --conversation exclude each other."
-    if not (args.prompt or args.attach or args.last or args.conversation):
+    if not (args.prompt or args.files or args.attach or args.last or args.conversation):
         return "There is no prompt."
     return ""

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from grantha.cli.chat import terminal_display
+from grantha.cli.answer import terminal_display
 from grantha.cli.display import Display, PlainDisplay
 from grantha.cli.runner import Url, with_client
+from grantha.cli.short_ids import find_answer
 from grantha.errors import Conflict
 from grantha.events import Frame
 
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 
 
 def replay(
-    generation: Annotated[str, typer.Argument(help="Id of an answer, g_….")],
+    generation: Annotated[
+        str, typer.Argument(help="Id of an answer or its conversation, or an end of it.")
+    ],
     speed: Annotated[
         float, typer.Option(min=0.01, max=1000, help="2 is twice the original speed.")
     ] = 1.0,
@@ -31,7 +34,7 @@ def replay(
 
 
 async def _replay(client: Client, name: str, speed: float) -> int:
-    generation = await client.generation(name)
+    generation = await client.generation(await find_answer(client, name))
     if generation.snapshot.status == "running":
         raise Conflict(
             f"{name} is still being written.", advice="Follow it with `grantha chat --attach`."

@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -53,28 +54,51 @@ def server_url(settings: Settings) -> str:
 def with_client(url: str | None, work: Callable[[Client], Awaitable[int]]) -> NoReturn:
     """Runs a command's work against the server and exits with the code that it returns."""
     from grantha.client import Client
-    from grantha.client.errors import TlsFailed
 
     settings = read_settings(url=url)
 
     async def run() -> int:
-        try:
+        with _advice_of(settings):
             async with Client(server_url(settings), settings.token) as client:
                 return await work(client)
-        except TlsFailed as error:
-            raise TlsFailed(
-                error.message, advice=missing_certificates(settings.variables) or error.advice
-            ) from error
-        except Unauthorized as error:
-            # The server's own advice is meant for programs and for the page.
-            advice = (
-                "GRANTHA_TOKEN holds a different one."
-                if settings.token
-                else "Set GRANTHA_TOKEN to it."
-            )
-            raise Unauthorized(error.message, advice=advice) from error
 
     raise SystemExit(run_to_exit_code(run()))
+
+
+@contextmanager
+def client_in(runner: asyncio.Runner, settings: Settings) -> Iterator[Client]:
+    """A client for work that a runner does piece by piece; an error ends the command."""
+    from grantha.client import Client
+
+    client = Client(server_url(settings), settings.token)
+    try:
+        runner.run(client.__aenter__())
+        try:
+            with _advice_of(settings):
+                yield client
+        finally:
+            runner.run(client.__aexit__())
+    except GranthaError as error:
+        fail(error, USAGE_ERROR if error.code == "bad_request" else FAILED)
+
+
+@contextmanager
+def _advice_of(settings: Settings) -> Iterator[None]:
+    """Gives errors the advice that fits a command line: which variable to set."""
+    from grantha.client.errors import TlsFailed
+
+    try:
+        yield
+    except TlsFailed as error:
+        raise TlsFailed(
+            error.message, advice=missing_certificates(settings.variables) or error.advice
+        ) from error
+    except Unauthorized as error:
+        # The server's own advice is meant for programs and for the page.
+        advice = (
+            "GRANTHA_TOKEN holds a different one." if settings.token else "Set GRANTHA_TOKEN to it."
+        )
+        raise Unauthorized(error.message, advice=advice) from error
 
 
 def run_to_exit_code(work: Coroutine[Any, Any, int]) -> int:

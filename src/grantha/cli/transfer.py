@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from grantha.cli.runner import Url, notify, with_client
+from grantha.cli.short_ids import find_conversation
 from grantha.errors import BadRequest, GranthaError, NotFound, StorageFailed
 
 if TYPE_CHECKING:
@@ -17,8 +19,11 @@ if TYPE_CHECKING:
 
 def export_conversations(
     conversation: Annotated[
-        str | None, typer.Argument(help="Id, c_…; the latest if omitted.")
+        str | None, typer.Argument(help="Id, or its end; the latest conversation if omitted.")
     ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every conversation; Markdown goes to a folder, -o.")
+    ] = False,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="File to write; it must not exist yet.")
     ] = None,
@@ -28,7 +33,13 @@ def export_conversations(
     """Write a conversation to a file, or to standard output."""
     if form not in {"json", "markdown"}:
         raise typer.BadParameter(f"{form!r} is neither json nor markdown.", param_hint="--format")
-    with_client(url, lambda client: _export(client, conversation, output, form))
+    if not everything:
+        with_client(url, lambda client: _export(client, conversation, output, form))
+    if conversation is not None:
+        raise typer.BadParameter("--all takes no conversation.")
+    if form == "markdown" and output is None:
+        raise typer.BadParameter("--all as Markdown is a file for each; name a folder with -o.")
+    with_client(url, lambda client: _export_all(client, output, form))
 
 
 def import_file(
@@ -45,12 +56,36 @@ async def _export(client: Client, name: str | None, output: Path | None, form: s
         if latest is None:
             raise NotFound("There is no conversation yet.")
         name = latest.id
+    else:
+        name = await find_conversation(client, name)
     document = await client.export_conversation(name, form)
     if output is None:
         sys.stdout.buffer.write(document)
         return 0
     _write_new(output, document)
     notify(f"{name} is in {output}.")
+    return 0
+
+
+async def _export_all(client: Client, output: Path | None, form: str) -> int:
+    ids = [line.id async for line in client.conversations(origin="all")]
+    if form == "markdown" and output is not None:
+        _make_folder(output)
+        for name in ids:
+            _write_new(output / f"{name}.md", await client.export_conversation(name, form))
+    else:
+        documents = [json.loads(await client.export_conversation(name, form)) for name in ids]
+        if not documents:
+            raise NotFound("There is no conversation yet.")
+        # Documents of one format differ in nothing but their conversations.
+        conversations = [one for document in documents for one in document["conversations"]]
+        whole = {**documents[0], "conversations": conversations}
+        text = json.dumps(whole, ensure_ascii=False).encode()
+        if output is None:
+            sys.stdout.buffer.write(text)
+            return 0
+        _write_new(output, text)
+    notify(f"{len(ids)} conversation{'' if len(ids) == 1 else 's'} exported to {output}.")
     return 0
 
 
@@ -67,6 +102,13 @@ async def _import(client: Client, file: str) -> int:
         print(conversation)
     notify(f"{len(imported)} conversation{'' if len(imported) == 1 else 's'} imported.")
     return 0
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise _failed(path, error) from error
 
 
 def _write_new(path: Path, document: bytes) -> None:
