@@ -1,4 +1,4 @@
-"""The maps in docs/architecture.md are the territory: folders, and the order of the layers."""
+"""What docs/architecture.md says of the source is true: folders, layers, and where to change what."""
 
 import re
 import subprocess
@@ -97,3 +97,25 @@ def _contracts() -> dict[str, dict[str, list[str]]]:
 
 def _is_named(package: str, named: set[str]) -> bool:
     return package in named or f"{package.rpartition('.')[0]}.*" in named
+
+
+def _rows() -> list[str]:
+    """The rows of the table "Where do I change …"."""
+    section = ARCHITECTURE.partition("## Where do I change")[2].partition("\n## ")[0]
+    return [line for line in section.splitlines() if line.startswith("| ")][1:]
+
+
+def test_the_table_of_changes_has_its_twenty_rows() -> None:
+    assert len(_rows()) >= 20
+
+
+@pytest.mark.parametrize("row", _rows(), ids=lambda row: row.split("|")[1].strip())
+def test_each_row_of_the_table_names_files_that_exist(row: str) -> None:
+    """A path without its root is of src/grantha; `<vendor>` stands for any name."""
+    named = re.findall(r"`([^` ]+)`", row.split("|")[2])
+
+    assert named
+    for path in named:
+        root = "" if path.startswith(("docs/", "fixtures/", "tests/", "web/")) else "src/grantha/"
+        pattern = root + re.sub(r"<\w+>", "*", path).rstrip("/")
+        assert list(ROOT.glob(pattern)), path
