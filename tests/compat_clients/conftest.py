@@ -36,6 +36,9 @@ SCRIPTS: dict[str, dict[str, Any]] = {
     "limited": {
         "refuse": {"error": "RateLimited", "retry_after": 120, "message": "Too many requests"}
     },
+    "too-long": {"refuse": {"error": "ContextOverflow", "message": "Too many tokens"}},
+    "forbidden": {"refuse": {"error": "AccessDenied", "message": "Not for this key"}},
+    "overloaded-now": {"refuse": {"error": "Overloaded", "retry_after": 120, "message": "Full"}},
     "no-credit": {"refuse": {"error": "QuotaExhausted", "message": "No credit left"}},
     "blocked": {
         "capabilities": {"prefix": False, "instruction": False},

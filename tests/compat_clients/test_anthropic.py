@@ -8,6 +8,7 @@ from typing import Any
 import anthropic
 import pytest
 from aiohttp import web
+from anthropic._exceptions import OverloadedError
 
 from tests.compat_clients.conftest import PNG, TEXT, THOUGHT, CompatServer
 from tests.fake_vendors import wire_samples
@@ -99,7 +100,10 @@ def test_tools_thoughts_and_results_with_images_make_the_round(
     ("model", "kind", "reported"),
     [
         ("scripted/limited", anthropic.RateLimitError, "rate_limit_error"),
-        ("scripted/refuses", anthropic.BadRequestError, "api_error"),
+        ("scripted/refuses", anthropic.BadRequestError, "invalid_request_error"),
+        ("scripted/too-long", anthropic.BadRequestError, "invalid_request_error"),
+        ("scripted/forbidden", anthropic.PermissionDeniedError, "permission_error"),
+        ("scripted/overloaded-now", OverloadedError, "overloaded_error"),
         ("scripted/nobody", anthropic.NotFoundError, "not_found_error"),
         ("anthropic/claude-x", anthropic.AuthenticationError, "authentication_error"),
         ("claude-x", anthropic.AuthenticationError, "authentication_error"),
@@ -117,6 +121,8 @@ def test_errors_are_the_clients_own_exceptions(
         anthropic_client.messages.create(model=model, max_tokens=9, messages=HI, stream=stream)
     body: Any = caught.value.body
     assert (body["type"], body["error"]["type"]) == ("error", reported)
+    if model == "scripted/too-long":  # agents look for these words, then shorten the conversation
+        assert body["error"]["message"].startswith("prompt is too long: ")
 
 
 def test_a_failure_after_the_first_word_is_an_error_of_the_stream(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 
 import ollama
+import openai
 import pytest
 
 from tests.compat_clients.conftest import PNG, TEXT, THOUGHT, CompatServer
@@ -146,7 +147,41 @@ def test_a_model_is_shown(ollama_client: ollama.Client, compat_server: CompatSer
 def test_a_client_that_looks_first_finds_somebody(compat_server: CompatServer) -> None:
     for method in ("GET", "HEAD"):
         assert compat_server.call(method, "/ollama/").status == 200
-    assert compat_server.call("GET", "/ollama/api/version").expect(200)["version"]
+    version = compat_server.call("GET", "/ollama/api/version").expect(200)["version"]
+    assert tuple(map(int, version.split("."))) >= (0, 6, 4), "as some clients demand"
+
+
+def test_a_chat_without_messages_loads_the_model(
+    ollama_client: ollama.Client, compat_server: CompatServer
+) -> None:
+    before = compat_server.newest()
+    reply = ollama_client.chat("scripted/everything", [])
+    assert (reply.done_reason, reply.message.content) == ("load", "")
+    assert compat_server.newest() == before
+
+
+def test_openais_api_stands_below_ollamas_address(compat_server: CompatServer) -> None:
+    base = f"{compat_server.url}/ollama/v1"
+    with openai.OpenAI(base_url=base, api_key="any", max_retries=0) as client:
+        hello = client.chat.completions.create(
+            model="scripted/hello", messages=[{"role": "user", "content": "Hi"}]
+        )
+        assert hello.choices[0].message.content
+        assert "scripted/hello" in [model.id for model in client.models.list()]
+        assert client.responses.create(model="scripted/hello", input="Hi").output_text
+        with pytest.raises(openai.NotFoundError):
+            client.models.retrieve("scripted/nobody")
+
+
+@pytest.mark.parametrize(
+    "path", ["/ollama/api/nothing", "/ollama/v1/nothing", "/v1/nothing", "/api/nothing"]
+)
+def test_an_unknown_address_below_an_api_is_json_and_never_the_page(
+    compat_server: CompatServer, path: str
+) -> None:
+    reply = compat_server.call("GET", path)
+    assert reply.status == 404
+    assert isinstance(reply.json(), dict)
 
 
 def test_models_are_listed(ollama_client: ollama.Client) -> None:

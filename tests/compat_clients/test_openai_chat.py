@@ -147,28 +147,40 @@ def test_images_and_forms_and_probabilities_reach_the_generation(
 
 
 @pytest.mark.parametrize(
-    ("model", "kind", "code"),
+    ("model", "kind", "reported"),
     [
-        ("scripted/limited", openai.RateLimitError, "rate_limited"),
-        ("scripted/no-credit", openai.RateLimitError, "quota_exhausted"),
-        ("scripted/refuses", openai.BadRequestError, "request_refused"),
-        ("scripted/nobody", openai.NotFoundError, "unknown_model"),
-        ("nobody/nothing", openai.NotFoundError, "unknown_model"),
-        ("openai/gpt-x", openai.AuthenticationError, "missing_key"),
+        ("scripted/limited", openai.RateLimitError, ("rate_limit_exceeded", "rate_limit_error")),
+        ("scripted/no-credit", openai.RateLimitError, ("insufficient_quota", "insufficient_quota")),
+        (
+            "scripted/too-long",
+            openai.BadRequestError,
+            ("context_length_exceeded", "invalid_request_error"),
+        ),
+        ("scripted/forbidden", openai.PermissionDeniedError, ("access_denied", "permission_error")),
+        ("scripted/refuses", openai.BadRequestError, ("request_refused", "invalid_request_error")),
+        ("scripted/nobody", openai.NotFoundError, ("unknown_model", "invalid_request_error")),
+        ("nobody/nothing", openai.NotFoundError, ("unknown_model", "invalid_request_error")),
+        ("openai/gpt-x", openai.AuthenticationError, ("missing_key", "authentication_error")),
     ],
 )
 @pytest.mark.parametrize("stream", [False, True])
 def test_errors_are_the_clients_own_exceptions(
-    openai_client: openai.OpenAI, model: str, kind: type[openai.APIStatusError], code: str, stream: bool
-) -> None:  # fmt: skip
+    openai_client: openai.OpenAI,
+    model: str,
+    kind: type[openai.APIStatusError],
+    reported: tuple[str, str],
+    stream: bool,
+) -> None:
     with pytest.raises(kind) as caught:
         openai_client.chat.completions.create(model=model, messages=HI, stream=stream)
-    assert caught.value.code == code
     assert isinstance(caught.value.body, dict)
-    assert caught.value.body["type"] in {"invalid_request_error", "api_error"}
+    assert (caught.value.code, caught.value.body["type"]) == reported
     headers = caught.value.response.headers
-    assert headers.get("retry-after") == ("120" if code == "rate_limited" else None)
-    assert headers["x-should-retry"] == ("true" if code == "rate_limited" else "false")
+    limited = reported[0] == "rate_limit_exceeded"
+    assert headers.get("retry-after") == ("120" if limited else None)
+    assert headers["x-should-retry"] == ("true" if limited else "false")
+    if model.startswith("scripted/") and model != "scripted/nobody":
+        assert caught.value.request_id == headers["location"].split("/")[3]
 
 
 def test_a_failure_after_the_first_word_is_an_error_of_the_stream(

@@ -285,6 +285,24 @@ def test_a_failed_response_says_why(
         openai_client.responses.create(model="scripted/limited", input="Hi")
 
 
+@pytest.mark.parametrize(
+    ("model", "code"),
+    [
+        ("scripted/too-long", "context_length_exceeded"),
+        ("scripted/no-credit", "insufficient_quota"),
+        ("scripted/refuses", "server_error"),
+    ],
+)
+def test_a_failed_response_has_the_vendors_code(
+    openai_client: openai.OpenAI, compat_server: CompatServer, model: str, code: str
+) -> None:
+    made = openai_client.responses.create(model=model, input="Hi", background=True)
+    compat_server.ended(compat_server.located(location_of(made)))
+    error = openai_client.responses.retrieve(made.id).error
+    assert error is not None
+    assert error.code == code
+
+
 def test_an_incomplete_response_says_why(openai_client: openai.OpenAI) -> None:
     made = openai_client.responses.create(model="scripted/hello", input="Hi", max_output_tokens=2)
     assert made.status == "incomplete"

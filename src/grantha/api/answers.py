@@ -24,8 +24,12 @@ NO_REPLY: Final = Response(status_code=499)  # for a client that has gone; nothi
 
 
 def location(row: GenerationRow) -> dict[str, str]:
-    """The header that names a generation, in every reply that starts one."""
-    return {"Location": f"/api/generations/{row.id}/events"}
+    """The headers that name the generation, for clients of OpenAI and Anthropic as their request id."""
+    return {
+        "Location": f"/api/generations/{row.id}/events",
+        "x-request-id": row.id,
+        "request-id": row.id,
+    }
 
 
 def abandon_after(settings: Settings, *, stored: bool = True) -> float | None:

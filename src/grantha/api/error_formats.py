@@ -5,8 +5,8 @@ The native API has none of its own here: its errors are problem+json (`http/prob
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.datastructures import Headers
@@ -17,14 +17,17 @@ from grantha.wire.compat import ai_sdk_view, anthropic_view, ollama_view, openai
 
 @dataclass(frozen=True, slots=True)
 class ErrorFormat:
-    """How one vendor writes errors: what makes the body, and the body's schema in the description."""
+    """How one vendor writes errors: what makes the body, the body's schema in the description, and the HTTP
+    statuses of its own.
+    """
 
     body: Callable[[GranthaError], dict[str, Any]]
     schema: str
+    statuses: Mapping[str, int] = field(default_factory=dict, hash=False)
 
 
 OPENAI = ErrorFormat(openai_chat_view.error_body, "OpenAiError")
-ANTHROPIC = ErrorFormat(anthropic_view.error_body, "AnthropicError")
+ANTHROPIC = ErrorFormat(anthropic_view.error_body, "AnthropicError", {"overloaded": 529})
 OLLAMA = ErrorFormat(ollama_view.error_body, "OllamaError")
 AI_SDK = ErrorFormat(ai_sdk_view.error_body, "UiError")
 

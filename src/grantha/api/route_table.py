@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
 from starlette.routing import Route, WebSocketRoute
 
 from grantha.api.compat import (
@@ -55,6 +56,18 @@ class RouteGroup:
     max_body: Callable[[Settings], int] = lambda settings: settings.max_body
 
 
+def _below(prefix: str, router: APIRouter) -> APIRouter:
+    """The same routes below another path; they are described once."""
+    below = APIRouter(prefix=prefix)
+    for route in router.routes:
+        if isinstance(route, APIRoute):
+            methods = sorted(route.methods or ())
+            below.add_api_route(
+                route.path, route.endpoint, methods=methods, include_in_schema=False
+            )
+    return below
+
+
 GROUPS = (
     RouteGroup(health.router, public=(health.healthz,)),
     RouteGroup(login.router, public=(login.login,), max_body=lambda _settings: _MAX_LOGIN),
@@ -75,6 +88,10 @@ GROUPS = (
     RouteGroup(openai_responses_api.router, (OPENAI,)),
     RouteGroup(anthropic_messages.router, (ANTHROPIC,)),
     RouteGroup(ollama_api.router, (OLLAMA,)),
+    # Ollama has OpenAI's API beside its own.
+    RouteGroup(_below("/ollama", openai_chat_completions.router), (OPENAI,)),
+    RouteGroup(_below("/ollama", openai_chat_completions.models_router), (OPENAI,)),
+    RouteGroup(_below("/ollama", openai_responses_api.router), (OPENAI,)),
     RouteGroup(ai_sdk_chat.router, (AI_SDK,)),
 )
 

@@ -34,7 +34,6 @@ from grantha.engine.titles import title_from
 from grantha.engine.tool_pairs import with_tool_results
 from grantha.errors import (
     BadRequest,
-    GranthaError,
     UnknownModel,
     Unsupported,
     error_from_json,
@@ -185,9 +184,8 @@ async def reply(
     if found is None:
         return NO_REPLY
     folded, end = found
-    error = end_error(end)
-    if error is not None:
-        return _failure_response(request, row, error_from_json(error))
+    if end_error(end) is not None:
+        return _failure_response(request, row, end)
     return JSONResponse(form(response_meta(row), folded), headers=location(row))
 
 
@@ -245,9 +243,11 @@ def operation_doc(
 # ---- helpers below -------------------------------------------------------------------------------
 
 
-def _failure_response(request: Request, row: GenerationRow, error: GranthaError) -> Response:
-    failed = error_response(request.scope, error)
+def _failure_response(request: Request, row: GenerationRow, end: GenerationEnd) -> Response:
+    failed = error_response(request.scope, error_from_json(end_error(end) or {}))
     failed.headers.update(location(row))
+    if end.timings.get("retries"):
+        failed.headers["x-should-retry"] = "false"  # else each of our tries is made three times
     return failed
 
 
@@ -267,9 +267,8 @@ def _has_content(frame: Frame) -> bool:
     return not isinstance(frame.event, Open | Notice)
 
 
-def _failure_before_content(frames: Sequence[Frame]) -> GranthaError | None:
+def _failure_before_content(frames: Sequence[Frame]) -> GenerationEnd | None:
     telling = [frame.event for frame in frames if _has_content(frame)]
     if len(telling) == 1 and isinstance(telling[0], GenerationEnd):
-        error = end_error(telling[0])
-        return error_from_json(error) if error is not None else None
+        return telling[0] if end_error(telling[0]) is not None else None
     return None

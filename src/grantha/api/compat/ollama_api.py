@@ -15,6 +15,7 @@ from grantha.chat import JsonObject
 from grantha.wire.compat import ollama_view
 from grantha.wire.compat.view import ParsedRequest, member
 
+API_VERSION = "0.12.0"  # of Ollama; some clients ask for at least 0.6.4
 router = APIRouter(prefix="/ollama", tags=["Ollama"])
 _MEDIA = {
     "content-type": ollama_view.MEDIA_TYPE,
@@ -32,6 +33,8 @@ _MEDIA = {
 async def chat(request: Request) -> Response:
     """Ollama's chat, streaming (its default) and not."""
     body = await base.body_of(request)
+    if body.get("messages") == []:
+        return await _loaded(request, body, ollama_view.ChatLines)
     return await _answer(request, ollama_view.parse_request(body), body, ollama_view.ChatLines)
 
 
@@ -46,8 +49,7 @@ async def generate(request: Request) -> Response:
     body = await base.body_of(request)
     parsed = ollama_view.parse_completion(body)
     if parsed is None:
-        model = await base.model_of(request, member(body, "model", str))
-        return JSONResponse(ollama_view.load_response(model, int(time.time()), body))
+        return await _loaded(request, body, ollama_view.CompletionLines)
     return await _answer(request, parsed, body, ollama_view.CompletionLines)
 
 
@@ -70,8 +72,8 @@ async def show(request: Request) -> Response:
 
 @router.get("/api/version", openapi_extra=base.operation_doc(None, "OllamaVersion"))
 async def version() -> Response:
-    """Our version, for clients that ask before they speak."""
-    return JSONResponse({"version": __version__})
+    """The version of Ollama whose API this is: clients want a newer one than ours is called."""
+    return JSONResponse({"version": API_VERSION, "grantha": __version__})
 
 
 @router.get("/", response_class=PlainTextResponse)
@@ -82,6 +84,13 @@ async def alive() -> Response:
 
 
 # ---- helpers below -------------------------------------------------------------------------------
+
+
+async def _loaded(
+    request: Request, body: JsonObject, lines: type[ollama_view.ChatLines]
+) -> Response:
+    model = await base.model_of(request, member(body, "model", str))
+    return JSONResponse(ollama_view.load_response(model, int(time.time()), body, lines))
 
 
 async def _answer(

@@ -40,7 +40,8 @@ def error_response(scope: Scope, error: GranthaError) -> Response:
         return problem(error)
     # Without it these clients try again after every 429 and 5xx, an exhausted account's as well.
     headers = {**_headers(error), "x-should-retry": "true" if error.retryable else "false"}
-    return JSONResponse(vendor.body(error), client_status(error), headers)
+    status = vendor.statuses.get(error.code) or client_status(error)
+    return JSONResponse(vendor.body(error), status, headers)
 
 
 def problem_json(error: GranthaError) -> Problem:

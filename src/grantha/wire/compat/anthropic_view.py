@@ -367,6 +367,9 @@ def _error(error: JsonObject) -> dict[str, Any]:
         "too_large": "request_too_large",
         "rate_limited": "rate_limit_error",
         "overloaded": "overloaded_error",
+        "quota_exhausted": "billing_error",
+        "content_blocked": "invalid_request_error",
+        "request_refused": "invalid_request_error",
     }
     code = str(error.get("code"))
     kind = kinds.get(code)
@@ -374,7 +377,11 @@ def _error(error: JsonObject) -> dict[str, Any]:
         kind = "not_found_error"
     if kind is None:
         kind = "invalid_request_error" if error.get("fault") == "caller" else "api_error"
-    return {"type": kind, "message": view.error_text(error)}
+    text = view.error_text(error)
+    if code == "context_overflow":
+        # By these words agents know that they must shorten the conversation.
+        kind, text = "invalid_request_error", f"prompt is too long: {text}"
+    return {"type": kind, "message": text}
 
 
 def _system(system: Any) -> str:

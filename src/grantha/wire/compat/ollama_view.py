@@ -172,11 +172,13 @@ def response_body(
     return {**head, **lines.message_members(message), "done": True, **totals}
 
 
-def load_response(model: str, made: int, body: JsonObject) -> dict[str, Any]:
-    """The reply to a completion that asks nothing: clients load models with it, and unload them."""
+def load_response(
+    model: str, made: int, body: JsonObject, lines: type[ChatLines]
+) -> dict[str, Any]:
+    """The reply to a request without a question: clients load models with it, and unload them."""
     reason = "unload" if body.get("keep_alive") in (0, "0") else "load"
     head = {"model": model, "created_at": iso_time(made * 1000)}
-    return {**head, "response": "", "done": True, "done_reason": reason}
+    return {**head, **lines.message_members({"content": ""}), "done": True, "done_reason": reason}
 
 
 def model_info(model: str, owner: str, facts: Capabilities) -> dict[str, Any]:

@@ -59,6 +59,25 @@ _FINISH = {
     "content-filter": "content_filter",
     "refusal": "content_filter",
 }
+_ERROR_CODES = {
+    "context_overflow": "context_length_exceeded",
+    "quota_exhausted": "insufficient_quota",
+    "rate_limited": "rate_limit_exceeded",
+    "key_rejected": "invalid_api_key",
+    "content_blocked": "content_filter",
+}
+_ERROR_TYPES = {
+    "context_overflow": "invalid_request_error",
+    "content_blocked": "invalid_request_error",
+    "request_refused": "invalid_request_error",
+    "model_not_found": "invalid_request_error",
+    "quota_exhausted": "insufficient_quota",
+    "rate_limited": "rate_limit_error",
+    "key_rejected": "authentication_error",
+    "missing_key": "authentication_error",
+    "access_denied": "permission_error",
+    "overloaded": "overloaded_error",
+}
 _EXTRA: view.MemberTypes = {
     "frequency_penalty": view.NUMBER_TYPES,
     "presence_penalty": view.NUMBER_TYPES,
@@ -269,6 +288,11 @@ def error_body(error: GranthaError) -> dict[str, Any]:
     return {"error": _error(error.to_json())}
 
 
+def openai_error_code(code: str) -> str:
+    """The vendor's own word for an error of ours, by which its clients know what to do; else ours."""
+    return _ERROR_CODES.get(code, code)
+
+
 def usage_json(usage: Usage) -> dict[str, Any]:
     """Usage in OpenAI's form; only called when there is one."""
     prompt, completion = usage.input_tokens or 0, usage.output_tokens or 0
@@ -375,12 +399,15 @@ def _annotation(source: PlacedCitation) -> dict[str, Any]:
 
 
 def _error(error: JsonObject) -> dict[str, Any]:
-    caller = error.get("fault") == "caller"
+    code = str(error.get("code"))
+    kind = _ERROR_TYPES.get(code)
+    if kind is None:
+        kind = "invalid_request_error" if error.get("fault") == "caller" else "api_error"
     return {
         "message": view.error_text(error),
-        "type": "invalid_request_error" if caller else "api_error",
+        "type": kind,
         "param": None,
-        "code": error.get("code"),
+        "code": openai_error_code(code),
     }
 
 

@@ -26,10 +26,13 @@ from grantha.events import (
     ToolCallDelta,
 )
 from grantha.wire.compat import view
+from grantha.wire.compat.openai_chat_view import openai_error_code
 from grantha.wire.compat.openai_responses_input import EXTRA, reasoning_item
 from grantha.wire.compat.view import AnswerFold, PlacedCitation, ResponseMeta, sse_block
 from grantha.wire.tools import custom_input, origin_of
 
+# By these, agents decide whether to shorten the conversation, to wait or to give up.
+_ERROR_CODES = {"context_length_exceeded", "insufficient_quota", "rate_limit_exceeded"}
 _SEQ_BITS, _EVENT_BITS = 30, 6
 
 
@@ -196,7 +199,7 @@ def response_json(
         "object": "response",
         "created_at": meta.created,
         "status": found,
-        "error": {"code": "server_error", "message": view.error_text(error)} if error else None,
+        "error": _error(error) if error else None,
         "incomplete_details": _incomplete_details(end) if end else None,
         "instructions": None,
         "metadata": {},
@@ -261,6 +264,12 @@ def _echoed_tool(tool: JsonObject) -> JsonObject:
     if "tool" in origin:
         return dict(origin["tool"])
     return {"type": "function", **{k: v for k, v in tool.items() if k != "origin"}}
+
+
+def _error(error: JsonObject) -> dict[str, Any]:
+    code = openai_error_code(str(error.get("code")))
+    known = code if code in _ERROR_CODES else "server_error"
+    return {"code": known, "message": view.error_text(error)}
 
 
 def _status(end: GenerationEnd) -> str:

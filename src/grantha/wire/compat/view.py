@@ -330,6 +330,7 @@ _STATUS = {
     "unsupported": 400,
     "missing_key": 401,
     "key_rejected": 401,
+    "access_denied": 403,
     "model_not_found": 404,
 }
 

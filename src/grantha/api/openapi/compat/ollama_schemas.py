@@ -168,6 +168,7 @@ class OllamaShowReply(Schema):
 
 
 class OllamaVersion(Schema):
-    """Of Grantha."""
+    """Of the Ollama whose API this is, and of Grantha."""
 
     version: str
+    grantha: str
