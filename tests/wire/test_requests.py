@@ -169,7 +169,8 @@ def test_a_redacted_thought_goes_back_as_the_block_it_came_as() -> None:
 def test_a_responses_reasoning_item_goes_back_whole() -> None:
     item = {"id": "rs_1", "type": "reasoning", "summary": [], "encrypted_content": "gAAA"}
     thought = Message("assistant", (ReasoningPart("", json.dumps(item)),))
-    assert item in responses(Call("m", (MESSAGES[1], thought)))["input"]
+    stored = Options(extra={"background": True})
+    assert item in responses(Call("m", (MESSAGES[1], thought), stored))["input"]
 
 
 def test_another_vendor_s_signature_is_not_sent_as_an_item() -> None:

@@ -41,6 +41,8 @@ def encode_request(call: Call, facts: Capabilities, *, stream: bool = True) -> b
     body["input"] = _items(call)
     body["stream"] = stream
     body.setdefault("store", bool(body.get("background")))
+    if not body["store"]:
+        _forget_ids(body["input"])
     if options.max_tokens is not None:
         body["max_output_tokens"] = options.max_tokens
     if options.temperature is not None and facts.temperature:
@@ -53,14 +55,25 @@ def encode_request(call: Call, facts: Capabilities, *, stream: bool = True) -> b
         if options.reasoning_effort is not None:
             body["reasoning"]["effort"] = options.reasoning_effort
     _tools(body, options)
+    if text := _text_options(options):
+        body["text"] = text
+    return dumps(body)
+
+
+def _forget_ids(items: list[dict[str, Any]]) -> None:
+    """The ids of thoughts that weren't stored are looked up at the vendor all the same, in vain."""
+    for item in items:
+        if item["type"] == "reasoning":
+            item.pop("id", None)
+
+
+def _text_options(options: Options) -> dict[str, Any]:
     text: dict[str, Any] = {}
     if options.response_format is not None:
         text["format"] = _format(options.response_format)
     if (verbosity := options.extra.get("verbosity")) is not None:
         text["verbosity"] = verbosity
-    if text:
-        body["text"] = text
-    return dumps(body)
+    return text
 
 
 def _items(call: Call) -> list[dict[str, Any]]:
