@@ -108,6 +108,30 @@ def test_what_a_vendor_sent_is_whole_in_every_view(case: Recorded, name: str) ->
         assert "".join(texts) == text
 
 
+@pytest.mark.parametrize("case", STREAMED, ids=str)
+def test_every_chunk_of_chat_completions_has_what_strict_clients_demand(case: Recorded) -> None:
+    raw = shown(STREAMS["chat"](), singly(log_of(case)))
+    begun: set[int] = set()
+    for block in meanings.blocks(raw):
+        chunk = block["data"]
+        if chunk == "[DONE]" or "error" in chunk:
+            continue
+        assert {"id", "object", "created", "model", "choices"} <= chunk.keys()
+        usage = chunk.get("usage")
+        assert (
+            usage is None or {"prompt_tokens", "completion_tokens", "total_tokens"} <= usage.keys()
+        )
+        for choice in chunk["choices"]:
+            assert {"index", "delta", "finish_reason"} <= choice.keys()
+            for call in choice["delta"].get("tool_calls", []):
+                if call["index"] in begun:
+                    assert call.keys() == {"index", "function"}
+                    assert call["function"].keys() == {"arguments"}
+                else:
+                    assert (call["type"], bool(call["id"])) == ("function", True)
+                    begun.add(call["index"])
+
+
 def messages_of(case: str) -> dict[str, Any]:
     """A fixture as a client of Anthropic's has it."""
     return meanings.of_messages(shown(STREAMS["messages"](), singly(log_of(case_named(case)))))
