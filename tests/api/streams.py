@@ -26,7 +26,7 @@ class SseReader:
     def __init__(self, reply: httpx.Response) -> None:
         self.reply = reply
         self._rest = ""
-        self._pieces = reply.aiter_text()
+        self._fragments = reply.aiter_text()
 
     async def next(self) -> SseEvent | None:
         """The next block that isn't a comment; None when the stream has ended."""
@@ -38,7 +38,7 @@ class SseReader:
                     return _block(head)
                 continue
             try:
-                self._rest += await anext(self._pieces)
+                self._rest += await anext(self._fragments)
             except StopAsyncIteration:
                 assert not self._rest, f"half a block: {self._rest!r}"
                 return None

@@ -85,11 +85,11 @@ async def test_ten_megabytes_are_too_large(client: httpx.AsyncClient) -> None:
     assert reply.headers["content-type"] == PROBLEM
     assert "8388608 bytes" in reply.json()["detail"]
 
-    async def pieces() -> Any:
+    async def fragments() -> Any:
         for _ in range(100):
             yield b"x" * 100_000
 
-    reply = await client.post("/chat/completions/stream", content=pieces(), headers=head)
+    reply = await client.post("/chat/completions/stream", content=fragments(), headers=head)
     assert reply.status_code == 413
     assert reply.json()["code"] == "too_large"
 
@@ -204,11 +204,11 @@ async def test_a_method_that_an_address_does_not_take_is_a_405_that_names_those_
 async def test_a_send_that_makes_no_sense_starts_nothing(
     client: httpx.AsyncClient, body: dict[str, Any]
 ) -> None:
-    talk = (await client.post("/api/conversations", json={})).json()["id"]
-    reply = await client.post(f"/api/conversations/{talk}/generations", json=body)
+    conversation = (await client.post("/api/conversations", json={})).json()["id"]
+    reply = await client.post(f"/api/conversations/{conversation}/generations", json=body)
     assert reply.status_code in {400, 404}, reply.text
     assert reply.json()["detail"]
-    assert (await client.get(f"/api/conversations/{talk}")).json()["messages"] == []
+    assert (await client.get(f"/api/conversations/{conversation}")).json()["messages"] == []
 
 
 async def test_a_parent_of_another_conversation_is_unknown(client: httpx.AsyncClient) -> None:
@@ -224,9 +224,9 @@ async def test_a_parent_of_another_conversation_is_unknown(client: httpx.AsyncCl
 
 @pytest.mark.parametrize("key", ["", "x" * 201, "a\tb"])
 async def test_a_key_must_be_short_and_printable(client: httpx.AsyncClient, key: str) -> None:
-    talk = (await client.post("/api/conversations", json={})).json()["id"]
+    conversation = (await client.post("/api/conversations", json={})).json()["id"]
     reply = await client.post(
-        f"/api/conversations/{talk}/generations",
+        f"/api/conversations/{conversation}/generations",
         json={"text": "hi"},
         headers={"Idempotency-Key": key},
     )

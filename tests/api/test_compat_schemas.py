@@ -108,10 +108,10 @@ class Watched(dict[str, Any]):
 
     def __init__(self, body: dict[str, Any]) -> None:
         super().__init__(body)
-        self.asked: set[str] = set()
+        self.requested: set[str] = set()
 
     def get(self, name: str, default: Any = None) -> Any:
-        self.asked.add(name)
+        self.requested.add(name)
         return super().get(name, default)
 
 
@@ -136,7 +136,9 @@ def test_the_members_of_a_request_are_those_that_are_read(name: str) -> None:
     read, elsewhere = READ[name]
     body = Watched(EXAMPLES[name])
     read(body)
-    assert (body.asked | elsewhere) - set(REFUSED.get(name, ())) == set(MODELS[name].model_fields)
+    assert (body.requested | elsewhere) - set(REFUSED.get(name, ())) == set(
+        MODELS[name].model_fields
+    )
 
 
 REQUESTS = {

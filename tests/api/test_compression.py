@@ -31,7 +31,7 @@ def _decoder(coding: str) -> Callable[[bytes], bytes]:
         return zlib.decompressobj(16 + zlib.MAX_WBITS).decompress
     if coding == "br":
         made = brotli.Decompressor()
-        return lambda piece: bytes(made.process(piece))
+        return lambda fragment: bytes(made.process(fragment))
     return zstd.ZstdDecompressor().decompress
 
 
@@ -76,16 +76,16 @@ async def test_every_frame_can_be_decoded_when_it_comes(
         assert reply.headers["content-encoding"] == coding
         assert reply.headers["vary"] == "accept-encoding"
         assert reply.headers["cache-control"] == "no-cache, no-transform"
-        pieces = reply.aiter_raw()
+        fragments = reply.aiter_raw()
         for count in range(1, 6):
             shared.allow(f"{name}.gate", count)
             async with asyncio.timeout(_PATIENCE):
                 while f"word{count - 1} " not in text:
-                    text += decode(await anext(pieces)).decode()
+                    text += decode(await anext(fragments)).decode()
             assert f"word{count} " not in text
         shared.allow(f"{name}.gate")
-        async for piece in pieces:
-            text += decode(piece).decode()
+        async for fragment in fragments:
+            text += decode(fragment).decode()
     assert '"kind":"generation-end"' in text
     assert text.endswith("\n\n")
 
@@ -135,7 +135,7 @@ async def test_a_compressed_answer_takes_a_fraction_of_the_bytes(
     for coding in ("identity", *CODINGS):
         path, head = f"/api/generations/{made['id']}/events?after=0-0", {"Accept-Encoding": coding}
         async with client.stream("GET", path, headers=head) as reply:
-            sizes[coding] = sum([len(piece) async for piece in reply.aiter_raw()])
+            sizes[coding] = sum([len(fragment) async for fragment in reply.aiter_raw()])
     assert all(sizes[coding] < sizes["identity"] / 1.5 for coding in CODINGS), sizes
 
 
@@ -159,7 +159,7 @@ async def test_padding_makes_every_send_a_multiple_and_changes_no_word(
             frames = await stream.frames()
         async with client.stream("GET", path, headers={"Accept-Encoding": "gzip"}) as reply:
             assert "content-encoding" not in reply.headers
-            raw = b"".join([piece async for piece in reply.aiter_raw()])
+            raw = b"".join([fragment async for fragment in reply.aiter_raw()])
     assert text_of(frames) == counted(30)
     assert len(raw) % 256 == 0
     async with (

@@ -123,8 +123,8 @@ def test_the_settings_are_listed_with_their_defaults() -> None:
 def test_the_metrics_that_are_listed_are_those_that_there_are(shared: Server) -> None:
     listed = set(re.findall(r"`(grantha_\w+)`", OPERATIONS.partition("| metric |")[2]))
     shared.ended(shared.ask("scripted/count-3")["id"])
-    told = shared.call("GET", "/metrics").body.decode()
-    families = re.findall(r"^# TYPE (grantha_\w+) (\w+)$", told, re.MULTILINE)
+    reported = shared.call("GET", "/metrics").body.decode()
+    families = re.findall(r"^# TYPE (grantha_\w+) (\w+)$", reported, re.MULTILINE)
     there = {name for name, kind in families if not name.endswith("_created")}
     assert {name.removesuffix("_total") for name in listed} == {
         name.removesuffix("_total") for name in there

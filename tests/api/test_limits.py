@@ -24,8 +24,8 @@ def _answer(connection: socket.socket) -> bytes:
     """Everything until the server closes the connection."""
     found = b""
     with contextlib.suppress(ConnectionResetError):
-        while piece := connection.recv(65536):
-            found += piece
+        while fragment := connection.recv(65536):
+            found += fragment
     return found
 
 

@@ -150,23 +150,25 @@ async def test_a_stop_over_the_socket_gives_the_receipt(shared: Server) -> None:
 
 async def test_two_tabs_see_what_the_other_does(shared: Server) -> None:
     async with tab(shared) as one, tab(shared) as two:
-        talk = shared.conversation(title="Seen by both")
+        stored = shared.conversation(title="Seen by both")
         for each in (one, two):
-            news = await each.until(type="change", change="conversation", conversation=talk)
+            news = await each.until(type="change", change="conversation", conversation=stored)
             assert news["row"]["title"] == "Seen by both"
-        shared.call("PATCH", f"/api/conversations/{talk}", {"title": "Renamed"}).expect(200)
+        shared.call("PATCH", f"/api/conversations/{stored}", {"title": "Renamed"}).expect(200)
         for each in (one, two):
-            while (await each.until(type="change", conversation=talk))["row"]["title"] != "Renamed":
+            while (await each.until(type="change", conversation=stored))["row"][
+                "title"
+            ] != "Renamed":
                 pass
-        made = shared.ask("scripted/count-5", conversation=talk)
+        made = shared.ask("scripted/count-5", conversation=stored)
         for each in (one, two):
             while True:
                 news = await each.until(type="change", change="generation", generation=made["id"])
                 if news["row"]["status"] == "done":
                     break
-        shared.call("DELETE", f"/api/conversations/{talk}")
+        shared.call("DELETE", f"/api/conversations/{stored}")
         for each in (one, two):
-            await each.until(type="change", change="conversation-deleted", conversation=talk)
+            await each.until(type="change", change="conversation-deleted", conversation=stored)
 
 
 async def test_what_is_unknown_is_gone(shared: Server) -> None:
@@ -220,7 +222,7 @@ async def test_a_quiet_socket_beats(server_factory: MakeServer) -> None:
         client.stream("GET", f"/api/generations/{made['id']}/events?after=0-0") as reply,
     ):
         text = ""
-        async for piece in reply.aiter_text():
-            text += piece
+        async for fragment in reply.aiter_text():
+            text += fragment
             if text.count(": hb\n\n") >= 2:
                 break

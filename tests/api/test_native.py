@@ -26,9 +26,9 @@ async def _conversation(client: httpx.AsyncClient, **body: Any) -> str:
 async def _ask(
     client: httpx.AsyncClient, model: str = "scripted/count-20", **body: Any
 ) -> dict[str, Any]:
-    talk = body.pop("conversation", None) or await _conversation(client)
+    conversation = body.pop("conversation", None) or await _conversation(client)
     sent = {"text": "Go", "model": model, **body}
-    reply = await client.post(f"/api/conversations/{talk}/generations", json=sent)
+    reply = await client.post(f"/api/conversations/{conversation}/generations", json=sent)
     assert reply.status_code == 201, reply.text
     found: dict[str, Any] = reply.json()
     return found
@@ -48,14 +48,15 @@ async def _ended(client: httpx.AsyncClient, generation: str) -> dict[str, Any]:
 async def test_a_send_makes_a_generation_and_says_where_its_events_are(
     client: httpx.AsyncClient,
 ) -> None:
-    talk = await _conversation(client)
+    conversation = await _conversation(client)
     reply = await client.post(
-        f"/api/conversations/{talk}/generations", json={"text": "Go", "model": "scripted/count-20"}
+        f"/api/conversations/{conversation}/generations",
+        json={"text": "Go", "model": "scripted/count-20"},
     )
     made = reply.json()
     assert reply.status_code == 201
     assert reply.headers["location"] == f"/api/generations/{made['id']}/events"
-    assert made["conversation"] == talk
+    assert made["conversation"] == conversation
     assert made["status"] == "running"
     assert made["model"] == "scripted/count-20"
     ended = await _ended(client, made["id"])
@@ -66,35 +67,35 @@ async def test_a_send_makes_a_generation_and_says_where_its_events_are(
 
 
 async def test_the_same_key_again_joins_the_first_send(client: httpx.AsyncClient) -> None:
-    talk = await _conversation(client)
+    conversation = await _conversation(client)
     key = {"Idempotency-Key": str(uuid.uuid4())}
-    path = f"/api/conversations/{talk}/generations"
+    path = f"/api/conversations/{conversation}/generations"
     body = {"text": "Go", "model": "scripted/count-20"}
     first = await client.post(path, json=body, headers=key)
     again = await client.post(path, json=body, headers=key)
     assert (first.status_code, again.status_code) == (201, 200)
     assert first.json()["id"] == again.json()["id"]
     assert again.headers["location"] == first.headers["location"]
-    assert len((await client.get(f"/api/conversations/{talk}")).json()["messages"]) == 2
+    assert len((await client.get(f"/api/conversations/{conversation}")).json()["messages"]) == 2
 
 
 async def test_the_same_key_with_another_body_is_a_conflict(client: httpx.AsyncClient) -> None:
-    talk = await _conversation(client)
+    conversation = await _conversation(client)
     key = {"Idempotency-Key": str(uuid.uuid4())}
-    path = f"/api/conversations/{talk}/generations"
+    path = f"/api/conversations/{conversation}/generations"
     await client.post(path, json={"text": "Go"}, headers=key)
     other = await client.post(path, json={"text": "Something else"}, headers=key)
     assert other.status_code == 409
     assert other.json()["code"] == "conflict"
-    assert len((await client.get(f"/api/conversations/{talk}")).json()["messages"]) == 2
+    assert len((await client.get(f"/api/conversations/{conversation}")).json()["messages"]) == 2
 
 
 async def test_sends_with_one_key_at_the_same_time_make_one_generation(
     client: httpx.AsyncClient,
 ) -> None:
-    talk = await _conversation(client)
+    conversation = await _conversation(client)
     key = {"Idempotency-Key": str(uuid.uuid4())}
-    path = f"/api/conversations/{talk}/generations"
+    path = f"/api/conversations/{conversation}/generations"
     replies = await asyncio.gather(
         *(client.post(path, json={"text": "Go"}, headers=key) for _ in range(8))
     )
@@ -105,10 +106,10 @@ async def test_sends_with_one_key_at_the_same_time_make_one_generation(
 async def test_a_send_that_accepts_event_streams_tails_its_own_answer(
     client: httpx.AsyncClient,
 ) -> None:
-    talk = await _conversation(client)
+    conversation = await _conversation(client)
     async with client.stream(
         "POST",
-        f"/api/conversations/{talk}/generations",
+        f"/api/conversations/{conversation}/generations",
         json={"text": "Go", "model": "scripted/count-20"},
         headers={"Accept": "text/event-stream"},
     ) as reply:
@@ -124,9 +125,9 @@ async def test_a_send_that_accepts_event_streams_tails_its_own_answer(
 
 
 async def test_several_models_answer_side_by_side(client: httpx.AsyncClient) -> None:
-    talk = await _conversation(client)
+    conversation = await _conversation(client)
     reply = await client.post(
-        f"/api/conversations/{talk}/generations",
+        f"/api/conversations/{conversation}/generations",
         json={"text": "Go", "models": ["scripted/count-5", "scripted/count-7"]},
     )
     made = reply.json()["generations"]
@@ -135,29 +136,31 @@ async def test_several_models_answer_side_by_side(client: httpx.AsyncClient) -> 
     assert len({g["parent"] for g in made}) == 1
     texts = [(await _ended(client, g["id"]))["text"] for g in made]
     assert texts == [counted(5), counted(7)]
-    assert (await client.get(f"/api/conversations/{talk}")).json()["leaf"] == made[0]["message"]
+    assert (await client.get(f"/api/conversations/{conversation}")).json()["leaf"] == made[0][
+        "message"
+    ]
 
 
 async def test_several_models_cannot_be_tailed_and_start_nothing_then(
     client: httpx.AsyncClient,
 ) -> None:
-    talk = await _conversation(client)
+    conversation = await _conversation(client)
     reply = await client.post(
-        f"/api/conversations/{talk}/generations",
+        f"/api/conversations/{conversation}/generations",
         json={"text": "Go", "models": ["scripted/count-5", "scripted/count-7"]},
         headers={"Accept": "text/event-stream"},
     )
     assert reply.status_code == 400
-    assert (await client.get(f"/api/conversations/{talk}")).json()["messages"] == []
+    assert (await client.get(f"/api/conversations/{conversation}")).json()["messages"] == []
 
 
 async def test_the_conversation_gives_model_options_and_prompt_when_none_are_named(
     client: httpx.AsyncClient,
 ) -> None:
-    talk = await _conversation(
+    conversation = await _conversation(
         client, model="scripted/count-3", options={"temperature": 0.5}, system_prompt="Be brief."
     )
-    reply = await client.post(f"/api/conversations/{talk}/generations", json={"text": "Go"})
+    reply = await client.post(f"/api/conversations/{conversation}/generations", json={"text": "Go"})
     assert reply.json()["model"] == "scripted/count-3"
     assert reply.json()["options"] == {"temperature": 0.5}
 
@@ -228,20 +231,20 @@ async def test_a_conversation_is_listed_found_changed_deleted_and_restored(
     client: httpx.AsyncClient,
 ) -> None:
     word = "w" + uuid.uuid4().hex
-    talk = await _conversation(client, title=f"About {word}")
+    conversation = await _conversation(client, title=f"About {word}")
     rows = (await client.get("/api/conversations", params={"q": word})).json()["items"]
-    assert [row["id"] for row in rows] == [talk]
+    assert [row["id"] for row in rows] == [conversation]
     changed = await client.patch(
-        f"/api/conversations/{talk}", json={"title": "Renamed", "pinned": True}
+        f"/api/conversations/{conversation}", json={"title": "Renamed", "pinned": True}
     )
     assert (changed.json()["title"], changed.json()["pinned"]) == ("Renamed", True)
     listed = (await client.get("/api/conversations")).json()["items"]
-    assert listed[0]["id"] == talk
-    assert (await client.delete(f"/api/conversations/{talk}")).status_code == 204
-    assert (await client.get(f"/api/conversations/{talk}")).status_code == 404
-    back = await client.post(f"/api/conversations/{talk}/restore")
+    assert listed[0]["id"] == conversation
+    assert (await client.delete(f"/api/conversations/{conversation}")).status_code == 204
+    assert (await client.get(f"/api/conversations/{conversation}")).status_code == 404
+    back = await client.post(f"/api/conversations/{conversation}/restore")
     assert (back.status_code, back.json()["title"]) == (200, "Renamed")
-    await client.delete(f"/api/conversations/{talk}")
+    await client.delete(f"/api/conversations/{conversation}")
 
 
 async def test_deleting_a_conversation_stops_what_is_written_in_it(
@@ -282,9 +285,9 @@ async def test_an_image_is_kept_and_given_back_byte_by_byte(client: httpx.AsyncC
         {"type": "text", "text": "What is this?"},
         {"type": "image", "media_type": "image/png", "data": data},
     ]
-    talk = await _conversation(client)
-    await client.post(f"/api/conversations/{talk}/generations", json={"parts": parts})
-    tree = (await client.get(f"/api/conversations/{talk}")).json()
+    conversation = await _conversation(client)
+    await client.post(f"/api/conversations/{conversation}/generations", json={"parts": parts})
+    tree = (await client.get(f"/api/conversations/{conversation}")).json()
     part = tree["messages"][0]["parts"][1]
     assert part["type"] == "image"
     assert "data" not in part

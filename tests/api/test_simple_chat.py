@@ -177,16 +177,16 @@ async def test_an_api_answer_is_kept_as_a_conversation_of_its_own(
     }
     reply = (await client.post("/chat/completions", json=body)).json()
     made = (await client.get(f"/api/generations/{reply['generation']}")).json()
-    talk = (await client.get(f"/api/conversations/{made['conversation']}")).json()
-    assert talk["origin"] == "api"
-    assert [m["role"] for m in talk["messages"]] == [
+    conversation = (await client.get(f"/api/conversations/{made['conversation']}")).json()
+    assert conversation["origin"] == "api"
+    assert [m["role"] for m in conversation["messages"]] == [
         "system",
         "user",
         "assistant",
         "user",
         "assistant",
     ]
-    assert talk["messages"][3]["parts"] == [{"type": "text", "text": "Three"}]
+    assert conversation["messages"][3]["parts"] == [{"type": "text", "text": "Three"}]
 
 
 # ---- WebSocket ----------------------------------------------------------------------------------

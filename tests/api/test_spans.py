@@ -74,15 +74,15 @@ def test_every_answer_becomes_a_span_without_a_word_of_it(
     server.terminate()
     spans = {_attributes(span)["gen_ai.response.id"]: span for span in collector.spans()}
     assert spans.keys() == {good["id"], bad["id"]}
-    span, told = spans[good["id"]], _attributes(spans[good["id"]])
+    span, reported = spans[good["id"]], _attributes(spans[good["id"]])
     assert span.name == "chat count-20-at-200"
-    assert told["gen_ai.operation.name"] == "chat"
-    assert told["gen_ai.provider.name"] == "scripted"
-    assert told["gen_ai.request.model"] == "count-20-at-200"
-    assert told["gen_ai.request.temperature"] == 0.5
-    assert told["gen_ai.usage.output_tokens"] == 20
-    assert told["gen_ai.conversation.id"] == good["conversation"]
-    assert told["grantha.ending"] == "done"
+    assert reported["gen_ai.operation.name"] == "chat"
+    assert reported["gen_ai.provider.name"] == "scripted"
+    assert reported["gen_ai.request.model"] == "count-20-at-200"
+    assert reported["gen_ai.request.temperature"] == 0.5
+    assert reported["gen_ai.usage.output_tokens"] == 20
+    assert reported["gen_ai.conversation.id"] == good["conversation"]
+    assert reported["grantha.ending"] == "done"
     lasted = (span.end_time_unix_nano - span.start_time_unix_nano) / 1e6
     assert lasted == pytest.approx(ended["end"]["timings"]["duration_ms"], abs=1)
     failed = spans[bad["id"]]

@@ -134,7 +134,7 @@ def test_doctor_says_what_to_do_where_nothing_can_answer(
     done = run(server_factory(), "doctor")
 
     assert done.returncode == 1
-    assert "No model can be asked" in done.stdout
+    assert "No model is available" in done.stdout
     assert "grantha models fetch" in done.stdout
 
 

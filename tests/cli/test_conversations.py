@@ -40,8 +40,8 @@ def test_files_are_attached_before_the_prompt(shared: Server, tmp_path: Path) ->
 
     assert done.returncode == 0, done.stderr
     row = shared.call("GET", "/api/conversations").expect(200)["items"][0]
-    talk = shared.call("GET", f"/api/conversations/{row['id']}").expect(200)
-    notes, wide, dot, text = talk["messages"][0]["parts"]
+    conversation = shared.call("GET", f"/api/conversations/{row['id']}").expect(200)
+    notes, wide, dot, text = conversation["messages"][0]["parts"]
     assert (notes["name"], notes["media_type"], notes["text"]) == (
         "notes.md",
         "text/markdown",

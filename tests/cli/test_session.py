@@ -40,13 +40,13 @@ def _say(window: Terminal, text: str, until: str = ANSWERED) -> str:
     return window.text
 
 
-def _talk(server: Server) -> dict[str, Any]:
+def _conversation(server: Server) -> dict[str, Any]:
     row = server.call("GET", "/api/conversations").expect(200)["items"][0]
     return server.call("GET", f"/api/conversations/{row['id']}").expect(200)
 
 
 def _questions(server: Server) -> list[list[dict[str, Any]]]:
-    return [m["parts"] for m in _talk(server)["messages"] if m["role"] == "user"]
+    return [m["parts"] for m in _conversation(server)["messages"] if m["role"] == "user"]
 
 
 def test_a_conversation_is_held_until_ctrl_d(shared: Server, window: Terminal) -> None:
@@ -84,7 +84,7 @@ def test_an_answer_is_tried_again_by_another_model(shared: Server, window: Termi
     assert "written by scripted/hello" in _say(window, "/model hello", "written by")
     assert "Hello! This answer" in _say(window, "/retry")
 
-    answers = [m for m in _talk(shared)["messages"] if m["role"] == "assistant"]
+    answers = [m for m in _conversation(shared)["messages"] if m["role"] == "assistant"]
     assert [m["model"] for m in answers] == ["scripted/count-3", "scripted/hello"]
     assert len({m["parent"] for m in answers}) == 1
 
@@ -94,9 +94,9 @@ def test_the_system_prompt_is_set_before_and_within_a_conversation(
 ) -> None:
     _say(window, "/system Be brief.", "is set")
     _say(window, "Go")
-    assert _talk(shared)["system_prompt"] == "Be brief."
+    assert _conversation(shared)["system_prompt"] == "Be brief."
     _say(window, "/system Be long.", "is set")
-    assert _talk(shared)["system_prompt"] == "Be long."
+    assert _conversation(shared)["system_prompt"] == "Be long."
     assert "Be long." in _say(window, "/system", "Be long.")
 
 
@@ -192,8 +192,8 @@ def test_a_session_goes_on_in_an_old_conversation(shared: Server, tmp_path: Path
         window.wait_for(READY)
         _say(window, "Two")
 
-    talk = shared.call("GET", f"/api/conversations/{conversation}").expect(200)
-    assert [m["role"] for m in talk["messages"]] == ["user", "assistant"] * 2
+    stored = shared.call("GET", f"/api/conversations/{conversation}").expect(200)
+    assert [m["role"] for m in stored["messages"]] == ["user", "assistant"] * 2
 
 
 def test_without_a_server_there_is_no_session(server_factory: MakeServer, tmp_path: Path) -> None:

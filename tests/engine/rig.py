@@ -73,7 +73,7 @@ class StubUpstream:
 
 @dataclass
 class StubProvider:
-    """A provider whose replies a test writes; `calls` holds what it was asked, in order."""
+    """A provider whose replies a test writes; `calls` holds its calls, in order."""
 
     replies: Sequence[Callable[[Call, str | None], Awaitable[StubUpstream]]]
     facts: Capabilities = field(default_factory=Capabilities)
@@ -195,10 +195,10 @@ class Rig:
         (self.scripts / f"{name}.json").write_text(json.dumps(body), encoding="utf-8")
         return f"scripted/{name}"
 
-    def allow(self, gate: str, pieces: int | str = "open") -> None:
+    def allow(self, gate: str, fragments: int | str = "open") -> None:
         """Lets a gated script write so many pieces in all."""
         new = self.scripts / f"{gate}.new"
-        new.write_text(str(pieces), encoding="utf-8")
+        new.write_text(str(fragments), encoding="utf-8")
         new.replace(self.scripts / gate)
 
     # ---- answers -------------------------------------------------------------------------------

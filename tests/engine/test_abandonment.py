@@ -86,7 +86,7 @@ async def test_a_generation_that_has_ended_starts_no_timer(timers: FakeTimers) -
 async def test_the_answer_is_stopped_when_its_last_reader_has_left(rig: Rig) -> None:
     model = rig.script("long", {"text": "abcdef", "split": "chars"}, gate="gate")
     rig.allow("gate", 3)
-    row = await _asked(rig, model, 0.0)
+    row = await _requested(rig, model, 0.0)
     with rig.supervisor.attach(row.id):
         assert await rig.text_of(row, 3) == "abc"
     answer = await rig.ended(row)
@@ -96,7 +96,7 @@ async def test_the_answer_is_stopped_when_its_last_reader_has_left(rig: Rig) -> 
 
 async def test_a_stop_that_was_requested_says_nothing_of_readers(rig: Rig) -> None:
     model = rig.script("long", {"text": "abcdef", "split": "chars"}, gate="gate")
-    row = await _asked(rig, model, 10.0)
+    row = await _requested(rig, model, 10.0)
     await rig.supervisor.stop(ME, row.id)
     answer = await rig.ended(row)
     assert "abandoned" not in [n.code for n in answer.events(Notice)]
@@ -105,7 +105,7 @@ async def test_a_stop_that_was_requested_says_nothing_of_readers(rig: Rig) -> No
 async def test_others_are_written_to_their_end_without_readers(rig: Rig) -> None:
     model = rig.script("long", {"text": "abcdef", "split": "chars"}, gate="gate")
     rig.allow("gate", 3)
-    row = await _asked(rig, model, None)
+    row = await _requested(rig, model, None)
     with rig.supervisor.attach(row.id):
         await rig.text_of(row, 3)
     rig.allow("gate")
@@ -116,7 +116,7 @@ async def test_others_are_written_to_their_end_without_readers(rig: Rig) -> None
 async def test_the_pause_is_known_after_a_restart(make_rig: MakeRig) -> None:
     rig = await make_rig(tuning=replace(EAGER, first_reader=0.01))
     model = rig.script("long", {"text": "abcdef", "split": "chars"}, gate="gate")
-    row = await _asked(rig, model, 0.01, read=True)
+    row = await _requested(rig, model, 0.01, read=True)
     await rig.crash()
     after = await rig.start_again()
     try:
@@ -128,7 +128,7 @@ async def test_the_pause_is_known_after_a_restart(make_rig: MakeRig) -> None:
     assert "abandoned" in [n.code for n in answer.events(Notice)]
 
 
-async def _asked(
+async def _requested(
     rig: Rig, model: str, abandon_after: float | None, *, read: bool = False
 ) -> GenerationRow:
     """An answer to a request of this pause; with `read`, somebody reads it until the process ends."""

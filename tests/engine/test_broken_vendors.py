@@ -26,7 +26,7 @@ class Broken(FakeVendor):
 
     @override
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """The body, whatever was asked."""
+        """The body, whatever the request."""
         await request.read()
         self.begun.set()
         self.counted += 1

@@ -15,9 +15,9 @@ WORDS = st.text(alphabet="ab \n.,é漢🙂|0-", max_size=200)
 ANY = st.text(max_size=200) | WORDS
 
 
-def through(text: str, pieces: list[str]) -> str:
-    joint = OverlapTrimmer(text)
-    return "".join([joint.feed(piece) for piece in pieces] + [joint.finish()])
+def through(text: str, fragments: list[str]) -> str:
+    trimmer = OverlapTrimmer(text)
+    return "".join([trimmer.feed(fragment) for fragment in fragments] + [trimmer.finish()])
 
 
 def split(text: str, data: Any) -> list[str]:
@@ -86,20 +86,20 @@ def test_how_models_begin(text: str, more: str, joined: str) -> None:
 @given(st.text(alphabet="ab ", min_size=700, max_size=900), st.data())
 def test_little_is_held_back(text: str, data: Any) -> None:
     """However long the model goes on repeating, text flows again after a few hundred characters."""
-    joint = OverlapTrimmer(text)
-    piece = text[-600:]
+    trimmer = OverlapTrimmer(text)
+    fragment = text[-600:]
     held = 0
-    for char in piece * 2:
-        held = 0 if joint.feed(char) else held + 1
+    for char in fragment * 2:
+        held = 0 if trimmer.feed(char) else held + 1
         assert held <= 460
 
 
 def test_a_prefix_call_carries_the_text_and_an_instruction_the_anchor() -> None:
-    asked = (text_message("user", "Why?"),)
+    requested = (text_message("user", "Why?"),)
     text = "Because " * 30
-    by_prefix = continued_call("m", asked, Options(), text, "prefix")
-    assert (by_prefix.messages, by_prefix.prefix) == (asked, text)
-    by_words = continued_call("m", asked, Options(), text, "instruction")
+    by_prefix = continued_call("m", requested, Options(), text, "prefix")
+    assert (by_prefix.messages, by_prefix.prefix) == (requested, text)
+    by_words = continued_call("m", requested, Options(), text, "instruction")
     assert by_words.prefix == ""
     assert [m.role for m in by_words.messages] == ["user", "assistant", "user"]
     assert by_words.messages[1].text == text

@@ -220,11 +220,11 @@ async def test_a_conversation_that_was_deleted_meanwhile_needs_no_title(
 async def test_a_listener_gets_the_news_of_its_subject_once_and_in_order() -> None:
     feed = Feed()
     mine, others = feed.listen("me"), feed.listen("you")
-    told = [Change("conversation", "me", f"c{n}") for n in (1, 2, 1)]
-    for change in told:
+    reported = [Change("conversation", "me", f"c{n}") for n in (1, 2, 1)]
+    for change in reported:
         feed.publish(change)
     feed.publish(Change("models", "you"))
-    assert await mine.changes() == told[:2]
+    assert await mine.changes() == reported[:2]
     assert await others.changes() == [Change("models", "you")]
     waiting = asyncio.create_task(mine.changes())
     await asyncio.sleep(0)

@@ -37,12 +37,12 @@ async def crash(request: pytest.FixtureRequest) -> Any:
         await rig.aclose()
 
 
-async def cut(rig: Rig, pieces: int, **capabilities: bool) -> GenerationRow:
+async def cut(rig: Rig, fragments: int, **capabilities: bool) -> GenerationRow:
     """An answer that stands still after some pieces."""
     model = rig.script("gated", COUNT, gate="gate", capabilities=capabilities)
-    rig.allow("gate", pieces)
+    rig.allow("gate", fragments)
     row = await rig.ask(model)
-    await rig.text_of(row, len(counted(pieces)))
+    await rig.text_of(row, len(counted(fragments)))
     return row
 
 

@@ -141,9 +141,9 @@ async def test_the_fallback_goes_on_from_the_text_of_the_first_model(make_rig: M
     answer = await rig.ended(await rig.ask("first/m"))
     assert (answer.ending, answer.text) == ("done", text)
     assert answer.reasons == [("fallback", "instruction")]
-    asked = second.calls[0][0].messages
-    assert [message.role for message in asked] == ["user", "assistant", "user"]
-    assert asked[1].text == text[:20]
+    requested = second.calls[0][0].messages
+    assert [message.role for message in requested] == ["user", "assistant", "user"]
+    assert requested[1].text == text[:20]
 
 
 async def test_a_chain_of_fallbacks_is_tried_in_order_and_then_given_up(make_rig: MakeRig) -> None:

@@ -72,10 +72,10 @@ class EngineMachine(RuleBasedStateMachine):
         )
         self.row: GenerationRow = self.run(self.rig.ask(self.model))
 
-    @rule(pieces=st.integers(1, 20))
-    def write(self, pieces: int) -> None:
+    @rule(fragments=st.integers(1, 20))
+    def write(self, fragments: int) -> None:
         """The provider may write some more, and is given time to."""
-        self.rig.allow("gate", pieces)
+        self.rig.allow("gate", fragments)
         self.run(asyncio.sleep(0.01))
 
     @rule(who=st.integers(0, 3), rounds=st.integers(1, 3))

@@ -43,10 +43,10 @@ def resident(server: Server) -> int:
 
 async def test_readers_that_read_nothing_cost_little_and_slow_nobody(server: Server) -> None:
     count = 30_000
-    talk = server.ask(f"scripted/count-{count}-at-6000")["id"]
+    conversation = server.ask(f"scripted/count-{count}-at-6000")["id"]
     before = resident(server)
-    idle = [slow_socket(server, talk) for _ in range(100)]
-    follower = LogFollower(server, talk)
+    idle = [slow_socket(server, conversation) for _ in range(100)]
+    follower = LogFollower(server, conversation)
     try:
         await follower.follow()
         assert (follower.text, follower.end.ending) == (counted(count), "done")
@@ -59,12 +59,12 @@ async def test_readers_that_read_nothing_cost_little_and_slow_nobody(server: Ser
 
 async def test_a_reader_of_a_few_bytes_gets_everything_beside_fast_ones(server: Server) -> None:
     count = 3000
-    talk = server.ask(f"scripted/count-{count}-at-1500")["id"]
-    with slow_socket(server, talk) as slow:
+    conversation = server.ask(f"scripted/count-{count}-at-1500")["id"]
+    with slow_socket(server, conversation) as slow:
         slow.setblocking(False)
         loop = asyncio.get_running_loop()
         got = await loop.sock_recv(slow, 1)
-        fast = [LogFollower(server, talk) for _ in range(3)]
+        fast = [LogFollower(server, conversation) for _ in range(3)]
         following = asyncio.gather(*(follower.follow() for follower in fast))
         while not following.done():  # a byte at a time for as long as the others read
             got += await loop.sock_recv(slow, 1)
@@ -98,21 +98,21 @@ def text_of(raw: bytes) -> str:
 
 async def test_fifty_readers_join_a_long_answer_at_any_place(server: Server) -> None:
     count = 100_000
-    talk = server.ask(f"scripted/count-{count}-at-12000")["id"]
+    conversation = server.ask(f"scripted/count-{count}-at-12000")["id"]
     choice = random.Random(5)
-    joined = [asyncio.create_task(join(server, talk, choice.random())) for _ in range(50)]
+    joined = [asyncio.create_task(join(server, conversation, choice.random())) for _ in range(50)]
     async with asyncio.timeout(120):
         texts = await asyncio.gather(*joined)
     whole = counted(count)
     assert all(text == whole for text in texts)
 
 
-async def join(server: Server, talk: str, share: float) -> str:
+async def join(server: Server, conversation: str, share: float) -> str:
     """Joins somewhere in the middle, as a page does: snapshot first, then the tail."""
     await asyncio.sleep(share * 6)  # readers come at any time
     text = ""
     async with aiohttp.ClientSession(read_bufsize=2**22) as http:
-        url = f"{server.url}/api/generations/{talk}/events"
+        url = f"{server.url}/api/generations/{conversation}/events"
         async with http.get(url, headers={"Accept": "text/event-stream"}) as reply:
             held = b""
             async for chunk in reply.content.iter_any():

@@ -22,10 +22,10 @@ async def test_a_thousand_disconnects_over_four_transports_lose_and_double_nothi
     count = 15_000
     body = {"gate": "gate", "steps": [{"repeat": "w{n} ", "count": count}]}
     model = server.script("gated", body)
-    talks = [server.ask(model)["id"] for _ in range(5)]
+    conversations = [server.ask(model)["id"] for _ in range(5)]
     followers = [
-        LogFollower(server, talk, random.Random(f"{talk}{number}"))
-        for talk in talks
+        LogFollower(server, conversation, random.Random(f"{conversation}{number}"))
+        for conversation in conversations
         for number in range(6)
     ]
 

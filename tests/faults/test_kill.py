@@ -28,8 +28,10 @@ async def followed(followers: list[LogFollower], deadline: float = 60.0) -> None
 
 
 async def test_ten_kills_during_ten_answers_lose_nothing(server: Server) -> None:
-    talks = [server.ask("scripted/count-4000-at-400")["id"] for _ in range(10)]
-    followers = [LogFollower(server, talk) for talk in talks for _ in range(2)]
+    conversations = [server.ask("scripted/count-4000-at-400")["id"] for _ in range(10)]
+    followers = [
+        LogFollower(server, conversation) for conversation in conversations for _ in range(2)
+    ]
     following = asyncio.create_task(followed(followers, 180))
     choice = random.Random(7)
     for _ in range(10):
@@ -42,8 +44,8 @@ async def test_ten_kills_during_ten_answers_lose_nothing(server: Server) -> None
     assert {follower.end.ending for follower in followers} == {"done"}
     assert all({seam.reason for seam in follower.seams} <= {"restart"} for follower in followers)
     assert any(follower.seams for follower in followers)
-    for talk, follower in zip(talks, followers[::2], strict=True):
-        stored = server.generation(talk)
+    for conversation, follower in zip(conversations, followers[::2], strict=True):
+        stored = server.generation(conversation)
         assert stored["end"]["sha256"] == follower.end.sha256
         assert stored["text"] == follower.text
 
@@ -55,13 +57,13 @@ async def test_without_a_prefix_the_answer_is_interrupted_and_keeps_its_text(
     model = server.script(
         "plain", {"steps": [step], "rate": 100, "capabilities": {"prefix": False}}
     )
-    talk = server.ask(model)["id"]
-    follower = LogFollower(server, talk)
+    conversation = server.ask(model)["id"]
+    follower = LogFollower(server, conversation)
     following = asyncio.create_task(follower.follow())
     await shown(follower, 40)
     server.restart()
     await following
-    stored = server.generation(talk)
+    stored = server.generation(conversation)
     assert (stored["status"], stored["text"]) == ("interrupted", follower.text)
     assert counted(500).startswith(follower.text)
     assert len(follower.text) >= 40
@@ -80,8 +82,8 @@ async def test_an_answer_that_kills_its_server_before_every_word_is_given_up_in_
         },
     )
     server.allow("gate", 5)
-    talk = server.ask(model)["id"]
-    follower = LogFollower(server, talk)
+    conversation = server.ask(model)["id"]
+    follower = LogFollower(server, conversation)
     following = asyncio.create_task(follower.follow())
     await shown(follower, len(counted(5)))
     server.allow("gate", 0)
@@ -127,11 +129,11 @@ async def test_an_orderly_stop_lets_answers_end_that_are_nearly_there(server: Se
     server.env["GRANTHA_DRAIN"] = "10"
     server.terminate()
     server.start()
-    talk = server.ask("scripted/count-300-at-200")["id"]
-    until(lambda: len(server.generation(talk)["text"]) > 300, "some text")
+    conversation = server.ask("scripted/count-300-at-200")["id"]
+    until(lambda: len(server.generation(conversation)["text"]) > 300, "some text")
     server.terminate()
     server.start()
-    stored = server.generation(talk)
+    stored = server.generation(conversation)
     assert (stored["status"], stored["text"], stored["seams"]) == ("done", counted(300), [])
 
 
@@ -154,8 +156,8 @@ async def test_a_log_cut_at_any_place_opens_dense_and_goes_on(
     server: Server, server_factory: MakeServer, tmp_path: Path
 ) -> None:
     """As after a loss of power: the database as it was synced, the WAL torn at some byte."""
-    talks = [server.ask("scripted/count-4000-at-2000")["id"] for _ in range(3)]
-    until(lambda: all(len(server.generation(t)["text"]) > 900 for t in talks), "some text")
+    conversations = [server.ask("scripted/count-4000-at-2000")["id"] for _ in range(3)]
+    until(lambda: all(len(server.generation(t)["text"]) > 900 for t in conversations), "some text")
     server.kill()
     wal = server.database.with_name("grantha.db-wal").read_bytes()
     choice = random.Random(11)
@@ -169,7 +171,7 @@ async def test_a_log_cut_at_any_place_opens_dense_and_goes_on(
     after = server_factory()
     torn_copy(server, after.data_dir, wal[: round(len(wal) * 0.9)])
     after.start()
-    followers = [LogFollower(after, talk) for talk in talks]
+    followers = [LogFollower(after, conversation) for conversation in conversations]
     await followed(followers)
     assert {follower.text for follower in followers} == {counted(4000)}
     assert {(follower.end.ending, follower.last.epoch) for follower in followers} == {("done", 2)}

@@ -36,8 +36,8 @@ def ask(server: Server, number: int, tokens: int) -> str:
 
 async def test_ten_kills_during_ten_local_answers_lose_nothing(server_factory: MakeServer) -> None:
     server = server_factory(LOCAL).start()
-    talks = [ask(server, number, 64) for number in range(10)]
-    followers = [LogFollower(server, talk) for talk in talks]
+    conversations = [ask(server, number, 64) for number in range(10)]
+    followers = [LogFollower(server, conversation) for conversation in conversations]
     following = asyncio.gather(*(follower.follow(("sse", "ws")) for follower in followers))
     choice = random.Random(3)
     kills = 0
@@ -48,8 +48,8 @@ async def test_ten_kills_during_ten_local_answers_lose_nothing(server_factory: M
             kills += 1
         await following
     assert kills == 10
-    for talk, follower in zip(talks, followers, strict=True):
-        stored = server.generation(talk)
+    for conversation, follower in zip(conversations, followers, strict=True):
+        stored = server.generation(conversation)
         assert (stored["status"], follower.end.ending) == ("done", "done")
         assert stored["end"]["sha256"] == follower.end.sha256
         assert stored["text"] == follower.text != ""

@@ -67,10 +67,10 @@ async def test_a_full_disk_makes_answers_wait_and_room_lets_them_go_on(
     assert "full" in str(storage(server)["error"])
     assert server.call("GET", "/healthz").status == 200
     assert server.generation(old["id"])["text"] == counted(200)
-    talk = old["conversation"]
+    conversation = old["conversation"]
     refused = server.call(
         "POST",
-        f"/api/conversations/{talk}/generations",
+        f"/api/conversations/{conversation}/generations",
         {"text": "x" * 200_000, "model": "scripted/hello"},
     )
     assert (refused.status, refused.json()["code"]) == (507, "storage_full")
@@ -98,15 +98,15 @@ async def test_stop_works_while_the_disk_is_full(
     server = server_factory()
     server.data_dir = small_disk
     server.start()
-    talk = server.ask("scripted/count-100000-at-500")["id"]
-    until(lambda: len(server.generation(talk)["text"]) > 100, "some text")
+    conversation = server.ask("scripted/count-100000-at-500")["id"]
+    until(lambda: len(server.generation(conversation)["text"]) > 100, "some text")
     ballast = small_disk / "ballast"
     fill(ballast)
     until(lambda: not storage(server)["ok"], "/readyz to tell")
-    receipt = server.call("POST", f"/api/generations/{talk}/stop").expect(200)
+    receipt = server.call("POST", f"/api/generations/{conversation}/stop").expect(200)
     assert (receipt["stopped"], receipt["confirmed"]) == (True, True)
     ballast.unlink()
-    assert server.ended(talk)["status"] == "stopped"
+    assert server.ended(conversation)["status"] == "stopped"
 
 
 def test_readiness_is_found_out_by_a_write_of_its_own(
@@ -117,9 +117,9 @@ def test_readiness_is_found_out_by_a_write_of_its_own(
     server.start()
     ballast = small_disk / "ballast"
     fill(ballast)
-    until(lambda: server.call("GET", "/readyz").status == 503, "/readyz to tell of the full disk")
+    until(lambda: server.call("GET", "/readyz").status == 503, "/readyz to report the full disk")
     ballast.unlink()
-    until(lambda: server.call("GET", "/readyz").status == 200, "/readyz to tell of the room")
+    until(lambda: server.call("GET", "/readyz").status == 200, "/readyz to report the room")
 
 
 def test_a_disk_that_takes_no_more_writes_leaves_the_server_up(

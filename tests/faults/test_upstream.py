@@ -64,7 +64,7 @@ class FakeVendor:
         writer.write(
             b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n"
         )
-        writer.write(_piece("Half an "))
+        writer.write(_fragment("Half an "))
         await writer.drain()
         match how:
             case "reset":
@@ -78,10 +78,10 @@ class FakeVendor:
             case "truncate":
                 pass
             case _:
-                writer.write(_piece("answer", "stop") + b"data: [DONE]\n\n")
+                writer.write(_fragment("answer", "stop") + b"data: [DONE]\n\n")
 
 
-def _piece(text: str, finish: str | None = None) -> bytes:
+def _fragment(text: str, finish: str | None = None) -> bytes:
     choice = {"index": 0, "delta": {"content": text}, "finish_reason": finish}
     chunk = {"id": "c", "object": "chat.completion.chunk", "model": "m", "choices": [choice]}
     return f"data: {json.dumps(chunk)}\n\n".encode()
@@ -110,11 +110,11 @@ async def talking(vendor: FakeVendor, server_factory: MakeServer) -> Server:
 
 
 async def answer(server: Server, how: str) -> dict[str, Any]:
-    talk = await asyncio.to_thread(server.ask, f"openai/{how}")
-    follower = LogFollower(server, talk["id"])
+    conversation = await asyncio.to_thread(server.ask, f"openai/{how}")
+    follower = LogFollower(server, conversation["id"])
     async with asyncio.timeout(60):
         await follower.follow()
-    return await asyncio.to_thread(server.generation, talk["id"])
+    return await asyncio.to_thread(server.generation, conversation["id"])
 
 
 @pytest.mark.parametrize(
@@ -146,10 +146,14 @@ async def test_a_vendor_that_says_nothing_is_given_up_after_three_tries(
 
 
 async def test_stop_closes_the_socket_of_the_vendor(talking: Server, vendor: FakeVendor) -> None:
-    talk = await asyncio.to_thread(talking.ask, "openai/hang")
-    await asyncio.to_thread(until, lambda: talking.generation(talk["id"])["text"], "the first text")
-    receipt = await asyncio.to_thread(talking.call, "POST", f"/api/generations/{talk['id']}/stop")
+    conversation = await asyncio.to_thread(talking.ask, "openai/hang")
+    await asyncio.to_thread(
+        until, lambda: talking.generation(conversation["id"])["text"], "the first text"
+    )
+    receipt = await asyncio.to_thread(
+        talking.call, "POST", f"/api/generations/{conversation['id']}/stop"
+    )
     assert receipt.expect(200)["stopped"]
     await asyncio.wait_for(vendor.closed.wait(), 10)
-    ended = await asyncio.to_thread(talking.ended, talk["id"])
+    ended = await asyncio.to_thread(talking.ended, conversation["id"])
     assert (ended["status"], ended["text"]) == ("stopped", "Half an ")

@@ -193,10 +193,10 @@ async def test_a_proxy_that_refuses_or_is_not_there_is_told_as_the_proxy(
 
     server = await asyncio.start_server(refuse, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    for proxy, told in ((port, "HTTP 407"), (unused_tcp_port, "can't be reached")):
+    for proxy, reported in ((port, "HTTP 407"), (unused_tcp_port, "can't be reached")):
         variables = {"HTTPS_PROXY": f"http://user:planted-word@127.0.0.1:{proxy}"}
         made = registry("https://vendor.example/v1", "openai", OPENAI_API_KEY="k", **variables)
-        with pytest.raises(errors.Unreachable, match=told) as caught:
+        with pytest.raises(errors.Unreachable, match=reported) as caught:
             await made.resolve("openai/m")[0].open(Call("m", QUESTION))
         assert caught.value.native == "proxy"
         assert "planted-word" not in caught.value.message + caught.value.advice
@@ -230,15 +230,15 @@ async def test_a_background_response_is_resumed_after_its_last_event_and_cancell
         provider, _ = made.resolve("openai-responses/m")
         vendor.plans.append(silence(after=True))
         upstream = await provider.open(call)
-        heard = ""
+        received = ""
         async for batch in upstream:
-            heard += said(list(batch))
-            if heard == "".join(ANSWER[:2]):
+            received += said(list(batch))
+            if received == "".join(ANSWER[:2]):
                 break
         token = upstream.resume_token
         assert token == "r1:2"
         resumed = await read(await provider.open(call, token))
-        assert heard + said(resumed) == "".join(ANSWER)
+        assert received + said(resumed) == "".join(ANSWER)
         assert isinstance(resumed[-1], Finished)
         assert await upstream.aclose() is True
         assert cancelled.is_set()

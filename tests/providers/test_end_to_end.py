@@ -1,4 +1,4 @@
-"""Providers through the front door: a real server, vendor-shaped upstreams, keys that stay inside."""
+"""Providers from the outside: a real server, vendor-shaped upstreams, keys that stay inside."""
 
 from __future__ import annotations
 
@@ -97,8 +97,8 @@ async def test_no_key_gets_into_replies_logs_or_the_database(tmp_path: Path) -> 
         fake_vendor(wire_samples.ANTHROPIC) as second,
     ):
         server = a_server(tmp_path, first, second)
-        told = {"error": {"message": f"Bad key {OPENAI_KEY}", "code": OPENAI_KEY}}
-        first.plans.append(status(400, told))
+        reported = {"error": {"message": f"Bad key {OPENAI_KEY}", "code": OPENAI_KEY}}
+        first.plans.append(status(400, reported))
         second.plans.append(status(401, {"error": {"message": f"Bad key {ANTHROPIC_KEY}"}}))
         replies: list[str] = []
         try:

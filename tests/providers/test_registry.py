@@ -28,9 +28,9 @@ def registry(variables: dict[str, str] | None = None, **settings: Any) -> Regist
 def test_a_missing_key_names_the_variable_and_where_to_get_one(host: Any) -> None:
     with pytest.raises(MissingKey) as caught:
         registry().resolve(f"{host.name}/m")
-    told = caught.value.message + caught.value.advice
-    assert host.key_variables[0] in told
-    assert host.key_page in told
+    reported = caught.value.message + caught.value.advice
+    assert host.key_variables[0] in reported
+    assert host.key_page in reported
     assert caught.value.provider == host.name
 
 

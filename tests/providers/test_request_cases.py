@@ -65,7 +65,7 @@ class Case:
     model: str
     request: Json
     refuses: Callable[[Json], str | None]
-    told: tuple[str, ...] = ()
+    reported: tuple[str, ...] = ()
     error: Json = field(default_factory=dict)
     calls: int = 1
 
@@ -151,13 +151,13 @@ CASES: dict[str, Case] = {
         "moonshot/kimi-k2.5",
         {"messages": [ASK], "temperature": 0.6, "top_p": 0.8},
         holding("temperature", says="invalid temperature: only 1 is allowed for this model"),
-        told=("temperature", "top_p"),
+        reported=("temperature", "top_p"),
     ),
     "21-kimi-of-another-name": Case(
         "moonshot/some-model",
         {"messages": [ASK], "temperature": 0.6},
         holding("temperature", says="invalid temperature: only 1 is allowed for this model"),
-        told=("temperature",),
+        reported=("temperature",),
         calls=2,
     ),
     "22-dangling-call": Case(
@@ -179,19 +179,19 @@ CASES: dict[str, Case] = {
         "bedrock/us.anthropic.claude-sonnet-4-5-20250929-v1:0",
         {"messages": [ASK], "temperature": 0.3, "top_p": 0.9},
         both_sampled,
-        told=("top_p",),
+        reported=("top_p",),
     ),
     "26-top-k": Case(
         "anthropic/claude-opus-4-8",
         {"messages": [ASK], "top_k": 5},
         holding("top_k", says="`top_k` is deprecated for this model."),
-        told=("top_k",),
+        reported=("top_k",),
     ),
     "26-top-k-while-thinking": Case(
         "anthropic/claude-sonnet-4-5",
         {"messages": [ASK], "top_k": 5, "reasoning_effort": "low"},
         holding("top_k", says="`top_k` must be unset when `thinking` is enabled."),
-        told=("top_k",),
+        reported=("top_k",),
     ),
     "27-opus-4-1-budget": Case(
         "anthropic/claude-opus-4-1",
@@ -212,7 +212,7 @@ CASES: dict[str, Case] = {
         "openai/gpt-5-mini",
         {"messages": [ASK], "stop": ["END"]},
         holding("stop", says="Unsupported parameter: 'stop' is not supported with this model."),
-        told=("stop",),
+        reported=("stop",),
         error={"param": "stop", "code": "unsupported_parameter"},
         calls=2,
     ),
@@ -236,13 +236,13 @@ CASES: dict[str, Case] = {
         "openai-responses/gpt-5.3-chat-latest",
         {"messages": [ASK], "temperature": 0.3},
         holding("temperature", says="Unsupported parameter: 'temperature'"),
-        told=("temperature",),
+        reported=("temperature",),
     ),
     "32-responses-temperature-of-another-name": Case(
         "openai-responses/some-model",
         {"messages": [ASK], "temperature": 0.3},
         holding("temperature", says="Unsupported parameter: 'temperature'"),
-        told=("temperature",),
+        reported=("temperature",),
         error={"param": "temperature", "code": "unsupported_value"},
         calls=2,
     ),
@@ -252,7 +252,7 @@ CASES: dict[str, Case] = {
         holding(
             "generationConfig", "presencePenalty", says="Penalty is not enabled for this model"
         ),
-        told=("presence_penalty",),
+        reported=("presence_penalty",),
     ),
     "34-gemma-penalty": Case(
         "google/gemma-4-31b-it",
@@ -260,7 +260,7 @@ CASES: dict[str, Case] = {
         holding(
             "generationConfig", "presencePenalty", says="Penalty is not enabled for this model"
         ),
-        told=("presence_penalty",),
+        reported=("presence_penalty",),
         calls=2,
     ),
     "36-magistral-effort": Case(
@@ -283,24 +283,24 @@ async def test_a_vendor_gets_what_it_takes(name: str, bare: pytest.MonkeyPatch) 
     async with vendor_of(host) as (vendor, made):
         for times in (1, 2):  # the second request is right at once
             vendor.plans.extend([enforcing(case)] * 4)
-            events = await asked(made, case)
+            events = await requested(made, case)
             vendor.plans.clear()
             assert said(events) == "".join(ANSWER)
-            told = [e.details["option"] for e in events if isinstance(e, ProviderNotice)]
-            assert tuple(told) == case.told
+            reported = [e.details["option"] for e in events if isinstance(e, ProviderNotice)]
+            assert tuple(reported) == case.reported
             assert len(vendor.calls) == case.calls + times - 1
 
 
 async def test_an_effort_is_sent_to_the_models_of_mistral_that_can_think() -> None:
     for name in ("36-magistral-effort", "36-mistral-small-effort"):
         async with vendor_of("mistral") as (vendor, made):
-            await asked(made, CASES[name])
+            await requested(made, CASES[name])
             assert vendor.calls[0].body["reasoning_effort"] == "high"
 
 
 async def test_verbosity_stands_where_the_responses_api_has_it() -> None:
     async with vendor_of("openai-responses") as (vendor, made):
-        await asked(made, CASES["30-responses-verbosity"])
+        await requested(made, CASES["30-responses-verbosity"])
         assert vendor.calls[0].body["text"] == {"verbosity": "low"}
 
 
@@ -317,7 +317,7 @@ async def test_an_effort_that_is_not_offered_becomes_the_nearest_one() -> None:
     )
     async with vendor_of("openai") as (vendor, made):
         vendor.plans.extend([enforcing(case)] * 2)
-        await asked(made, case)
+        await requested(made, case)
         assert [call.body["reasoning_effort"] for call in vendor.calls] == ["minimal", "low"]
 
 
@@ -331,7 +331,7 @@ async def test_a_limit_that_is_too_high_becomes_the_one_that_is_named() -> None:
     )
     async with vendor_of("openai") as (vendor, made):
         vendor.plans.extend([enforcing(case)] * 2)
-        await asked(made, case)
+        await requested(made, case)
         assert [call.body["max_completion_tokens"] for call in vendor.calls] == [200000, 16384]
 
 
@@ -351,7 +351,7 @@ async def test_a_mistake_of_the_caller_teaches_nothing(says: str, error: Json) -
     async with vendor_of("openai") as (vendor, made):
         vendor.plans.append(enforcing(case))
         with pytest.raises(errors.RequestRefused):
-            await asked(made, case)
+            await requested(made, case)
         assert len(vendor.calls) == 1
         assert made.resolve("openai/some-model")[0].capabilities("some-model").temperature
 
@@ -392,7 +392,7 @@ async def vendor_of(host: str) -> AsyncIterator[tuple[FakeVendor, Registry]]:
             await made.aclose()
 
 
-async def asked(made: Registry, case: Case) -> list[UpstreamEvent]:
+async def requested(made: Registry, case: Case) -> list[UpstreamEvent]:
     """The reply to a request, as the Chat Completions API gets it."""
     parsed = openai_chat_view.parse_request({**case.request, "model": case.model})
     provider, name = made.resolve(case.model)

@@ -163,26 +163,26 @@ async def test_a_gate_lets_out_as_many_pieces_as_its_file_says(tmp_path: Path) -
     gate = tmp_path / "pace"
     gate.write_text("2")
     upstream = await provider.open(Call("s", QUESTION))
-    heard = ""
+    received = ""
     async with asyncio.timeout(DEADLINE):
         async for batch in upstream:
-            heard += said(list(batch))
-            if heard == "a b ":
+            received += said(list(batch))
+            if received == "a b ":
                 gate.write_text("3")
-            elif heard == "a b c ":
+            elif received == "a b c ":
                 gate.write_text("open")
-    assert heard == "a b c d "
+    assert received == "a b c d "
 
 
 async def test_a_step_waits_until_its_gate_file_is_there(tmp_path: Path) -> None:
     provider = script(tmp_path, "s", steps=[{"text": "a "}, {"gate": "go"}, {"text": "b"}])
-    heard = ""
+    received = ""
     async with asyncio.timeout(DEADLINE):
         async for batch in await provider.open(Call("s", QUESTION)):
-            heard += said(list(batch))
-            if heard == "a ":
+            received += said(list(batch))
+            if received == "a ":
                 (tmp_path / "go").touch()
-    assert heard == "a b"
+    assert received == "a b"
 
 
 @pytest.mark.parametrize("steps", [[{"hang": True}], [{"wait": 1000}], [{"gate": "never"}]])

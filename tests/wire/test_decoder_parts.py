@@ -24,14 +24,14 @@ def split(text: str, at: list[int]) -> tuple[str, str]:
     splitter = ThinkTagSplitter()
     edges = sorted({0, len(text), *(cut for cut in at if cut < len(text))})
     found = [
-        piece
+        fragment
         for start, end in zip(edges, edges[1:], strict=False)  # noqa: RUF007 - may be empty
-        for piece in splitter.feed(text[start:end])
+        for fragment in splitter.feed(text[start:end])
     ]
     found += splitter.finish()
     return (
-        "".join(piece for thought, piece in found if thought),
-        "".join(piece for thought, piece in found if not thought),
+        "".join(fragment for thought, fragment in found if thought),
+        "".join(fragment for thought, fragment in found if not thought),
     )
 
 
@@ -107,8 +107,8 @@ def test_interleaved_calls_at_one_index_are_told_apart_by_their_ids() -> None:
 
 
 def test_a_name_in_pieces_is_joined_and_a_repeated_one_taken_once() -> None:
-    pieces = ((0, "a", "edit_ex", ""), (0, "a", "isting_file", ""), (0, None, None, "[]"))
-    assert _assembled(*pieces) == [("edit_existing_file", "[]")]
+    fragments = ((0, "a", "edit_ex", ""), (0, "a", "isting_file", ""), (0, None, None, "[]"))
+    assert _assembled(*fragments) == [("edit_existing_file", "[]")]
     growing = ((0, "a", "edit", ""), (0, None, "edit_file", "[]"))
     assert _assembled(*growing) == [("edit_file", "[]")]
     repeated = ((0, "a", "f", '{"x":'), (0, "", "f", "1}"), (0, "", "", ""))
@@ -137,8 +137,8 @@ def test_a_half_and_a_nameless_call_are_known_as_such() -> None:
 
 def test_adjacent_pieces_become_one_event_that_counts_them() -> None:
     batch = EventBatch("")
-    for piece in ("a", "", "b"):
-        batch.text(piece)
+    for fragment in ("a", "", "b"):
+        batch.text(fragment)
     batch.reasoning("c")
     batch.text("d")
     assert batch.take() == [Text("ab", 2), Reasoning("c"), Text("d")]
@@ -146,7 +146,7 @@ def test_adjacent_pieces_become_one_event_that_counts_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("prefix", "pieces", "expected"),
+    ("prefix", "fragments", "expected"),
     [
         ("End.", ["\n\nNext"], "\n\nNext"),
         ("End.\n\n", ["\n", "\nNext"], "Next"),
@@ -156,9 +156,11 @@ def test_adjacent_pieces_become_one_event_that_counts_them() -> None:
         ("End.\n\n", ["\n", "Next\n"], "Next\n"),
     ],
 )
-def test_blanks_at_the_joint_are_not_doubled(prefix: str, pieces: list[str], expected: str) -> None:
-    joint = PrefixTrimmer(prefix)
-    assert "".join(joint.trim(piece) for piece in pieces) == expected
+def test_blanks_at_the_joint_are_not_doubled(
+    prefix: str, fragments: list[str], expected: str
+) -> None:
+    trimmer = PrefixTrimmer(prefix)
+    assert "".join(trimmer.trim(fragment) for fragment in fragments) == expected
 
 
 def test_numbers_that_json_has_not_are_null() -> None:

@@ -27,7 +27,7 @@ cuts = st.lists(st.integers(0, 400), max_size=12)
 dialects = st.sampled_from(sorted(BODY_PARSERS))
 
 
-def pieces(body: bytes, at: list[int]) -> list[bytes]:
+def fragments(body: bytes, at: list[int]) -> list[bytes]:
     edges = sorted({0, len(body), *(cut for cut in at if cut < len(body))})
     return [body[a:b] for a, b in itertools.pairwise(edges)]
 
@@ -38,7 +38,7 @@ def test_events_are_the_same_however_they_are_cut(
 ) -> None:
     body = "".join(f": note{end}data: {text}{end}{end}" for text in texts).encode()
     decoder = SseDecoder()
-    found = [item for piece in pieces(body, at) for item in decoder.feed(piece)]
+    found = [item for fragment in fragments(body, at) for item in decoder.feed(fragment)]
     assert found + decoder.finish() == [text.encode() for text in texts]
 
 
@@ -47,7 +47,7 @@ def test_lines_are_the_same_however_they_are_cut(texts: list[str], at: list[int]
     wanted = [text.encode().strip() for text in texts]
     decoder = LineDecoder()
     body = b"".join(ndjson.encode(line) for line in wanted)
-    found = [item for piece in pieces(body, at) for item in decoder.feed(piece)]
+    found = [item for fragment in fragments(body, at) for item in decoder.feed(fragment)]
     assert found + decoder.finish() == [line for line in wanted if line]
 
 
@@ -55,7 +55,7 @@ def test_lines_are_the_same_however_they_are_cut(texts: list[str], at: list[int]
 def test_frames_are_the_same_however_they_are_cut(bodies: list[bytes], at: list[int]) -> None:
     raw = b"".join(eventstream.encode(body, {"a": "b", "ü": "ß"}) for body in bodies)
     decoder = EventStreamDecoder()
-    found = [frame for piece in pieces(raw, at) for frame in decoder.feed(piece)]
+    found = [frame for fragment in fragments(raw, at) for frame in decoder.feed(fragment)]
     assert [frame.payload for frame in found] == bodies
     assert all(frame.headers == {"a": "b", "ü": "ß"} for frame in found)
 
@@ -76,7 +76,7 @@ def test_noise_never_crashes_a_decoder_nor_becomes_text(
     dialect: str, noise: bytes, at: list[int]
 ) -> None:
     decoder = decoder_for(dialect)
-    events = [event for piece in pieces(noise, at) for event in decoder.feed(piece)]
+    events = [event for fragment in fragments(noise, at) for event in decoder.feed(fragment)]
     with pytest.raises(GranthaError):
         decoder.finish()
     assert not any(isinstance(event, Text | Reasoning) for event in events)

@@ -27,7 +27,7 @@ from tests.wire.recorded import Recorded, recorded
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
 NAMED = {"type": "json_schema", "json_schema": {"name": "it", "schema": SCHEMA}}
-ASKED = {
+REQUESTED = {
     "everything": OPTIONS,
     "nothing": Options(),
     "hard thought": Options(reasoning_effort="high"),
@@ -47,7 +47,7 @@ REPLIES = [
     and case.name != "array-without-sse"
 ]
 
-each_way = pytest.mark.parametrize("options", ASKED.values(), ids=ASKED)
+each_way = pytest.mark.parametrize("options", REQUESTED.values(), ids=REQUESTED)
 
 
 class GoogleRequest(BaseModel):

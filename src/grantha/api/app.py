@@ -58,7 +58,7 @@ def create_app(settings: Settings, registry: Registry | None = None) -> ASGIApp:
 
 
 def assemble(settings: Settings, registry: Registry | None) -> tuple[ASGIApp, Supervisor]:
-    """The app, and the supervisor that whoever stops the server has to drain first."""
+    """The app, and its supervisor, which must be drained before the server stops."""
     instance_id = new_id("i")
     store = SqlStore(settings.folder(), instance_id, settings.synchronous)
     known = registry or Registry(settings)

@@ -18,7 +18,7 @@ from grantha.api.client_address import TrustedProxies
 
 _FIRST_DELAY = 0.5  # seconds; doubled with each further guess
 _LONGEST_DELAY = 4.0
-_MEMORY = 900.0  # seconds without a guess after which an address begins anew
+_MEMORY = 900.0  # seconds without a guess after which an address starts from zero
 _MAX_ADDRESSES = 10_000
 _MAX_WAITING = 256  # answers held back at a time: more would use up the server's connections
 _REMEMBERED = 8  # wrong tokens of one address that aren't counted again

@@ -162,7 +162,7 @@ async def _providers(settings: Settings) -> list[CheckResult]:
     if not any(checkup.state == "works" for checkup in checkups):
         found.append(
             CheckResult(
-                *("error", "models", "No model can be asked."),
+                *("error", "models", "No model is available."),
                 "Set a provider's key, or get the local model with `grantha models fetch`.",
             )
         )

@@ -189,11 +189,11 @@ class ChatSession:
         if self.conversation is None:
             raise BadRequest("Nothing was asked yet.")
         thread = (await self.client.conversation(self.conversation)).thread()
-        asked = [message.id for message in thread if message.role == "user"]
-        if not asked:
+        question_ids = [message.id for message in thread if message.role == "user"]
+        if not question_ids:
             raise BadRequest("Nothing was asked yet.")
         return await self.client.send(
-            self.conversation, model=self.model, options=self.options, parent=asked[-1]
+            self.conversation, model=self.model, options=self.options, parent=question_ids[-1]
         )
 
     async def _copy(self) -> None:

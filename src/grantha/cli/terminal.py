@@ -64,7 +64,7 @@ class TerminalDisplay:
         self._end: GenerationEnd | None = None
         self._model = ""
         self._deltas = 0
-        self._began = self._heard = time.monotonic()
+        self._began = self._last_received = time.monotonic()
         self._wrote: float | None = None
         self._dirty = True
         self._printed = False
@@ -96,7 +96,7 @@ class TerminalDisplay:
     def show(self, frame: Frame) -> None:
         """Applies an event; the next tick draws it."""
         self._dirty = True
-        self._heard = time.monotonic()
+        self._last_received = time.monotonic()
         self._apply(frame.event)
 
     def show_stopping(self) -> None:
@@ -141,7 +141,7 @@ class TerminalDisplay:
             self._state = state
         self._deltas += deltas
         if self._wrote is None:
-            self._wrote = self._heard
+            self._wrote = self._last_received
 
     def _part_ended(self, event: PartEnd) -> None:
         if self._reasoning:
@@ -190,8 +190,8 @@ class TerminalDisplay:
             state, glyph, style = "No response from the server, retrying", "○", "warning"
         elif self._wrote is not None:
             glyph, style = "●", "accent"
-        if self._wrote is not None and now - self._heard > SILENCE:
-            parts.append(f"silent for {now - self._heard:.0f} s")
+        if self._wrote is not None and now - self._last_received > SILENCE:
+            parts.append(f"silent for {now - self._last_received:.0f} s")
         elif self._wrote is not None and now > self._wrote + 1:
             parts.append(f"{self._deltas / (now - self._wrote):.0f} tok/s")
         line = Text.assemble((f"{glyph} {state}", style), no_wrap=True, overflow="ellipsis")

@@ -63,7 +63,7 @@ class Backoff:
         self._since: float | None = None
 
     def received(self) -> None:
-        """The server responded: the retry timeout starts anew."""
+        """The server responded: the retry timeout starts again."""
         self._since = self._http.connection_error = None
 
     def progressed(self) -> None:

@@ -1,7 +1,7 @@
-"""Going on from the text so far: by prefix where the model takes one, else by asking in words.
+"""Going on from the text so far: by prefix where the model takes one, else by an instruction.
 
-When asked in words, a model is told to repeat the last few words first. The joint then finds them and
-leaves them out, so that the answer goes on exactly where it stopped. The joint decides as early as it
+When continuing by instruction, a model is told to repeat the last few words first. The trimmer finds them
+and leaves them out, so that the answer goes on exactly where it stopped. It decides as early as it
 can and never holds back more than `_MAX_BUFFERED` characters. It only ever leaves out text that repeats
 the end of what is already there; if the words that were asked for come letter by letter, exactly those.
 """
@@ -58,11 +58,11 @@ class OverlapTrimmer:
         self._held = ""
         self._joined = not text
 
-    def feed(self, piece: str) -> str:
+    def feed(self, fragment: str) -> str:
         """New text that can be shown now; may be empty while the joint isn't clear."""
         if self._joined:
-            return piece
-        self._held += piece
+            return fragment
+        self._held += fragment
         if self._held.startswith(self._anchor):
             return self.finish()
         if self._may_still_repeat():
@@ -112,7 +112,7 @@ class OverlapTrimmer:
         return size >= 2 and not before.isalnum()
 
     def _spaced(self, text: str) -> str:
-        # Asked in words, a model begins with a whole word: without a space two words would run together.
+        # By instruction, a model begins with a whole word: without a space two words would run together.
         if self._tail[-1:].isalnum() and text[:1].isalnum():
             return " " + text
         return text

@@ -61,7 +61,7 @@ class Reader:
         """The next frames, or nothing after `timeout` seconds or once `ended` is set.
 
         Frames that come while it waits are offered to `push`; those that it takes are read, and the
-        time begins anew. The end record is never offered.
+        time starts again. The end record is never offered.
         """
         if self._replayed is not None:
             frames, self._replayed, self.ended = self._replayed, [], True

@@ -137,7 +137,7 @@ class Recovery:
                 await self._take_over(dataclasses.replace(now, damaged=orphan.damaged), tries)
 
     async def _history_of(self, orphan: Orphan) -> tuple[Message, ...] | None:
-        """What the model was asked; None when the conversation is gone."""
+        """The messages before the answer; None when the conversation is gone."""
         try:
             return await self._history.of_generation(orphan.subject, orphan.row)
         except NotFound:

@@ -92,7 +92,7 @@ def continuing_records(
 ) -> tuple[tuple[Record, ...], str]:
     """The beginning of a log that goes on with a message: all it holds so far, and that text.
 
-    The deltas count as none, so that a limit on tokens begins anew. Raises `Unsupported` for an
+    The deltas count as none, so that a limit on tokens starts from zero. Raises `Unsupported` for an
     answer that calls tools.
     """
     events: list[Event] = [Open(None, model, options.to_json())]

@@ -87,7 +87,7 @@ def _match(messages: Sequence[Message]) -> tuple[dict[_Place, _Slot], set[_Place
     for index, message in enumerate(messages):
         for position, part in enumerate(message.parts):
             if isinstance(part, ToolCallPart):
-                # Some vendors count their calls anew in each answer: the latest of an id is meant.
+                # Some vendors number their calls from zero in each answer: the latest of an id is meant.
                 slots[index, position] = by_call_id[part.call_id] = _Slot(part)
             elif isinstance(part, ToolResultPart) and part.call_id in by_call_id:
                 by_call_id[part.call_id].result = part

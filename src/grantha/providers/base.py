@@ -54,7 +54,7 @@ class ModelCard:
 
 
 class Upstream(Protocol):
-    """One call in flight. Iterated once, by one task; closed by whoever opened it.
+    """One call in flight. Iterated once, by one task; closed by its opener.
 
     Yields batches: all events of one socket read together, so that many pieces cost one wake-up.
     Ends normally only after a `Finished`; anything else raises a `ProviderError`

@@ -62,14 +62,14 @@ async def check(provider: Provider, model: str) -> ProviderCheck:
     started = time.perf_counter()
     try:
         async with asyncio.timeout(DEADLINE):
-            heard = await _first_word(provider, model)
+            answered = await _first_word(provider, model)
     except GranthaError as error:
         return ProviderCheck(provider.name, "fails", model, None, error.message, error.advice)
     except TimeoutError:
         return ProviderCheck(provider.name, "fails", model, None, f"No word within {DEADLINE:g} s")
-    if heard is None:
+    if answered is None:
         return ProviderCheck(provider.name, "fails", model, None, "The answer held no text")
-    return ProviderCheck(provider.name, "works", model, round((heard - started) * 1000, 1))
+    return ProviderCheck(provider.name, "works", model, round((answered - started) * 1000, 1))
 
 
 async def check_named(registry: Registry, name: str) -> ProviderCheck:

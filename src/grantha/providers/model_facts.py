@@ -59,7 +59,7 @@ def capabilities_of(
             f"providers.{provider}.models: {unknown[0]!r} is no capability",
             advice=f"Use one of {', '.join(sorted(_NAMES))}.",
         )
-    if overrides.keys() & _PRICES:  # whoever pays other prices doesn't pay the list's discounts
+    if overrides.keys() & _PRICES:  # other prices don't come with the list's discounts
         for name in (*_PRICES, "price_tiers"):
             found.pop(name, None)
     return Capabilities(**{**found, **overrides})

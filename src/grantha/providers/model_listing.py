@@ -1,6 +1,6 @@
 """A vendor's own list of models, kept for a while. Never blocks a start and never fails.
 
-A vendor that can't be asked leaves the last known list, or the one from the settings, in place.
+An unreachable vendor leaves the last known list, or the one from the settings, in place.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from grantha.errors import GranthaError, TimedOut
 from grantha.providers.base import READY, ModelCard, Readiness
 
 FRESH_SECONDS = 600.0  # seconds a list counts as true
-RETRY_SECONDS = 30.0  # seconds before a vendor that couldn't be asked is asked again
+RETRY_SECONDS = 30.0  # seconds before an unreachable vendor is tried again
 DEADLINE = 5.0  # seconds a caller waits for a list
 
 _log = logging.getLogger(__name__)
 
 
 class ModelListCache:
-    """`fetch` asks the vendor; `known` are the cards offered when it can't be asked."""
+    """`fetch` asks the vendor; `known` are the cards offered while it is unreachable."""
 
     def __init__(
         self,

@@ -68,9 +68,9 @@ def connection_error(error: Exception, error_factory: ErrorFactory, url: str) ->
         )
     if isinstance(error, aiohttp.ClientHttpProxyError | aiohttp.ClientProxyConnectionError):
         status = getattr(error, "status", None)
-        told = f"refused to connect (HTTP {status})" if status else "can't be reached"
+        failure = f"refused to connect (HTTP {status})" if status else "can't be reached"
         return errors.Unreachable(
-            f"The proxy on the way to {who} ({host}) {told}",
+            f"The proxy on the way to {who} ({host}) {failure}",
             advice="Check HTTPS_PROXY and HTTP_PROXY; NO_PROXY names hosts to reach without it.",
             provider=who,
             native="proxy",

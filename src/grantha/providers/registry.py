@@ -99,7 +99,7 @@ class Registry:
             return f"{provider}/{host.default_model}"
         if provider == LOCAL:
             return self._canonical_id(LOCAL_DEFAULT)
-        self.provider(provider)  # an unknown name is told as such
+        self.provider(provider)  # an unknown name raises its own error
         raise UnknownModel(
             f"{provider} has no default model",
             advice="Name one of its models, or set default_model.",
@@ -131,16 +131,16 @@ class Registry:
         return [self._card(name) for name in self._names()]
 
     async def models(self) -> list[ModelCard]:
-        """The models of every provider that can be asked, each list cached and bounded in time.
+        """The models of every available provider, each list cached and bounded in time.
 
         One that didn't answer is asked again: it may have been started since.
         """
-        asked = [
+        names = [
             card.name
             for card in self.providers()
             if card.readiness.state in {"ready", "loading", "unreachable"}
         ]
-        lists = await asyncio.gather(*(self._models_of(name) for name in asked))
+        lists = await asyncio.gather(*(self._models_of(name) for name in names))
         return [card for cards in lists for card in cards]
 
     async def aclose(self) -> None:
@@ -241,7 +241,7 @@ def _scripted(settings: Settings, _http: HttpPool) -> Provider:
 
 def _plugin(point: metadata.EntryPoint) -> ProviderFactory:
     def factory(settings: Settings, http: HttpPool) -> Provider:
-        # Any third party's defect must not take the server down: it is told as this provider's.
+        # Any third party's defect must not take the server down: it is reported as this provider's.
         try:
             provider: Provider = point.load()(settings, http)
         except GranthaError:

@@ -29,17 +29,17 @@ _INPUT_SCHEMA: JsonDict = {
 
 
 def custom_tool(name: str, description: str | None, given: JsonObject) -> JsonDict:
-    """A tool that takes free text, as a function. Its grammar is told in words."""
+    """A tool that takes free text, as a function. The description states its grammar."""
     definition = _nested(given, "format").get("definition") or _nested(
         _nested(given, "format"), "grammar"
     ).get("definition")
-    told = [
+    paragraphs = [
         description or "",
         f"The input must match this grammar:\n{definition}" if definition else "",
     ]
     return {
         "name": name,
-        "description": "\n\n".join(text for text in told if text),
+        "description": "\n\n".join(text for text in paragraphs if text),
         "parameters": _INPUT_SCHEMA,
         "origin": {"kind": "custom", "tool": dict(given)},
     }
@@ -48,7 +48,7 @@ def custom_tool(name: str, description: str | None, given: JsonObject) -> JsonDi
 def namespaced_tool(namespace: str, function: JsonObject) -> JsonDict:
     """A function of a group."""
     origin = {"kind": "namespace", "namespace": namespace, "name": function["name"]}
-    return {**function, "name": joint_name(namespace, function["name"]), "origin": origin}
+    return {**function, "name": qualified_name(namespace, function["name"]), "origin": origin}
 
 
 def hosted_tool(api: Api, given: JsonObject) -> JsonDict:
@@ -59,7 +59,7 @@ def hosted_tool(api: Api, given: JsonObject) -> JsonDict:
     }
 
 
-def joint_name(namespace: str, name: str) -> str:
+def qualified_name(namespace: str, name: str) -> str:
     """The name by which models call a function of a group."""
     return f"{namespace}{name}" if namespace.endswith("__") else f"{namespace}__{name}"
 

@@ -16,8 +16,8 @@ def test_a_verdict_is_kept_by_size_and_time_of_change(tmp_path: Path) -> None:
     path = tmp_path / "model.gguf"
     path.write_bytes(CONTENT)
     assert verify(path, PUBLISHED, tmp_path)
-    ledger = builtin.models_folder(tmp_path) / builtin.VERDICTS
-    assert list(json.loads(ledger.read_text())) == [str(path)]
+    verdicts_file = builtin.models_folder(tmp_path) / builtin.VERDICTS
+    assert list(json.loads(verdicts_file.read_text())) == [str(path)]
     # Same size and time: the verdict stands without a look at the content, which saves the hashing.
     kept = path.stat()
     path.write_bytes(CONTENT[::-1])
@@ -38,10 +38,10 @@ def test_another_size_or_content_is_refused_and_leaves_no_verdict(tmp_path: Path
 def test_a_damaged_ledger_costs_only_the_hashing(tmp_path: Path) -> None:
     path = tmp_path / "model.gguf"
     path.write_bytes(CONTENT)
-    ledger = builtin.models_folder(tmp_path) / builtin.VERDICTS
-    ledger.parent.mkdir()
+    verdicts_file = builtin.models_folder(tmp_path) / builtin.VERDICTS
+    verdicts_file.parent.mkdir()
     for damage in ("{", "[]"):
-        ledger.write_text(damage)
+        verdicts_file.write_text(damage)
         assert verify(path, PUBLISHED, tmp_path)
 
 

@@ -146,8 +146,8 @@ async def test_a_curated_model_comes_from_the_hub_or_its_mirror(tmp_path: Path) 
         path = await fetcher.curated(model, host.watch)
         assert path.read_bytes() == content
         assert path == fetcher.path_of(model)
-        asked = f"/mirror/{model.repository}/resolve/{model.revision}/small.gguf"
-        assert {request[":path"] for request in host.requests} == {asked}
+        requested = f"/mirror/{model.repository}/resolve/{model.revision}/small.gguf"
+        assert {request[":path"] for request in host.requests} == {requested}
         host.requests.clear()
         assert await fetcher.curated(model, _quiet) == path  # it is there
         assert host.requests == []

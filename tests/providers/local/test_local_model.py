@@ -93,8 +93,8 @@ async def _length(provider: LocalProvider, prefix: str, text: str = QUESTION) ->
     worker = _worker(provider)
     question = {"messages": [{"role": "user", "content": text}]}
     prompt = (await worker.ask("/apply-template", question))["prompt"] + prefix
-    asked = {"content": prompt, "add_special": True, "parse_special": True}
-    return len((await worker.ask("/tokenize", asked))["tokens"])
+    requested = {"content": prompt, "add_special": True, "parse_special": True}
+    return len((await worker.ask("/tokenize", requested))["tokens"])
 
 
 async def _begin(provider: LocalProvider, call: Call) -> LocalUpstream:

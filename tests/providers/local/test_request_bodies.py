@@ -1,4 +1,4 @@
-"""What a local model is asked, and how a prefix gets to the end of a rendered conversation."""
+"""What is sent to a local model, and how a prefix gets to the end of a rendered conversation."""
 
 import pytest
 
@@ -35,8 +35,8 @@ def test_vendor_fields_that_reach_into_the_server_are_left_out() -> None:
 def test_a_continued_call_is_plain_text_without_anything_of_a_chat() -> None:
     options = Options(max_tokens=7, tools=({"name": "f"},), response_format={"type": "json_object"})
     body = request_bodies.chat_body(Call("m", ASK, options, prefix="It"), Capabilities(), 0)
-    asked = request_bodies.template_body(body, continued=True)
-    assert [message["role"] for message in asked["messages"]] == ["user", "assistant"]
+    requested = request_bodies.template_body(body, continued=True)
+    assert [message["role"] for message in requested["messages"]] == ["user", "assistant"]
     assert [m["role"] for m in request_bodies.template_body(body, continued=False)["messages"]] == [
         "user"
     ]

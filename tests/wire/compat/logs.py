@@ -88,7 +88,7 @@ def logs(draw: st.DrawFn) -> list[Record]:
     for part in range(parts):
         kind = draw(st.sampled_from(["text", "reasoning", "tool-call"]))
         if draw(st.booleans()):
-            events.append(draw(st.sampled_from(_asides(part, events))))
+            events.append(draw(st.sampled_from(_background_tasks(part, events))))
         events += draw(_part(part, kind))
         if part < parts - 1 or draw(st.booleans()):
             events.append(PartEnd(part))
@@ -99,7 +99,7 @@ def logs(draw: st.DrawFn) -> list[Record]:
     return numbered([*events, end_of(events, ending, finish)])
 
 
-def _asides(part: int, events: Sequence[Event]) -> list[Event]:
+def _background_tasks(part: int, events: Sequence[Event]) -> list[Event]:
     previous = str(numbered(events)[-1].id)
     return [
         Notice("retrying", "Again"),
@@ -111,21 +111,21 @@ def _asides(part: int, events: Sequence[Event]) -> list[Event]:
 
 @st.composite
 def _part(draw: st.DrawFn, part: int, kind: str) -> list[Event]:
-    pieces = draw(st.lists(words, max_size=4))
+    fragments = draw(st.lists(words, max_size=4))
     if kind == "text":
         probable = st.sampled_from([(), (LOGPROB,)])
         return [
             PartStart(part, "text"),
-            *[TextDelta(part, piece, 1, draw(probable)) for piece in pieces],
+            *[TextDelta(part, fragment, 1, draw(probable)) for fragment in fragments],
         ]
     if kind == "reasoning":
         signed = [ReasoningDelta(part, "", "proof", 0)] if draw(st.booleans()) else []
-        thoughts = [ReasoningDelta(part, piece) for piece in pieces]
+        thoughts = [ReasoningDelta(part, fragment) for fragment in fragments]
         return [PartStart(part, "reasoning"), *thoughts, *signed]
     arguments = ['{"city":', '"Paris"', "}"][: draw(st.integers(0, 3))]
     return [
         PartStart(part, "tool-call", f"call_{part}", "look"),
-        *[ToolCallDelta(part, piece) for piece in arguments],
+        *[ToolCallDelta(part, fragment) for fragment in arguments],
     ]
 
 

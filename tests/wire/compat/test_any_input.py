@@ -58,10 +58,10 @@ LEAVES: tuple[Any, ...] = (None, True, 0, -1, 5, 2**70, 0.5, 1e300, "", "x", [],
 def test_any_json_is_read_or_refused(endpoint: str, seed: int) -> None:
     body = _body(Random(seed))
     with suppress(BadRequest):
-        asked = READ[endpoint](body)
-        if asked is not None:  # nothing is asked where only a model is to be loaded
-            assert asked.messages
-            asked.options.to_json()
+        requested = READ[endpoint](body)
+        if requested is not None:  # nothing is asked where only a model is to be loaded
+            assert requested.messages
+            requested.options.to_json()
 
 
 def _body(by: Random) -> dict[str, Any]:

@@ -58,8 +58,8 @@ def test_a_cut_answer_is_never_passed_off_as_complete(ending: str) -> None:
         "message": "It broke off.", "type": "api_error", "param": None, "code": "truncated"
     }  # fmt: skip
     assert chat["finish"] is None
-    told = meanings.of_messages(ended("messages", ending, None))["error"]
-    assert told == {"type": "api_error", "message": "It broke off."}
+    reported = meanings.of_messages(ended("messages", ending, None))["error"]
+    assert reported == {"type": "api_error", "message": "It broke off."}
     response = meanings.of_responses(ended("responses", ending, None))["others"][-1]["response"]
     assert (response["status"], response["error"]["message"]) == ("failed", "It broke off.")
     assert response["output"][0]["status"] == "incomplete"

@@ -1,4 +1,4 @@
-"""However records are merged, whoever reads, streamed or not: a view means the same."""
+"""A view means the same however records are merged, for every reader, streamed or not."""
 
 from __future__ import annotations
 
@@ -130,10 +130,10 @@ def test_a_reply_means_what_the_stream_means(records: list[Record]) -> None:
             block["input"] = parse_arguments(block["input"])
         if block["type"] == "thinking":
             block.setdefault("signature", "")
-    told = meanings.of_messages_reply(anthropic_view.response_body(SHOWN, whole))
-    for block in told["content"] + streamed["content"]:
+    reported = meanings.of_messages_reply(anthropic_view.response_body(SHOWN, whole))
+    for block in reported["content"] + streamed["content"]:
         block.pop("citations", None)  # a late one has no open block to go to
-    assert told == streamed
+    assert reported == streamed
 
     events = meanings.of_responses(shown(STREAMS["responses"](), frames))
     assert events["others"][-1]["response"] == openai_responses_view.response_json(

@@ -75,9 +75,9 @@ def _written(found: Sequence[UpstreamEvent], error: GranthaError | None) -> list
     writer.end()
     if finished is None:
         end = end_of(events, "failed")
-        told = error.to_json() if error else end.error
+        reported = error.to_json() if error else end.error
     else:
-        end, told = end_of(events, "done", finished.reason, finished.native), None
+        end, reported = end_of(events, "done", finished.reason, finished.native), None
     closed = GenerationEnd(
         end.ending,
         end.finish_reason,
@@ -86,7 +86,7 @@ def _written(found: Sequence[UpstreamEvent], error: GranthaError | None) -> list
         end.timings,
         end.text_length,
         end.sha256,
-        told,
+        reported,
     )
     return [*events, closed]
 

@@ -183,8 +183,8 @@ async def _generation(request: Request, response: str) -> GenerationRow:
 
 
 def _response(row: GenerationRow, whole: AnswerFold, echo: JsonObject | None = None) -> Response:
-    told = openai_responses_view.echoed_members(row.options) if echo is None else echo
-    body = response_json(base.response_meta(row), whole, None, told)
+    echoed = openai_responses_view.echoed_members(row.options) if echo is None else echo
+    body = response_json(base.response_meta(row), whole, None, echoed)
     return JSONResponse(body, headers=location(row))
 
 

@@ -34,7 +34,7 @@ _VIEWS = re.compile(r"/|/c/[^/]+|/settings|/usage")
 
 
 class Page:
-    """Serves a folder. Only names that are in it when it is asked; never outside of it."""
+    """Serves a folder. Only files that are in it at the time of the request; nothing outside of it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.resolve()

@@ -60,16 +60,16 @@ def install(app: FastAPI) -> None:
     """Makes every error of the app a problem; a defect is logged and told without its trace."""
 
     async def ours(request: Request, error: Exception) -> Response:
-        told = error if isinstance(error, GranthaError) else Internal("Grantha failed.")
-        return error_response(request.scope, told)
+        failure = error if isinstance(error, GranthaError) else Internal("Grantha failed.")
+        return error_response(request.scope, failure)
 
     async def invalid(request: Request, error: Exception) -> Response:
         return error_response(request.scope, first_validation_error(error))
 
     async def http(request: Request, error: Exception) -> Response:
-        told = error if isinstance(error, HTTPException) else HTTPException(500)
-        reply = error_response(request.scope, error_for_status(told.status_code))
-        reply.headers.update(told.headers or {})  # such as Allow
+        failure = error if isinstance(error, HTTPException) else HTTPException(500)
+        reply = error_response(request.scope, error_for_status(failure.status_code))
+        reply.headers.update(failure.headers or {})  # such as Allow
         return reply
 
     async def defect(request: Request, error: Exception) -> Response:

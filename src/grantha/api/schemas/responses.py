@@ -195,7 +195,7 @@ class GenerationReply(ResponseModel):
 
 
 class StartedReply(GenerationReply):
-    """What was started; `generations` are all of them when several models were asked."""
+    """What was started; `generations` are all of them when several models answer."""
 
     generations: list[GenerationReply] = Field(default_factory=list)
 

@@ -57,7 +57,7 @@ class HttpProvider:
     async def open(self, call: Call, resume: str | None = None) -> Upstream:
         """Sends the call and returns once the reply has begun; raises `ProviderError`.
 
-        Where nothing can be resumed, `resume` is ignored and the call is made anew.
+        Where nothing can be resumed, `resume` is ignored and a new call is made.
         """
         raise_if_unusable(self.name, self.readiness())
         return await self._send(
@@ -102,7 +102,7 @@ class HttpProvider:
         return {"Authorization": f"Bearer {self._endpoint.key}"} if self._endpoint.key else {}
 
     def forget_credentials(self) -> bool:
-        """Drops credentials that may have ended early and can be had anew; False: there are none."""
+        """Drops credentials that may have ended early and can be renewed; False: there are none."""
         return False
 
     def model_names(self, listed: Any) -> Iterable[str]:
@@ -130,9 +130,9 @@ class HttpProvider:
             request = await self.build_request(
                 call, self._endpoint.error_factory(call), stream=facts.stream
             )
-            told = notices(self.name, call.model, call.options, request.body)
+            left_out = notices(self.name, call.model, call.options, request.body)
             try:
-                return await self._http.open(replace(request, notices=told))
+                return await self._http.open(replace(request, notices=left_out))
             except RequestRefused as error:
                 cause = error.__cause__
                 # A lesson is learnt once, so that this ends.

@@ -60,14 +60,14 @@ def verify(path: Path, published: PublishedFile, data_folder: Path) -> bool:
     if state.st_size != published.size:
         return False
     ticket = f"{state.st_size}:{state.st_mtime_ns}:{published.sha256}"
-    ledger = models_folder(data_folder) / VERDICTS
-    known = _read(ledger)
+    verdicts_file = models_folder(data_folder) / VERDICTS
+    known = _read(verdicts_file)
     if known.get(str(path)) == ticket:
         return True
     with path.open("rb") as file:
         if hashlib.file_digest(file, "sha256").hexdigest() != published.sha256:
             return False
-    _write(ledger, {**known, str(path): ticket})
+    _write(verdicts_file, {**known, str(path): ticket})
     return True
 
 
@@ -79,19 +79,19 @@ def _packaged() -> Path | None:
     return Path(str(located))
 
 
-def _read(ledger: Path) -> dict[str, Any]:
+def _read(verdicts_file: Path) -> dict[str, Any]:
     try:
-        known = json.loads(ledger.read_text(encoding="utf-8"))
+        known = json.loads(verdicts_file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return known if isinstance(known, dict) else {}
 
 
-def _write(ledger: Path, known: dict[str, Any]) -> None:
-    fresh = ledger.with_suffix(".new")
+def _write(verdicts_file: Path, known: dict[str, Any]) -> None:
+    fresh = verdicts_file.with_suffix(".new")
     try:
-        ledger.parent.mkdir(parents=True, exist_ok=True)
+        verdicts_file.parent.mkdir(parents=True, exist_ok=True)
         fresh.write_text(json.dumps(known, indent=1), encoding="utf-8")
-        fresh.replace(ledger)
+        fresh.replace(verdicts_file)
     except OSError as error:
         _log.debug("The model's verdict can't be kept: %s", error.strerror)

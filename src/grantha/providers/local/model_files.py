@@ -1,7 +1,7 @@
 """Which models there are: the built-in one, and GGUF files in folders or named one by one.
 
 Names come from file names, so that looking one up opens no file. Descriptions are read once for each
-state of a file. A file that can't be used stays on the shelf, with the reason.
+state of a file. A file that can't be used stays listed, with the reason.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The local provider: GGUF files on this machine, one child process each, behind the usual protocol.
 
-Owns the shelf, a keeper for each model that was asked for, and the HTTP client that reaches the children.
+Owns the model files, a supervisor for each requested model, and the HTTP client that reaches the children.
 The server process never loads llama.cpp itself.
 """
 

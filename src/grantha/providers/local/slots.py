@@ -30,7 +30,7 @@ class Slots:
         return len(self._free)
 
     async def acquire(self, conversation: Sequence[Message]) -> int:
-        """A slot's number, once one is free; whoever takes it gives it back. Raises `Overloaded`."""
+        """A slot's number, once one is free; the caller gives it back. Raises `Overloaded`."""
         if self._free:
             slot = max(
                 self._free,

@@ -17,7 +17,7 @@ CONFIRMATION = 0.2  # seconds that closing waits to see the slot idle
 
 
 class SlotLease:
-    """The right to one slot of one child. Left once, by whoever got it."""
+    """The right to one slot of one child. Released once, by its holder."""
 
     def __init__(self, worker: Worker, slot: int, left: Callable[[], None]) -> None:
         self.worker = worker

@@ -91,7 +91,7 @@ def _first_line() -> bytes:
 def _die_with_parent(parent: int) -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    # The parent may have ended before the kernel was asked.
+    # The parent may have ended before this request to the kernel.
     if os.getppid() != parent:
         os._exit(0)
 

@@ -1,6 +1,6 @@
 """One child process, from its start to its end: spawned, listened to, asked, reaped.
 
-Owns the process, its pipes and its slots. Refuses to know why it runs: that is the keeper's. What it
+Owns the process, its pipes and its slots. Refuses to know why it runs: that is the supervisor's. What it
 says on standard error is kept in a short tail and never printed.
 
 The kernel kills the child when the *thread* that started it ends (PR_SET_PDEATHSIG): start it from the
@@ -251,8 +251,8 @@ class Worker:
         return reason.replace(str(path), path.name)[:300] or "llama.cpp gives no reason"
 
     async def _listen(self) -> None:
-        while piece := await self._stderr.read(4096):
-            self._tail += piece
+        while fragment := await self._stderr.read(4096):
+            self._tail += fragment
             del self._tail[:-TAIL]
 
     async def _await_exit(self) -> None:

@@ -161,12 +161,12 @@ class WorkerSupervisor:
         """The next child; begins the work for it when nobody has."""
         if self._next is None or self._next.done():
             self._next = asyncio.get_running_loop().create_future()
-            # Whoever waited may have gone; a failure that nobody reads is no defect.
+            # The waiting callers may have gone; a failure that nobody reads is no defect.
             self._next.add_done_callback(lambda done: done.cancelled() or done.exception())
         if self._task is None or self._task.done():
             # At once: until the task runs, the model would be shown as ready without having been loaded.
             self._state = "loading"
-            self._task = asyncio.create_task(self._run(), name=f"keeper of {self.file.name}")
+            self._task = asyncio.create_task(self._run(), name=f"supervisor of {self.file.name}")
         return self._next
 
     async def _run(self) -> None:
@@ -282,6 +282,6 @@ class WorkerSupervisor:
             self._timer = None
 
     def _unload(self) -> None:
-        # At once, so that whoever comes in the next moment waits for a new process.
+        # At once, so that a call in the next moment waits for a new process.
         self._worker = None
         self._unneeded.set()

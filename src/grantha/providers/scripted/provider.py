@@ -159,16 +159,16 @@ class ScriptedUpstream:
     async def _write_step(self, step: ScriptStep) -> AsyncIterator[list[UpstreamEvent]]:
         held: list[str] = []
         thought = step.kind == "reasoning"
-        for whole in step.pieces(self._call.options):
-            piece = whole if thought else self._after_prefix(whole)
-            if not piece or (thought and self._call.prefix):
+        for whole in step.fragments(self._call.options):
+            fragment = whole if thought else self._after_prefix(whole)
+            if not fragment or (thought and self._call.prefix):
                 continue
             if held and (self._delay() > 0 or self._gated() or len(held) >= BATCH):
                 yield [_join(held, thought)]
                 held = []
                 await self._sleep(0)
             await self._wait_for_turn()
-            held.append(piece)
+            held.append(fragment)
             self._written += 1
             if self._limit_reached():
                 break
@@ -240,12 +240,12 @@ class ScriptedUpstream:
         )
         return self._gate_limit is not None and self._written >= self._gate_limit
 
-    def _after_prefix(self, piece: str) -> str:
+    def _after_prefix(self, fragment: str) -> str:
         if not self._prefix_left:
-            return piece
-        skipped = min(self._prefix_left, len(piece))
+            return fragment
+        skipped = min(self._prefix_left, len(fragment))
         self._prefix_left -= skipped
-        return piece[skipped:]
+        return fragment[skipped:]
 
     def _limit_reached(self) -> bool:
         limit = self._call.options.max_tokens
@@ -262,6 +262,6 @@ class ScriptedUpstream:
         )
 
 
-def _join(pieces: list[str], thought: bool) -> UpstreamEvent:
-    text = pieces[0] if len(pieces) == 1 else "".join(pieces)
-    return Reasoning(text, None, len(pieces)) if thought else Text(text, len(pieces))
+def _join(fragments: list[str], thought: bool) -> UpstreamEvent:
+    text = fragments[0] if len(fragments) == 1 else "".join(fragments)
+    return Reasoning(text, None, len(fragments)) if thought else Text(text, len(fragments))

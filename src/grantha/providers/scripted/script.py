@@ -78,7 +78,7 @@ class ScriptStep:
     value: Any
     fields: Mapping[str, Any] = field(default_factory=dict)
 
-    def pieces(self, options: Options) -> Iterator[str]:
+    def fragments(self, options: Options) -> Iterator[str]:
         """The pieces of text or thought, with the options in force filled in."""
         if self.kind == "repeat":
             start = int(self.fields.get("start", 0))

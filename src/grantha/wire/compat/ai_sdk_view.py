@@ -116,8 +116,10 @@ class UiStream:
             case ToolCallDelta():
                 self._sign(event.part, event.signature)
                 self._arguments.setdefault(event.part, []).append(event.arguments)
-                call, piece = self._call_id(event.part), event.arguments
-                return [{"type": "tool-input-delta", "toolCallId": call, "inputTextDelta": piece}]
+                call, fragment = self._call_id(event.part), event.arguments
+                return [
+                    {"type": "tool-input-delta", "toolCallId": call, "inputTextDelta": fragment}
+                ]
             case PartEnd():
                 return self._close(event.part)
             case Citation(url=str(url)):

@@ -166,8 +166,8 @@ class MessagesStream:
                 return self._reasoning(event, at)
             case ToolCallDelta() if event.arguments and self._open == part:
                 self._arguments.append(event.arguments)
-                piece = {"type": "input_json_delta", "partial_json": event.arguments}
-                return self._delta(part, piece, at)
+                fragment = {"type": "input_json_delta", "partial_json": event.arguments}
+                return self._delta(part, fragment, at)
             case Citation(url=str()):
                 if self._open != part:
                     self._sources.setdefault(part, []).append(event)

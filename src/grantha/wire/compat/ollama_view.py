@@ -125,8 +125,8 @@ class ChatLines:
                 return []
 
     def _called(self, part: int) -> list[dict[str, Any]]:
-        start, pieces = self._tools.pop(part)
-        call = _call(start.call_id or f"call_{part}", start.name or "", "".join(pieces))
+        start, fragments = self._tools.pop(part)
+        call = _call(start.call_id or f"call_{part}", start.name or "", "".join(fragments))
         return [self._line({"content": "", "tool_calls": [call]})]
 
     def _line(self, message: dict[str, Any], logprobs: Sequence[JsonObject] = ()) -> dict[str, Any]:

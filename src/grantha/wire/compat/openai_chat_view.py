@@ -193,9 +193,9 @@ class ChatStream:
         return self._chunk(at, {"tool_calls": [call]})
 
     def _free_text(self, at: str, part: int) -> list[str]:
-        start, pieces = self._custom.pop(part)
+        start, fragments = self._custom.pop(part)
         call_id = start.call_id or f"call_{part}"
-        call = _custom_call(ToolCallPart(call_id, start.name or "", "".join(pieces)))
+        call = _custom_call(ToolCallPart(call_id, start.name or "", "".join(fragments)))
         return self._chunk(at, {"tool_calls": [{"index": self._tools[part], **call}]})
 
     def _arguments(self, at: str, part: int, arguments: str) -> list[str]:

@@ -29,7 +29,7 @@ from grantha.wire.compat.openai_chat_view import (
     parse_tools,
 )
 from grantha.wire.compat.view import ParsedRequest
-from grantha.wire.tools import custom_arguments, joint_name
+from grantha.wire.tools import custom_arguments, qualified_name
 
 EXTRA: view.MemberTypes = {
     "metadata": dict,
@@ -157,7 +157,7 @@ def _function_call(item: JsonObject) -> ToolCallPart:
     namespace = view.member(item, "namespace", str)
     return ToolCallPart(
         view.required_string(item, "call_id"),
-        joint_name(namespace, name) if namespace else name,
+        qualified_name(namespace, name) if namespace else name,
         view.member(item, "arguments", str, "{}"),
     )
 

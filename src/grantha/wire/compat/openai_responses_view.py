@@ -2,7 +2,7 @@
 
 Source: OpenAI's API reference, "Responses" and "Streaming events". Each of our parts is one output item.
 `sequence_number` is made from a record's id, so that it means the same however records were merged and
-whoever reads: `(epoch - 1) << 36 | seq << 6 | n`, n counting the events of one record. It grows but has
+for every reader: `(epoch - 1) << 36 | seq << 6 | n`, n counting the events of one record. It grows but has
 gaps; `starting_after` takes any of them.
 """
 
@@ -324,8 +324,8 @@ def _call_item(meta: ResponseMeta, start: PartStart, arguments: str) -> dict[str
             text = custom_input(arguments) if arguments else ""
             return {"type": "custom_tool_call", **call, "input": text}
         case "namespace":
-            told = {"name": origin["name"], "namespace": origin["namespace"]}
-            return {"type": "function_call", **call, **told, "arguments": arguments}
+            qualified = {"name": origin["name"], "namespace": origin["namespace"]}
+            return {"type": "function_call", **call, **qualified, "arguments": arguments}
         case _:
             return {"type": "function_call", **call, "arguments": arguments}
 

@@ -131,7 +131,7 @@ def compact_json(value: Any) -> str:
 
 
 def end_error(end: GenerationEnd) -> JsonObject | None:
-    """Why a generation isn't complete; None for `done` and for `stopped`, which is as was asked."""
+    """Why a generation isn't complete; None for `done` and for `stopped`, which was requested."""
     if end.ending in {"done", "stopped"}:
         return None
     return end.error or {"code": end.ending, "message": f"The answer ended {end.ending}."}

@@ -105,12 +105,12 @@ class _AnthropicEvent(msgspec.Struct):
 class _AnthropicTool:
     """A tool call that has begun; `number` is None for a tool that the vendor runs itself."""
 
-    __slots__ = ("name", "number", "pieces")
+    __slots__ = ("fragments", "name", "number")
 
     def __init__(self, number: int | None, name: str) -> None:
         self.number = number
         self.name = name
-        self.pieces: list[str] = []
+        self.fragments: list[str] = []
 
 
 class AnthropicReplyParser(ReplyParser[_AnthropicEvent]):
@@ -222,7 +222,7 @@ class AnthropicReplyParser(ReplyParser[_AnthropicEvent]):
             name = ".".join(part for part in (block.server_name, block.name) if part)
             tool = self._tools[index] = _AnthropicTool(None, name or block.type)
             if block.input:
-                tool.pieces.append(dumps(block.input).decode())
+                tool.fragments.append(dumps(block.input).decode())
         elif block.type.endswith("_tool_result") and (sources := _results(block.content)):
             self.batch.add(provider_tool(block.type.removesuffix("_tool_result"), sources=sources))
 
@@ -230,7 +230,7 @@ class AnthropicReplyParser(ReplyParser[_AnthropicEvent]):
         tool = self._tools.pop(index, None)
         if tool is None:
             return
-        arguments = "".join(tool.pieces)
+        arguments = "".join(tool.fragments)
         if tool.number is None:
             self.batch.add(provider_tool(tool.name, input=arguments.strip("{} ") and arguments))
         elif not arguments:
@@ -252,12 +252,12 @@ class AnthropicReplyParser(ReplyParser[_AnthropicEvent]):
             self._prefix_trimmer.trim(text) if self._prefix_trimmer is not None else text
         )
 
-    def _arguments(self, index: int, piece: str) -> None:
+    def _arguments(self, index: int, fragment: str) -> None:
         tool = self._tools.get(index)
-        if tool is not None and piece:
-            tool.pieces.append(piece)
+        if tool is not None and fragment:
+            tool.fragments.append(fragment)
             if tool.number is not None:
-                self.batch.add(ToolCall(tool.number, arguments=piece))
+                self.batch.add(ToolCall(tool.number, arguments=fragment))
 
     def _cite(self, citation: Any) -> None:
         if not isinstance(citation, dict):

@@ -139,12 +139,12 @@ class BedrockReplyParser(ReplyParser[_BedrockEvent]):
         if reason in FAILURES:
             self.fail(ErrorReport(reason))
             return
-        for number, pieces in self._inputs.items():
-            if not any(pieces):
-                pieces.append("{}")
+        for number, fragments in self._inputs.items():
+            if not any(fragments):
+                fragments.append("{}")
                 self.batch.add(ToolCall(number, arguments="{}"))
         self.finish = (FINISH_REASONS.get(reason, "unknown"), reason or None)
-        broken = any(not is_json("".join(pieces)) for pieces in self._inputs.values())
+        broken = any(not is_json("".join(fragments)) for fragments in self._inputs.values())
         if broken and self.finish[0] in {"stop", "tool-calls"}:
             error = self.error_factory.malformed("a tool call's input is no JSON")
             self.failure = self.failure or error
@@ -230,8 +230,8 @@ class _BedrockBodyParser(BedrockReplyParser):
             self._inputs[number].append(arguments)
             self.batch.add(ToolCall(number, arguments=arguments))
         cited = block.get("citationsContent") or {}
-        for piece in cited.get("content") or ():
-            self.batch.text(piece.get("text") or "")
+        for fragment in cited.get("content") or ():
+            self.batch.text(fragment.get("text") or "")
         for citation in cited.get("citations") or ():
             self._cite(citation)
         thought = block.get("reasoningContent", {})
@@ -257,10 +257,10 @@ def _cited(citation: dict[str, Any]) -> Cited:
     if isinstance(title, str) and isinstance(page, int):
         title = f"{title}, page {page}"
     contents = citation.get("sourceContent")
-    pieces = (
+    fragments = (
         [p.get("text") for p in contents if isinstance(p, dict)]
         if isinstance(contents, list)
         else []
     )
-    quoted = "".join(piece for piece in pieces if isinstance(piece, str)) or None
+    quoted = "".join(fragment for fragment in fragments if isinstance(fragment, str)) or None
     return Cited(*(text if isinstance(text, str) else None for text in (url, title, quoted)))

@@ -111,8 +111,8 @@ class OllamaReplyParser(ReplyParser[_OllamaLine]):
         if think is None:
             self.batch.text(text)
             return
-        for thought, piece in think.feed(text):
-            (self.batch.reasoning if thought else self.batch.text)(piece)
+        for thought, fragment in think.feed(text):
+            (self.batch.reasoning if thought else self.batch.text)(fragment)
         if think.idle:
             self._think = None
 

@@ -185,11 +185,11 @@ class ResponsesReplyParser(ReplyParser[_ResponsesEvent]):
             self._arguments_of[index] = []
             self.batch.add(ToolCall(number, item.get("call_id"), item.get("name")))
 
-    def _arguments(self, index: int, piece: Any) -> None:
+    def _arguments(self, index: int, fragment: Any) -> None:
         number = self._calls.get(index)
-        if number is not None and isinstance(piece, str) and piece:
-            self._arguments_of[index].append(piece)
-            self.batch.add(ToolCall(number, arguments=piece))
+        if number is not None and isinstance(fragment, str) and fragment:
+            self._arguments_of[index].append(fragment)
+            self.batch.add(ToolCall(number, arguments=fragment))
 
     def _item_done(self, index: int, item: Any) -> None:
         if not isinstance(item, dict):
@@ -215,19 +215,19 @@ class ResponsesReplyParser(ReplyParser[_ResponsesEvent]):
 
     def _reasoning_of(self, item: dict[str, Any]) -> None:
         if item.get("type") == "reasoning":
-            for piece in item.get("summary") or item.get("content") or ():
-                self.batch.reasoning(_string(piece, "text"))
+            for fragment in item.get("summary") or item.get("content") or ():
+                self.batch.reasoning(_string(fragment, "text"))
 
     def _text_of(self, item: dict[str, Any]) -> None:
-        for piece in item.get("content") or ():
-            kind = piece.get("type") if isinstance(piece, dict) else None
+        for fragment in item.get("content") or ():
+            kind = fragment.get("type") if isinstance(fragment, dict) else None
             if kind == "output_text":
-                self.batch.text(_string(piece, "text"))
-                for annotation in piece.get("annotations") or ():
+                self.batch.text(_string(fragment, "text"))
+                for annotation in fragment.get("annotations") or ():
                     self._cite(annotation)
             elif kind == "refusal":
                 self._refused = True
-                self.batch.text(_string(piece, "refusal"))
+                self.batch.text(_string(fragment, "refusal"))
 
     def _cite(self, annotation: Any) -> None:
         url, title = _string(annotation, "url"), _string(annotation, "title")
@@ -253,7 +253,7 @@ class ResponsesReplyParser(ReplyParser[_ResponsesEvent]):
         elif body.status in {"completed", None}:
             said: FinishReason = "refusal" if self._refused else "stop"
             self.finish = ("tool-calls" if self._calls else said, body.status or "completed")
-            if any(not is_json("".join(pieces)) for pieces in self._arguments_of.values()):
+            if any(not is_json("".join(fragments)) for fragments in self._arguments_of.values()):
                 error = self.error_factory.malformed("a tool call's arguments are no JSON")
                 self.failure = self.failure or error
         else:

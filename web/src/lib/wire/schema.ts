@@ -567,7 +567,7 @@ export interface SnapshotFrame {
   generation: string;
 }
 
-/** What was started; `generations` are all of them when several models were asked. */
+/** What was started; `generations` are all of them when several models answer. */
 export interface StartedReply {
   id: string;
   conversation: string;

@@ -52,7 +52,7 @@ class OllamaOptions(Schema):
     top_k: WHOLE
 
 
-class OllamaAsked(Schema):
+class OllamaPrompt(Schema):
     """What both calls take."""
 
     model: MODEL
@@ -64,14 +64,14 @@ class OllamaAsked(Schema):
     top_logprobs: WHOLE
 
 
-class OllamaChatRequest(OllamaAsked):
+class OllamaChatRequest(OllamaPrompt):
     """A chat."""
 
     messages: list[OllamaMessage] = Field(min_length=1)
     tools: list[ChatTool] | None = None
 
 
-class OllamaGenerateRequest(OllamaAsked):
+class OllamaGenerateRequest(OllamaPrompt):
     """One prompt. Without one the reply says that the model is there."""
 
     prompt: str | None = None
