@@ -1,6 +1,7 @@
 """The bill of materials names what the page's own dependencies bring, and nothing else."""
 
 import json
+import tomllib
 from typing import Any
 
 import pytest
@@ -40,3 +41,11 @@ def test_every_shipped_package_has_a_hash() -> None:
     assert {"vite", "eslint", "vitest"}.isdisjoint(names)
     for component in found:
         assert component["hashes"][0]["alg"] == "SHA-512"
+
+
+def test_a_container_is_built_from_all_that_the_source_archive_holds() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    included = project["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
+    sources = {name.strip("/").split("/")[0] for name in included} - {"build"}  # which make makes
+    kept = (ROOT / ".containerignore").read_text(encoding="utf-8").splitlines()
+    assert {f"!{name}" for name in sources} <= set(kept)
