@@ -75,7 +75,15 @@ def serve(settings: Settings, on_ready: Callable[[str], None] | None = None) -> 
         )
         drain = _Drain(supervisor, settings.drain)
         report = partial(notify, settings.variables)
-        server = _Server(config, registry, listening, drain, report=report, on_ready=on_ready)
+        server = _Server(
+            config,
+            registry,
+            listening,
+            drain,
+            inherited=inherited is not None,
+            report=report,
+            on_ready=on_ready,
+        )
         # uvicorn raises the signal again once everything has ended. Ctrl-C is the usual way to stop a
         # server in a terminal, no error.
         with suppress(KeyboardInterrupt):
@@ -92,11 +100,13 @@ class _Server(uvicorn.Server):
         listening: socket.socket,
         drain: _Drain,
         *,
+        inherited: bool,
         report: Callable[[str], None],
         on_ready: Callable[[str], None] | None,
     ) -> None:
         super().__init__(config)
         self._drain = drain
+        self._inherited = inherited
         self._report = report
         self._on_ready = on_ready
         self._registry = registry
@@ -127,9 +137,11 @@ class _Server(uvicorn.Server):
     @override
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._report("STOPPING=1")
-        # uvicorn waits for open streams first, and those wait for their answers.
-        for server in self.servers:
-            server.close()
+        # uvicorn waits for open streams first, and those wait for their answers. Until then new
+        # clients are told to come back, unless the next server gets them from the same socket.
+        if self._inherited:
+            for server in self.servers:
+                server.close()
         await self._drain.run()
         if self._drain.hurried:
             # Connections are cut, but the store and the local model's process still end well, which

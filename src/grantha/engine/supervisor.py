@@ -92,6 +92,7 @@ class Supervisor:
         self._recovered = asyncio.Event()
         self._background_tasks: set[asyncio.Task[Any]] = set()
         self._closing = False
+        self._starting: set[asyncio.Task[tuple[list[GenerationRow], bool]]] = set()
         self._flusher = Flusher(
             store.append,
             window=tuning.window,
@@ -297,9 +298,16 @@ class Supervisor:
 
     # ---- the end of the process ----------------------------------------------------------------
 
+    @property
+    def closing(self) -> bool:
+        """Whether nothing new is accepted any more."""
+        return self._closing
+
     async def aclose(self, drain: float) -> None:
         """Accepts nothing new, lets generations end within `drain` seconds, then hands over the rest."""
         self._closing = True
+        while self._starting:  # accepted before: one that began after the draining would be cut
+            await asyncio.wait(set(self._starting))
         if handed_over := await self._running.drain(drain):
             _log.info("handed over %d running generations", handed_over)
         for task in tuple(self._background_tasks):
@@ -315,22 +323,22 @@ class Supervisor:
 
         One that was stored and never begun would be `running` until the next restart.
         """
-        storing = asyncio.create_task(self._store.start(subject, start))
-        try:
-            rows, created = await asyncio.shield(storing)
-        except asyncio.CancelledError:
 
-            def begin_anyway(stored: asyncio.Task[tuple[list[GenerationRow], bool]]) -> None:
-                self._background_tasks.discard(stored)
-                if not stored.cancelled() and stored.exception() is None and stored.result()[1]:
-                    begin(stored.result()[0])
+        async def store_and_begin() -> tuple[list[GenerationRow], bool]:
+            rows, created = await self._store.start(subject, start)
+            if created:
+                begin(rows)
+            return rows, created
 
-            self._background_tasks.add(storing)
-            storing.add_done_callback(begin_anyway)
-            raise
-        if created:
-            begin(rows)
-        return rows, created
+        starting = asyncio.create_task(store_and_begin())
+        self._starting.add(starting)
+        starting.add_done_callback(self._started)
+        return await asyncio.shield(starting)
+
+    def _started(self, starting: asyncio.Task[tuple[list[GenerationRow], bool]]) -> None:
+        self._starting.discard(starting)
+        if not starting.cancelled():
+            starting.exception()  # retrieved here, where the caller is gone
 
     def _begin(
         self,
@@ -411,7 +419,9 @@ class Supervisor:
 
     def _check_open(self) -> None:
         if self._closing:
-            raise ShuttingDown("The server is stopping.", advice="Send it again in a moment.")
+            raise ShuttingDown(
+                "The server is stopping.", advice="Send it again in a moment.", retry_after=1.0
+            )
 
     def _check_known(self, model: str) -> None:
         # A missing key fails the generation instead: the question is kept and can be sent again.

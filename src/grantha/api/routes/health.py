@@ -23,7 +23,7 @@ async def healthz() -> Response:
     "/readyz",
     responses={
         **response_doc(200, ReadyReply, "Ready."),
-        **response_doc(503, ReadyReply, "Answers can't be stored now."),
+        **response_doc(503, ReadyReply, "Answers can't be stored now, or the server stops."),
     },
 )
 async def readyz(request: Request) -> Response:
@@ -35,8 +35,9 @@ async def readyz(request: Request) -> Response:
     health = await state.store.check()
     flushing = state.supervisor.flush_state
     error = health.error or (flushing.failing.message if flushing.failing else None)
+    stopping = state.supervisor.closing
     reply = ReadyReply(
-        status="degraded" if error else "ready",
+        status="stopping" if stopping else "degraded" if error else "ready",
         durability=health.durability,
         storage=StorageReply(ok=error is None, version=health.version, error=error),
         sqlite=health.version.rpartition(" ")[2],
@@ -44,4 +45,4 @@ async def readyz(request: Request) -> Response:
         flush_window_ms=round(flushing.window * 1000, 1),
         version=__version__,
     )
-    return reply.response(503 if error else 200)
+    return reply.response(503 if stopping or error else 200)

@@ -369,7 +369,7 @@ class StorageReply(ResponseModel):
 class ReadyReply(ResponseModel):
     """Whether answers can be written, and how durably."""
 
-    status: Literal["ready", "degraded"]
+    status: Literal["ready", "degraded", "stopping"]
     durability: Durability
     storage: StorageReply
     sqlite: str
