@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -12,6 +13,12 @@ from grantha.errors import ProviderError
 from grantha.providers.factory import hosts_from
 from grantha.providers.registry import Registry
 from grantha.providers.scripted.script import parse_script
+from grantha.wire.upstream import (
+    anthropic_decoder,
+    bedrock_decoder,
+    gemini_decoder,
+    openai_chat_decoder,
+)
 from tools.providers_table import DOCUMENT, with_table
 
 TEXT = DOCUMENT.read_text(encoding="utf-8")
@@ -23,6 +30,14 @@ def blocks(language: str) -> list[str]:
 
 def test_the_table_of_providers_is_current() -> None:
     assert with_table(TEXT) == TEXT, "run: python tools/providers_table.py"
+
+
+@pytest.mark.parametrize(
+    "decoder", [anthropic_decoder, bedrock_decoder, gemini_decoder, openai_chat_decoder]
+)
+def test_every_word_for_an_end_is_documented(decoder: ModuleType) -> None:
+    words = {*decoder.FINISH_REASONS, *getattr(decoder, "FAILURES", ())}
+    assert not [word for word in words if f"`{word}`" not in TEXT]
 
 
 def test_the_settings_shown_can_be_used() -> None:
