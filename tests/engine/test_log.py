@@ -431,6 +431,27 @@ def test_what_is_pushed_and_what_is_read_is_everything_once_and_in_order(
     asyncio.run(run())
 
 
+async def test_no_reader_runs_inside_the_commit() -> None:
+    log = a_log()
+    published: list[RecordId] = []
+
+    def fail() -> None:
+        raise RuntimeError("a reader's own error")
+
+    failures: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(
+        lambda _, context: failures.append(context["exception"])
+    )
+    log.subscribe(fail)
+    log.subscribe(lambda: published.append(log.published))
+    log.add(TextDelta(0, "x"))
+    flush(log)
+    assert (published, failures) == ([], [])
+    await asyncio.sleep(0)
+    assert published == [RecordId(1, 1)]
+    assert [str(error) for error in failures] == ["a reader's own error"]
+
+
 async def test_silence_is_counted_from_the_last_push() -> None:
     log = a_log()
     reader = Reader(cast("Any", None), "local", "g", RecordId(1, 0), lambda _: log)

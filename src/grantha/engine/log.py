@@ -176,7 +176,11 @@ class Log:
         return [self._tail[i] for i in range(start, len(self._tail))]
 
     def subscribe(self, published: Callable[[], None]) -> None:
-        """`published` is called at each publication, fence or leave, until `forget`; never raises."""
+        """Calls `published` after each publication, fence or handover, until `unsubscribe`.
+
+        It runs in a turn of the loop of its own, so that nothing of a reader runs inside the commit.
+        A call that is on its way when `unsubscribe` is called still comes.
+        """
         self._listeners.add(published)
 
     def unsubscribe(self, published: Callable[[], None]) -> None:
@@ -197,8 +201,10 @@ class Log:
             self._complete = False
 
     def _wake(self) -> None:
-        for published in tuple(self._listeners):
-            published()
+        if self._listeners:
+            loop = asyncio.get_running_loop()
+            for published in self._listeners:
+                loop.call_soon(published)
 
     def _release(self) -> None:
         for waiter in self._flush_waiters:

@@ -123,7 +123,7 @@ class EventStream(Response):
         self._beat = beat
         self._resumed = resumed
         self._attachment = attachment
-        self._defect: Exception | None = None
+        self._error: Exception | None = None
 
     @override
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -169,8 +169,8 @@ class EventStream(Response):
         push = partial(self._push, writer)
         while not reader.closed:
             frames = await reader.read(self._heartbeat, push)
-            if self._defect is not None:
-                raise self._defect
+            if self._error is not None:
+                raise self._error
             if frames:
                 if body := view.frames(frames):
                     await writer.send(body)
@@ -186,8 +186,8 @@ class EventStream(Response):
         try:
             if body := self._view.frames(frames):
                 writer.offer(body)
-        except Exception as error:  # noqa: BLE001  raised in this stream's own task, not the log's
-            self._defect = error
+        except Exception as error:  # noqa: BLE001  raised in this stream's task, which waits
+            self._error = error
             return False
         return True
 
