@@ -43,12 +43,12 @@ _TEXT: dict[Api, re.Pattern[bytes]] = {
 }
 _END: dict[Api, bytes] = {
     "openai": b"data: [DONE]",
-    "simple": b'"done": true',
+    "simple": b'"done":true',
     "native": b'"kind":"generation-end"',
 }
 _GOOD_END: dict[Api, bytes] = {
     "openai": b"data: [DONE]",
-    "simple": b'"ending": "done"',
+    "simple": b'"ending":"done"',
     "native": b'"ending":"done"',
 }
 _STAMPED = re.compile(rb"w(\d+)@(\d+) ")

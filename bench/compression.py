@@ -14,7 +14,7 @@ from typing import get_args
 
 from bench import client, paced, table, throughput
 from bench.rig import ROOT, Rig, rig
-from grantha.api.http.compression import negotiated
+from grantha.api.http.compression import negotiate
 from grantha.api.http.streams import sse_frame
 from grantha.events import Frame, RecordId, TextDelta
 
@@ -53,7 +53,7 @@ def alone(coding: client.Coding) -> list[object]:
         sse_frame(Frame(RecordId(1, seq), 1_700_000_000_000 + 50 * seq, TextDelta(0, word)))
         for seq, word in enumerate(words)
     ]
-    found = negotiated(coding)
+    found = negotiate(coding)
     if found is None:
         return [coding, sum(map(len, frames)) / len(frames), 0.0]
     began, sent = time.process_time(), 0
