@@ -7,7 +7,7 @@ A script is a table:
 |---|---|
 | `description` | one line for lists of models |
 | `capabilities` | changes to the defaults: `prefix`, `temperature`, `reasoning`, ... |
-| `rate` | pieces a second; 0 (the default) is as fast as possible |
+| `rate` | deltas per second; 0 (the default) is as fast as possible |
 | `begin` | seconds before the reply begins |
 | `refuse` | an error instead of a reply: its class or code, or a table like an `error` step |
 | `gate` | a file in the script folder with the number of pieces that may be out so far, or `open` |
