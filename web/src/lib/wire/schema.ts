@@ -453,7 +453,7 @@ export interface Readiness {
 
 /** Whether answers can be written, and how durably. */
 export interface ReadyReply {
-  status: 'ready' | 'degraded';
+  status: 'ready' | 'degraded' | 'stopping';
   durability: 'FULL' | 'NORMAL' | 'OFF';
   storage: StorageReply;
   sqlite: string;
