@@ -147,7 +147,7 @@ def test_a_cursor_of_an_earlier_owner_is_answered_from_the_store() -> None:
 
 
 class FakeStore:
-    """Remembers every call; fails as often as it is told."""
+    """Remembers every call; fails as often as the test wants."""
 
     def __init__(self) -> None:
         self.calls: list[list[Append]] = []
@@ -265,7 +265,7 @@ async def test_while_the_store_fails_the_same_records_are_offered_and_nothing_is
     assert "".join(r.event.text for r in shown if isinstance(r.event, TextDelta)) == "one two"
 
 
-async def test_a_flood_does_not_make_a_failing_store_be_asked_more_often(
+async def test_a_flood_does_not_make_a_failing_store_be_called_more_often(
     flushing: Flushing,
 ) -> None:
     store, flusher = flushing(window=0.001, first_retry=3600.0)

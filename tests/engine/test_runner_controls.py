@@ -51,7 +51,7 @@ async def test_stop_ends_an_answer_that_has_no_text_yet(
     assert (answer.ending, answer.text) == ("stopped", "")
 
 
-async def test_stop_between_two_pieces_keeps_the_text_and_tells_how_it_went(rig: Rig) -> None:
+async def test_stop_between_two_deltas_keeps_the_text_and_returns_a_receipt(rig: Rig) -> None:
     row = await rig.ask(rig.script("gated", COUNT, gate="gate"))
     rig.allow("gate", 7)
     await rig.text_of(row, len(counted(7)))
@@ -146,7 +146,7 @@ def change(rig: Rig, row: GenerationRow, model: str | None = None, **changes: An
     return rig.supervisor.change(ME, row.id, changes, model)
 
 
-async def test_a_change_acts_from_the_next_piece_by_prefix(rig: Rig) -> None:
+async def test_a_change_acts_from_the_next_delta_by_prefix(rig: Rig) -> None:
     step = {"repeat": "{n}:{temperature} ", "start": 100, "count": 40}
     model = rig.script("warm", step, gate="gate", capabilities={"prefix": True})
     rig.allow("gate", 5)
@@ -248,7 +248,7 @@ async def test_a_change_that_comes_with_the_end_leaves_a_complete_answer_alone(
     assert (answer.ending, answer.text, len(own.calls)) == ("done", "complete", 1)
 
 
-async def test_a_change_by_instruction_cleans_the_joint(make_rig: MakeRig) -> None:
+async def test_a_change_by_instruction_removes_the_overlap(make_rig: MakeRig) -> None:
     text = "Rivers carry water from the hills down to the wide sea, day and night."
     gate = asyncio.Event()
 
@@ -276,7 +276,7 @@ async def test_a_limit_below_the_deltas_so_far_leaves_the_end_to_the_provider(ri
     await rig.text_of(row, len(counted(6)))
     change(rig, row, max_tokens=3)
     answer = await rig.ended(row)
-    # How many tokens six deltas are isn't known, so the model is asked for the three once more.
+    # How many tokens six deltas are isn't known, so the model gets the limit of three once more.
     assert (answer.ending, answer.text) == ("done", counted(9))
     assert answer.folded.end is not None
     assert answer.folded.end.finish_reason == "length"

@@ -106,7 +106,7 @@ def test_a_picture_between_results_goes_behind_them() -> None:
     )
 
 
-def test_a_result_without_a_call_is_told_as_text() -> None:
+def test_a_result_without_a_call_becomes_text() -> None:
     repaired = with_tool_results([text_message("user", "Go"), results("x")])
     assert repaired[1] == text_message("user", "Result of a tool call:\nresult of x")
 

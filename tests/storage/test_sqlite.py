@@ -85,7 +85,7 @@ async def test_reading_connections_can_not_write(tmp_path: Path) -> None:
     await store.aclose()
 
 
-async def test_one_failing_piece_of_work_harms_no_other_in_its_transaction(tmp_path: Path) -> None:
+async def test_a_failing_job_harms_no_other_in_its_transaction(tmp_path: Path) -> None:
     store = await opened(tmp_path)
     same = NewConversation("c_same", "", "page")
     results = await asyncio.gather(
@@ -166,7 +166,7 @@ async def test_a_store_that_is_not_open_says_so(tmp_path: Path) -> None:
         (sqlite3.SQLITE_IOERR_WRITE, StorageFailed, "can't be used"),
     ],
 )
-def test_errors_of_the_driver_are_told_in_our_words(
+def test_errors_of_the_driver_become_errors_of_our_tree(
     code: int, kind: type[GranthaError], said: str
 ) -> None:
     error = sqlite3.OperationalError("the driver's words")

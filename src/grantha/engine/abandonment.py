@@ -1,4 +1,4 @@
-"""Ends generations that nobody reads any more, where their request allows that.
+"""Ends generations that have no reader any more, where their request allows that.
 
 Owns one timer for each such generation. It runs while there is no reader; before the first one comes it
 runs for at least `first_reader` seconds, so that neither a start nor a restart is taken for a client

@@ -2,7 +2,7 @@
 
 Each call that the engine makes by itself costs money: the first one, retries, continuations, fallbacks
 and the call of a next owner after a crash. Without a bound over all of them, an upstream that breaks
-after a few words is called again for ever.
+after a few words would be called for ever.
 
 | limit             | counts                                                                         |
 |-------------------|--------------------------------------------------------------------------------|
@@ -79,8 +79,8 @@ class CallBudget:
             else:
                 self.announced(record.event, length)
             last = record
-        # The last owner may be this one, whose time is told to `exceeded`; counting its opening
-        # records twice adds nothing.
+        # The last owner may be this one, whose time `exceeded` gets as an argument; counting its
+        # opening records twice adds nothing.
         self._add_seconds(opened, last)
 
     def announced(self, event: Event, length: int) -> None:
@@ -109,7 +109,7 @@ class CallBudget:
     def exceeded(
         self, length: int, seconds: float, *, refused: bool = False, resumed: bool = False
     ) -> str | None:
-        """Which limit one more call would break, in words; None if it may be made.
+        """The limit that one more call would break, as text; None if it is allowed.
 
         `seconds` is how long this owner has been writing. `refused` says that the last prompt wasn't
         taken, `resumed` that the next call sends none.

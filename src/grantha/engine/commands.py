@@ -1,7 +1,7 @@
-"""What people want of a running generation: a stop, or other options from the next token.
+"""Commands to a running generation: stop, or change options from the next token on.
 
-A stop wins over everything. A change that nobody has acted upon yet is replaced by a later one, which
-was made from it. Knows nothing of upstreams.
+A stop replaces everything. A pending change is replaced by a later one, which was made on top of it.
+Knows nothing of upstreams.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from grantha.errors import Unsupported
 class Stop:
     """End it; `at` is when that was requested, in milliseconds of the monotonic clock.
 
-    `abandoned` says that nobody requested it: the clients have left.
+    `abandoned` is set when no client requested it: they have all left.
     """
 
     at: float
@@ -28,7 +28,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class ChangeOptions:
-    """Go on under these."""
+    """Go on with this model and these options."""
 
     model: str
     options: Options
@@ -55,28 +55,28 @@ class StopReceipt:
 
 
 class CommandSlot:
-    """The command that hasn't been acted upon yet. Spoken from any task, heard by one."""
+    """The pending command. Any task puts one; only the runner's task waits for it."""
 
     def __init__(self) -> None:
         self.pending: Command | None = None
         self._changed = asyncio.Event()
 
     def put(self, command: Command) -> None:
-        """Speaks; nothing is said after a stop."""
+        """Replaces the pending command, unless that is a stop."""
         if not isinstance(self.pending, Stop):
             self.pending = command
             self._changed.set()
 
     def has_pending(self) -> bool:
-        """Whether there is a command to act upon."""
+        """Whether a command is pending."""
         return self.pending is not None
 
     def clear(self) -> None:
-        """The change is being acted upon."""
+        """The pending command is being carried out."""
         self.pending = None
 
     async def wait(self, task: asyncio.Task[None]) -> None:
-        """Returns once somebody has spoken or `task` is done."""
+        """Returns once a command is pending or `task` is done."""
         task.add_done_callback(self._done)
         while self.pending is None and not task.done():
             self._changed.clear()

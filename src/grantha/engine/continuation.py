@@ -1,9 +1,9 @@
-"""Going on from the text so far: by prefix where the model takes one, else by an instruction.
+"""Continuing from the text so far: by prefix where the model takes one, else by instruction.
 
-When continuing by instruction, a model is told to repeat the last few words first. The trimmer finds them
-and leaves them out, so that the answer goes on exactly where it stopped. It decides as early as it
+An instruction has the model repeat the last few words first. The trimmer then finds them and leaves
+them out, so that the answer goes on exactly where it stopped. It decides as early as it
 can and never holds back more than `_MAX_BUFFERED` characters. It only ever leaves out text that repeats
-the end of what is already there; if the words that were asked for come letter by letter, exactly those.
+the end of what is already there; if the requested words come exactly, exactly those.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from grantha.chat import Call, Capabilities, Continuation, Message, Options, text_message
 from grantha.errors import Unsupported
 
-_ANCHOR = 60  # characters of the end that the model is asked to repeat
+_ANCHOR = 60  # characters of the end that the model is to repeat
 _LOOK_BACK = 600  # how far back a repetition may begin
 _MAX_BUFFERED = 400
 _MIN_OVERLAP = 8  # shorter repetitions are left out only from the start of a word
@@ -50,7 +50,7 @@ def anchor_of(text: str) -> str:
 
 
 class OverlapTrimmer:
-    """Takes the continuation piece by piece and gives back what is new."""
+    """Takes the continuation text by text and gives back what is new."""
 
     def __init__(self, text: str) -> None:
         self._tail = text[-_LOOK_BACK:]
@@ -58,11 +58,11 @@ class OverlapTrimmer:
         self._held = ""
         self._joined = not text
 
-    def feed(self, fragment: str) -> str:
-        """New text that can be shown now; may be empty while the joint isn't clear."""
+    def feed(self, text: str) -> str:
+        """New text that can be shown now; may be empty while the overlap isn't clear."""
         if self._joined:
-            return fragment
-        self._held += fragment
+            return text
+        self._held += text
         if self._held.startswith(self._anchor):
             return self.finish()
         if self._may_still_repeat():
@@ -70,7 +70,7 @@ class OverlapTrimmer:
         return self.finish()
 
     def finish(self) -> str:
-        """The rest, decided with what has come."""
+        """The rest, decided with what has arrived."""
         if self._joined:
             return ""
         self._joined = True

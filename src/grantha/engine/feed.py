@@ -1,7 +1,7 @@
-"""News for every open tab: which conversation, message or generation changed.
+"""Changes for every open tab: which conversation, message or generation changed.
 
-A ring of the latest changes and a cursor for each listener; a listener that fell out of the ring is
-told to look at everything again. Nothing here is durable: the store has the truth.
+A ring of the latest changes and a cursor for each listener; a listener that is too far behind gets one
+change "everything". Nothing here is durable: the store is the source of truth.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ChangeKind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Something of a subject's changed; the listener asks the store for how it is now."""
+    """Something that belongs to a subject changed; the listener reads its state from the store."""
 
     change: ChangeKind
     subject: str
@@ -50,7 +50,7 @@ class Feed:
         return Listener(self, subject, self._count)
 
     def after(self, cursor: int) -> tuple[int, list[Change] | None]:
-        """The new cursor and the changes since the old one; None if some are gone."""
+        """The new cursor and the changes after the old one; None if some have left the ring."""
         missed = self._count - cursor
         if missed > len(self._ring):
             return self._count, None

@@ -1,12 +1,11 @@
-"""When logs are written: one task for all of them, one store call a tick (group commit).
+"""Decides when logs are written: one task for all of them, one store call a tick (group commit).
 
-Rule: text goes at once when nothing of its log was flushed within the window; otherwise it waits for
-the end of the window, for `flush_bytes`, or for anything that isn't a delta. The window grows with
-the time that a tick takes and with the share of a core that the loop takes, so that load makes frames
-larger, not readers fewer; and where ticks of different logs follow each other there is a short rest
-before each, so that more logs share a commit; one log alone never waits for it. While the store fails
-nothing is lost: the same records are offered again under the same ids, after a pause that nothing
-cuts short.
+Text is written at once if nothing of its log was flushed within the window; otherwise it waits for the
+end of the window, for `flush_bytes`, or for any event that isn't a delta. The window grows with the time
+that a tick takes and with the share of a core that the loop uses, so that load makes frames larger
+instead of readers fewer. Ticks of different logs that follow each other are spaced by a short rest, so
+that more logs share a commit; a single log never waits for it. While the store fails nothing is lost:
+the same records are written again under the same ids, after a pause that nothing cuts short.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ class FlushState:
 class Flusher:
     """Owns the order of `take`, `append`, `publish`. Times in seconds of the loop's clock.
 
-    `load` tells the share of a core that the loop takes, from 0 to 1.
+    `load` returns the share of a core that the loop uses, from 0 to 1.
     """
 
     def __init__(
@@ -95,13 +94,13 @@ class Flusher:
                 task.cancel()
 
     def changed(self, log: Log, urgent: bool) -> None:
-        """A log has something to flush; `urgent` means now."""
+        """A log has something to flush; if `urgent`, now."""
         at_once = urgent or log.pending_bytes >= self._flush_bytes
         due = 0.0 if at_once else log.last_flush + self.window
         known = self._due.get(log)
         if known is None or due < known:
             self._due[log] = due
-            # Woken for nothing, the task would look at everything that is due, once for every word.
+            # Else every delta would wake the task to look through all due logs for nothing.
             if max(due, self._not_before) < self._asleep_until:
                 self._wake.set()
 
@@ -133,7 +132,7 @@ class Flusher:
         self._not_before = self._pace - _UNRESTED
 
     async def _ready(self) -> list[Log]:
-        """Logs that are due, or nothing after having waited for a change."""
+        """Logs that are due now, or none after waiting for a change."""
         now = asyncio.get_running_loop().time()
         if self._due and (self._closing or now + _SLACK >= self._not_before):
             limit = now + _SLACK
@@ -175,7 +174,7 @@ class Flusher:
 
     def _failed(self, error: GranthaError, ready: list[Log]) -> None:
         if self.failing is None:
-            _log.error("The store doesn't take records: %s", error.message)
+            _log.error("records can't be written: %s", error.message)
         self.failing = error
         for log in ready:
             self._due[log] = 0.0

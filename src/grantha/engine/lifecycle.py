@@ -7,10 +7,10 @@
     | waiting    | a pause before the next try            | calling, changing, ending                  |
     | changing   | options changed: the upstream closes   | calling, ending                            |
     | ending     | the end record is on its way           | done, stopped, failed, interrupted         |
-    | handed     | the server stops; a next owner goes on | (nothing: the log stays open)              |
+    | handed-over| the server stops; a next owner goes on | (nothing: the log stays open)              |
 
-The last four words are the only ways a generation can end; `handed` isn't an end. Every state but
-`ending` and the ends may go to `handed`.
+The last four words are the only ways a generation can end; `handed-over` isn't an end. Every state but
+`ending` and the ends may go to `handed-over`.
 """
 
 from __future__ import annotations

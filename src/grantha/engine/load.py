@@ -9,12 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-_SPAN = 0.1  # seconds that one look covers at the least
-_NEW = 0.3  # weight of the newest look
+_SPAN = 0.1  # minimum seconds between two measurements
+_NEW = 0.3  # weight of the newest measurement
 
 
 class Load:
-    """Ask from the thread that is measured. Both clocks in seconds."""
+    """Measures the calling thread. Both clocks in seconds."""
 
     def __init__(
         self,
@@ -23,7 +23,7 @@ class Load:
     ) -> None:
         self._on_core = on_core
         self._clock = clock
-        self._spent: float | None = None  # time on a core at the last look
+        self._spent: float | None = None  # CPU time at the last measurement
         self._at = 0.0
         self._share = 0.0
 

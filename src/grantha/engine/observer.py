@@ -1,4 +1,4 @@
-"""Who wants to know how generations go: metrics, traces. Told once a generation, never a token."""
+"""Observers of generations: metrics, traces. Called once for each generation, never for a token."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Observer(Protocol):
 
 
 class Observers(Observer):
-    """Tells several."""
+    """Several observers as one."""
 
     def __init__(self, *observers: Observer) -> None:
         self._observers = observers

@@ -1,7 +1,7 @@
 """Turns a provider's events into numbered parts of a log.
 
 One text part goes on until something else comes; reasoning and text close each other; every tool call
-is a part of its own, told apart by the provider's index. Knows nothing of segments or errors.
+is a part of its own, identified by the provider's index. Knows nothing of segments or errors.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class PartWriter:
         self.tools_begun = False
 
     def resume(self, events: Iterable[Event]) -> None:
-        """Takes up where earlier records left off."""
+        """Continues after earlier records."""
         for event in events:
             if isinstance(event, PartStart):
                 self._next = event.part + 1
@@ -45,7 +45,7 @@ class PartWriter:
                 self.tools_begun = self.tools_begun or event.part_kind == "tool-call"
             elif isinstance(event, PartEnd) and self._open and self._open[0] == event.part:
                 self._open = None
-        # Only text is gone on with; what else was open when the owner died stays as it is.
+        # Only a text part can be continued; others that were open stay as they are.
         if self._open and self._open[1] != "text":
             self._open = None
 

@@ -1,8 +1,9 @@
 """A reader: a cursor over one log, on any transport.
 
-Gets everything after its cursor, merged, whenever it asks. So a slow one gets few large frames and
-holds nothing. Recent records come from the running log's tail, older ones from the store. One that
-waits may be handed what is published right then (`push`), which spares waking its task for each frame.
+Each read returns everything after the cursor, merged, so a slow client gets few large frames and nothing
+is queued for it. Recent records come from the running log's tail, older ones from the store. A read that
+waits may pass new frames to `push` in the loop's next turn after their publication, which spares waking
+its task for each frame.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from grantha.storage.base import Store
 
 Push = Callable[[list[Frame]], bool]  # takes frames, or says no; never waits, never raises
 _PAGE = 512  # records from the store at a time
-_WAIT = 3600.0  # seconds of one read in a loop: nobody waits for anything else
+_WAIT = 3600.0  # seconds of one read in a loop; any long time does
 _POLL = 0.25  # seconds, while a generation runs that no owner has taken up yet
 
 
@@ -94,7 +95,7 @@ class Reader:
                 return records
         records = await self._stored()
         # An ended log whose records are gone was trimmed: closing without an end makes the client come
-        # back with its id, and be told so.
+        # back with its id and get a 410.
         if not records and (log is None or log.fenced or log.end is not None):
             row = await self._store.generation(self._subject, self.generation)
             if row.status != "running":
@@ -166,7 +167,7 @@ class Reader:
 
 
 def _look(reader: weakref.ref[Reader]) -> None:
-    # Weakly, so that a timer doesn't keep a reader, and its log's tail, that nobody needs any more.
+    # Weakly, so that a timer doesn't keep an unused reader and its log's tail in memory.
     found = reader()
     if found is not None:
         found.look()

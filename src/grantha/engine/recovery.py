@@ -1,10 +1,9 @@
-"""After a start: goes on with what a dead owner left running, or ends it as interrupted.
+"""At the start: goes on with generations that a dead owner left running, or ends them as interrupted.
 
 Each orphan gets a new epoch, so that nothing late can enter. It goes on by itself where no text was
 shown yet, where the model takes a prefix, or where a fallback can; at most three times in a row without
-a new word, so that an answer which kills its server ends, and one that is merely unlucky doesn't. Else it
-ends `interrupted` with the text kept. Never `done`: what was cut is never called complete. While the
-store takes no writes, it waits and tries again.
+new text, so that an answer which crashes its server ends. Otherwise it ends `interrupted` with the text
+kept, never `done`: a cut answer is never complete. While the store fails, recovery waits and retries.
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ MAX_CLAIMS = 20  # tries to claim one whose owner, thought dead, still writes
 
 
 class Recovery:
-    """Takes orphans up, once, at start."""
+    """Takes over orphans, once, at the start."""
 
     def __init__(
         self, supervisor: Supervisor, store: Store, models: Models, instance_id: str
@@ -64,7 +63,7 @@ class Recovery:
         self._max_unproductive = MAX_UNPRODUCTIVE_OWNERS
 
     async def run(self) -> int:
-        """Returns how many generations were orphans. One that fails doesn't keep the others."""
+        """Returns the number of orphans. One that fails doesn't keep the others waiting."""
         try:
             left = await self._retry_while_failing(self._store.orphans, self._instance_id)
             self._max_unproductive = (
@@ -77,18 +76,20 @@ class Recovery:
                     name = orphan.row.id
                     _log.error("generation %s can't be recovered: %s", name, error.message)
                 except Exception:  # noqa: BLE001  a defect met by one answer mustn't leave the others waiting
-                    _log.exception("generation %s can't be recovered by a defect", orphan.row.id)
+                    _log.exception(
+                        "generation %s can't be recovered: internal error", orphan.row.id
+                    )
             return len(left)
         finally:
             self._supervisor.finish_recovery()
 
-    async def _retry_while_failing(self, ask: Callable[[A], Awaitable[T]], about: A) -> T:
-        """Asks again and again while our own disk or database fails."""
+    async def _retry_while_failing(self, call: Callable[[A], Awaitable[T]], argument: A) -> T:
+        """Repeats a call while our own disk or database fails."""
         while True:
             try:
-                return await ask(about)
+                return await call(argument)
             except ServerError as error:
-                _log.error("what was cut can't be taken up yet: %s", error.message)
+                _log.error("orphaned generations can't be taken over yet: %s", error.message)
             await asyncio.sleep(self._supervisor.tuning.recovery_retry)
 
     async def _take_over(self, orphan: Orphan, tries: int = MAX_CLAIMS) -> None:
@@ -131,13 +132,13 @@ class Recovery:
         self._supervisor.take_over(orphan.subject, taken, plan, (*records, *new))
 
     async def _retry_take_over(self, orphan: Orphan, tries: int) -> None:
-        """Its owner wrote some last words meanwhile, or another process took it up."""
+        """The claim failed: its owner wrote more meanwhile, or another process took it over."""
         for now in await self._store.orphans(self._instance_id) if tries else ():
             if now.row.id == orphan.row.id and now.row.last_id.epoch == orphan.row.last_id.epoch:
                 await self._take_over(dataclasses.replace(now, damaged=orphan.damaged), tries)
 
     async def _history_of(self, orphan: Orphan) -> tuple[Message, ...] | None:
-        """The messages before the answer; None when the conversation is gone."""
+        """The history of an orphan; None when its conversation is gone."""
         try:
             return await self._history.of_generation(orphan.subject, orphan.row)
         except NotFound:
@@ -165,7 +166,7 @@ class Recovery:
     def _choose_model(
         self, model: str, length: int, *, tools: bool
     ) -> tuple[str | None, Continuation | None, str]:
-        """The model that goes on and how, or None and why nobody can."""
+        """The model that continues and its mode, or None and the reason why no model can."""
         if tools:
             return None, None, "the answer had begun to call tools"
         if length == 0:
@@ -227,7 +228,7 @@ def _interrupted(events: list[Event], cause: str) -> GenerationEnd:
 
 
 def _downtime(records: list[Record]) -> dict[str, int]:
-    """How long nothing was written, in ms: what the seam tells the reader."""
+    """For the seam: how long nothing was written, in milliseconds."""
     if not records:
         return {}
     return {"away_ms": max(0, time.time_ns() // 1_000_000 - records[-1].at)}

@@ -51,7 +51,7 @@ async def trimmed_frames(store: Store, subject: str, row: GenerationRow) -> list
     """The frames of an answer whose records were trimmed, made again from its message.
 
     The same text, parts, seams, citations and end; each part is one frame between two seams. The last
-    frame has the last record's id, so that a client which comes back with it is told that it has all.
+    frame has the last record's id, so that a client which comes back with it gets a 204.
     """
     message = await store.message(subject, row.message)
     # A later continuation only added to the message: what was this one's stands at its beginning.

@@ -1,8 +1,8 @@
-"""Writes one generation: calls the provider, segment by segment, until there is an end.
+"""Writes one generation: calls the provider, segment by segment, until the end.
 
 Owns the upstream call and the order of seams. One task runs `run`; one inner task a segment pulls the
-provider, so that stop and changed options act at once, whatever the provider is doing. Readers are
-unknown here. The log is never written by anybody else while this runs.
+provider, so that stop and changed options act at once, whatever the provider is doing. It knows no
+readers, and is the only writer of its log while it runs.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Models(Protocol):
 class Plan:
     """What is to be written: the conversation so far and the options. `model` is `provider/model`.
 
-    `continues` is set when the log already holds text that is to be gone on with.
+    `continues` is set when the log already holds text to continue from.
     """
 
     history: tuple[Message, ...]
@@ -145,7 +145,7 @@ class Runner:
         self._ended = asyncio.Event()
 
     def resume(self, records: Sequence[Record]) -> None:
-        """Takes up where the records of the log so far leave off; before `run`."""
+        """Continues after the records of the log so far; called before `run`."""
         self._budget.replay(records)
         events = [record.event for record in records]
         for event in events:
@@ -212,8 +212,8 @@ class Runner:
             await self._hand_over()
         except GranthaError as error:
             self._end_failed(error)
-        except Exception:  # noqa: BLE001  recorded, and told to the reader
-            _log.exception("generation %s failed by a defect", self.log.generation)
+        except Exception:  # noqa: BLE001  logged, and ends the answer
+            _log.exception("generation %s failed: internal error", self.log.generation)
             self._end_failed(_internal_error())
         finally:
             self._ended.set()
@@ -243,7 +243,7 @@ class Runner:
                 attempt = await self._after(error)
 
     async def _segment(self, attempt: _Attempt) -> GranthaError | None:
-        """One upstream call. None when it is complete or somebody spoke; else why it failed."""
+        """One upstream call. None when it is complete or a command is pending; else why it failed."""
         if self._commands.has_pending():
             return None
         pull = self._pulling = asyncio.create_task(self._pull(attempt))
@@ -258,7 +258,7 @@ class Runner:
             _retrieve_exception(pull)
             return None
         if pull.cancelled():
-            return _internal_error()  # nobody here cancelled it
+            return _internal_error()  # not cancelled from here
         error = pull.exception()
         if error is None or isinstance(error, GranthaError):
             return error
@@ -350,7 +350,7 @@ class Runner:
     # ---- between segments ------------------------------------------------------------------------
 
     async def _after(self, error: GranthaError) -> _Attempt:
-        """What the policy says after a failure. Raises `error` when it says to give up."""
+        """The next call after a failure, by the policy. Raises `error` if it gives up."""
         resume = self._upstream.resume_token if self._upstream else None
         refused = self._upstream is None and not isinstance(error, TimedOut | Truncated)
         await self._close()
@@ -451,7 +451,7 @@ class Runner:
         self._add(event)
 
     def _finish_call(self) -> None:
-        """A call broke off: what it reported is written down, for a next owner as well."""
+        """A call broke off: records its usage, also for a next owner."""
         if self._usage.finish(self._capabilities(self.model), complete=False):
             usage = self._usage.total()
             if usage is not None:
@@ -553,7 +553,7 @@ class Runner:
 
 
 def _retrieve_exception(done: asyncio.Future[Any]) -> BaseException | None:
-    """The exception of a future, looked at so that nobody complains that it wasn't."""
+    """The exception of a future; retrieving it keeps asyncio from warning."""
     if not done.done():
         # A task that ignores its cancellation still ends some day.
         done.add_done_callback(_retrieve_exception)
@@ -562,12 +562,12 @@ def _retrieve_exception(done: asyncio.Future[Any]) -> BaseException | None:
         return asyncio.CancelledError()
     error = done.exception()
     if error is not None and not isinstance(error, GranthaError):
-        _log.error("an upstream was left with an error of its own", exc_info=error)
+        _log.error("an abandoned upstream call failed", exc_info=error)
     return error
 
 
 def _internal_error() -> Internal:
-    return Internal("Grantha met an error of its own.")
+    return Internal("Grantha had an internal error.")
 
 
 def _now_ms() -> float:

@@ -13,7 +13,7 @@ from grantha.chat import Capabilities, Usage
 
 
 class UsageTotal:
-    """The sum so far. With `partial`, earlier owners made calls that nobody has the usage of."""
+    """The sum so far. With `partial`, earlier owners made calls of unknown usage."""
 
     def __init__(self, *, partial: bool) -> None:
         self._sum: Usage | None = None
@@ -63,7 +63,7 @@ class UsageTotal:
         )
 
     def mark_partial(self) -> None:
-        """A call may have cost something that nobody will ever report."""
+        """A call may have cost something that will never be reported."""
         self._partial = True
 
     def total(self) -> Usage | None:

@@ -105,8 +105,8 @@ def list_page(
 def search(
     connection: Connection, subject: str, query: str, limit: int, origin: str | None
 ) -> ConversationPage:
-    """Conversations whose title or messages hold every word (the last one as a beginning)."""
-    # A NUL ends the text of a query, and half a character is none.
+    """Conversations whose title or messages hold every word (the last one as a prefix)."""
+    # A NUL would end the query, and lone surrogates can't be encoded.
     query = "".join(char if char.isprintable() else " " for char in query)
     words = [word.replace('"', '""') for word in query.split() if any(map(str.isalnum, word))]
     if not words:
@@ -114,7 +114,7 @@ def search(
     match = " ".join(f'"{word}"' for word in words) + "*"
     found = connection.execute(
         text(
-            # The inner limit bounds the work of a word that stands in everything.
+            # The inner limit bounds the work for a word that occurs in every message.
             "WITH hits AS (SELECT rowid AS number, "
             "snippet(messages_text, 0, char(2), char(3), '…', 12) AS snippet "
             "FROM messages_text WHERE messages_text MATCH :match ORDER BY rowid DESC LIMIT 400), "
@@ -153,7 +153,7 @@ def update_conversation(
         if found.conversation != wanted:
             raise NotFound(f"There is no message {values['leaf']!r} in this conversation.")
     if values:
-        # `updated_at` stays: with it, a title that arrives late would move its conversation to the top.
+        # Not `updated_at`: a title that arrives late would move its conversation to the top.
         connection.execute(
             update(conversations).where(conversations.c.id == before.id).values(**values)
         )
