@@ -57,13 +57,20 @@ async def test_a_send_makes_a_generation_and_says_where_its_events_are(
     assert reply.status_code == 201
     assert reply.headers["location"] == f"/api/generations/{made['id']}/events"
     assert made["conversation"] == conversation
-    assert made["status"] == "running"
     assert made["model"] == "scripted/count-20"
     ended = await _ended(client, made["id"])
     assert ended["status"] == "done"
     assert ended["text"] == counted(20)
     assert ended["end"]["sha256"] == hashlib.sha256(counted(20).encode()).hexdigest()
     assert ended["end"]["text_length"] == len(counted(20))
+
+
+async def test_a_send_is_answered_while_its_generation_is_running(
+    client: httpx.AsyncClient,
+) -> None:
+    path = f"/api/conversations/{await _conversation(client)}/generations"
+    made = await client.post(path, json={"text": "Go", "model": "scripted/silent"})
+    assert (made.status_code, made.json()["status"]) == (201, "running")
 
 
 async def test_the_same_key_again_joins_the_first_send(client: httpx.AsyncClient) -> None:

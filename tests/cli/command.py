@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import fcntl
 import os
@@ -122,6 +123,7 @@ class Terminal:
             start_new_session=True,
         )
         os.close(far)
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def __enter__(self) -> Self:
         return self
@@ -171,5 +173,5 @@ class Terminal:
             chunk = os.read(self._near, 65536)
         except OSError:  # Linux says EIO when the other side is closed
             return False
-        self.seen += chunk.decode("utf-8", "replace")
+        self.seen += self._decoder.decode(chunk)  # a read may end within a character
         return bool(chunk)
