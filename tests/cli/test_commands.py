@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import socket
 import sqlite3
+import ssl
 import stat
+import threading
 import time
 from pathlib import Path
 
@@ -19,7 +22,8 @@ from grantha.config import Settings
 from grantha.errors import BadRequest
 from grantha.events import GenerationEnd, Seam
 from tests.cli.command import run
-from tests.server import MakeServer, Server, reserved_port
+from tests.fake_vendors.tls import self_signed
+from tests.server import MakeServer, Server, reserved_port, until
 
 HELLO = "Hello! This answer is read from a script, one word at a time.\n"
 
@@ -29,6 +33,7 @@ def test_models_are_listed_by_id_in_a_pipe(shared: Server) -> None:
 
     assert done.returncode == 0
     assert "scripted/hello" in done.stdout.splitlines()
+    assert "grantha: openai can't be used: OPENAI_API_KEY isn't set" in done.stderr.splitlines()
 
 
 def test_models_as_json_say_why_a_provider_cannot_be_used(shared: Server) -> None:
@@ -124,8 +129,61 @@ def test_doctor_is_content_with_a_server_that_works(shared: Server) -> None:
 
     assert done.returncode == 0, done.stdout
     assert f"Grantha serves on {shared.url}" in done.stdout
-    assert "whole" in done.stdout
+    assert "✓ storage: writes, durability FULL" in done.stdout
     assert "openai" in done.stdout
+    assert done.stdout.splitlines()[-1] == "Everything that is set up works."
+
+
+def test_doctor_asks_the_server_and_not_its_own_shell(server_factory: MakeServer) -> None:
+    server = server_factory(
+        {
+            "GRANTHA_TOKEN": "a-long-secret-for-tests",
+            "GROQ_API_KEY": "gsk-not-a-key-of-anybody",
+            "GROQ_BASE_URL": "http://127.0.0.1:9/v1",
+        }
+    )
+    server.start(ready=False)
+    until(lambda: _answers(server), "the server to answer")
+    shell = {"GRANTHA_SCRIPTED": "0", "GRANTHA_DATA_DIR": "/proc/nowhere"}
+
+    without = run(server, "doctor", env=shell)
+    assert without.returncode == 1
+    assert "wants its access token. Set GRANTHA_TOKEN." in without.stdout
+    done = run(server, "doctor", env={**shell, "GRANTHA_TOKEN": "a-long-secret-for-tests"})
+    assert done.returncode == 0, done.stdout
+    assert "✓ scripted: " in done.stdout
+    assert "! groq: groq (127.0.0.1:9) can't be reached" in done.stdout
+    assert "First (groq): Check that it runs" in done.stdout.splitlines()[-1]
+    assert "gsk-" not in done.stdout
+
+
+def test_doctor_names_a_certificate_that_is_not_trusted(
+    server_factory: MakeServer, tmp_path: Path
+) -> None:
+    context = self_signed(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        served = threading.Thread(target=_one_handshake, args=(context, listening))
+        served.start()
+        url = f"https://127.0.0.1:{listening.getsockname()[1]}"
+        done = run(server_factory(), "doctor", env={"GRANTHA_URL": url})
+        served.join()
+
+    assert done.returncode == 1
+    assert "isn't trusted here (self-signed certificate)" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("First (server): If you trust it, set SSL_CERT")
+
+
+def _one_handshake(context: ssl.SSLContext, listening: socket.socket) -> None:
+    connection, _ = listening.accept()
+    with contextlib.suppress(OSError), context.wrap_socket(connection, server_side=True):
+        pass
+
+
+def _answers(server: Server) -> bool:
+    try:
+        return server.call("GET", "/healthz").status == 200
+    except OSError:
+        return False
 
 
 def test_doctor_says_what_to_do_where_nothing_can_answer(
@@ -144,7 +202,7 @@ def test_a_terminal_without_utf8_gets_simpler_signs(shared: Server, encoding: st
     done = run(shared, "doctor", env=env)
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert "+ database: whole" in done.stdout
+    assert "+ storage: writes" in done.stdout
 
 
 def test_json_loses_nothing_in_a_terminal_without_utf8(shared: Server) -> None:

@@ -162,11 +162,12 @@ def test_no_line_ends_in_blanks_that_would_be_copied() -> None:
     assert [line for line in lines if line != line.rstrip()] == []
 
 
-def test_doctor_draws_every_finding_whole(shared: Server) -> None:
-    with Terminal(shared, "doctor", columns=60) as window:
+def test_doctor_draws_every_finding_whole(server_factory: MakeServer) -> None:
+    server = server_factory()
+    with Terminal(server, "doctor", columns=60) as window:
         window.finish()
 
-    assert str(shared.data_dir) in "".join(line.strip() for line in window.text.split("\n"))
+    assert str(server.data_dir) in "".join(line.strip() for line in window.text.split("\n"))
 
 
 def _drawn(text: str) -> str:

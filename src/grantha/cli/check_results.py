@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
+
+from grantha.cli.labels import join_sentences
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +21,9 @@ class CheckResult:
     advice: str = ""
 
 
+_LOOKED_FOR = re.compile(
+    r"^(No .+|Nothing) answers at http://127\.0\.0\.1:|\(127\.0\.0\.1:11434\) can't be reached"
+)
 _GLYPHS = {
     "ok": ("✓", "accent"),
     "off": ("○", "muted"),
@@ -26,14 +32,54 @@ _GLYPHS = {
 }
 
 
+def provider_results(found: list[CheckResult], not_set_up: list[str]) -> list[CheckResult]:
+    """The results of the providers that are set up, and the others in one line."""
+    found = [_unless_only_looked_for(result) for result in found]
+    if not any(result.state == "ok" for result in found):
+        found = [
+            *found,
+            CheckResult(
+                *("error", "models", "No model is available."),
+                "Set a provider's key, or get the local model with `grantha models fetch`.",
+            ),
+        ]
+    if not_set_up:
+        others = ", ".join(not_set_up)
+        found = [
+            *found,
+            CheckResult("off", "not set up", others, "`grantha models` says what each needs."),
+        ]
+    return found
+
+
+def _unless_only_looked_for(result: CheckResult) -> CheckResult:
+    """Servers of models are looked for on their usual ports: that one isn't there is no fault."""
+    if result.state == "warning" and _LOOKED_FOR.search(result.message):
+        return replace(result, state="off")
+    return result
+
+
 def print_results(results: Sequence[CheckResult]) -> None:
     """Prints to stdout: a table in a terminal, plain lines in a pipe."""
     if sys.stdout.isatty():
         _print_table(results)
         return
     for result in results:
-        advice = f" {result.advice}" if result.state != "ok" else ""
-        print(f"{_GLYPHS[result.state][0]} {result.name}: {result.message}{advice}".rstrip())
+        advice = result.advice if result.state != "ok" else ""
+        # A message without advice may be no sentence.
+        text = join_sentences(result.message, advice) if advice else result.message
+        print(f"{_GLYPHS[result.state][0]} {result.name}: {text}")
+
+
+def print_first_step(results: Sequence[CheckResult]) -> None:
+    """Prints what to do first: about the first error, else the first warning, else nothing."""
+    for state in ("error", "warning"):
+        for result in results:
+            if result.state == state:
+                what = join_sentences(result.advice or result.message)
+                print(f"\nFirst ({result.name}): {what}")
+                return
+    print("\nEverything that is set up works.")
 
 
 def _print_table(results: Sequence[CheckResult]) -> None:

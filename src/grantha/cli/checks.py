@@ -6,30 +6,33 @@ import errno
 import os
 import socket
 import sqlite3
-import urllib.error
-import urllib.request
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grantha.cli.backup import DATABASE
-from grantha.cli.check_results import CheckResult
+from grantha.cli.check_results import CheckResult, provider_results
 from grantha.cli.runner import server_url
+from grantha.cli.server_checks import check_server
 from grantha.config import Settings
-from grantha.errors import GranthaError
 
 if TYPE_CHECKING:
     from grantha.providers.doctor import ProviderCheck
 
-_TIMEOUT = 3.0  # seconds for a server to notify that it is there
-
 
 async def run_checks(settings: Settings) -> list[CheckResult]:
-    """All results, in the order in which a start meets them. Providers cost a few tokens."""
+    """All results, in the order in which a start meets them. Providers cost a few tokens.
+
+    A running server is asked what it sees: its keys, folder and network may be others than this
+    shell's. Without one, this shell is looked at as a server that is started from it would be.
+    """
+    server, running = await check_server(settings)
+    if running or server.state == "error":
+        return [server, *running]
     return [
         _folder(settings.folder()),
         _database(settings.folder() / DATABASE),
-        _port(settings),
+        server if settings.port == 0 else _free_port(settings),
         _page(),
         _local_model(settings),
         *await _providers(settings),
@@ -83,28 +86,7 @@ def _database(path: Path) -> CheckResult:
     return CheckResult("ok", "database", f"whole, {size:.1f} MiB, SQLite {sqlite3.sqlite_version}")
 
 
-def _port(settings: Settings) -> CheckResult:
-    try:
-        url = server_url(settings)
-    except GranthaError as error:
-        return CheckResult("off", "server", error.message, error.advice)
-    try:
-        with urllib.request.urlopen(f"{url}/healthz", timeout=_TIMEOUT) as reply:  # noqa: S310  our own server_url
-            if reply.read(100).strip() == b'{"status":"ok"}':
-                return CheckResult("ok", "server", f"Grantha serves on {url}")
-    except (urllib.error.HTTPError, ValueError):
-        pass
-    except OSError:
-        return _free_port(settings, url)
-    return CheckResult(
-        *("error", "server", f"Something that isn't Grantha answers at {url}."),
-        "Set GRANTHA_PORT to a free port.",
-    )
-
-
-def _free_port(settings: Settings, url: str) -> CheckResult:
-    if settings.url is not None:
-        return CheckResult("error", "server", f"Nothing answers at {url}.", "Look at GRANTHA_URL.")
+def _free_port(settings: Settings) -> CheckResult:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
         socket.create_server((settings.host, settings.port), family=family).close()
@@ -115,7 +97,8 @@ def _free_port(settings: Settings, url: str) -> CheckResult:
             "Set GRANTHA_PORT to a free port.",
         )
     return CheckResult(
-        "off", "server", f"isn't running; {url} is free", "Start it with `grantha serve`."
+        *("off", "server", f"isn't running; {server_url(settings)} is free"),
+        "Start it with `grantha serve`.",
     )
 
 
@@ -158,20 +141,10 @@ async def _providers(settings: Settings) -> list[CheckResult]:
         checkups = await check_all(registry)
     finally:
         await registry.aclose()
-    found = [_provider(checkup) for checkup in checkups if checkup.state != "not-set-up"]
-    if not any(checkup.state == "works" for checkup in checkups):
-        found.append(
-            CheckResult(
-                *("error", "models", "No model is available."),
-                "Set a provider's key, or get the local model with `grantha models fetch`.",
-            )
-        )
-    others = ", ".join(c.provider for c in checkups if c.state == "not-set-up")
-    if others:
-        found.append(
-            CheckResult("off", "not set up", others, "`grantha models` says what each needs.")
-        )
-    return found
+    return provider_results(
+        [_provider(checkup) for checkup in checkups if checkup.state != "not-set-up"],
+        [checkup.provider for checkup in checkups if checkup.state == "not-set-up"],
+    )
 
 
 def _provider(checkup: ProviderCheck) -> CheckResult:

@@ -11,7 +11,7 @@ import typer
 
 from grantha.cli import fetching
 from grantha.cli.encoding import is_utf8
-from grantha.cli.runner import Url, with_client
+from grantha.cli.runner import Url, notify, with_client
 
 if TYPE_CHECKING:
     from grantha.client import Client
@@ -43,8 +43,7 @@ async def _list(client: Client, as_json: bool) -> int:
     elif sys.stdout.isatty():
         _print_table(found, providers)
     else:
-        for model in found.items:
-            print(model.id)
+        _print_lines(found, providers)
     return 0
 
 
@@ -58,6 +57,17 @@ def _print_json(found: ModelList, providers: list[ProviderStatus]) -> None:
         ],
     }
     print(json.dumps(body, ensure_ascii=not is_utf8(sys.stdout), indent=2))
+
+
+def _print_lines(found: ModelList, providers: list[ProviderStatus]) -> None:
+    """Ids to stdout, for other programs; reasons to stderr, for people."""
+    for model in found.items:
+        print(model.id)
+        if model.readiness.state not in _USABLE:
+            notify(f"{model.id} can't be used: {_unusable_reason(model.readiness)}")
+    for provider in providers:
+        if provider.readiness.state not in _USABLE:
+            notify(f"{provider.name} can't be used: {_unusable_reason(provider.readiness)}")
 
 
 def _print_table(found: ModelList, providers: list[ProviderStatus]) -> None:

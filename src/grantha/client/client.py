@@ -16,6 +16,7 @@ from grantha.client.responses import (
     Conversation,
     ConversationSummary,
     ModelList,
+    ProviderCheckResult,
     ProviderStatus,
     Snapshot,
 )
@@ -193,3 +194,8 @@ class Client:
         """Every provider the server knows, with the reason where one can't be used."""
         body = await self._http.json("GET", "/api/providers")
         return [ProviderStatus.from_json(item) for item in body["items"]]
+
+    async def check_provider(self, provider: str) -> ProviderCheckResult:
+        """Has the server ask a provider for one word, which costs a few tokens."""
+        body = await self._http.json("POST", f"/api/providers/{provider}/check", idempotent=True)
+        return ProviderCheckResult.from_json(body)

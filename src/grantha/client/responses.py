@@ -241,6 +241,22 @@ class ProviderStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class ProviderCheckResult:
+    """What asking a provider for one word came to. `error` and `advice` are None where it answered."""
+
+    ok: bool
+    model: str | None
+    ttft_ms: float | None
+    error: str | None
+    advice: str | None
+
+    @staticmethod
+    def from_json(body: JsonObject) -> ProviderCheckResult:
+        """From the native API's JSON."""
+        return ProviderCheckResult(**_known_fields(ProviderCheckResult, body))
+
+
+@dataclass(frozen=True, slots=True)
 class StopResult:
     """The result of a stop. `stopped` is False when nothing was running any more.
 

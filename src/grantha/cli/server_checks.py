@@ -1,0 +1,132 @@
+"""What `grantha doctor` learns from a running server, through routes that want the access token.
+
+The server says whether a provider works and why not, never with which key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from grantha.cli.check_results import CheckResult, provider_results
+from grantha.cli.runner import server_url
+from grantha.config import Settings
+from grantha.errors import GranthaError
+from grantha.tls_errors import describe_tls_error, missing_certificates
+
+if TYPE_CHECKING:
+    from grantha.client import Client
+    from grantha.client.responses import ProviderStatus
+
+_TIMEOUT = 5.0  # seconds for a server to say that it is there
+_USABLE = frozenset({"ready", "loading"})
+
+
+@dataclass(frozen=True, slots=True)
+class _ReadyResponse:
+    """The response of `/readyz`. `body` is None where it isn't Grantha's."""
+
+    status: int
+    body: dict[str, Any] | None
+
+
+async def check_server(settings: Settings) -> tuple[CheckResult, list[CheckResult]]:
+    """The server's own result, `off` where none runs, and what a running one sees."""
+    try:
+        url = server_url(settings)
+    except GranthaError as error:
+        return CheckResult("off", "server", error.message, error.advice), []
+    try:
+        found = await asyncio.to_thread(_readyz, url, settings.token)
+    except OSError as error:
+        return _unreachable(settings, url, error), []
+    if found.status == 401:
+        advice = "GRANTHA_TOKEN holds a different one." if settings.token else "Set GRANTHA_TOKEN."
+        wants = f"Grantha serves on {url} and wants its access token."
+        return CheckResult("error", "server", wants, advice), []
+    if found.body is None:
+        strange = f"Something that isn't Grantha answers at {url}."
+        return CheckResult("error", "server", strange, "Set GRANTHA_PORT to a free port."), []
+    serves = CheckResult(
+        "ok", "server", f"Grantha serves on {url}, version {found.body['version']}"
+    )
+    try:
+        return serves, [_storage(found.body), *await _providers(url, settings.token)]
+    except GranthaError as error:
+        return CheckResult("error", "server", error.message, error.advice), []
+
+
+def _readyz(url: str, token: str | None) -> _ReadyResponse:
+    """Asks the server straight: a proxy of this shell isn't on the way to it. Raises OSError."""
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    request = urllib.request.Request(f"{url}/readyz", headers=headers)  # noqa: S310  a checked URL
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(request, timeout=_TIMEOUT) as response:
+            return _ReadyResponse(response.status, _ready_body(response.read(65536)))
+    except urllib.error.HTTPError as error:
+        with error:
+            return _ReadyResponse(error.code, _ready_body(error.read(65536)))
+    except urllib.error.URLError as error:
+        raise error.reason if isinstance(error.reason, OSError) else OSError(str(error)) from error
+    except ValueError:
+        return _ReadyResponse(0, None)  # an answer that isn't HTTP
+
+
+def _ready_body(content: bytes) -> dict[str, Any] | None:
+    try:
+        found = json.loads(content)
+    except ValueError:
+        return None
+    ours = isinstance(found, dict) and {"durability", "storage", "version"} <= found.keys()
+    return found if ours else None
+
+
+def _unreachable(settings: Settings, url: str, error: OSError) -> CheckResult:
+    if isinstance(error, ssl.SSLError):
+        what, advice = describe_tls_error(error)
+        advice = missing_certificates(settings.variables) or advice
+        return CheckResult("error", "server", f"The server at {url} {what}.", advice)
+    if isinstance(error, TimeoutError):
+        slow = f"The server at {url} takes longer than {_TIMEOUT:.0f} s to answer."
+        return CheckResult(
+            "error", "server", slow, "Look at its log and at the load of its machine."
+        )
+    if settings.url is not None:
+        label = settings.label("url")
+        return CheckResult("error", "server", f"Nothing answers at {url}.", f"Look at {label}.")
+    return CheckResult("off", "server", "isn't running", "Start it with `grantha serve`.")
+
+
+def _storage(ready: dict[str, Any]) -> CheckResult:
+    error = ready["storage"].get("error")
+    if error:
+        return CheckResult("error", "storage", str(error), "Look at the disk of its data folder.")
+    return CheckResult(
+        "ok", "storage", f"writes, durability {ready['durability']}, {ready['storage']['version']}"
+    )
+
+
+async def _providers(url: str, token: str | None) -> list[CheckResult]:
+    from grantha.client import Client
+
+    async with Client(url, token, retry_timeout=0) as client:
+        known = await client.providers()
+        usable = [provider for provider in known if provider.readiness.state in _USABLE]
+        found = await asyncio.gather(*(_provider(client, provider) for provider in usable))
+    others = [provider.name for provider in known if provider.readiness.state not in _USABLE]
+    return provider_results(list(found), others)
+
+
+async def _provider(client: Client, provider: ProviderStatus) -> CheckResult:
+    found = await client.check_provider(provider.name)
+    if found.ok:
+        model = (found.model or "").removeprefix(f"{provider.name}/")
+        spoke = f"{model} spoke after {(found.ttft_ms or 0) / 1000:.2f} s"
+        return CheckResult("ok", provider.name, spoke)
+    return CheckResult("warning", provider.name, found.error or "", found.advice or "")
