@@ -9,7 +9,10 @@ from collections.abc import Iterator
 from typing import Any, Self
 
 import pytest
+from pydantic import ValidationError
 
+from grantha.api.answers import abandon_after
+from grantha.config import Settings
 from tests.compat_clients.conftest import CompatServer
 from tests.server import until
 
@@ -87,15 +90,26 @@ def test_an_answer_that_somebody_else_reads_is_written_on(impatient: CompatServe
     assert (ended["status"], ended["text"]) == ("done", TEXT)
 
 
-def test_by_default_a_client_has_ten_seconds_to_come_back(compat_server: CompatServer) -> None:
-    model, allow = compat_server.gated(TEXT)
-    allow(SHOWN)
-    path = "/v1/chat/completions"
-    body = {**BODIES[path], "model": model, "stream": True}
-    with _Client(compat_server, path, body):
-        generation = _written(compat_server, model)
-    allow("open")
-    assert compat_server.ended(generation)["status"] == "done"
+@pytest.mark.parametrize(
+    ("setting", "stored", "seconds"),
+    [
+        ({}, True, 10.0),
+        ({}, False, 0.0),
+        ({"abandon_after": 3}, True, 3.0),
+        ({"abandon_after": "never"}, True, None),
+        ({"abandon_after": "never"}, False, None),
+    ],
+)
+def test_how_long_a_client_may_be_away(
+    setting: dict[str, Any], stored: bool, seconds: float | None
+) -> None:
+    assert abandon_after(Settings(**setting), stored=stored) == seconds
+
+
+@pytest.mark.parametrize("wrong", ["-1", "inf", "soon"])
+def test_a_pause_that_is_none_is_refused(wrong: Any) -> None:
+    with pytest.raises(ValidationError):
+        Settings(abandon_after=wrong)
 
 
 def test_what_is_not_stored_is_stopped_at_once(compat_server: CompatServer) -> None:
