@@ -64,6 +64,17 @@ def test_any_json_is_read_or_refused(endpoint: str, seed: int) -> None:
             requested.options.to_json()
 
 
+@pytest.mark.parametrize("item", [{"type": {}}, {"type": []}])
+def test_an_item_whose_type_is_no_text_is_read_or_refused(item: dict[str, Any]) -> None:
+    message = {"role": "user", "content": "Hi"}
+    with suppress(BadRequest):
+        READ["responses"]({"input": [item, message]})
+    with suppress(BadRequest):
+        READ["chat"]({"messages": [message], "tool_choice": item})
+    with suppress(BadRequest):
+        READ["messages"]({"max_tokens": 5, "messages": [{"role": "user", "content": [item]}]})
+
+
 def _body(by: Random) -> dict[str, Any]:
     """Something between a request and nonsense; a strategy of this depth would be slow."""
     body: dict[str, Any] = {"max_tokens": 5}

@@ -405,7 +405,7 @@ def _content(content: Any, name: str = "content") -> list[Part]:
 
 
 def _parts(block: JsonObject) -> list[Part]:
-    if block.get("type") in _VENDOR_BLOCKS:
+    if str(block.get("type")) in _VENDOR_BLOCKS:
         return []
     if block.get("type") != "tool_result":
         return [_part(block)]

@@ -354,7 +354,7 @@ def parse_tool_choice(body: JsonObject) -> str | JsonObject | None:
         inner = view.member(choice, "allowed_tools", dict, choice)
         choice = view.member(inner, "mode", str, "auto")
     if isinstance(choice, dict):
-        if choice.get("type") not in {None, "function", "custom", "tool"}:
+        if choice.get("type") not in (None, "function", "custom", "tool"):
             return None  # a tool that only its vendor runs
         inner = view.member(choice, "function", dict) or view.member(choice, "custom", dict, choice)
         name = inner.get("name")

@@ -168,7 +168,7 @@ def _loaded_tools(body: JsonObject) -> list[JsonObject]:
     return [
         tool
         for item in (items if isinstance(items, list) else ())
-        if isinstance(item, dict) and item.get("type") in {"additional_tools", "tool_search_output"}
+        if isinstance(item, dict) and item.get("type") in ("additional_tools", "tool_search_output")
         for tool in parse_tools(item, "openai-responses")
     ]
 

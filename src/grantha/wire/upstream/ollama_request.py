@@ -56,7 +56,7 @@ def encode_request(call: Call, facts: Capabilities, *, stream: bool = True) -> b
     if options.reasoning_effort is not None:
         body["think"] = _think(call.model, options.reasoning_effort)
     wanted = options.response_format or {}
-    if wanted.get("type") in {"json_object", "json_schema"}:
+    if wanted.get("type") in ("json_object", "json_schema"):
         body["format"] = wanted.get("json_schema", {}).get("schema") or "json"
     return dumps(body)
 

@@ -230,7 +230,7 @@ class ChatReplyParser(ReplyParser[UpstreamChunk]):
                 if part.get("type") == "thinking":
                     for inner in _listed(part.get("thinking")):
                         self.batch.reasoning(_text_of(inner))
-                elif part.get("type") in {"text", "output_text", None}:
+                elif part.get("type") in ("text", "output_text", None):
                     self._text(_text_of(part))
 
     def _tool_calls(self, delta: UpstreamDelta) -> None:
