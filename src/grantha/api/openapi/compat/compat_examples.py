@@ -255,7 +255,7 @@ EXAMPLES: dict[str, JsonDict] = {
         },
         "capabilities": ["completion"],
     },
-    "OllamaVersion": {"version": "0.1.0"},
+    "OllamaVersion": {"version": "0.12.0", "grantha": "0.1.0"},
     "UiRequest": {
         "id": "a-chat",
         "messages": [
