@@ -86,8 +86,13 @@ async def test_two_stops_at_once_get_the_same_receipt(rig: Rig) -> None:
 
 
 async def test_stop_in_the_same_moment_as_the_start_is_not_lost(rig: Rig) -> None:
-    row = await rig.ask(rig.script("gated", COUNT, gate="gate"))
-    stopped, receipt = await rig.supervisor.stop(ME, row.id)
+    asking = asyncio.create_task(rig.ask(rig.script("gated", COUNT, gate="gate")))
+    while not rig.supervisor.running:  # noqa: ASYNC110  the very turn of the loop is what counts
+        await asyncio.sleep(0)
+    (running,) = rig.supervisor._running.values()
+    assert running.runner.lifecycle.state == "calling"
+    stopped, receipt = await rig.supervisor.stop(ME, running.row.id)
+    await asking
     assert (stopped.status, receipt is not None) == ("stopped", True)
 
 
@@ -151,9 +156,9 @@ async def test_a_change_acts_from_the_next_delta_by_prefix(rig: Rig) -> None:
     rig.allow("gate", 5)
     row = await rig.ask(model, temperature=0.25)
     before = await rig.text_of(row, 5 * 9)
-    rig.allow("gate")
     how, wanted, options = change(rig, row, temperature=0.75)
     assert (how, wanted, options.temperature) == ("prefix", model, 0.75)
+    rig.allow("gate")
     answer = await rig.ended(row)
     cut = answer.folded.seams[0].text_length
     assert answer.reasons == [("options", "prefix")]
