@@ -1,4 +1,4 @@
-"""Servers that the tests of this folder share: starting one takes longer than most tests."""
+"""Servers shared by the tests of this folder: starting one takes longer than most tests."""
 
 from collections.abc import AsyncIterator, Iterator
 
@@ -13,7 +13,7 @@ TOKEN = "a-long-secret-for-tests"
 
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One server for everything that leaves it as it was for others."""
+    """One server for tests that don't change it for others."""
     made = Server(tmp_path_factory.mktemp("shared")).start()
     yield made
     made.close()
@@ -38,7 +38,7 @@ async def client(shared: Server) -> AsyncIterator[httpx.AsyncClient]:
 
 
 def until_listening(made: Server) -> None:
-    """A guarded server tells strangers nothing but that it lives."""
+    """Without the token, a guarded server only answers `/healthz`."""
     from tests.server import until
 
     def lives() -> bool:

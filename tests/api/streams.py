@@ -1,4 +1,4 @@
-"""Reading event streams in tests, block by block, the way a simple client would."""
+"""Reads event streams in tests, block by block, as a simple client would."""
 
 from __future__ import annotations
 

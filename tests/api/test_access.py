@@ -257,7 +257,7 @@ async def test_a_socket_needs_the_token_too(guarded: Server) -> None:
                 await socket.close()
 
 
-# ---- what the page is served with ---------------------------------------------------------------
+# ---- headers of the page ------------------------------------------------------------------------
 
 
 def test_every_reply_tells_browsers_to_be_strict(shared: Server) -> None:

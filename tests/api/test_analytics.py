@@ -151,7 +151,7 @@ def test_an_answer_whose_records_are_deleted_can_still_be_inspected(
     server.ended(made["id"])
     before = server.call("GET", f"/api/analytics/generations/{made['id']}").expect(200)
     server.terminate()
-    server.start()  # the first cleaning comes at once
+    server.start()  # the first clean-up runs immediately
 
     def trimmed() -> bool:
         reply = server.call("GET", f"/api/generations/{made['id']}/events?after=1-2")

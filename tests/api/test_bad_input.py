@@ -1,4 +1,4 @@
-"""Whatever is sent: a 4xx problem that says what was wrong, nothing stored, and a server that lives."""
+"""Any input: a 4xx problem that says what is wrong, nothing stored, and the server still runs."""
 
 import json
 from typing import Any

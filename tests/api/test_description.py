@@ -70,7 +70,7 @@ def api(shared: Server) -> Any:
 
 @pytest.fixture(scope="session")
 def real(shared: Server) -> dict[str, str]:
-    """Ids that there are, to go where made-up ones lead nowhere."""
+    """Ids that exist, for paths where invented ones only give a 404."""
     made = shared.ask("scripted/count-20")
     shared.ended(made["id"])
     return {

@@ -1,4 +1,4 @@
-"""The documents say what is so: their examples run, and their tables hold what the code holds."""
+"""The documents are true: their examples run, and their tables match the code."""
 
 import asyncio
 import re
@@ -58,7 +58,7 @@ def test_the_examples_of_the_protocol_run_one_after_another(
     first, repeated, caught_up, changed, contract, problem = (said[str(n)] for n in range(1, 7))
     assert re.match(r"id: 1-\d+\nretry: \d+\n\ndata: ", first)
     assert '"kind":"snapshot"' in first
-    assert '"kind":"generation-end"' in first
+    assert '"ending":"done"' in first  # in the tail or, on a slow machine, in the snapshot
     assert repeated.strip() == "200"
     assert '"frames":' in caught_up
     assert '"applied":true' in changed
@@ -133,7 +133,7 @@ def test_the_metrics_that_are_listed_are_those_that_there_are(shared: Server) ->
 
 @pytest.fixture
 def proxied(server_factory: MakeServer, nginx: str, tmp_path: Path) -> Iterator[tuple[Server, int]]:
-    """A server, and the port of an nginx before it that is set up as the document says."""
+    """A server, and the port of an nginx in front of it, configured as documented."""
     server = server_factory({"GRANTHA_ALLOWED_HOSTS": "chat.example"}).start()
     (site,) = _blocks(OPERATIONS, "nginx")
     site = site.replace("127.0.0.1:8000", f"127.0.0.1:{server.port}")

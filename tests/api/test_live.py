@@ -81,7 +81,7 @@ async def test_a_subscription_begins_with_a_snapshot_and_ends_with_the_end(share
 
 
 @pytest.mark.parametrize("cut", [1, 3, 6, 20])
-async def test_a_subscription_goes_on_after_an_id_of_any_transport(
+async def test_a_subscription_resumes_after_an_id_of_any_transport(
     shared: Server, cut: int
 ) -> None:
     made = shared.ask("scripted/count-60-at-300")

@@ -18,7 +18,7 @@ TEXT = b"export const words = 'the same words and the same words';"
 
 @pytest.fixture
 async def site(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of a small page, whose script stands packed beside itself."""
+    """A client of a small page with a pre-compressed script."""
     script = tmp_path / SCRIPT.lstrip("/")
     script.parent.mkdir(parents=True)
     script.write_bytes(TEXT)

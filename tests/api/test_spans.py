@@ -12,7 +12,7 @@ from tests.server import MakeServer
 
 
 class Collector:
-    """Takes OTLP over HTTP and keeps the bodies."""
+    """Receives OTLP over HTTP and keeps the bodies."""
 
     def __init__(self) -> None:
         self.bodies: list[bytes] = []

@@ -1,4 +1,4 @@
-"""What keeps a server from starting is one line that says what to do."""
+"""A server that can't start prints one line that says what to do."""
 
 import signal
 import socket

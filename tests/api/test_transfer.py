@@ -21,7 +21,7 @@ async def _import(client: httpx.AsyncClient, document: Any) -> list[dict[str, An
 
 
 def _shape(conversation: dict[str, Any]) -> list[Any]:
-    """A tree without its ids: for every message its parent's place, and what it says."""
+    """A tree without ids: for every message its parent's index, and its text."""
     place = {message["id"]: n for n, message in enumerate(conversation["messages"])}
     return [
         (

@@ -61,7 +61,7 @@ def test_only_trusted_proxies_say_that_the_client_came_by_https() -> None:
 
 @pytest.fixture
 def guarded(server_factory: MakeServer) -> Server:
-    """A server that wants a token, behind a proxy of this machine."""
+    """A server with a token, behind a proxy on this machine."""
     server = server_factory({"GRANTHA_TOKEN": TOKEN, "GRANTHA_TRUSTED_PROXIES": "127.0.0.1"})
     server.start(ready=False)
     until_listening(server)

@@ -59,7 +59,7 @@ def test_a_question_is_read_from_a_pipe(
     assert _last_prompt(shared) == question
 
 
-def test_the_last_conversation_goes_on_with_c(shared: Server) -> None:
+def test_the_last_conversation_continues_with_c(shared: Server) -> None:
     run(shared, "chat", "One", "-m", "scripted/hello")
     done = run(shared, "chat", "-c", "Two", "-m", "scripted/count-3", "--system", "Be brief.")
     row = shared.call("GET", "/api/conversations").expect(200)["items"][0]
@@ -113,7 +113,7 @@ def test_ctrl_c_stops_the_answer_at_the_server(shared: Server) -> None:
     assert shared.generation(_latest(shared))["status"] == "stopped"
 
 
-def test_a_stopped_answer_goes_on_with_c_and_no_question(shared: Server) -> None:
+def test_a_stopped_answer_continues_with_c_and_no_question(shared: Server) -> None:
     generation = shared.ask("scripted/count-60-at-40")["id"]
     shared.call("POST", f"/api/generations/{generation}/stop").expect(200)
     done = run(shared, "chat", "-c")

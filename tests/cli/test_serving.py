@@ -43,7 +43,7 @@ def test_the_version_is_an_option_too(shared: Server) -> None:
     assert run(shared, "version").stdout == f"{__version__}\n"
 
 
-def test_ctrl_c_twice_ends_at_once_and_the_answer_goes_on_later(
+def test_ctrl_c_twice_ends_immediately_and_the_answer_continues_later(
     server_factory: MakeServer,
 ) -> None:
     server = server_factory({"GRANTHA_DRAIN": "600"}).start()

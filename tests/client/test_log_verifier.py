@@ -82,7 +82,7 @@ def test_a_gap_is_refused_and_the_cursor_stays_before_it(missing: dict[str, Any]
     assert verifier.last == (1, 1)
 
 
-def test_an_epoch_that_names_the_last_id_before_goes_on() -> None:
+def test_an_epoch_that_names_the_last_id_before_continues() -> None:
     verifier = _fed(
         OPEN,
         _delta("1-1", "a"),

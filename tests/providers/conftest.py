@@ -10,7 +10,7 @@ import pytest
 
 @pytest.fixture
 def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
-    """An environment without credentials of any kind, in a home of its own."""
+    """An environment without any credentials, in an empty home folder."""
     for name in list(os.environ):
         if name.startswith(("AWS_", "GOOGLE_", "CLOUDSDK_", "GCE_", "K_")):
             monkeypatch.delenv(name)

@@ -1,6 +1,6 @@
-"""Stand-ins for those who give a machine its credentials, and an environment without any.
+"""Fakes of the services that issue a machine's credentials, and an environment without any.
 
-What asks them may run in a thread, and the stand-ins answer on the loop: a call that blocked would never
+Their callers may run in a thread, and the fakes answer on the loop: a call that blocked would never
 end.
 """
 

@@ -49,7 +49,7 @@ async def in_thread(call: Any, *args: Any, **named: Any) -> Any:
     return await asyncio.to_thread(call, *args, **named)
 
 
-async def test_an_answer_that_loses_its_provider_goes_on_with_another(tmp_path: Path) -> None:
+async def test_an_answer_that_loses_its_provider_continues_with_another(tmp_path: Path) -> None:
     async with (
         fake_vendor(wire_samples.OPENAI_CHAT) as first,
         fake_vendor(wire_samples.ANTHROPIC) as second,

@@ -1,4 +1,4 @@
-"""What is known of models by their names."""
+"""The facts known about models by their names."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_every_name_in_the_shipped_file_means_something() -> None:
 
 
 def test_the_default_models_are_known_by_more_than_their_host() -> None:
-    unknown = {"openrouter/auto"}  # it stands for any of them
+    unknown = {"openrouter/auto"}  # it matches any of them
     for host in HOSTS:
         if host.default_model is not None and host.default_model not in unknown:
             assert known(f"{host.name}/{host.default_model}").context_length, host.name

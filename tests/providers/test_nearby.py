@@ -1,4 +1,4 @@
-"""Servers of models on this machine are found on their usual ports, and taken for nothing else."""
+"""Model servers on this machine are found on their usual ports, and never mistaken for others."""
 
 from __future__ import annotations
 

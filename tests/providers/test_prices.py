@@ -1,4 +1,4 @@
-"""The shipped price list says what genai-prices says, of every model and at every time."""
+"""The shipped price list equals genai-prices, for every model and time."""
 
 import json
 from collections.abc import Iterator

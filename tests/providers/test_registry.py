@@ -1,4 +1,4 @@
-"""How models are found: by name, by default, by maker; what is ready, and why something is not."""
+"""Finding models: by name, by default, by maker; what is ready, and why something isn't."""
 
 from __future__ import annotations
 

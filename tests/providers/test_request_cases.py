@@ -1,6 +1,6 @@
 """Requests that vendors refuse: each as a client sends it, and what must reach the vendor instead.
 
-A vendor here refuses what the real one refuses, in that vendor's words. Sources of the rules are named in
+A vendor here refuses what the real one refuses, with its message. Sources of the rules are named in
 `docs/providers.md`.
 """
 
@@ -60,7 +60,7 @@ SAMPLES: dict[str, WireSample] = {
 
 @dataclass(frozen=True)
 class Case:
-    """`refuses` tells why a vendor refuses a body, or nothing; `told` are the options left out."""
+    """`refuses` returns why a vendor refuses a body, or nothing; `dropped` are the options left out."""
 
     model: str
     request: Json
@@ -281,7 +281,7 @@ async def test_a_vendor_gets_what_it_takes(name: str, bare: pytest.MonkeyPatch) 
     case = CASES[name]
     host = case.model.partition("/")[0]
     async with vendor_of(host) as (vendor, made):
-        for times in (1, 2):  # the second request is right at once
+        for times in (1, 2):  # the second request succeeds directly
             vendor.plans.extend([enforcing(case)] * 4)
             events = await requested(made, case)
             vendor.plans.clear()

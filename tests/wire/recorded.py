@@ -58,7 +58,7 @@ class Recorded:
         return f"{self.dialect}/{self.name}"
 
     def decoder(self) -> Decoder:
-        """A fresh decoder, set as this fixture wants it."""
+        """A fresh decoder with this fixture's settings."""
         return decoder_for(self.dialect, **self.expected.get("decoder", {}))
 
 
@@ -105,7 +105,7 @@ def recorded() -> list[Recorded]:
 
 
 def decoded(decoder: Decoder, chunks: Iterable[bytes]) -> dict[str, Any]:
-    """What a decoder makes of chunks, as a provider would use it."""
+    """The events that a decoder makes of chunks, used as by a provider."""
     events: list[UpstreamEvent] = []
     for chunk in chunks:
         events += decoder.feed(chunk)
@@ -169,7 +169,7 @@ def refused(status: int, body: bytes) -> dict[str, Any]:
 
 
 def matches(expected: dict[str, Any], actual: dict[str, Any]) -> bool:
-    """Whether they say the same; `*` as an id stands for any that was made."""
+    """Whether they are equal; `*` as an id matches any generated one."""
     wanted = {
         k: v for k, v in expected.items() if k not in {"about", "decoder", "status", "streamed"}
     }

@@ -164,7 +164,7 @@ def test_blanks_at_the_joint_are_not_doubled(
 
 
 def test_numbers_that_json_has_not_are_null() -> None:
-    # Hosts written in Python send them, as the logprob of what is impossible.
+    # Hosts written in Python send them as the logprob of an impossible token.
     assert loads(b"[NaN, -Infinity, 1e999, -1e999, 1.5]") == [None, None, None, None, 1.5]
     reader = JsonReader(dict[str, Any])
     assert reader.read(b'{"logprob": -Infinity, "top": [1e999]}') == {

@@ -19,7 +19,7 @@ from tests.wire.recorded import BODY_PARSERS, decoder_for
 
 characters = st.characters(codec="utf-8", exclude_characters="\r\n")
 payloads = st.lists(st.text(characters, min_size=1), max_size=6)
-# How long an example takes is the machine's affair, not a codec's.
+# The time an example takes depends on the machine, not on the codec.
 settings.register_profile("framing", deadline=None)
 settings.load_profile("framing")
 

@@ -37,7 +37,7 @@ def test_a_reply_that_ends_anywhere_gives_only_text_that_was_sent(case: Recorded
     full = _said(decoded(case.decoder(), [case.body]))
     for at in range(len(case.body)):
         part = _said(decoded(case.decoder(), [case.body[:at]]))
-        # A half of a pair at the very end shows as U+FFFD, and a split tag as what it looked like.
+        # Half a surrogate pair at the very end becomes U+FFFD, and half a tag stays text.
         kept = part.rstrip("\ufffd")
         assert full.startswith(kept) or kept.strip() in full or "<" in kept, (at, part)
 

@@ -1,4 +1,4 @@
-"""What is sent to vendors: by rules that no type tells. `test_vendor_types` has the types."""
+"""Requests to vendors: the rules that types can't express. `test_vendor_types` checks the types."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is sent to vendors, judged by the types of their own packages."""
+"""Requests to vendors, validated by the types of their own packages."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def fits(kind: Any, body: dict[str, Any]) -> None:
         for name, module in list(sys.modules.items()):
             if name.startswith(("openai.types", "anthropic.types")) and hasattr(module, "Iterable"):
                 patch.setattr(module, "Iterable", list)
-        # In a list, since a typed dictionary at the top would not take the configuration.
+        # In a list, since a typed dictionary at the top would ignore the configuration.
         adapter = TypeAdapter(list[kind], config=ConfigDict(extra="forbid"))
         adapter.validate_python([body], strict=True)
 

@@ -1,7 +1,7 @@
-"""Reading answers whole, from the first record to the end, also where the records have been trimmed.
+"""Reads whole answers, from the first record to the end, even after their records have been trimmed.
 
-Every endpoint that answers with a log from its beginning goes through here, so that a send repeated
-with the same key long after gets the same answer everywhere.
+Every endpoint that replies with a log from its beginning uses this, so that a send repeated much later
+with the same key gets the same answer everywhere.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ def location(row: GenerationRow) -> dict[str, str]:
 
 
 def abandon_after(settings: Settings, *, stored: bool = True) -> float | None:
-    """How many seconds an answer to a plain request is written on without a reader; None is for ever.
+    """How many seconds a generation without readers continues for a plain request; None is no limit.
 
-    Nobody can come back to what isn't stored.
+    No client can come back to an answer that isn't stored.
     """
     after = settings.abandon_after
     return after if after is None or stored else 0.0
@@ -67,7 +67,7 @@ async def fold_to_end(reader: Reader, folded: F) -> tuple[F, GenerationEnd]:
 
 
 async def _close_at_disconnect(request: Request, reader: Reader) -> None:
-    # The framework lets a handler run on when its client has gone.
+    # The framework doesn't stop a handler when its client disconnects.
     while (await request.receive())["type"] != "http.disconnect":
         pass
     reader.close()

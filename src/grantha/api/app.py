@@ -1,4 +1,4 @@
-"""The composition root: makes every piece from settings and joins them. Nothing else wires."""
+"""The composition root: builds every component from the settings and wires them together."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _CLEANUP_INTERVAL = 20.0  # seconds: an ephemeral answer is gone a minute after 
 def create_app(settings: Settings, registry: Registry | None = None) -> ASGIApp:
     """The whole server as an ASGI app. Its lifespan opens the store and recovers; then it serves.
 
-    `registry` may be given with providers of one's own.
+    Pass a `registry` to use custom providers.
     """
     return assemble(settings, registry)[0]
 
@@ -187,7 +187,7 @@ async def _clean(state: AppState) -> None:
     store = state.store
     while True:
         now = time.time_ns() // 1_000_000
-        with suppress(GranthaError):  # the store says so on the health page already
+        with suppress(GranthaError):  # `/readyz` reports it already
             trim = partial(store.trim, now - round(state.settings.record_ttl * 1000))
             for batch in (trim, partial(store.purge, now - _HOUR_MS), store.shrink):
                 await _repeat(batch)
@@ -201,7 +201,7 @@ async def _repeat(batch: Callable[[], Awaitable[int]]) -> None:
 
 
 async def _warm(known: Registry) -> None:
-    """Loads the local model ahead of its first use, when there is one."""
+    """Loads the local model before its first use, if there is one."""
     with suppress(GranthaError):
         provider = known.provider("local")
         warm = getattr(provider, "warm", None)

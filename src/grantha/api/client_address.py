@@ -1,7 +1,7 @@
 """Who calls, behind proxies: the client's address and whether it came by HTTPS.
 
-A header is believed only where a proxy has set it that `trusted_proxies` names: anybody else could
-write what they like into it.
+Forwarding headers are trusted only from the proxies in `trusted_proxies`: any other client could set
+them to anything.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class TrustedProxies:
         address = _parse(client[0]) if client else None
         if address is None:
             return "unknown"
-        # Each proxy appends whom it has seen: only what stands right of an untrusted one is true.
+        # Each proxy appends the address it saw: only entries to the right of an untrusted one are reliable.
         for seen in reversed(_forwarded_for(scope)):
             if not self._trusts(address):
                 break

@@ -1,6 +1,6 @@
 """The error formats of the compatible APIs: OpenAI's clients get OpenAI's errors, and so on.
 
-The native API has none of its own here: its errors are problem+json (`http/problems.py`).
+The native API isn't listed here: its errors are problem+json (`http/problems.py`).
 """
 
 from __future__ import annotations
@@ -33,5 +33,5 @@ AI_SDK = ErrorFormat(ai_sdk_view.error_body, "UiError")
 
 
 def is_anthropic_client(headers: Headers) -> bool:
-    """Whether Anthropic's client calls, at a path that OpenAI's clients call as well."""
+    """Whether the request is from Anthropic's client, at a path that OpenAI's clients use too."""
     return "anthropic-version" in headers

@@ -1,4 +1,4 @@
-"""How many clients read, over which transport, and how many may: one counter for the process."""
+"""Counts the clients that read, by transport, and enforces the limit of the process."""
 
 from __future__ import annotations
 
@@ -13,18 +13,20 @@ TransportName = Literal["sse", "ndjson", "websocket", "json"]
 
 
 class ReaderLimits:
-    """`most` is how many may read at a time."""
+    """`most` is the number of concurrent readers allowed."""
 
     def __init__(self, most: int) -> None:
         self._most = most
         self.active: Counter[str] = Counter()
-        self.attached: Counter[tuple[str, bool]] = Counter()  # transport, with a cursor of its own
+        self.attached: Counter[tuple[str, bool]] = (
+            Counter()
+        )  # transport, whether the client sent a cursor
 
     @contextmanager
     def reading(self, transport: TransportName, *, resumed: bool) -> Iterator[None]:
-        """Counts a reader as long as the block runs. Raises `Busy` when there are too many."""
+        """Counts a reader while the block runs. Raises `Busy` above the limit."""
         if self.active.total() >= self._most:
-            raise Busy(f"This server lets {self._most} clients read at a time, and that many do.")
+            raise Busy(f"This server's limit of {self._most} concurrent readers is reached.")
         self.active[transport] += 1
         self.attached[transport, resumed] += 1
         try:

@@ -1,4 +1,4 @@
-"""What the layers in front of the router need to know about a path, found once per request.
+"""The properties of a path that the layers in front of the router need, looked up once per request.
 
 The security middleware looks the rule up and leaves it in the scope; the fast path, the error
 replies and the page read it there.
@@ -23,7 +23,7 @@ FastHandler = Callable[[Any], Awaitable[Response]]  # takes a `StrictJsonRequest
 
 @dataclass(frozen=True, slots=True)
 class RouteRule:
-    """How requests for one path are treated. Paths that nobody listed get the strictest rule."""
+    """How requests for one path are treated. Unlisted paths get the strictest rule."""
 
     max_body: int  # bytes
     public: bool = False  # whether it answers without the access token

@@ -1,6 +1,6 @@
 """Every route of the server, and for each: error format, authentication, body limit, fast or not.
 
-Paths stand at the handlers; this table says the rest. What isn't listed needs the access token.
+Paths are declared at the handlers; this table declares the rest. Unlisted paths need the access token.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ GROUPS = (
 
 
 class RouteTable:
-    """The rules of all paths: the groups' routes, and what the page answers."""
+    """The rules of all paths: those of the groups' routes and those of the page."""
 
     def __init__(self, settings: Settings, page: Page) -> None:
         self._page = page
@@ -131,7 +131,7 @@ class RouteTable:
 
     def _add(self, route: Any, group: RouteGroup, max_body: int) -> None:
         if not isinstance(route, Route | WebSocketRoute):
-            raise TypeError(f"{route!r} is no kind of route that has a rule.")
+            raise TypeError(f"{route!r} is a kind of route that can't have a rule.")
         rule = RouteRule(
             max_body,
             public=route.endpoint in group.public,

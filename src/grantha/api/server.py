@@ -1,6 +1,6 @@
-"""Serving: the socket, one server for a folder, and the line that says where and what is ready.
+"""Runs the server: the socket, the lock of the data folder, and the log line with address and models.
 
-Refuses to start where it would be exposed without a token. Everything that keeps it from starting
+Refuses to start where it would be exposed without a token. Every reason not to start
 is one error with what to do.
 """
 
@@ -37,7 +37,7 @@ _CLOSE_TIMEOUT = (
     3  # seconds that connections have to close once every answer has ended or was handed over
 )
 _KEEP_ALIVE_TIMEOUT = 30  # seconds an idle connection stays open between two requests
-_SWITCH_INTERVAL = 0.0005  # seconds a thread may keep the interpreter while another wants it
+_SWITCH_INTERVAL = 0.0005  # seconds a thread may hold the GIL while another waits for it
 _GC_THRESHOLDS = (10_000, 20, 20)  # new containers before a look at the youngest, and so on
 _MAX_WS_MESSAGE = 1024 * 1024
 _log = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ def serve(settings: Settings, on_ready: Callable[[str], None] | None = None) -> 
 
 
 class _Server(uvicorn.Server):
-    """Says where it serves once it does; stopping, lets answers end before connections do."""
+    """Logs its address once it serves; on shutdown, lets answers end before it closes connections."""
 
     def __init__(
         self,
@@ -127,7 +127,7 @@ class _Server(uvicorn.Server):
     @override
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)
-        # A signal handler may interrupt anything; what it wants done is done by the event loop.
+        # A signal handler may interrupt anything, so the work itself runs in the event loop.
         if self._loop is not None:
             if self.force_exit:
                 self._loop.call_soon_threadsafe(self._drain.hurry)
@@ -166,7 +166,7 @@ class _Drain:
         return self._hurry.is_set()
 
     def announce(self) -> None:
-        """Says what is waited for, if there is anything."""
+        """Logs what the shutdown is waiting for, if anything."""
         if running := self._supervisor.running:
             answers = "1 answer" if running == 1 else f"{running} answers"
             _log.info("Waiting for %s, Ctrl-C again to quit", answers)
@@ -187,7 +187,7 @@ class _Drain:
 
 
 def _tune_interpreter() -> None:
-    """Tells the interpreter what kind of program this is, now that everything is loaded."""
+    """Tunes the interpreter for a server, once everything is loaded."""
     # The writer's thread needs the interpreter's lock again after each statement. At 5 ms, the default,
     # a busy loop would make it wait longer than the disk does.
     sys.setswitchinterval(_SWITCH_INTERVAL)
@@ -200,7 +200,7 @@ def _tune_interpreter() -> None:
 
 
 def _models(usable_models: Iterable[ProviderCard]) -> str:
-    """Which providers can be used. The local model loads in the background, and says when it has."""
+    """The usable providers, for the log. The local model loads in the background and logs when it has."""
     usable_models = list(usable_models)
     ready = [card.title for card in usable_models if card.readiness.state == "ready"]
     loading = [

@@ -45,7 +45,7 @@ def check_exposure(settings: Settings, host: str) -> None:
     if host in LOOPBACK and not settings.allowed_hosts:
         return
     if settings.token is None:
-        # A proxy with a sign-in of its own may stand before a server of this machine.
+        # A proxy that authenticates users may be in front of a server on this machine.
         if host not in LOOPBACK:
             raise CannotStart(
                 f"{settings.label('host')} is {shown(host)}: others could reach this server, "
@@ -63,7 +63,7 @@ def check_exposure(settings: Settings, host: str) -> None:
 def check_references(settings: Settings, registry: Registry) -> None:
     """Refuses models and files that don't exist."""
     if problem := missing_certificates(settings.variables):
-        _log.warning("%s", problem)  # no setting of ours, and perhaps nobody needs it
+        _log.warning("%s", problem)  # not one of our settings, and possibly unused
     for path in settings.local_models if settings.local_enabled else ():
         _check_model_file(settings, path.expanduser())
     if settings.scripted and settings.script_dir is not None:

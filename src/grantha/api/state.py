@@ -1,4 +1,4 @@
-"""What every route needs: the pieces that `create_app` made, and who is calling."""
+"""What every route needs: the components that `create_app` built, and the caller."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MAX_KEY = 200
 
 @dataclass(frozen=True, slots=True)
 class AppState:
-    """Made once, in `create_app`, and given to the routes through the app's state."""
+    """Built once, in `create_app`; routes get it from the app's state."""
 
     settings: Settings
     store: Store
@@ -40,18 +40,18 @@ class AppState:
 
 
 def app_state(connection: HTTPConnection) -> AppState:
-    """The pieces of the app that serves a request."""
+    """The components of the app that serves a request."""
     found: AppState = connection.app.state.app_state
     return found
 
 
 def subject_of(_connection: HTTPConnection) -> str:
-    """Who calls: the one local owner, until accounts come."""
+    """The subject that calls: the one local owner, until there are accounts."""
     return LOCAL_SUBJECT
 
 
 def idempotency(request: Request, body: BaseModel | JsonObject) -> tuple[str | None, str]:
-    """The `Idempotency-Key` and a fingerprint of what it is used for. Raises `BadRequest`."""
+    """The `Idempotency-Key` and a fingerprint of path and body. Raises `BadRequest`."""
     key = request.headers.get("idempotency-key")
     if key is None:
         return None, ""

@@ -1,4 +1,4 @@
-"""What systemd hands to a service: a listening socket, and a place to report that it is ready.
+"""The interface to systemd: an inherited listening socket, and the socket for readiness messages.
 
 Follows sd_listen_fds(3) and sd_notify(3) without their library: two environment variables and one
 datagram. Outside of systemd both do nothing.
@@ -55,7 +55,7 @@ def notify(variables: Mapping[str, str], state: str) -> None:
     if not address:
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as reporting:
-        # A leading @ stands for the abstract namespace, whose names begin with a NUL.
+        # A leading @ means the abstract namespace, whose names begin with a NUL.
         reporting.connect("\0" + address[1:] if address.startswith("@") else address)
         reporting.sendall(state.encode())
 

@@ -36,7 +36,7 @@ _PROVIDERS = {
 
 
 def tracer_for(settings: Settings) -> GenerationTracer | None:
-    """A tracer, if the environment says where to send spans. Raises `BadRequest` without the extra."""
+    """A tracer, if the environment names an endpoint for spans. Raises `BadRequest` without the extra."""
     if not any(settings.variables.get(name) for name in _ENDPOINT_VARIABLES):
         return None
     try:
@@ -84,7 +84,7 @@ class GenerationTracer(Observer):
         span.end(now)
 
     def close(self) -> None:
-        """Sends what waits. May take seconds."""
+        """Sends pending spans. May take seconds."""
         self._provider.shutdown()
 
 

@@ -1,4 +1,4 @@
-"""Results of checks and how they are printed: one line each, with advice where there is any."""
+"""Results of checks and how they are printed: one line each, with advice if there is any."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ def _local_model(settings: Settings) -> CheckResult:
 
 
 async def _providers(settings: Settings) -> list[CheckResult]:
-    """Every provider that is set up, asked for one word; the others in one line."""
+    """A one-word request to every configured provider; the others in one line."""
     from grantha.providers.doctor import check_all
     from grantha.providers.registry import Registry
 

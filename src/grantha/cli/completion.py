@@ -1,4 +1,4 @@
-"""Shell completion. Asks the server if one is running, and stays silent otherwise."""
+"""Shell completion. Completes from a running server; without one, completes nothing."""
 
 from __future__ import annotations
 

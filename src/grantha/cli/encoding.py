@@ -26,7 +26,7 @@ def simplify_output() -> None:
     """Makes stdout and stderr able to write every text. Called once, at the start of a command."""
     codecs.register_error(_HANDLER, _simpler)
     for stream in (sys.stdout, sys.stderr):
-        # What a test or another program has put there instead keeps its own rules.
+        # A replacement by a test or another program keeps its own settings.
         if isinstance(stream, io.TextIOWrapper) and not is_utf8(stream):
             stream.reconfigure(errors=_HANDLER)
 
@@ -37,7 +37,7 @@ def is_utf8(stream: TextIO) -> bool:
 
 
 def ascii_json(line: str, stream: TextIO) -> str:
-    """A line of JSON as this stream can carry it without a loss."""
+    """A line of JSON that this stream can encode without loss."""
     return line if is_utf8(stream) else json.dumps(json.loads(line))
 
 

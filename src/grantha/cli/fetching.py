@@ -34,7 +34,7 @@ def fetch(
 ) -> None:
     """Get a model into the data folder; the built-in one (98 MB) unless another is named.
 
-    What arrived before an interruption is kept: the same command goes on from there.
+    Data that arrived before an interruption is kept: the same command resumes from there.
     """
     if sha256 is not None and not _is_digest(sha256):
         raise typer.BadParameter("--sha256 takes 64 hexadecimal digits.")
@@ -51,7 +51,7 @@ def fetch(
 
     code = run_to_exit_code(work())
     if code == INTERRUPTED:
-        notify("What arrived is kept; the same command goes on from there.")
+        notify("The partial download is kept; the same command resumes it.")
     raise SystemExit(code)
 
 

@@ -1,6 +1,6 @@
 """How this Grantha was installed, found out from what installers leave, and what brings a newer one.
 
-Runs nothing. A program that was installed in a way that Grantha can't renew gets words instead.
+Runs nothing. An installation that Grantha can't upgrade gets advice instead.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _CONTAINER_MARKS = (Path("/run/.containerenv"), Path("/.dockerenv"))
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """`command` renews it; empty where only a person can, as `advice` says."""
+    """`command` upgrades it; empty if only the user can, as `advice` says."""
 
     kind: str
     command: tuple[str, ...] = ()

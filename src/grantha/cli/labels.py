@@ -20,7 +20,7 @@ _SEAMS = {
 
 
 def seam(event: Seam) -> str:
-    """One line for a seam: why it is there, and how the answer was continued."""
+    """One line for a seam: its reason, and how the answer was continued."""
     if event.reason == "options":
         what = ", ".join(_change(*item) for item in event.changes.items()) + " from here"
     elif event.reason == "fallback":

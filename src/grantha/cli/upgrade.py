@@ -1,4 +1,4 @@
-"""`grantha upgrade`: what a newer version would change, a backup, and the newer version."""
+"""`grantha upgrade`: shows what a newer version would change, backs up, and installs it."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ _PHASES = {"a": -3, "b": -2, "rc": -1}
 
 @dataclass(frozen=True, slots=True)
 class Newer:
-    """A newer version: what it would do to the database, as its own migrations say."""
+    """A newer version: what its migrations would change in the database."""
 
     version: str
     migrations: dict[str, str]  # revision -> what it does
 
 
 def upgrade(
-    check: Annotated[bool, typer.Option("--check", help="Only say what would change.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Only show what would change.")] = False,
 ) -> None:
     """Back up the database and install the newest version; the server is restarted by you."""
     settings = read_settings()

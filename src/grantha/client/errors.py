@@ -15,7 +15,7 @@ PROBLEM_JSON = "application/problem+json"
 
 
 class ServerUnavailable(GranthaError):
-    """No response: refused, cut or timed out. `sent` says whether the request may have arrived."""
+    """No response: refused, cut off or timed out. `sent` says whether the request may have arrived."""
 
     code = "server_unavailable"
     http_status = 503

@@ -82,7 +82,7 @@ class Generation:
             found += [frame for frame in taken if frame is not None]
 
     async def refresh(self) -> Snapshot:
-        """The answer as it is now."""
+        """The answer's current state."""
         body = await self._http.json("GET", f"/api/generations/{self.id}")
         self.snapshot = Snapshot.from_json(body)
         return self.snapshot

@@ -1,7 +1,7 @@
 """HTTP to one server: address, token, connection pool, and requests with safe retries.
 
 A request is retried only where that can't do something twice: it has an idempotency key, is idempotent,
-or never reached the server. A server that never answered is an error at once; one that did is retried
+or never reached the server. A server that never answered is an immediate error; one that did is retried
 for `retry_timeout` seconds. Every aiohttp error is translated here.
 """
 

@@ -49,7 +49,7 @@ class LogVerifier:
         return Frame(at, int(body.get("at", 0)), event, records)
 
     def verify_rest(self, snapshot: Snapshot) -> Frame | None:
-        """The text of a snapshot beyond what was read so far, as one frame; None if there is none.
+        """The text of a snapshot beyond the text read so far, as one frame; None if there is none.
 
         For logs whose records have been deleted. The frame counts 0 records.
         """

@@ -27,7 +27,7 @@ RecordBatch: TypeAlias = list[JsonObject]
 Transport: TypeAlias = Callable[[HttpClient, str, RecordId], AsyncGenerator[RecordBatch, None]]
 
 FIRST_BYTE = (
-    3.0  # seconds; streams send a first byte at once, so a later one is being buffered by a proxy
+    3.0  # seconds; streams send their first byte immediately: a later one was buffered by a proxy
 )
 MISSED_HEARTBEATS = 2.5  # after so many heartbeats of silence a connection is dead
 POLL_WAIT = 25  # seconds that the server holds a long-poll

@@ -230,7 +230,7 @@ def _unreachable(remote: RemoteFile, part: PartialFile, error: Exception) -> Gra
         why = f"{remote.host} can't serve {part.name} now" + (f" ({error})" if str(error) else "")
     else:
         why = f"The connection to {remote.host} broke again and again"
-    return Unreachable(why + kept, advice="Try again: it goes on from there." if kept else "")
+    return Unreachable(why + kept, advice="Try again: it resumes from there." if kept else "")
 
 
 async def _undivided(work: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:

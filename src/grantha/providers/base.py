@@ -1,4 +1,4 @@
-"""What the engine knows of a provider: a protocol, and the cards of its models.
+"""The protocol by which the engine uses a provider, and the cards of its models.
 
 A provider owns a key, a base URL and a client. It translates vendor and socket errors once, into
 `grantha.errors`. It never retries, never falls back, never stores: that is the engine's.
@@ -44,7 +44,7 @@ READY = Readiness("ready")
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """One model as it is offered: `id` is `provider/model`."""
+    """One model that is offered: `id` is `provider/model`."""
 
     id: str
     name: str
@@ -82,7 +82,7 @@ class Provider(Protocol):
         """Sends the call and returns once the reply has begun; raises `ProviderError`.
 
         Cancelling the awaiting task closes the connection. With `resume` (a token of an earlier
-        Upstream) the reply goes on where that one broke off.
+        Upstream) the reply continues where that one broke off.
         """
         ...
 
@@ -108,13 +108,13 @@ class HasAliases(Protocol):
     """A provider whose models can be named in more than one way."""
 
     def canonical_name(self, model: str) -> str:
-        """The name of the model itself; an unknown name comes back as it is. Never blocks."""
+        """The model's canonical name; an unknown name is returned unchanged. Never blocks."""
         ...
 
 
 @runtime_checkable
 class CountsTokens(Protocol):
-    """A provider that can tell how long a call's input is without answering it."""
+    """A provider that can count a call's input tokens without answering it."""
 
     async def count_tokens(self, call: Call) -> int:
         """As the provider itself counts, never a guess. Raises like `open`."""
@@ -126,5 +126,5 @@ class HasModelList(Protocol):
     """A provider that can say for sure which models it has, such as files on this machine."""
 
     def has_model(self, model: str) -> bool:
-        """Whether there is a model of this id; never blocks."""
+        """Whether a model with this id exists; never blocks."""
         ...

@@ -63,8 +63,8 @@ _TOOLS_FACTS = {"tools": True}
 _PREFIX_FACTS = {"tools": True, "prefix": True}
 _OPEN_WEIGHTS = DialectProfile(think_tags=True)
 
-# What hosts take besides the options that are ours. The strict ones answer 400 or 422 to any other field,
-# and a conversation brings along what it was begun with elsewhere. Sources: the vendors' API references.
+# The options that hosts accept besides ours. Strict ones reject any other field with 400 or 422, and a
+# conversation may have options that were meant for another host. Sources: the vendors' API references.
 _PENALTIES = frozenset({"frequency_penalty", "presence_penalty", "parallel_tool_calls"})
 _LOGPROBS = frozenset({"logprobs", "top_logprobs"})
 _OPENAI = (

@@ -1,7 +1,7 @@
-"""Whether this machine is one that a cloud gives credentials of its own: told without asking anybody.
+"""Detects a machine that a cloud gives credentials to, without sending a request.
 
 The firmware of a virtual machine names who made it, and platforms that run containers set variables.
-Nothing is sent: an address that nobody answers would cost every start elsewhere a second or more.
+A request to a metadata address that doesn't exist would cost every other start a second or more.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Looks whether a provider can really be used: key, address, one streamed word, and how long it
 took.
 
-Spends at most a few tokens. Never raises: what is wrong is the result.
+Spends at most a few tokens. Never raises: failures are results.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class ProviderCheck:
     advice: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON, what is absent left out."""
+        """Plain JSON, without absent members."""
         body: dict[str, Any] = {"provider": self.provider, "state": self.state}
         for name in ("model", "ttft_ms", "message", "advice"):
             value = getattr(self, name)
@@ -46,7 +46,7 @@ class ProviderCheck:
 
 
 async def check_all(registry: Registry) -> list[ProviderCheck]:
-    """Every provider of a registry, those that are set up all at once."""
+    """Every provider of a registry; those with credentials are checked concurrently."""
     return list(
         await asyncio.gather(*(check_named(registry, c.name) for c in registry.providers()))
     )

@@ -214,7 +214,7 @@ def _first(settings: Settings, names: tuple[Any, ...]) -> str | None:
 def _check_base_url_variables(settings: Settings) -> None:
     known = {_base_url_variable(name) for name in settings.providers}
     known |= {_base_url_variable(host.name) for host in HOSTS}
-    # Ollama's own clients take an address without a scheme, so that we do, too.
+    # Ollama's own clients accept an address without a scheme, so we do, too.
     lenient = {_base_url_variable(host.name) for host in HOSTS if host.dialect == "ollama"}
     for name in sorted(settings.variables):
         if not name.startswith(PREFIX) or not name.endswith("_BASE_URL"):

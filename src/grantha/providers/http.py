@@ -1,4 +1,4 @@
-"""The one way to an upstream over HTTP: a shared pool, deadlines, and the translation of what goes
+"""All HTTP calls to upstreams: a shared pool, deadlines, and the translation of what goes
 wrong.
 
 Owns sockets; knows no dialect: a decoder and the makers of errors are handed in. A redirect is
@@ -36,7 +36,7 @@ BODY_LIMIT = 64 * 1024 * 1024  # bytes of a non-streaming reply or a listing
 TRAILING_USAGE_SECONDS = 2.0  # seconds that usage may come after the finish reason
 DRAIN_SECONDS = 0.02  # seconds to see the end of the body, so that the connection can be used again
 USER_AGENT = "grantha"
-# How web servers themselves say that there is no such path; a vendor that lacks a model says so in JSON.
+# How web servers themselves report a missing path; a vendor that lacks a model reports it in JSON.
 _PAGE_TYPES = frozenset({"text/html", "text/plain"})
 _FASTAPI_NOT_FOUND = "Not Found"
 
@@ -54,7 +54,7 @@ class ErrorResponse(Exception):
 class UpstreamRequest:
     """One request, and what reads its reply. `parse_body` decodes a reply that came as one JSON body.
 
-    `notices` are told before anything else, once the reply has begun.
+    `notices` are the first events, once the reply has begun.
     """
 
     url: str
@@ -292,7 +292,7 @@ class HttpUpstream:
         return b"".join(chunks)
 
     async def aclose(self) -> bool:
-        """Closes the socket at once. HTTP has no way to confirm a stop: always False."""
+        """Closes the socket at once. HTTP can't confirm a stop: always False."""
         self._closed = True
         self._stop_idle_timer()
         self._response.close()
@@ -310,7 +310,7 @@ class HttpUpstream:
         return chunk
 
     def _on_connection_error(self, error: Exception) -> None:
-        """Raises what a socket's error means; returns when the answer was complete anyway."""
+        """Raises the error for a socket's failure; returns if the answer was complete anyway."""
         self._stop_idle_timer()
         if self._decoder.answer_complete and not self._closed:
             return  # only its trailing usage was lost
@@ -388,7 +388,7 @@ class BodyDecoder:
 
 
 def _connection_failures(*more: type[Exception]) -> tuple[type[Exception], ...]:
-    """What a socket's failure is raised as; looked up only once something was raised."""
+    """The error that a socket's failure becomes; only looked up after a failure."""
     import aiohttp
 
     # OSError includes TimeoutError.

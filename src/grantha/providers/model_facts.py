@@ -1,7 +1,7 @@
-"""What is known of models: context, images, tools, prefixes, refused options, prices.
+"""The known facts about models: context, images, tools, prefixes, refused options, prices.
 
 Put together, later over earlier: the host's row, the matching entries of `models.toml`, the price
-list, `grantha.toml`. Never blocks and never asks the net.
+list, `grantha.toml`. Never blocks and never uses the network.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def capabilities_of(
 
 @functools.lru_cache(maxsize=2048)
 def _shipped_facts(provider: str, bare: str) -> Mapping[str, Any]:
-    """What the shipped file says of one model."""
+    """The entry of one model in the shipped file."""
     found: dict[str, Any] = {}
     for entry in facts_entries():
         if entry.matches(provider, bare):

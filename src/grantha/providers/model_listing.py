@@ -37,12 +37,12 @@ class ModelListCache:
 
     @property
     def fetched(self) -> bool:
-        """Whether the vendor was asked at all yet."""
+        """Whether a request to the vendor has been made yet."""
         return self._until > 0.0
 
     @property
     def cards(self) -> Sequence[ModelCard]:
-        """What is known now, without asking."""
+        """The cards known now, without a request."""
         return self._cards
 
     @property
@@ -53,7 +53,7 @@ class ModelListCache:
         return Readiness("unreachable", self.failure.message, self.failure.advice)
 
     async def get(self) -> Sequence[ModelCard]:
-        """The list, asked for again when it is old."""
+        """The list, fetched again when it is old."""
         loop = asyncio.get_running_loop()
         self._lock = self._lock or asyncio.Lock()
         async with self._lock:

@@ -1,6 +1,6 @@
-"""The way to a vendor: through which proxy, and what it means when it ends before a reply begins.
+"""Chooses the proxy for a vendor, and translates failures to connect.
 
-Proxies are those that the environment names. Nothing of them but that there is one gets into an
+Proxies come from the environment. Only the fact that there is one gets into an
 error: their addresses may hold passwords.
 """
 
@@ -35,7 +35,7 @@ class Proxies:
         parts = urlsplit(url)
         host = parts.hostname or ""
         if host in METADATA_HOSTS:
-            return None  # it tells who this machine is; the proxy's would tell who the proxy is
+            return None  # it identifies this machine; through a proxy it would identify the proxy
         for name in self._without:
             if name == "*" or host == name or host.endswith(f".{name}"):
                 return None
@@ -70,7 +70,7 @@ def connection_error(error: Exception, error_factory: ErrorFactory, url: str) ->
         status = getattr(error, "status", None)
         failure = f"refused to connect (HTTP {status})" if status else "can't be reached"
         return errors.Unreachable(
-            f"The proxy on the way to {who} ({host}) {failure}",
+            f"The proxy to {who} ({host}) {failure}",
             advice="Check HTTPS_PROXY and HTTP_PROXY; NO_PROXY names hosts to reach without it.",
             provider=who,
             native="proxy",

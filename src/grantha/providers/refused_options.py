@@ -1,6 +1,6 @@
-"""What a host's refusals teach about the options of a model, and which options a request leaves out.
+"""Learns from a host's refusals which options a model lacks, and removes them from requests.
 
-A refusal (HTTP 400 or 422) names what it doesn't take in each vendor's own way: in `param`, as the place
+A refusal (HTTP 400 or 422) names the option in a vendor-specific form: in `param`, as the place
 of a validation, or in words. Such an option is left out, or set to a value that is offered, and the
 request is sent again; from then on it is so for that model. Only options that steer an answer are ever
 left out: never tools, schemas, messages or images. A value out of range teaches nothing, as it is the
@@ -43,7 +43,7 @@ _CONTAINERS = frozenset(
 )  # fmt: skip
 _EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _WORD = r"[A-Za-z_][\w.]*"
-# How vendors name what they refuse, the most certain ways first.
+# How vendors name the option that they refuse, the most certain forms first.
 _NAMED = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
@@ -65,7 +65,7 @@ _OFFERED = re.compile(
     r"(?:supported (?:values|parameters) are|must be one of|expected one of|one of)[:\s]+(.*)",
     re.IGNORECASE,
 )
-# What a person sets, by the names that vendors have for it. Leaving out anything else changes no answer.
+# Options that users set, by their vendors' names. Removing any other one doesn't change an answer.
 _WRITTEN_AS: dict[str, frozenset[str]] = {
     "temperature": frozenset({"temperature"}),
     "top_p": frozenset({"topp"}),
@@ -101,7 +101,7 @@ class RefusedOptions:
         self._lessons: dict[str, _Lessons] = {}
 
     def learn(self, model: str, body: bytes, report: ErrorReport) -> bool:
-        """Takes a refusal of `body`; True if it taught something, so that it can be sent again."""
+        """Learns from a refusal of `body`; True if the request can be sent again."""
         sent = loads(body)
         if not isinstance(sent, dict):
             return False
@@ -126,7 +126,7 @@ class RefusedOptions:
         return True
 
     def apply(self, model: str, body: bytes) -> bytes:
-        """A request's body without what the model is known to refuse."""
+        """A request's body without the options that the model is known to refuse."""
         lessons = self._lessons.get(model)
         if lessons is None:
             return body
@@ -184,7 +184,7 @@ def notices(provider: str, model: str, options: Options, body: bytes) -> list[Pr
 def _is_set(options: Options, name: str) -> bool:
     value = getattr(options, name) if hasattr(options, name) else options.extra.get(name)
     if name == "reasoning_effort" and value == "none":
-        return False  # a model that can't reason does as it was told
+        return False  # "don't reason" holds for a model that can't reason anyway
     return value not in (None, (), {}, False) and not (name.endswith("_penalty") and value == 0)
 
 
@@ -198,7 +198,7 @@ def _options_in(body: Mapping[str, Any], above: _Path = ()) -> Iterator[tuple[_P
 
 
 def _names(report: ErrorReport) -> Iterator[str]:
-    """What a refusal may mean, the most certain first."""
+    """The possible causes of a refusal, the most certain first."""
     if report.param:
         yield report.param
         return

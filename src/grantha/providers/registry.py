@@ -1,7 +1,7 @@
 """All providers of this server, made from settings at start; models are found here by
 `provider/model`.
 
-Making the registry opens no connection and asks nobody. The one place, beside the composition
+Creating the registry opens no connection and sends no request. The one place, beside the composition
 root, that names concrete adapters; each is imported when it is first needed. Third parties join
 through the entry point group `grantha.providers`: a callable `(settings, http) -> Provider`.
 """
@@ -35,7 +35,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ProviderCard:
-    """One provider as it is listed: whether it can be used, and why not."""
+    """One provider in the list: whether it can be used, and why not."""
 
     name: str
     title: str
@@ -77,7 +77,7 @@ class Registry:
         return provider, model
 
     def provider(self, name: str) -> Provider:
-        """The provider of this name, made when first asked for. Raises `UnknownProvider`."""
+        """The provider of this name, created on first use. Raises `UnknownProvider`."""
         made = self._made.get(name)
         if made is None:
             made = self._made[name] = self._make(name)
@@ -107,7 +107,7 @@ class Registry:
         )
 
     def model_id(self, model: str | None, provider: str | None = None) -> str:
-        """`provider/model` from what a caller names: both, one, or neither.
+        """`provider/model` from the names that a caller gives: both, one, or neither.
 
         A bare model's provider is the one that makes it, by the start of its name. Raises
         `UnknownModel`.
@@ -127,7 +127,7 @@ class Registry:
         raise UnknownModel(f"{model!r} names no provider", advice=self._meant(model))
 
     def providers(self) -> list[ProviderCard]:
-        """Every provider, usable or not, and why not. Asks nobody."""
+        """Every provider, usable or not, and why not. Sends no request."""
         return [self._card(name) for name in self._names()]
 
     async def models(self) -> list[ModelCard]:
@@ -150,7 +150,7 @@ class Registry:
         await self._http.aclose()
 
     def _canonical_id(self, model_id: str) -> str:
-        """The id without aliases, so that what is stored still means the same tomorrow."""
+        """The id without aliases, so that a stored id keeps its meaning."""
         name, model = _split(model_id)
         if not self._is_known(name):
             return model_id
@@ -241,7 +241,7 @@ def _scripted(settings: Settings, _http: HttpPool) -> Provider:
 
 def _plugin(point: metadata.EntryPoint) -> ProviderFactory:
     def factory(settings: Settings, http: HttpPool) -> Provider:
-        # Any third party's defect must not take the server down: it is reported as this provider's.
+        # A failing plug-in must not take the server down: its error is reported as this provider's.
         try:
             provider: Provider = point.load()(settings, http)
         except GranthaError:

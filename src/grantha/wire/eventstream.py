@@ -54,7 +54,7 @@ class EventStreamDecoder:
         return frames
 
     def finish(self) -> list[EventStreamMessage]:
-        """Nothing, for a frame that isn't whole says nothing. Raises `DamagedMessage`, too."""
+        """Always empty: an incomplete frame holds no payload. Raises `DamagedMessage` for one."""
         if self._damage is not None:
             raise self._damage
         return []

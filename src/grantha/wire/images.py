@@ -14,7 +14,7 @@ MEDIA_TYPES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 def check(image: ImagePart, limit: int) -> ImagePart:
     """The image, with the media type that its bytes show. `limit` is in bytes once decoded.
 
-    Raises `BadRequest` for what is no PNG, JPEG, GIF or WebP, `TooLarge` above the limit.
+    Raises `BadRequest` for anything but PNG, JPEG, GIF or WebP, `TooLarge` above the limit.
     """
     size = len(image.data) * 3 // 4
     if size > limit + 2:

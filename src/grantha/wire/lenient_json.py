@@ -1,6 +1,6 @@
 """JSON as vendors send it, decoded once into a typed struct; with a slow path for what isn't strict.
 
-The fast path is msgspec. The slow one takes what it refuses and vendors do send: halves of surrogate
+The fast path is msgspec. The slow one accepts what vendors send and msgspec refuses: halves of surrogate
 pairs escaped on their own (an emoji split over two chunks), numbers written as text, and side fields of
 another shape, which are left out. Only a field that a struct names in `essential` may not be left out:
 without it the text of an answer would be lost in silence, so it is `InvalidJson`.
@@ -124,7 +124,7 @@ def _has_lone_surrogate(payload: bytes) -> bool:
 
 
 def _null(_constant: str) -> None:
-    # Python's own JSON writes -Infinity for the logprob of what is impossible. No other reader takes it.
+    # Python's json writes -Infinity for the logprob of an impossible token. Other parsers reject it.
     return None
 
 

@@ -1,6 +1,6 @@
 """Newline-delimited JSON, framing only: bytes to lines.
 
-Any split of the input gives the same lines; blank ones are dropped, CRLF is taken too. Memory is
+Any split of the input gives the same lines; blank ones are dropped, CRLF is accepted. Memory is
 bounded by `limit`.
 """
 

@@ -1,4 +1,4 @@
-"""Server-Sent Events, both ways: bytes to payloads, payloads to bytes.
+"""Server-Sent Events in both directions: bytes to payloads, payloads to bytes.
 
 Follows the WHATWG HTML standard, section 9.2 (event stream format), with one leniency: what stands
 complete at the end of the input counts even if its blank line never came, because several vendors
@@ -58,7 +58,7 @@ class SseDecoder:
         self._event = b""
         self._id: bytes | None = None
         self._skip = False  # the last byte was CR: an LF that follows belongs to it
-        self._fresh = True  # no line seen yet: a byte order mark may stand here
+        self._fresh = True  # no line seen yet: a byte order mark may come first
 
     def feed(self, chunk: bytes) -> list[bytes]:
         """Payloads (`data`, lines joined by LF) of the events completed. Raises `EventTooLarge`."""

@@ -1,4 +1,4 @@
-"""Puts the fragments of tool calls in order, whatever a host does with indexes, ids and names.
+"""Assembles fragments of tool calls, however a host uses indexes, ids and names.
 
 | habit of a host | what becomes of it |
 |---|---|
@@ -12,7 +12,7 @@
 | `{}` where arguments follow | left out |
 | no arguments at all | `{}` |
 
-What comes out is numbered densely from 0 and has its id and name once, in the first fragment. So a call
+Calls come out numbered densely from 0, with id and name once, in the first fragment. So a call
 is held back until its name is certain: until its arguments begin, another call does, or the reply ends.
 """
 
@@ -113,7 +113,7 @@ class ToolCallAssembler:
         return call.take(final=False)
 
     def finish(self, *, complete: bool = False) -> list[ToolCall]:
-        """What was held back. `complete`: the reply has ended well, so that a call without arguments
+        """What was held back. `complete`: the reply ended normally, so that a call without arguments
         has none, which is `{}`.
         """
         for call in self._calls if complete else ():

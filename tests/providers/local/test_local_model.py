@@ -59,7 +59,7 @@ async def make(tmp_path: Path) -> AsyncIterator[Make]:
 
 
 def _saying(text: str) -> Options:
-    """Leaves the model no choice but this text: what it would say by itself differs between CPUs."""
+    """Forces the model to write this text: its free output differs between CPUs."""
     return Options(temperature=0.0, extra={"grammar": f"root ::= {json.dumps(text)}"})
 
 
@@ -123,7 +123,7 @@ def _is_running(pid: int) -> bool:
         state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
     except OSError:
         return False
-    return state not in {"Z", "X"}  # an orphan that nobody has reaped yet has ended all the same
+    return state not in {"Z", "X"}  # an orphan that isn't reaped yet has ended all the same
 
 
 async def test_an_answer_comes_with_usage_and_an_end(make: Make) -> None:
@@ -286,7 +286,7 @@ async def test_closing_the_provider_leaves_no_process(make: Make) -> None:
     assert not _is_running(worker.pid)
     assert (
         worker.exit_reason == "its process ended with status 0"
-    )  # by itself, at the end of the pipe
+    )  # on its own, at the end of the pipe
 
 
 async def test_two_files_run_in_two_processes(make: Make, tmp_path: Path) -> None:

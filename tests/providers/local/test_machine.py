@@ -1,4 +1,4 @@
-"""What a child gets of this machine."""
+"""The share of the machine that a child process gets."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Which models there are, and what they are called."""
+"""Finding model files, and their names."""
 
 import sys
 from pathlib import Path

@@ -16,7 +16,7 @@ from grantha.providers.local.provider import LocalProvider
 from tests.server import MakeServer, until
 
 COMMAND = "apt-get install libgomp1"
-# What the dynamic loader says on a machine without the library, raised where the engine is imported.
+# The dynamic loader's message on a machine without the library, raised by importing the engine.
 FAILURE = "libgomp.so.1: cannot open shared object file: No such file or directory"
 
 Make = Callable[[dict[str, str]], LocalProvider]

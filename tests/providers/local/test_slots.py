@@ -62,7 +62,7 @@ async def test_one_who_gives_up_waiting_takes_no_slot_along() -> None:
     await _waits(late)
     early.cancel()
     slots.release(slot)
-    # The slot was handed over just when the waiting one is cancelled: it must come back.
+    # The waiting call is cancelled just as it gets the slot: the slot must be released.
     late.cancel()
     await asyncio.gather(early, late, return_exceptions=True)
     assert slots.free == 1

@@ -1,4 +1,4 @@
-"""Logs as the engine writes them, made by chance or by hand, and every way of merging them."""
+"""Logs as the engine writes them, random or fixed, and all merges of them."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def frames_of(records: Sequence[Record], cuts: Sequence[int] = ()) -> list[list[
 
 
 def singly(records: Sequence[Record]) -> list[list[Frame]]:
-    """Every record as a frame of its own."""
+    """Every record as a separate frame."""
     return frames_of(records, range(len(records)))
 
 

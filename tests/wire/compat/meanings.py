@@ -1,4 +1,4 @@
-"""What a client makes of each view's bytes: checks the order it may rely on, and tells the meaning.
+"""Reads each view's bytes as a client would: checks the order it may rely on, and returns the meaning.
 
 Two streams mean the same when these values are equal. Every reader here is stricter than the vendor's.
 """
@@ -149,7 +149,7 @@ DELTAS = {
 
 
 def of_responses(raw: bytes) -> Json:
-    """OpenAI Responses: the events that aren't deltas, and what the deltas add up to."""
+    """OpenAI Responses: the events that aren't deltas, and the sum of the deltas."""
     events = [block["data"] for block in blocks(raw)]
     numbers = [event["sequence_number"] for event in events]
     assert numbers == sorted(set(numbers)), "they only grow"

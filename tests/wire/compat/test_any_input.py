@@ -1,4 +1,4 @@
-"""Whatever JSON comes: a view reads it or says what is wrong, and never fails otherwise."""
+"""Any JSON: a view parses it or says what is wrong, and never fails otherwise."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ READ: dict[str, Callable[[dict[str, Any]], ParsedRequest | None]] = {
     "ollama-once": ollama_view.parse_completion,
     "ui": ai_sdk_view.parse_request,
 }
-# Every member and every word that a view looks at, so that chance finds its way inside.
+# Every member and keyword that a view reads, so that random input reaches its code.
 NAMES = """
     messages input role content parts type text tool_calls function name arguments id
     tool_call_id call_id tool_use_id toolCallId tool_name thinking think signature data summary
@@ -59,7 +59,7 @@ def test_any_json_is_read_or_refused(endpoint: str, seed: int) -> None:
     body = _body(Random(seed))
     with suppress(BadRequest):
         requested = READ[endpoint](body)
-        if requested is not None:  # nothing is asked where only a model is to be loaded
+        if requested is not None:  # no message if only a model is to be loaded
             assert requested.messages
             requested.options.to_json()
 

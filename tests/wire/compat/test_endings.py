@@ -1,4 +1,4 @@
-"""How each view says that an answer has ended."""
+"""How each view represents the end of an answer."""
 
 from __future__ import annotations
 

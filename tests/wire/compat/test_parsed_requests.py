@@ -245,7 +245,7 @@ def test_an_anthropic_tool_choice_is_an_object(given: Any, read: Any) -> None:
         ({"type": "adaptive"}, None),
     ],
 )
-def test_thinking_goes_on_as_it_is_and_as_an_effort_for_other_vendors(
+def test_thinking_is_passed_on_unchanged_and_as_an_effort_for_other_vendors(
     thinking: Any, effort: str | None
 ) -> None:
     options = anthropic_view.parse_request(claude(thinking=thinking)).options
@@ -378,7 +378,7 @@ def test_what_stream_text_takes_elsewhere_stands_in_the_body() -> None:
     assert options.tool_choice == {"name": "look"}
 
 
-# ---- what is refused -----------------------------------------------------------------------------
+# ---- refused requests -----------------------------------------------------------------------------
 
 UI_TEXT = {"type": "text", "text": "x"}
 READ = {

@@ -1,7 +1,7 @@
 """`/ai-sdk/chat`, for the AI SDK's chat transport, with its resume endpoint.
 
 A chat of theirs is one conversation of ours, found by an id derived from theirs. Their transport sends
-the whole chat each time: what the conversation has already isn't stored again.
+the whole chat each time: messages that the conversation already has aren't stored again.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ async def chat(request: Request) -> Response:
 @router.get(
     "/chat/{chat:path}/stream",
     response_class=Response,
-    responses={204: {"description": "Nothing runs."}},
+    responses={204: {"description": "Nothing is running."}},
     openapi_extra=base.operation_doc(None, events=["UiChunk"], last=base.DONE),
 )
 async def resume(chat: str, request: Request) -> Response:
@@ -94,7 +94,7 @@ async def stop(chat: str, request: Request) -> Response:
     state, subject = app_state(request), subject_of(request)
     known = await state.store.conversation(subject, _conversation_of(chat))
     if known.generation is None:
-        raise NotFound(f"Nothing was asked in the chat {chat[:80]!r}.")
+        raise NotFound(f"Nothing was sent in the chat {chat[:80]!r}.")
     row, receipt = await state.supervisor.stop(subject, known.generation)
     return serializers.stop_reply(row, receipt).response()
 

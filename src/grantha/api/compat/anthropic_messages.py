@@ -31,6 +31,6 @@ async def messages(request: Request) -> Response:
     "/messages/count_tokens", openapi_extra=base.operation_doc("CountRequest", "CountReply")
 )
 async def count_tokens(request: Request) -> Response:
-    """How long a message is, where its provider can tell: the local models, and Anthropic."""
+    """Counts a prompt's tokens, where the provider can: local models and Anthropic."""
     parsed = anthropic_view.parse_request({**await base.body_of(request), "max_tokens": 1})
     return JSONResponse({"input_tokens": await base.count_tokens(request, parsed)})

@@ -1,4 +1,4 @@
-"""What the compatible APIs share: starting a generation, and answering from its log in their format.
+"""Shared by the compatible APIs: starts generations, and replies from their logs in the vendor's format.
 
 Each reads its body with a function of `wire.compat` and answers with a view from there. An error
 before the first byte has the vendor's own format and status (`api.error_formats`); later ones are events.
@@ -51,7 +51,7 @@ from grantha.wire.compat.view import (
 from grantha.wire.sse import HEADERS
 
 DONE = "[DONE]"  # what two vendors end a stream with, in place of JSON
-# The providers whose own API stands at a path, the most direct first.
+# The providers whose own API a path imitates, the most direct first.
 _NATIVE: dict[str, tuple[str, ...]] = {
     "/v1/chat/completions": ("openai", "azure", "local"),
     "/v1/responses": ("openai-responses", "openai", "azure", "local"),
@@ -67,7 +67,7 @@ async def body_of(request: Request) -> dict[str, Any]:
     try:
         raw = await request.body()
     except ClientDisconnect as error:
-        raise BadRequest("The body broke off.") from error  # nobody is there to read it
+        raise BadRequest("The body ended early.") from error  # no client is left to read it
     body = await read_body(raw, app_state(request).settings.max_json_depth)
     if not isinstance(body, dict):
         raise BadRequest("The body must be a JSON object.")
@@ -135,7 +135,7 @@ async def model_of(request: Request, named: str | None, native: Sequence[str] = 
 
 
 def response_meta(row: GenerationRow) -> ResponseMeta:
-    """What a reply says of a generation."""
+    """The facts about a generation that every reply holds."""
     return ResponseMeta(row.id, row.model, row.created_at // 1000, row.options.tools)
 
 
@@ -190,13 +190,13 @@ async def reply(
 
 
 async def count_tokens(request: Request, parsed: ParsedRequest) -> int:
-    """How long what is asked is. Raises `Unsupported` where its provider can't tell: never a guess."""
+    """The tokens of a prompt. Raises `Unsupported` where the provider can't count: it is never a guess."""
     model = await model_of(request, parsed.model)
     provider, name = app_state(request).registry.resolve(model)
     if not isinstance(provider, CountsTokens):
         raise Unsupported(
             f"{model} can't count tokens without answering.",
-            advice="Ask, and read the usage of the answer.",
+            advice="Send the request, and read the usage of the answer.",
         )
     return await provider.count_tokens(
         Call(name, with_tool_results(parsed.messages), parsed.options)
@@ -217,7 +217,7 @@ def operation_doc(
     last: str | None = None,
     lines: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """What OpenAPI says of a call, in the schemas of these names (`api.openapi.compat`).
+    """The OpenAPI description of an operation, with schemas of these names (`api.openapi.compat`).
 
     A call that has a body and `events` (SSE, each `data` JSON but the one that is `last`) or `lines`
     (NDJSON) starts an answer.

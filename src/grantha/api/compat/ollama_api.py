@@ -45,7 +45,7 @@ async def chat(request: Request) -> Response:
     ),
 )
 async def generate(request: Request) -> Response:
-    """Ollama's completion of one prompt. Without a prompt it only says that the model is there."""
+    """Ollama's completion of one prompt. Without a prompt it only reports that the model is available."""
     body = await base.body_of(request)
     parsed = ollama_view.parse_completion(body)
     if parsed is None:
@@ -61,7 +61,7 @@ async def tags(request: Request) -> Response:
 
 @router.post("/api/show", openapi_extra=base.operation_doc("OllamaShowRequest", "OllamaShowReply"))
 async def show(request: Request) -> Response:
-    """What is known of a model; its file's own details only Ollama has."""
+    """What is known about a model; only Ollama has the details of its file."""
     body = await base.body_of(request)
     named = member(body, "model", str) or member(body, "name", str)
     model = await base.model_of(request, named)
@@ -79,8 +79,8 @@ async def version() -> Response:
 @router.get("/", response_class=PlainTextResponse)
 @router.head("/", include_in_schema=False)
 async def alive() -> Response:
-    """For clients that look whether anybody is there before they ask."""
-    return PlainTextResponse("Grantha speaks Ollama's API here.")
+    """For clients that check whether a server is running."""
+    return PlainTextResponse("This is Grantha's Ollama API.")
 
 
 # ---- helpers below -------------------------------------------------------------------------------
@@ -98,7 +98,7 @@ async def _answer(
 ) -> Response:
     row = await base.start_generation(request, parsed, body)
     if parsed.stream:
-        # NDJSON has no comments: a silent provider is a silent stream here, as it is at Ollama.
+        # NDJSON has no comments: while a provider is silent, so is the stream, as with Ollama itself.
         return await base.stream(
             request, row, lines(base.response_meta(row)), media=_MEDIA, beat=b""
         )

@@ -1,4 +1,4 @@
-"""`/v1/responses`, for OpenAI's clients: its `background` is what a log is."""
+"""`/v1/responses`, for OpenAI's clients. A background response is a log."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ async def retrieve_response(
     stream: Annotated[bool, Query(description="Tail its events.")] = False,
     starting_after: Annotated[int, Query(ge=-1, le=2**53)] = -1,
 ) -> Response:
-    """The response as it is now, or its events after a sequence number."""
+    """The current response, or its events after a sequence number."""
     row = await _generation(request, response)
     if stream:
         return await _tail(request, row, starting_after)
@@ -70,7 +70,7 @@ async def cancel_response(response: str, request: Request) -> Response:
 
 @router.delete("/{response}", openapi_extra=base.operation_doc(None, "ResponseDeleted"))
 async def delete_response(response: str, request: Request) -> Response:
-    """Deletes it, with the conversation it stands in."""
+    """Deletes it, with its conversation."""
     state, subject = app_state(request), subject_of(request)
     row = await _generation(request, response)
     await state.store.delete_conversation(subject, row.conversation)
@@ -86,7 +86,7 @@ async def input_items(
     order: Literal["asc", "desc"] = "desc",
     after: Annotated[str, Query(description="The id of the last item seen.")] = "",
 ) -> Response:
-    """What it was asked with: the whole conversation before it, the newest first."""
+    """Its input: the whole conversation before it, newest first."""
     state, subject = app_state(request), subject_of(request)
     row = await _generation(request, response)
     path = await state.store.path(subject, row.message)
@@ -118,7 +118,7 @@ async def input_items(
 
 @router.post("/input_tokens", openapi_extra=base.operation_doc("ResponseRequest", "ResponseTokens"))
 async def input_tokens(request: Request) -> Response:
-    """How long an input is, where its provider can tell."""
+    """Counts an input's tokens, where the provider can."""
     body = await _with_items(request, await base.body_of(request))
     parsed = openai_responses_input.parse_request(body)
     count = await base.count_tokens(request, parsed)
@@ -137,7 +137,7 @@ async def _begin(request: Request, parsed: ParsedRequest, body: JsonObject) -> G
         return await base.start_generation(
             request, parsed, body, conversation=before.conversation, parent=before.message
         )
-    # What is kept mustn't grow by what isn't: the past is copied.
+    # A stored conversation mustn't grow by an unstored one: the history is copied.
     state, subject = app_state(request), subject_of(request)
     path = await state.store.path(subject, before.message)
     past = [Message(row.role, row.parts) for row in path]
@@ -189,7 +189,7 @@ def _response(row: GenerationRow, whole: AnswerFold, echo: JsonObject | None = N
 
 
 async def _whole(request: Request, row: GenerationRow) -> AnswerFold:
-    """What there is of an answer now; from its message, once its records are gone."""
+    """The answer so far; from its message, once its records have been trimmed."""
     folded = AnswerFold()
     for frame in await stored_frames(app_state(request).store, subject_of(request), row):
         folded.apply(frame.event)

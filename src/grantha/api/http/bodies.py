@@ -47,9 +47,9 @@ def decode_json(
     *,
     text_checked: bool = True,
 ) -> Any:
-    """The value of a JSON body. Raises `BadRequest` that says what is wrong with it.
+    """Decodes a JSON body. Raises `BadRequest` with what is wrong and where.
 
-    `text_checked` false leaves characters in that can't be stored, for a caller who mends them.
+    With `text_checked` false, characters that can't be stored are left for the caller to replace.
     """
     if not body or body.isspace():
         raise BadRequest("The body is empty.", advice="Send a JSON object.")
@@ -106,7 +106,7 @@ class StrictJsonRequest(Request):
 class StrictRoute(APIRoute):
     """Routes of this class read bodies strictly, and before the framework does.
 
-    The framework turns whatever goes wrong while it reads into one unspecific error.
+    The framework would turn every failure to read a body into one unspecific error.
     """
 
     @override
@@ -120,7 +120,7 @@ class StrictRoute(APIRoute):
                 try:
                     await read_json(strictly)
                 except ClientDisconnect:
-                    return Response(status_code=400)  # nobody is there to read it
+                    return Response(status_code=400)  # no client is left to read it
             return await handler(strictly)
 
         return strict
@@ -131,7 +131,7 @@ async def read_json(request: StrictJsonRequest) -> Any:
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if await request.body() and media != "application/json" and not media.endswith("+json"):
         raise WrongMediaType(
-            f"The body is said to be {media[:60] or 'nothing'!r}, and this call takes JSON.",
+            f"The Content-Type is {media[:60] or 'missing'!r}; this endpoint takes JSON.",
             advice="Send the header 'Content-Type: application/json'.",
         )
     return await request.json()
@@ -140,7 +140,7 @@ async def read_json(request: StrictJsonRequest) -> Any:
 def _check_structure(body: bytes, max_depth: int, max_values: int) -> None:
     """Refuses deep nesting before anything recurses, and too many values before they take memory.
 
-    One pass, linear for whatever is sent; it looks at each string and bracket, not at each byte.
+    One linear pass over strings and brackets, not over each byte.
     """
     nested = body.count(b"[") + body.count(b"{") > max_depth
     if not nested and len(body) <= max_values:

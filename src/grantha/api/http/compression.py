@@ -20,7 +20,7 @@ _BROTLI_WINDOW = 14
 
 
 class Compressor(Protocol):
-    """One stream's. What `frame` returns can be decoded at once, all of it."""
+    """The compressor of one stream. Everything that `frame` returns can be decoded immediately."""
 
     def frame(self, body: bytes) -> bytes:
         """A frame, flushed."""

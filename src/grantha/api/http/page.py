@@ -1,8 +1,8 @@
-"""The built page: its files, cached for ever where their name holds a hash, and its entry for the rest.
+"""Serves the built page: its files, immutable where their name holds a hash, else its entry point.
 
-Text goes out as it was packed when the page was built, in the coding that the browser likes best.
+Text files are served pre-compressed, in the best coding that the browser accepts.
 
-Answers every path that no route has. Every reply carries a Content-Security-Policy without inline
+Handles every path that no route matches. Every reply carries a Content-Security-Policy without inline
 scripts: model output that slipped through everything else still couldn't run.
 """
 
@@ -29,7 +29,7 @@ CSP = (
 )
 _PACKED = {"br": ".br", "gzip": ".gz"}  # written by web/packed.ts, the smaller one first
 _IMMUTABLE = "public, max-age=31536000, immutable"
-# The page's own routes (`web/src/routes`): the page makes them, so no file has their names.
+# The page's own routes (`web/src/routes`) are rendered in the browser: no file has their names.
 _VIEWS = re.compile(r"/|/c/[^/]+|/settings|/usage")
 
 
@@ -41,15 +41,15 @@ class Page:
         mimetypes.add_type("application/manifest+json", ".webmanifest")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The end of the router."""
+        """The router's fallback."""
         if scope["type"] == "websocket":
             await WebSocketClose()(scope, receive, send)
             return
         rule = rule_of(scope)
         if rule is not None and rule.in_api:
             missing = NotFound(
-                f"There is nothing at {scope['path'][:80]!r}.",
-                advice="See /docs for what there is.",
+                f"Nothing exists at {scope['path'][:80]!r}.",
+                advice="See /docs for the API.",
             )
             await error_response(scope, missing)(scope, receive, send)
             return
@@ -57,11 +57,11 @@ class Page:
         await self.reply(scope["method"], scope["path"], accept)(scope, receive, send)
 
     def serves(self, path: str) -> bool:
-        """Whether the page has this path: as a file, or as one of its views. These need no token."""
+        """Whether the page has this path, as a file or as one of its views. These need no token."""
         return _VIEWS.fullmatch(path) is not None or self._find(path) is not None
 
     def reply(self, method: str, path: str, accept: str) -> Response:
-        """The file of a path, else the entry of the page, which shows what it makes of the path."""
+        """The file of a path, else the page's entry point, whose router handles the path."""
         if method not in {"GET", "HEAD"}:
             reply = problem(error_for_status(405))
             reply.headers["allow"] = "GET, HEAD"
@@ -86,7 +86,7 @@ class Page:
             wanted = (self._folder / path.lstrip("/")).resolve()
             inside = wanted.is_relative_to(self._folder) and wanted.is_file()
         except (OSError, ValueError, RuntimeError):
-            return None  # no name that a file can have
+            return None  # not a valid file name
         return wanted if inside else None
 
     def _file(self, file: Path, cache: str, accept: str) -> Response:

@@ -38,14 +38,14 @@ def error_response(scope: Scope, error: GranthaError) -> Response:
     vendor = error_format(scope)
     if vendor is None:
         return problem(error)
-    # Without it these clients try again after every 429 and 5xx, an exhausted account's as well.
+    # Without it these clients retry after every 429 and 5xx, even if the account has no credit.
     headers = {**_headers(error), "x-should-retry": "true" if error.retryable else "false"}
     status = vendor.statuses.get(error.code) or client_status(error)
     return JSONResponse(vendor.body(error), status, headers)
 
 
 def problem_json(error: GranthaError) -> Problem:
-    """An error as a problem: `detail` is its message, the rest as it is everywhere."""
+    """An error as a problem: `detail` is its message, the other members are those of its JSON."""
     members: dict[str, Any] = dict(error.to_json())
     return Problem(
         type="about:blank",
@@ -57,7 +57,7 @@ def problem_json(error: GranthaError) -> Problem:
 
 
 def install(app: FastAPI) -> None:
-    """Makes every error of the app a problem; a defect is logged and told without its trace."""
+    """Makes every error of the app a problem; unexpected errors are logged and reported without details."""
 
     async def ours(request: Request, error: Exception) -> Response:
         failure = error if isinstance(error, GranthaError) else Internal("Grantha failed.")
@@ -73,8 +73,13 @@ def install(app: FastAPI) -> None:
         return reply
 
     async def defect(request: Request, error: Exception) -> Response:
-        _log.error("%s %s failed by a defect", request.method, request.url.path, exc_info=error)
-        return error_response(request.scope, Internal("Grantha met an error of its own."))
+        _log.error(
+            "%s %s failed unexpectedly",
+            request.method,
+            request.url.path,
+            exc_info=error,
+        )
+        return error_response(request.scope, Internal("Grantha had an internal error."))
 
     app.add_exception_handler(GranthaError, ours)
     app.add_exception_handler(RequestValidationError, invalid)
@@ -114,8 +119,8 @@ def first_validation_error(error: Exception) -> BadRequest:
 def error_for_status(status: int) -> GranthaError:
     """An error of the framework as one of ours."""
     phrases = {
-        404: "There is nothing at this address.",
-        405: "This address doesn't take this method.",
+        404: "Nothing exists at this address.",
+        405: "This address doesn't support this method.",
         400: "The body can't be read.",
     }
     return FrameworkError(phrases.get(status, HTTPStatus(status).phrase + "."), status)

@@ -1,9 +1,9 @@
-"""How long a request may take to arrive: uvicorn's HTTP protocol with one timer a connection.
+"""How long a request may take to arrive: uvicorn's HTTP protocol with one timer per connection.
 
 uvicorn has no such deadline: an idle connection, half a header, a trickling body would stay open for
 ever, and headers of any size would be kept. The timer is armed while the first byte, the headers or
 the body of a request are awaited, and disarmed once it is complete; between two requests uvicorn's
-own keep-alive timer runs. The length of a reply is nobody's business here.
+own keep-alive timer runs. The duration of a reply isn't limited here.
 """
 
 from __future__ import annotations

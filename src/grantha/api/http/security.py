@@ -1,4 +1,4 @@
-"""Who may call: host, origin, token, size and time, checked on every call before anything else.
+"""Decides who may call: host, origin, token, size and time, checked before anything else.
 
 Pure ASGI, so that it costs the token path one function call. Rules (`docs/protocol.md`):
 
@@ -30,12 +30,12 @@ from grantha.errors import Forbidden, GranthaError, TooLarge, TooSlow, Unauthori
 COOKIE = "grantha_token"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "[::1]"})
 DIRECT = "grantha.send"  # key in the scope
-_HOW_TO_SEND = "Send it as 'Authorization: Bearer …'; the page asks for it once."
+_HOW_TO_SEND = "Send it as 'Authorization: Bearer …'; the page prompts for it once."
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def cookie_value(token: str) -> str:
-    """What the page's cookie holds instead of the token itself."""
+    """The value of the page's cookie, derived from the token."""
     return hmac.new(token.encode(), b"grantha page cookie", hashlib.sha256).hexdigest()
 
 
@@ -55,7 +55,7 @@ class SecurityMiddleware:
         self._body_timeout = settings.body_timeout
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refuses with a problem (or a closed WebSocket), or hands on."""
+        """Rejects with a problem (or a closed WebSocket), or passes the request on."""
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
@@ -71,7 +71,7 @@ class SecurityMiddleware:
             return
         if scope["type"] == "http" and scope["method"] not in _SAFE_METHODS:
             receive = _LimitedBody(receive, rule.max_body, self._body_timeout)
-        # Only a reply's start needs what the layers above add; a stream's bytes go past them.
+        # Only the start of a reply needs what the layers above add: a stream's bytes bypass them.
         scope[DIRECT] = send
         await self._app(scope, receive, _with_security_headers(send))
 
@@ -114,7 +114,7 @@ class SecurityMiddleware:
             return
         scheme, _, given = headers.get("authorization", "").partition(" ")
         bearer = given.strip() if scheme.lower() == "bearer" else ""
-        # Anthropic's clients send their key in a header of its own.
+        # Anthropic's clients send their key in a separate header.
         api_key = headers.get("x-api-key", "")
         cookie = _session_cookie(headers)
         if (
@@ -125,7 +125,7 @@ class SecurityMiddleware:
             return
         if wrong := bearer or api_key or cookie:
             raise _WrongToken(wrong)
-        raise Unauthorized("This server wants its access token.", advice=_HOW_TO_SEND)
+        raise Unauthorized("This server requires its access token.", advice=_HOW_TO_SEND)
 
 
 class _WrongToken(Unauthorized):

@@ -1,4 +1,4 @@
-"""What both WebSockets share: reading text messages until the client has gone."""
+"""Reads text messages from a WebSocket until the client disconnects."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 
 async def receive_all(socket: WebSocket, take: Callable[[str], Awaitable[None]]) -> None:
-    """Gives each text message to `take`, in order, and returns once the client closes.
+    """Passes each text message to `take`, in order, and returns once the client closes.
 
-    A binary message ends it as well, and so does a reply that `take` can't send any more.
+    A binary message ends it as well, and so does a failed send in `take`.
     """
     try:
         while True:

@@ -1,4 +1,4 @@
-"""How the bytes of a stream leave: as they are, compressed, or padded. Each frame leaves at once."""
+"""Writes the bytes of a stream: plain, compressed or padded. Each frame is sent immediately."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class StreamWriter:
 
     @property
     def free(self) -> bool:
-        """Whether `offer` may be called: the socket takes bytes at once."""
+        """Whether `offer` may be called: the socket can take bytes without waiting."""
         return self._flow is not None and not self._flow.write_paused
 
     async def start(self, status: int, headers: RawHeaders) -> None:
@@ -76,7 +76,7 @@ class CompressedWriter(StreamWriter):
 
 
 class PaddedWriter(StreamWriter):
-    """Every send filled up to a multiple of `size` bytes, so that lengths tell less of the text.
+    """Pads every send to a multiple of `size` bytes, so that lengths reveal less about the text.
 
     Filled with a comment where the format has comments (its `beat` is one), else with the blanks
     that JSON allows between lines. Compression would undo this, and is off.

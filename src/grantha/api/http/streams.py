@@ -2,7 +2,7 @@
 
 The token path: raw ASGI, no task per event, one `receive` task per connection to notice that the
 client went away. A view turns frames into bytes; awaiting `send` is the back-pressure, here and never
-in the run. A stream that ends without its end record means "come back with your last id".
+in the run. A stream that ends without its end record means "reconnect with your last id".
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def hello_frame(generation: str, after: RecordId, status: Status, heartbeat: flo
 
 
 def stream_preamble(generation: str, after: RecordId, status: Status, heartbeat: float) -> bytes:
-    """The first block of every native stream: an id to come back with, a pause, and a hello."""
+    """The first block of every native stream: an id to reconnect with, a retry delay, and a hello."""
     retry = 500 + random.randrange(1000)  # noqa: S311  jitter, so that a crowd spreads out
     hello = hello_frame(generation, after, status, heartbeat).json_bytes()
     return f"id: {after}\nretry: {retry}\n\n".encode() + b"data: " + hello + b"\n\n"
@@ -134,7 +134,7 @@ class EventStream(Response):
                 await self._reply(receive, self._writer(scope, send, state.settings))
         except Busy as error:
             reply = error_response(scope, error)
-            # The answer is being written all the same: this is where it can be read later.
+            # The generation runs all the same: this is where it can be read later.
             if location := self.headers.get("location"):
                 reply.headers["location"] = location
             await reply(scope, receive, send)
@@ -156,7 +156,7 @@ class EventStream(Response):
         try:
             await self._send_all(writer)
         except OSError:
-            pass  # the client went away in the middle of a write: nothing is owed to it
+            pass  # the client disconnected during a write
         finally:
             gone.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -198,5 +198,5 @@ class EventStream(Response):
 
 
 def ndjson(frames: Iterable[Frame]) -> bytes:
-    """Frames, one a line."""
+    """Frames as NDJSON, one per line."""
     return "".join([frame_json(frame) + "\n" for frame in frames]).encode()

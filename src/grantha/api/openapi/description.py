@@ -1,7 +1,7 @@
-"""The API described: `/openapi.json`, and `/docs` as a page that needs no script and no network.
+"""The API's description: `/openapi.json`, and `/docs` as a page without scripts or network access.
 
-Routes say what they answer when all goes well; what can go wrong is the same for all of them and is
-added here, so that no reply is undocumented.
+Routes declare their successful replies; errors are the same for all of them and are added here, so
+that every reply is documented.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from grantha.chat import JsonDict
 
 router = APIRouter(include_in_schema=False)
 _MEANINGS = {
-    "400": "The request can't be read: what is wrong, and where.",
-    "401": "This server wants its access token.",
-    "403": "The host name isn't ours, or a page of another site calls.",
-    "404": "There is no such thing, or it isn't yours.",
+    "400": "The request is invalid; the message says what is wrong, and where.",
+    "401": "The access token is missing or wrong.",
+    "403": "The host name isn't this server's, or a page of another site calls.",
+    "404": "It doesn't exist, or belongs to somebody else.",
     "408": "The body took too long to arrive.",
-    "409": "It contradicts the present state, or the key was used for another body.",
+    "409": "It conflicts with the current state, or the key was used for another body.",
     "410": "The records are gone; the body holds the snapshot.",
     "413": "The body, or an image in it, is too large.",
-    "415": "The body isn't said to be JSON.",
+    "415": "The Content-Type isn't JSON.",
     "422": "The model can't do this; nothing was changed.",
-    "429": "The provider limits how often it may be asked.",
-    "500": "A defect of the server; its log has the trace.",
+    "429": "The provider's rate limit is reached.",
+    "500": "An internal error; the server's log has the traceback.",
     "502": "The provider failed.",
-    "503": "Not now: a key isn't set, a limit is reached, or the store doesn't take records.",
+    "503": "Unavailable: a key isn't set, a limit is reached, or the store rejects records.",
     "504": "The provider took too long.",
     "507": "The server's disk is full.",
 }
@@ -50,20 +50,24 @@ IDEMPOTENCY: JsonDict = {
     "in": "header",
     "required": False,
     "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"},
-    "description": "The same key with the same body joins the first send. Use a new one for each.",
+    "description": "A repeated key with the same body joins the first send. Use a new key for each send.",
 }
 ACCEPT_STREAM: JsonDict = {
     "name": "Accept",
     "in": "header",
     "required": False,
     "schema": {"type": "string", "enum": ["application/json", "text/event-stream"]},
-    "description": "`text/event-stream` lets the same reply tail the answer.",
+    "description": "With `text/event-stream` the same reply streams the answer.",
 }
 LOCATION: JsonDict = {
     "schema": {"type": "string"},
-    "description": "Where the answer's log is read, from anywhere.",
+    "description": "Where the answer's log can be read.",
 }
-NATIVE_FRAMES = ("Hello", "SnapshotFrame", "Frame")  # what a native transport sends, in this order
+NATIVE_FRAMES = (
+    "Hello",
+    "SnapshotFrame",
+    "Frame",
+)  # the frames of a native transport, in this order
 
 
 def named(*names: str) -> JsonDict:
@@ -107,25 +111,25 @@ def response_doc(
 
 
 def install(app: FastAPI, rules: Rules) -> None:
-    """Makes the app describe itself; the description is built when it is first requested."""
+    """Sets the app's description, which is built on the first request."""
 
     def described() -> JsonDict:
         if app.openapi_schema is None:
             app.openapi_schema = _described(app, rules)
         return app.openapi_schema
 
-    app.openapi = described  # type: ignore[method-assign]  # FastAPI's own way to extend it
+    app.openapi = described  # type: ignore[method-assign]  # FastAPI's documented way to extend it
 
 
 @router.get("/openapi.json")
 async def openapi(request: Request) -> Response:
-    """The description for programs."""
+    """The description as JSON."""
     return JSONResponse(request.app.openapi())
 
 
 @router.get("/docs")
 async def docs(request: Request) -> Response:
-    """The description for people."""
+    """The description as a page."""
     page = docs_page.page(request.app.openapi())
     return HTMLResponse(page, headers={"Content-Security-Policy": CSP})
 

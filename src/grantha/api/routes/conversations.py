@@ -33,7 +33,7 @@ async def listing(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     origin: Annotated[str, Query(pattern="^(page|api|all)$")] = "page",
 ) -> Response:
-    """Pinned ones first, then the last changed; with `q`, those that hold the words."""
+    """Pinned conversations first, then the most recently changed; with `q`, those that match."""
     state, subject = app_state(request), subject_of(request)
     found = await state.store.conversations(
         subject,
@@ -81,11 +81,13 @@ async def read(conversation: str, request: Request) -> Response:
 
 @router.patch("/conversations/{conversation}", responses=_WHOLE)
 async def change(conversation: str, body: ConversationBody, request: Request) -> Response:
-    """Renames, pins, sets prompt, options, model, or turns to another branch."""
+    """Renames, pins, sets prompt, options or model, or switches to another branch."""
     state, subject = app_state(request), subject_of(request)
     changes = body.changes()
     if not changes:
-        raise BadRequest("Nothing to change was named.", advice="Name title or pinned, say.")
+        raise BadRequest(
+            "The body names nothing to change.", advice="Name title or pinned, for example."
+        )
     row = await state.store.update_conversation(subject, conversation, changes)
     messages = await state.store.messages(subject, conversation)
     state.feed.publish(Change("conversation", subject, conversation))
@@ -94,7 +96,7 @@ async def change(conversation: str, body: ConversationBody, request: Request) ->
 
 @router.delete("/conversations/{conversation}", status_code=204)
 async def delete(conversation: str, request: Request) -> Response:
-    """Stops what runs in it and hides it; for an hour it can be restored."""
+    """Stops its running answers and hides it; for an hour it can be restored."""
     state, subject = app_state(request), subject_of(request)
     await state.store.delete_conversation(subject, conversation)
     await state.supervisor.stop_all_of(subject, conversation)
@@ -126,7 +128,7 @@ async def image(message: str, number: int, request: Request) -> Response:
         raise NotFound(f"Message {message!r} has no image at {number}.")
     headers = {
         "Cache-Control": "private, max-age=31536000, immutable",
-        # An image opened by itself must not run as a page.
+        # An image that is opened directly must not run scripts.
         "Content-Security-Policy": "default-src 'none'; sandbox",
     }
     return Response(base64.b64decode(part.data), headers=headers, media_type=part.media_type)

@@ -57,7 +57,7 @@ _EVENTS_DOC = event_stream(*NATIVE_FRAMES)
 _STARTED_DOC = {
     **response_doc(201, StartedReply, "Started.", text_event_stream=_EVENTS_DOC),
     **response_doc(
-        200, StartedReply, "The key had started it before.", text_event_stream=_EVENTS_DOC
+        200, StartedReply, "Started earlier with the same key.", text_event_stream=_EVENTS_DOC
     ),
 }
 _ACCEPT_DOC = {
@@ -87,7 +87,7 @@ async def start(conversation: str, body: GenerationBody, request: Request) -> Re
     state, subject = app_state(request), subject_of(request)
     key, fingerprint = idempotency(request, body)
     if body.models and len(body.models) > 1 and _wants_stream(request):
-        raise BadRequest("Several answers can't be tailed by one reply.")
+        raise BadRequest("One reply can't stream several answers.")
     row = await state.store.conversation(subject, conversation)
     message = body.message()
     parent = body.parent
@@ -113,7 +113,7 @@ async def start(conversation: str, body: GenerationBody, request: Request) -> Re
     "/generations/{generation}", responses=response_doc(200, GenerationReply, "As it is now.")
 )
 async def snapshot(generation: str, request: Request) -> Response:
-    """The answer as it is now, with the id that its tail goes on from."""
+    """The current state of an answer, with the id after which its tail continues."""
     state, subject = app_state(request), subject_of(request)
     row = await state.store.generation(subject, generation)
     return (await serializers.generation(state.supervisor, subject, row)).response()
@@ -155,7 +155,7 @@ async def events(
     accept = request.headers.get("accept", "")
     if cursor is not None and row.status != "running" and cursor >= row.last_id:
         return Response(status_code=204)
-    # An id later than every record was never given out: its owner has another log in mind.
+    # An id later than every record was never sent: it belongs to another log.
     if cursor is not None and (row.trimmed or cursor > row.last_id):
         return await _trimmed(state, subject, row)
     if "application/x-ndjson" in accept:
@@ -181,7 +181,9 @@ async def change(generation: str, body: ChangeBody, request: Request) -> Respons
     changes = {name: value for name, value in body.changes().items() if name != "model"}
     model = state.registry.model_id(body.model) if body.model else None
     if not changes and model is None:
-        raise BadRequest("Nothing to change was named.", advice="Name temperature, for example.")
+        raise BadRequest(
+            "The body names nothing to change.", advice="Name temperature, for example."
+        )
     try:
         how, wanted, options = state.supervisor.change(subject, generation, changes, model)
     except Unsupported as error:
@@ -210,7 +212,7 @@ async def stop(generation: str, request: Request) -> Response:
     openapi_extra=_SEND_DOC,
 )
 async def continue_answer(generation: str, request: Request, body: ContinueBody) -> Response:
-    """Goes on with an ended answer: a new generation on the same message, after a seam."""
+    """Continues an ended answer: a new generation on the same message, after a seam."""
     state, subject = app_state(request), subject_of(request)
     key, fingerprint = idempotency(request, body)
     row, created = await state.supervisor.continue_answer(
@@ -308,10 +310,10 @@ async def _catch_up(
 async def _trimmed(state: AppState, subject: str, row: GenerationRow) -> Response:
     shown = await serializers.generation(state.supervisor, subject, row)
     error = Trimmed(
-        f"Generation {row.id!r} has no records after this id any more."
+        f"Generation {row.id!r} no longer has records after this id."
         if row.trimmed
-        else f"Generation {row.id!r} has not come to this id.",
-        advice="Take the snapshot: it holds the whole answer.",
+        else f"Generation {row.id!r} hasn't reached this id.",
+        advice="Use the snapshot: it holds the whole answer.",
     )
     return problems.problem(error, snapshot=shown)
 
@@ -327,5 +329,5 @@ def _cursor(text: str | None) -> RecordId | None:
         return RecordId.parse(text)
     except ValueError as error:
         raise BadRequest(
-            f"{text[:60]!r} isn't a record id.", advice="Use an id as it came, such as 1-42."
+            f"{text[:60]!r} isn't a record id.", advice="Use an id from the stream, such as 1-42."
         ) from error

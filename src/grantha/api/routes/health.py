@@ -1,4 +1,4 @@
-"""Liveness and readiness. `/healthz` alone is open to everybody; it says nothing but that we live."""
+"""Liveness and readiness. Only `/healthz` needs no token; it reveals nothing but that the process runs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from grantha.api.state import app_state
 router = APIRouter(tags=["health"])
 
 
-@router.get("/healthz", responses=response_doc(200, HealthReply, "It lives."))
+@router.get("/healthz", responses=response_doc(200, HealthReply, "Alive."))
 async def healthz() -> Response:
     """The process answers."""
     return HealthReply(status="ok").response()
@@ -29,7 +29,7 @@ async def healthz() -> Response:
 async def readyz(request: Request) -> Response:
     """Whether answers can be written now, with the durability in force; 503 if not.
 
-    Found out by a small write, at most once a second.
+    Checked with a small write, at most once a second.
     """
     state = app_state(request)
     health = await state.store.check()

@@ -1,8 +1,8 @@
-"""`WS /api/live`: many generations and all news on one socket.
+"""`WS /api/live`: many generations and all conversation changes on one socket.
 
-One task reads what the client says, one tells news, one a subscribed generation reads its log. All
-write through one lock-free queue-less path: a send waits for the socket, so a slow client is given
-fewer, larger frames. The ids are the same as on every other transport.
+One task reads the client's messages, one sends changes, and one per subscribed generation reads its
+log. A send waits for the socket, so a slow client gets fewer, larger frames. Ids are the same as on
+every other transport.
 """
 
 from __future__ import annotations
@@ -177,7 +177,7 @@ class LiveConnection:
             await self._socket.send_text(text)
 
     async def _close(self) -> None:
-        # The client may be gone already: then there is nobody to say good-bye to.
+        # The client may have disconnected already.
         with suppress(WebSocketDisconnect, RuntimeError):
             await self._socket.close(1000)
 

@@ -1,4 +1,4 @@
-"""The page's sign-in: the access token, once, against an http-only cookie."""
+"""The page's sign-in: exchanges the access token for an http-only cookie."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/metrics` in Prometheus' text format. Told by the engine once a generation, asked for the rest.
+"""`/metrics` in Prometheus' text format: the engine reports generations, the rest is collected on scrape.
 
 Labels are bounded: providers, endings and error codes, never model names, which callers may invent.
 The registry belongs to the app and not to the process, so that two apps don't meet in it.
@@ -84,7 +84,7 @@ class Metrics(Observer):
     def watch(
         self, supervisor: Supervisor, readers: ReaderLimits, stored: Callable[[], bool]
     ) -> None:
-        """Adds what is asked for at every look: readers, lag, whether the store takes records."""
+        """Adds what each scrape collects: readers, lag, whether the store accepts records."""
         self.registry.register(_CurrentState(supervisor, readers, stored))
 
     def text(self) -> bytes:
@@ -136,7 +136,7 @@ class _CurrentState(Collector):
         yield _gauge("active_generations", "Being written now.", self._supervisor.running)
         yield _gauge("log_lag_seconds", "How long the last write took.", flushing.lag)
         yield _gauge("log_flush_window_seconds", "How long text may wait.", flushing.window)
-        yield _gauge("storage_up", "Whether the store takes records.", float(self._stored()))
+        yield _gauge("storage_up", "Whether the store accepts records.", float(self._stored()))
         active = GaugeMetricFamily(
             "grantha_active_readers", "Clients that read now.", labels=["transport"]
         )

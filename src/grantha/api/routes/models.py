@@ -1,4 +1,4 @@
-"""Routes that tell what can be used now: models, providers, a check of one."""
+"""Routes of models and providers: what can be used now, and a check of one provider."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def providers(request: Request) -> Response:
     responses=response_doc(200, CheckReply, "Whether it works, or why not."),
 )
 async def check(name: str, request: Request) -> Response:
-    """Asks a provider for one word, for a few tokens of its price."""
+    """Checks a provider by requesting one word; costs a few tokens."""
     registry = app_state(request).registry
     if name not in {card.name for card in registry.providers()}:
         raise UnknownProvider(

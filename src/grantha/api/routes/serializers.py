@@ -42,7 +42,7 @@ def conversation(row: ConversationRow, messages: list[MessageRow]) -> Conversati
 
 
 def message(row: MessageRow) -> MessageReply:
-    """A message; images are given by address."""
+    """A message; images are given by their URL."""
     return MessageReply(
         id=row.id,
         parent=row.parent,
@@ -59,7 +59,7 @@ def message(row: MessageRow) -> MessageReply:
 
 
 def part(message_id: str, number: int, value: Part) -> JsonObject:
-    """A part; an image is given by its address, without its bytes."""
+    """A part; an image is given by its URL, without its bytes."""
     if isinstance(value, ImagePart):
         url = f"/api/messages/{message_id}/parts/{number}"
         image = ImagePartReply(type="image", media_type=value.media_type, url=url)
@@ -79,7 +79,7 @@ def stop_reply(row: GenerationRow, receipt: StopReceipt | None) -> StopReply:
 
 
 def model_card(card: ModelCard) -> ModelReply:
-    """A model as it is offered."""
+    """A model, usable or not."""
     return ModelReply(
         id=card.id,
         name=card.name,

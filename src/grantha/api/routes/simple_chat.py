@@ -2,7 +2,7 @@
 
 Each line is JSON with `content`, `done`, `model`, `provider`; the last has `done: true`. A well-formed
 request gets its errors inside the stream; a malformed one gets a 4xx. The answers are generations like
-any other: the `Location` header and the `id` lines let a better client attach again.
+any other: the `Location` header and the `id` lines let a client reattach.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class SimpleChatView:
         self._use(row.model)
 
     def frames(self, frames: Sequence[Frame]) -> bytes:
-        """SSE blocks: an id and one line of data for each frame that says something."""
+        """SSE blocks: an id and one line of data for each frame that has one."""
         blocks = [
             f"id: {frame.id}\ndata: {line}\n\n" for frame in frames if (line := self.line(frame))
         ]
@@ -156,7 +156,7 @@ async def complete(body: SimpleChatBody, request: Request) -> Response:
 async def start_generation(
     state: AppState, subject: str, body: SimpleChatBody, key: str | None, fingerprint: str
 ) -> GenerationRow:
-    """Starts the answer to a body, in a conversation of its own."""
+    """Starts the answer to a body, in a new conversation."""
     messages = body.values()
     model = state.registry.model_id(body.model, body.provider)
     conversation = new_id("c")
@@ -176,7 +176,7 @@ async def start_generation(
 
 
 def error_line(error: GranthaError, body: SimpleChatBody | None = None) -> str:
-    """The only line of a reply that couldn't begin."""
+    """The only line of a reply that failed before it began."""
     line = SimpleChatLine(
         content="",
         done=True,

@@ -1,7 +1,7 @@
 """`WS /ws/chat`: each message is a body of the simple chat endpoint, each reply its lines.
 
 One task listens, one answers, in order; `{"type": "stop"}` stops the answer that is being written.
-A client that goes away only ends the reading: every body that it sent is stored and answered.
+A client that disconnects only stops reading: every body that it sent is stored and answered.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class ChatSocket:
         self._gone = False
 
     async def run(self) -> None:
-        """Until the client goes away."""
+        """Serves the socket until the client disconnects."""
         answering = asyncio.create_task(self._answer_all())
         try:
             await receive_all(self._socket, self._take)
@@ -60,13 +60,15 @@ class ChatSocket:
 
     async def _take(self, text: str) -> None:
         if self._reader is not None and _is_stop(text):
-            with contextlib.suppress(GranthaError):  # told by the answer's own last line
+            with contextlib.suppress(GranthaError):  # the answer's last line reports it
                 await self._state.supervisor.stop(self._subject, self._reader.generation)
             return
         if self._waiting.qsize() < _MAX_QUEUED:
             self._waiting.put_nowait(text)
         else:
-            await self._socket.send_text(error_line(Busy("Too many messages wait on this socket.")))
+            await self._socket.send_text(
+                error_line(Busy("Too many messages are waiting on this socket."))
+            )
 
     async def _answer_all(self) -> None:
         while (text := await self._waiting.get()) is not None:

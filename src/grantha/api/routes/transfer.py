@@ -1,6 +1,6 @@
 """Native routes of files: a conversation out, whole files of conversations in.
 
-What the formats look like is `grantha.import_export`'s; this turns its conversations into rows and back.
+`grantha.import_export` owns the formats; this converts its conversations into rows and back.
 """
 
 from __future__ import annotations

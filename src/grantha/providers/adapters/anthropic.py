@@ -22,7 +22,7 @@ _COUNTED = frozenset({"model", "messages", "system", "tools", "tool_choice", "th
 
 
 class Anthropic(HttpProvider):
-    """One message a call. The base URL is the one its SDK takes: without `/v1`."""
+    """One message per call. The base URL is that of its SDK: without `/v1`."""
 
     @override
     async def build_request(
@@ -46,7 +46,7 @@ class Anthropic(HttpProvider):
         """As Anthropic counts, which costs nothing. Raises like `open`."""
         raise_if_unusable(self.name, self.readiness())
         error_factory = self._endpoint.error_factory(call)
-        # The vendor's own fields that steer an answer aren't taken where only the input counts.
+        # The endpoint for counting refuses fields that only affect the output.
         kept = {k: v for k, v in call.options.extra.items() if k == "thinking"}
         request = keep_own_signatures(
             replace(call, options=replace(call.options, extra=kept)),

@@ -66,7 +66,7 @@ class Bedrock(HttpProvider):
 
     @override
     def forget_credentials(self) -> bool:
-        """Whatever was lent or read from a file."""
+        """Temporary credentials and those read from a file."""
         return self._credentials.forget_credentials()
 
     @override

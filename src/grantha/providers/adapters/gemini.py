@@ -111,7 +111,7 @@ class Vertex(Gemini):
 
     @override
     def forget_credentials(self) -> bool:
-        """A token that was taken back before its end."""
+        """A token that was revoked early."""
         return self._tokens.forget_credentials()
 
     @override

@@ -27,7 +27,7 @@ ModelFacts = Callable[[str], Capabilities]
 
 
 class HttpProvider:
-    """See `grantha.providers.base.Provider`. `facts` tells what is known of a model by its own id.
+    """See `grantha.providers.base.Provider`. `facts` returns the known facts about a model by its own id.
 
     `list_path` is below the site's base URL; None: the host lists no models.
     """
@@ -75,14 +75,14 @@ class HttpProvider:
         return await self._model_list.get()
 
     def capabilities(self, model: str) -> Capabilities:
-        """What is known of a model, with what this host's refusals have taught."""
+        """The facts about a model, including those learnt from this host's refusals."""
         facts, lacking = self._facts(model), self._refused.lacking(model)
         if model in self._never_streamed:
             lacking["stream"] = False
         return replace(facts, **lacking) if lacking else facts
 
     async def aclose(self) -> None:
-        """Nothing of its own: the pool belongs to the registry."""
+        """Closes nothing: the pool belongs to the registry."""
 
     async def build_request(
         self, call: Call, error_factory: ErrorFactory, *, stream: bool
@@ -108,7 +108,7 @@ class HttpProvider:
     def model_names(self, listed: Any) -> Iterable[str]:
         """The models' own ids in the vendor's list.
 
-        What is of another shape may raise `LookupError`, `TypeError`, `AttributeError`.
+        A list of another shape may raise `LookupError`, `TypeError`, `AttributeError`.
         """
         rows = listed.get("data") or listed.get("models") if isinstance(listed, Mapping) else listed
         for row in rows if isinstance(rows, list) else ():
@@ -135,7 +135,7 @@ class HttpProvider:
                 return await self._http.open(replace(request, notices=left_out))
             except RequestRefused as error:
                 cause = error.__cause__
-                # A lesson is learnt once, so that this ends.
+                # Each refusal is learnt once, so this loop ends.
                 if not (isinstance(cause, ErrorResponse) and self._learn(call, request, cause)):
                     raise
 

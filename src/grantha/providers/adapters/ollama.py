@@ -1,8 +1,8 @@
-"""Ollama, found by itself on its usual port.
+"""Ollama, found automatically on its usual port.
 
-Whether it runs is asked in passing, when models are listed; a call tells by itself. So a machine
-without it pays nothing, and one where it is started later needs no restart. Which models can think
-is learnt from those that refuse to.
+Whether it runs is checked when models are listed, and by each call. So a machine without it pays
+nothing, and one where it is started later needs no restart. Which models can't think is learnt
+from their refusals.
 """
 
 from __future__ import annotations
@@ -36,20 +36,20 @@ class Ollama(HttpProvider):
 
     @override
     def readiness(self) -> Readiness:
-        """Being looked for until it was asked once; then whether it answered the last time."""
+        """Loading until the first check; then whether the last check succeeded."""
         if not self._model_list.fetched:
             return Readiness("loading", f"Looking for Ollama at {self._endpoint.base_url}")
         if self._model_list.failure is not None:
             return Readiness(
                 "unreachable",
                 f"Nothing answers at {self._endpoint.base_url}",
-                "Start Ollama, or set OLLAMA_HOST to where it runs.",
+                "Start Ollama, or set OLLAMA_HOST to its address.",
             )
         return super().readiness()
 
     @override
     async def models(self) -> Sequence[ModelCard]:
-        """The models that were pulled; asked for again though it was missing before."""
+        """The models that were pulled; fetched even if Ollama wasn't running before."""
         return await self._model_list.get()
 
     @override

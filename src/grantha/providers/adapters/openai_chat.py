@@ -1,6 +1,6 @@
 """Every host that speaks OpenAI Chat Completions. What differs between them is in `Endpoint.profile`.
 
-A model that names its output limit the other way gets that name from its first refusal on; what else
+A model with the other name for its output limit gets that name after its first refusal; what else
 refusals teach is common to all dialects (`providers.refused_options`).
 """
 
@@ -27,7 +27,7 @@ UNSUPPORTED = {"unsupported_parameter", "unsupported_value"}
 
 
 class OpenAIChat(HttpProvider):
-    """Paths are below the site's base URL and may hold `{model}`; calls that go on from a prefix
+    """Paths are below the site's base URL and may hold `{model}`; calls that continue a prefix
     may have a path of their own.
     """
 
@@ -93,7 +93,7 @@ class OpenAIChat(HttpProvider):
 
 
 class _FailedGeneration:
-    """What a model wrote before its host refused it, then the refusal."""
+    """The text that a model wrote before its host refused it, then the refusal."""
 
     resume_token: str | None = None
 
@@ -111,7 +111,7 @@ class _FailedGeneration:
 
 
 class AzureOpenAI(OpenAIChat):
-    """Azure takes the key in a header of its own; the deployment's name is the model."""
+    """Azure has its own header for the key; the deployment's name is the model."""
 
     @override
     async def auth_headers(self) -> Mapping[str, str]:

@@ -1,6 +1,6 @@
 """OpenAI's Responses API: reasoning summaries and, in the background, replies that can be resumed.
 
-With `background` among a call's extra options the vendor keeps the reply: a cut one is taken up
+With `background` among a call's extra options the vendor stores the reply: a cut one is resumed
 again after its last event, and closing it cancels it there.
 """
 
@@ -25,7 +25,7 @@ CANCEL = 2.0  # seconds that the vendor has to confirm a stop
 
 
 class OpenAIResponses(HttpProvider):
-    """One response a call."""
+    """One response per call."""
 
     @override
     async def build_request(
@@ -73,7 +73,7 @@ class OpenAIResponses(HttpProvider):
         )
 
     async def cancel(self, token: str) -> bool:
-        """Cancels a background response; True if the vendor says that it stopped."""
+        """Cancels a background response; True if the vendor confirms that it stopped."""
         response = token.rpartition(":")[0]
         try:
             async with asyncio.timeout(CANCEL):
@@ -89,7 +89,7 @@ class OpenAIResponses(HttpProvider):
 
 
 class _BackgroundUpstream:
-    """A reply that goes on at the vendor until it is cancelled there."""
+    """A reply that continues at the vendor until it is cancelled there."""
 
     def __init__(self, provider: OpenAIResponses, upstream: HttpUpstream) -> None:
         self._provider = provider

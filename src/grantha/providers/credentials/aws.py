@@ -2,7 +2,7 @@
 
 botocore knows shared files and their profiles, assumed roles, web identities, SSO's cache, containers and
 instances. It reads its files and the process's own environment, and it blocks; so it runs in a thread,
-and only when there is nothing yet or what there is ends soon. It is loaded when first used.
+and only when there are no credentials yet or they expire soon. It is loaded when first used.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ DEADLINE = 60.0  # seconds for botocore to find or refresh credentials
 KEY, SECRET, SESSION = "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"
 BEARER = "AWS_BEARER_TOKEN_BEDROCK"
 PROFILE = "AWS_PROFILE"
-# Each names a place where botocore gets credentials, and is set by nobody who doesn't want it to.
+# Each names a source of credentials for botocore, and is only set on purpose.
 _NAMED = (
     PROFILE,
     "AWS_DEFAULT_PROFILE",
@@ -69,7 +69,7 @@ class AwsCredentials:
         self._keys: SigningKeys | None = None
 
     def readiness(self) -> Readiness:
-        """Whether there is something to sign with. Asks nobody: what is found may still be refused."""
+        """Whether there are credentials to sign with. Sends no request: they may still be refused."""
         variables, title = self._endpoint.variables, self._endpoint.title
         if variables.get(KEY):
             if not variables.get(SECRET):
@@ -100,13 +100,13 @@ class AwsCredentials:
                         self._keys = await asyncio.to_thread(self._found)
                 except TimeoutError as error:
                     raise TimedOut(
-                        f"No AWS credentials were given within {DEADLINE:g} s",
+                        f"No AWS credentials arrived within {DEADLINE:g} s",
                         provider=self._endpoint.name,
                     ) from error
             return self._keys
 
     def forget_credentials(self) -> bool:
-        """Drops what was found, to be looked for again; False for keys that can't have changed."""
+        """Drops the credentials, to be looked up again; False for keys that can't have changed."""
         kept = self._keys is not None and not self._endpoint.variables.get(KEY)
         self._keys = self._source = None
         return kept
@@ -115,7 +115,7 @@ class AwsCredentials:
         variables = self._endpoint.variables
         if any(variables.get(name) for name in _NAMED):
             return True
-        # Many have such files for other ends. A region says that AWS is meant to be used from here.
+        # Many users have such files for other purposes. A region means that AWS is meant to be used.
         if not (variables.get("AWS_REGION") or variables.get("AWS_DEFAULT_REGION")):
             return False
         files = (
@@ -177,7 +177,9 @@ class AwsCredentials:
         if isinstance(error, aws.HTTPClientError):
             return Unreachable("AWS's address for credentials can't be reached", provider=name)
         if isinstance(error, aws.MetadataRetrievalError | aws.CredentialRetrievalError):
-            return ProviderFailed("This machine's AWS credentials can't be had now", provider=name)
+            return ProviderFailed(
+                "This machine's AWS credentials are unavailable now", provider=name
+            )
         # botocore's words can name accounts and roles: they go into the log, not to people's pages.
         said = getattr(error, "response", {}).get("Error", {}).get("Code") or type(error).__name__
         return KeyRejected(

@@ -30,7 +30,7 @@ from grantha.wire.lenient_json import InvalidJson, loads
 TOKEN_URL = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-LIFETIME = 3600  # seconds a signed claim asks for
+LIFETIME = 3600  # requested lifetime of a token, in seconds
 REFRESH_MARGIN = 120.0  # seconds before its end that a token is replaced
 TOKEN_VARIABLE = "GOOGLE_CLOUD_ACCESS_TOKEN"  # noqa: S105 - a variable's name
 FILE = "GOOGLE_APPLICATION_CREDENTIALS"
@@ -50,7 +50,7 @@ class GoogleTokens:
         self._lock = asyncio.Lock()
 
     def readiness(self) -> Readiness:
-        """Whether a token can be asked for. Asks nobody: what is found may still be refused."""
+        """Whether a token can be requested. Sends no request: the credentials may still be refused."""
         if self._endpoint.key or self._file() is not None or self._on_google:
             return READY
         return Readiness(
@@ -86,7 +86,7 @@ class GoogleTokens:
             return self._headers
 
     def forget_credentials(self) -> bool:
-        """Drops the token, to be asked for again; False where none was kept."""
+        """Drops the token, to be requested again; False if there was none."""
         kept = self._until > 0.0
         self._until = 0.0
         return kept
@@ -197,5 +197,5 @@ class GoogleTokens:
 
 def _bearer(token: str, project: object = None) -> Mapping[str, str]:
     headers = {"Authorization": f"Bearer {token}"}
-    # A person's own credentials belong to no project; this one is asked for quota.
+    # A user's own credentials belong to no project; this one is charged for quota.
     return {**headers, "x-goog-user-project": str(project)} if project else headers

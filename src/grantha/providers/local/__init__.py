@@ -1,4 +1,4 @@
-"""Models that run on this machine: GGUF files, each in a supervised child process of its own.
+"""Models that run on this machine: GGUF files, each in its own supervised child process.
 
 The child imports this package too, so nothing heavy is imported here.
 """

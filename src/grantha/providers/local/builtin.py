@@ -25,7 +25,7 @@ TITLE = "SmolLM2 135M Instruct"
 SIZE = 98_362_432
 SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 # Temperature and top_p as in its makers' example for chat. The penalty is ours: without it so small a
-# model falls into repeating one line for ever.
+# model falls into repeating one line endlessly.
 SAMPLING = MappingProxyType(
     {"temp": 0.2, "top_p": 0.9, "penalty_repeat": 1.08, "penalty_last_n": 256}
 )
@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class PublishedFile:
-    """What a file must be to count as a published model."""
+    """The size and hash of a published model's file."""
 
     size: int = SIZE
     sha256: str = SHA256

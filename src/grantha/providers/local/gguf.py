@@ -1,4 +1,4 @@
-"""The head of a GGUF file: what a model says about itself, read without llama.cpp.
+"""Reads the header of a GGUF file, with the model's metadata, without llama.cpp.
 
 Follows the GGUF specification, versions 2 and 3 (ggml, docs/gguf.md). Reads the key-value pairs and the
 tensor table, never a tensor. Every count and length comes from the file and is therefore checked against
@@ -45,12 +45,12 @@ Scalar = int | float | bool | str
 
 
 class InvalidModelFile(ValueError):
-    """The file can't be used as a model; the text says why, and names no path."""
+    """The file can't be used as a model; the message says why, without its path."""
 
 
 @dataclass(frozen=True, slots=True)
 class GgufHeader:
-    """What we need of a model's own description. `context_length` is what it was trained with."""
+    """The metadata we need. `context_length` is the one that the model was trained with."""
 
     architecture: str
     name: str | None
@@ -79,7 +79,7 @@ def read_header(path: Path, first_look: int = FIRST_LOOK) -> GgufHeader:
             size = os.fstat(file.fileno()).st_size
             if size == 0:
                 raise InvalidModelFile("the file is empty")
-            # Read, not mapped: a mapped file that somebody shortens takes the whole process down.
+            # Read, not mapped: a mapped file that is truncated would crash the whole process.
             seen = file.read(first_look)
             while True:
                 try:
@@ -95,7 +95,7 @@ def read_header(path: Path, first_look: int = FIRST_LOOK) -> GgufHeader:
 
 
 class _MoreNeeded(Exception):
-    """The head is longer than what was read of the file."""
+    """The header is longer than the part of the file that was read."""
 
 
 def _end() -> bytes:
@@ -124,9 +124,7 @@ def _header(values: dict[str, Scalar], size: int) -> GgufHeader:
     if not isinstance(architecture, str):
         raise InvalidModelFile("it names no architecture")
     if values.get("general.type", "model") != "model" or architecture == "clip":
-        raise InvalidModelFile(
-            "it holds no language model of its own, only a part that belongs to one"
-        )
+        raise InvalidModelFile("it holds only a part of a language model")
     name, template = values.get("general.name"), values.get("tokenizer.chat_template")
     length = values.get(f"{architecture}.context_length")
     return GgufHeader(
@@ -164,7 +162,7 @@ class _Cursor:
         self.at = len(MAGIC)
 
     def skip(self, length: int) -> int:
-        """Moves on by `length` bytes; returns where it stood."""
+        """Moves by `length` bytes; returns the previous position."""
         start = self.at
         if length > len(self._seen) - start:
             if length > self.size - start:
@@ -210,7 +208,7 @@ class _Cursor:
             raise InvalidModelFile("its description is damaged")
 
     def _texts(self, count: int) -> None:
-        # A vocabulary has up to 260,000 texts: this loop is most of the time that a header takes.
+        # A vocabulary has up to 260,000 texts: this loop is most of the cost of a header.
         seen, end, at, length_at = self._seen, len(self._seen) - 8, self.at, _U64.unpack_from
         for _ in range(count):
             if at > end:
@@ -219,6 +217,6 @@ class _Cursor:
         else:
             end = len(seen)
         if at > end:
-            # The next length, or the last text, lies behind what was read.
+            # The next length, or the last text, is beyond the bytes that were read.
             self.skip(at + 8 - self.at)
         self.at = at

@@ -1,4 +1,4 @@
-"""Which models there are: the built-in one, and GGUF files in folders or named one by one.
+"""Finds the local models: the built-in one, and GGUF files in folders or configured by name.
 
 Names come from file names, so that looking one up opens no file. Descriptions are read once for each
 state of a file. A file that can't be used stays listed, with the reason.
@@ -70,12 +70,12 @@ class ModelFiles:
         return next((file for file in self.files() if file.name == name), None)
 
     def known(self, file: ModelFile) -> GgufHeader | InvalidModelFile | None:
-        """What was read of the file before; None when nothing was or it has changed since."""
+        """The header read earlier; None if it wasn't read or the file has changed since."""
         state, described = self._described.get(file.path, (None, None))
         return described if described is not None and state == file.state else None
 
     def describe(self, file: ModelFile) -> GgufHeader | InvalidModelFile:
-        """What the file says about itself, or why it can't be used. Blocks; for a thread."""
+        """The file's header, or why it can't be used. Blocks: call it in a thread."""
         known = self.known(file)
         if known is not None:
             return known

@@ -2,9 +2,9 @@
 
 xllamacpp links `libgomp.so.1`, part of GCC's runtime, which a bare Debian and most slim container images
 lack. The `local` extra brings LLVM's OpenMP runtime, which offers GCC's interface in a file of the same
-name (https://openmp.llvm.org/design/Runtimes.html). The system's own library is used where there is one.
+name (https://openmp.llvm.org/design/Runtimes.html). The system's own library is used if it has one.
 
-Imports nothing of Grantha: the process starts in the time that llama.cpp takes.
+Imports nothing of Grantha: the process starts as fast as llama.cpp allows.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def use_bundled_if_missing() -> None:
     """Starts this program again with the bundled library in reach, if the system has none.
 
     The dynamic loader reads its search path only when a program starts. Loading the bundled file by hand
-    isn't enough: its own name inside is `libomp.so`, so it isn't taken for the one that was linked.
+    isn't enough: its own name inside is `libomp.so`, so it isn't accepted for the linked one.
     Call it before anything is read from standard input.
     """
     if sys.platform != "linux" or _loads(LIBRARY):
@@ -36,7 +36,7 @@ def use_bundled_if_missing() -> None:
     environment = dict(os.environ)  # noqa: TID251  this program's own, to be handed on unchanged
     searched = environment.get(_SEARCH_PATH, "")
     if bundled is None or str(bundled.parent) in searched.split(os.pathsep):
-        return  # the import says what is missing
+        return  # the import reports what is missing
     paths = [str(bundled.parent), *filter(None, [searched])]
     environment[_SEARCH_PATH] = os.pathsep.join(paths)
     os.execve(sys.executable, sys.orig_argv, environment)  # noqa: S606  no shell, the same program
@@ -49,7 +49,7 @@ def missing_library(error: ImportError) -> str | None:
 
 
 def how_to_install(library: str) -> str:
-    """One sentence that says which command brings a missing library."""
+    """One sentence with the command that installs a missing library."""
     package = _PACKAGES.get(library)
     if package is None:
         return f"Install your system's package with {library}, then start Grantha again."

@@ -31,7 +31,7 @@ from grantha.providers.local.worker_supervisor import WorkerSupervisor
 from grantha.wire.lenient_json import dumps
 from grantha.wire.upstream.openai_chat_decoder import chat_decoder, parse_chat_body
 
-DEFAULT = "default"  # the name of whatever model comes first
+DEFAULT = "default"  # an alias of the first model
 ENGINE = "xllamacpp"
 # A stop, and the next piece of every other answer, wait for the batch of a prompt that is being computed.
 # Larger models compute larger batches so much better that this outweighs the waiting.
@@ -48,7 +48,7 @@ class LocalProvider:
         self._settings = settings
         self._folder = settings.folder()
         self._model_files = ModelFiles(self._folder, settings.local_models)
-        # No proxy may stand between us and our own child.
+        # Calls to our own child process must not go through a proxy.
         self._http = HttpPool(settings.timeouts)
         self._supervisors: dict[str, WorkerSupervisor] = {}
         self._installed = find_spec(ENGINE) is not None
@@ -98,7 +98,7 @@ class LocalProvider:
         return len(found["tokens"])
 
     def readiness(self) -> Readiness:
-        """Of the default model: whether there is one, and whether it is being loaded."""
+        """The readiness of the default model: whether it exists, and whether it is being loaded."""
         if not self._installed:
             return Readiness(
                 "off",
@@ -130,11 +130,11 @@ class LocalProvider:
         return model if file is None else file.name
 
     def has_model(self, model: str) -> bool:
-        """Whether there is such a file."""
+        """Whether a file for this model exists."""
         return self._find(model) is not None
 
     async def warm(self, model: str = DEFAULT) -> None:
-        """Loads a model ahead of its first use. Raises like `open`; `readiness` tells how it goes."""
+        """Loads a model ahead of its first use. Raises like `open`; `readiness` shows the progress."""
         await self._supervisor(self._require(model)).warm()
 
     def worker(self, model: str = DEFAULT) -> Worker | None:
@@ -179,7 +179,7 @@ class LocalProvider:
     async def _prompt(self, worker: Worker, body: dict[str, Any], prefix: str) -> str:
         rendered = await self._render(worker, request_bodies.template_body(body, continued=True))
         exact = request_bodies.with_exact_prefix(rendered, prefix)
-        if exact is None:  # the template rewrites answers; the question's own rendering stands
+        if exact is None:  # the template rewrites answers; use the rendering of the question
             question = request_bodies.template_body(body, continued=False)
             exact = await self._render(worker, question) + prefix
         return exact
@@ -283,7 +283,7 @@ class LocalProvider:
         if isinstance(known, InvalidModelFile):
             return Readiness("off", f"It can't be used: {known}", "Replace its file.")
         supervisors = self._supervisors.values()
-        # What the engine lacks for one model, it lacks for all.
+        # A library that is missing for one model is missing for all.
         hampered = next(
             (supervisor for supervisor in supervisors if supervisor.missing_library), None
         )

@@ -1,8 +1,8 @@
 """The bodies that a local model is sent: a chat, or the raw text to be continued exactly.
 
 llama.cpp's chat endpoint takes a partial answer too, but through the model's template, and templates trim
-what they are given. So a prefix is put behind the rendered conversation as it is, and the plain
-completion endpoint goes on from there: not a space is lost or doubled at the joint.
+their input. So a prefix is appended to the rendered conversation unchanged, and the plain completion
+endpoint continues it: no space is lost or doubled between them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Who uses which slot of a child. A slot holds one conversation's computed prompt at a time.
 
 A new call gets the free slot that remembers most of its conversation, else the one unused for longest.
-When all are taken, calls wait in the order they came. The queue is bounded.
+When all are in use, calls wait in order of arrival. The queue is bounded.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Slots:
         return slot
 
     def acquire_if_free(self, slot: int) -> bool:
-        """Takes this very slot, if nobody has it; its memory is as good as empty then."""
+        """Takes this slot if it is free, to treat its cache as empty."""
         if slot not in self._free:
             return False
         self._free.remove(slot)
@@ -51,7 +51,7 @@ class Slots:
         return True
 
     def close(self, error: ProviderError) -> None:
-        """Nobody will get a slot any more: those who wait get the error."""
+        """Closes the queue: waiting calls get the error."""
         while self._waiting:
             first = self._waiting.popleft()
             if not first.done():

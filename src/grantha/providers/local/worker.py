@@ -21,13 +21,13 @@ from grantha.providers.local.worker_protocol import WorkerConfig, WorkerReport
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _OOM_SCORE = Path("/proc/self/oom_score_adj")
-ERRORS_ONLY = 1  # llama.cpp's verbosity: what it says beyond errors could hold a prompt
-HTTP_SPARE = 8  # threads beyond one a slot, for looks at the slots and for requests that are ending
+ERRORS_ONLY = 1  # llama.cpp's verbosity: output beyond errors could hold a prompt
+HTTP_SPARE = 8  # threads beyond one per slot, for slot status and for requests that are ending
 
 
 def main() -> None:
     """Reads the order, loads the model, reports, and serves until the pipe ends."""
-    # The terminal's Ctrl-C is the server's business, which may still want answers to run out.
+    # Ctrl-C in the terminal is for the server, which may let answers finish first.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     openmp.use_bundled_if_missing()
     reports = _claim_stdout()

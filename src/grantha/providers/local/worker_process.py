@@ -1,7 +1,7 @@
-"""One child process, from its start to its end: spawned, listened to, asked, reaped.
+"""One child process, from start to exit: spawning, output, requests, reaping.
 
-Owns the process, its pipes and its slots. Refuses to know why it runs: that is the supervisor's. What it
-says on standard error is kept in a short tail and never printed.
+Owns the process, its pipes and its slots. Why it runs is the supervisor's concern. The end of its
+standard error is kept and never printed.
 
 The kernel kills the child when the *thread* that started it ends (PR_SET_PDEATHSIG): start it from the
 thread that runs the event loop for as long as the server lives.
@@ -29,9 +29,9 @@ from grantha.wire.upstream.vendor_errors import ErrorFactory
 
 PROGRAM = worker_program.__name__
 TAIL = 16 * 1024  # bytes of standard error that are kept
-STOP_SECONDS = 2.0  # seconds a child may take to leave by itself
+STOP_SECONDS = 2.0  # seconds a child may take to exit on its own
 POLL = 0.004  # seconds between two looks at a slot
-DRAIN_POLL = 0.05  # the same, once nobody waits for it
+DRAIN_POLL = 0.05  # the same, once no call waits for it
 
 _LOADING = re.compile(r"(?:error loading model|unknown model architecture)[^:]*:\s*(.+)")
 _ERROR_LINE = re.compile(r"^[\d.]+ E (.+)$", re.MULTILINE)
@@ -40,7 +40,7 @@ _ASSERTION = re.compile(r"GGML_ASSERT\([^)]*\) failed")
 
 
 class LoadFailed(Exception):
-    """The model didn't come up. `final`: it won't either, as long as its file stays as it is.
+    """The model failed to load. `final`: it will fail again until its file changes.
 
     `missing_library` is set when the cause is not the file but a library that the system lacks.
     """
@@ -53,7 +53,7 @@ class LoadFailed(Exception):
 
     @property
     def advice(self) -> str:
-        """What a person can do about it; empty when only time helps."""
+        """What the user can do about it; empty if only time helps."""
         if self.missing_library is not None:
             return openmp.how_to_install(self.missing_library)
         return "Replace its file, or choose another model." if self.final else ""
@@ -88,7 +88,7 @@ class Worker:
     ) -> Worker:
         """A child that has loaded its model within `deadline` seconds. Raises `LoadFailed`.
 
-        `on_spawn` is told the process's id when loading begins.
+        `on_spawn` is called with the process's id when loading begins.
         """
         try:
             process = await asyncio.create_subprocess_exec(
@@ -161,7 +161,7 @@ class Worker:
     def headers(self) -> dict[str, str]:
         """What every request to the child carries.
 
-        Each has a connection of its own: llama.cpp closes idle ones, and a request that meets
+        Each has its own connection: llama.cpp closes idle ones, and a request that meets
         such an end would fail for nothing.
         """
         return {
@@ -178,7 +178,7 @@ class Worker:
         )
 
     async def warm_slots(self) -> None:
-        """Computes what all conversations begin with, in every free slot, before anybody waits for it."""
+        """Computes the beginning of every conversation, in every free slot, before the first request."""
         for slot in range(self._config.slots):
             if self.slots.acquire_if_free(slot):
                 question = {"messages": [{"role": "user", "content": "."}], "max_tokens": 1}
@@ -204,7 +204,7 @@ class Worker:
         task.add_done_callback(self._draining.discard)
 
     async def explain_error(self, error: ProviderError) -> ProviderError:
-        """The error, or what stands behind it when the process has died."""
+        """The error, or its cause if the process has died."""
         # The broken socket is seen a moment before the process is reaped.
         if self.ended or await self.wait_ended(0.25):
             return ProviderFailed(
@@ -225,7 +225,7 @@ class Worker:
         await asyncio.gather(self._exit, self._listening, *self._draining, return_exceptions=True)
 
     async def _await_report(self) -> str:
-        with contextlib.suppress(ConnectionError):  # then the exit status says more
+        with contextlib.suppress(ConnectionError):  # then the exit status is more specific
             self._stdin.write(self._config.to_line())
             await self._stdin.drain()
         line = await self._stdout.readline()
@@ -243,7 +243,7 @@ class Worker:
         return report.address
 
     def _reason(self, failure: str) -> str:
-        """Why llama.cpp refuses the file, in its own words, without the path."""
+        """llama.cpp's reason for refusing the file, without the path."""
         text = self._tail.decode("utf-8", "replace")
         found = _LOADING.search(text) or _ERROR_LINE.search(text)
         reason = _PREFIXES.sub("", found[1]).strip() if found else failure

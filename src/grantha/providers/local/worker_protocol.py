@@ -1,7 +1,7 @@
-"""What the server tells a child at its start, and what the child tells back: one line of JSON each.
+"""The messages between server and child at its start: one line of JSON each.
 
 The order goes through the child's standard input, so that neither key nor path is on a command line.
-That pipe then stays open and empty: its end tells the child that the server is gone.
+That pipe then stays open and empty: its end means for the child that the server is gone.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Keeps one model's child process running for as long as somebody needs it.
+"""Keeps one model's child process running for as long as it is used.
 
     unloaded ──borrowed──▶ loading ──reports──▶ ready ──unused for a while──▶ unloaded
                   ▲            │                   │
@@ -9,7 +9,7 @@
                                                    ▼
                                                 refused, for a while
 
-A death is nobody's business but that of the calls in flight: they fail as retryable, the next ones wait
+A crash affects only the calls in flight: they fail as retryable, the next ones wait
 for the new process. One task owns the process; nothing else starts or ends one.
 """
 
@@ -44,7 +44,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class LoadRefusal:
-    """Why there is no child. `until` (monotonic) is None when no new try can succeed by itself."""
+    """Why there is no child. `until` (monotonic) is None if retrying can't succeed."""
 
     error: LoadFailed
     file_state: tuple[int, int] | None
@@ -158,13 +158,13 @@ class WorkerSupervisor:
             self._next.cancel()
 
     def _next_worker(self) -> asyncio.Future[Worker]:
-        """The next child; begins the work for it when nobody has."""
+        """The next child; starts it if no other call has."""
         if self._next is None or self._next.done():
             self._next = asyncio.get_running_loop().create_future()
             # The waiting callers may have gone; a failure that nobody reads is no defect.
             self._next.add_done_callback(lambda done: done.cancelled() or done.exception())
         if self._task is None or self._task.done():
-            # At once: until the task runs, the model would be shown as ready without having been loaded.
+            # Immediately: until the task runs, the model would be shown as ready without being loaded.
             self._state = "loading"
             self._task = asyncio.create_task(self._run(), name=f"supervisor of {self.file.name}")
         return self._next
@@ -215,7 +215,7 @@ class WorkerSupervisor:
         self._loading = pid
 
     def _progress(self) -> float | None:
-        """llama.cpp tells nothing while it loads: what it holds of the file in memory stands for it."""
+        """llama.cpp reports no progress: the part of the file that is in memory is used instead."""
         state = self.file.state
         held = machine.resident_bytes(self._loading) if self._loading is not None else None
         if held is None or state is None or not state[0]:
@@ -230,7 +230,7 @@ class WorkerSupervisor:
         self._start_timer()
 
     async def _wait_until_unneeded_or_dead(self, worker: Worker) -> bool:
-        """True when it died, False when nobody needs it any more."""
+        """True when it died, False when it is no longer used."""
         unneeded = asyncio.create_task(self._unneeded.wait())
         wait_ended = asyncio.create_task(worker.wait_ended())
         try:

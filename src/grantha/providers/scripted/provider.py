@@ -1,8 +1,8 @@
-"""The scripted provider: models that do what a script says, with its delays and its faults.
+"""The scripted provider: models that follow a script, with its delays and faults.
 
 For tests, tutorials and load, when `scripted` is set; it never stands in for another provider's
 answer. Deterministic: the same script, options and prefix give the same events. With a prefix in
-the call it goes on exactly where that ends, by code points; waits and faults that lie before are
+the call it continues exactly where that ends, by code points; waits and faults that lie before are
 not met again.
 """
 
@@ -55,7 +55,7 @@ class ScriptedProvider:
         call: Call,
         resume: str | None = None,  # noqa: ARG002 - a script can be continued, not resumed
     ) -> ScriptedUpstream:
-        """Begins the script after its `begin`; raises what its `refuse` says."""
+        """Begins the script after its `begin` delay; raises the error of its `refuse`."""
         script = self._script(call.model).attempt(self._calls[call.model])
         self._calls[call.model] += 1
         if script.begin:
@@ -75,11 +75,11 @@ class ScriptedProvider:
         return [self._card(name) for name in sorted(names)]
 
     def capabilities(self, model: str) -> Capabilities:
-        """What the script declares; defaults for an unknown one."""
+        """The capabilities that the script declares; defaults for an unknown one."""
         return self._script(model).capabilities if self.has_model(model) else Capabilities()
 
     def has_model(self, model: str) -> bool:
-        """Whether there is such a script."""
+        """Whether this script exists."""
         return generated_script(model) is not None or self._path(model) is not None
 
     async def aclose(self) -> None:

@@ -1,4 +1,4 @@
-"""Scripts: what a scripted model does, step by step, read from JSON or TOML. Knows no clock and no
+"""Scripts: the steps of a scripted model, read from JSON or TOML. Knows no clock and no
 provider.
 
 A script is a table:
@@ -30,7 +30,7 @@ A step is a table with one of these keys, and its further fields:
 | `finish` | a finish reason; `native` |
 | `hang`, `truncate`, `reset` | true |
 
-In texts `{temperature}`, `{top_p}` and `{max_tokens}` stand for the options in force, four
+In texts `{temperature}`, `{top_p}` and `{max_tokens}` are replaced by the options in force, four
 characters wide, so that a changed option doesn't move what follows. A script that doesn't finish
 by itself ends with "stop".
 """
@@ -72,7 +72,7 @@ _COUNT = re.compile(r"count-(\d{1,7})(?:-at-(\d{1,6}))?")
 
 @dataclass(frozen=True, slots=True)
 class ScriptStep:
-    """One step: its kind is the key that named it, `value` what stood there."""
+    """One step: its kind is the key that named it, `value` that key's value."""
 
     kind: str
     value: Any
@@ -112,7 +112,7 @@ class Script:
     attempts: tuple[Script, ...] = ()
 
     def attempt(self, number: int) -> Script:
-        """What the call of this number, from 0, is answered with."""
+        """The script for the call of this number, from 0."""
         if not self.attempts:
             return self
         return self.attempts[min(number, len(self.attempts) - 1)]

@@ -2,7 +2,7 @@
 
 Source: AI SDK documentation, "Stream protocols: data stream protocol". Parts are named by our numbers.
 Signatures travel as provider metadata, which the SDK keeps with a part and sends back. What its
-`streamText` is told on other servers may stand in the body here, by the same names.
+`streamText` are accepted in the body here, by the same names.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def chat_id(body: JsonObject) -> str:
 
 
 def message_to_extend(body: JsonObject) -> str | None:
-    """The id of the client's message that the answer goes on with: its last, after tool results."""
+    """The id of the client's message that the answer extends: its last, after tool results."""
     last = view.objects(body, "messages")[-1:]
     ours = [message for message in last if message.get("role") == "assistant"]
     return view.member(ours[0], "id", str) if ours else None
@@ -249,7 +249,7 @@ class _Step:
             self._parts.append(_file(part))
         elif kind.startswith("tool-") or kind == "dynamic-tool":
             self._tool(part, view.member(part, "toolName", str) or kind.removeprefix("tool-"))
-        # Sources, and data parts that an application shows, are no part of what was said.
+        # Sources, and data parts that an application shows, aren't part of the message.
 
     def close(self) -> None:
         if self._parts:

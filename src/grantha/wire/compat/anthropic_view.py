@@ -2,7 +2,7 @@
 
 Source: Anthropic's API reference, "Messages" and "Streaming messages". A part becomes a content block
 with its first content, so that blocks are numbered alike in streams and in replies. A reasoning part is
-a thinking block; its signature goes out and comes back unchanged.
+a thinking block; its signature is passed through unchanged.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _STOP = {
 _NATIVE = {"stop_sequence", "pause_turn", "model_context_window_exceeded"}
 _EFFORTS = ((2048, "low"), (8192, "medium"))  # tokens of thought up to which an effort goes
 _EXTRA: view.MemberTypes = {"thinking": dict, "top_k": int, "metadata": dict, "service_tier": str}
-# What the vendor's own tools leave in a conversation. Models of others can't read it.
+# Blocks that the vendor's own tools leave in a conversation. Other vendors' models can't read them.
 _VENDOR_BLOCKS = frozenset(
     {
         "server_tool_use", "web_search_tool_result", "web_fetch_tool_result",
@@ -124,9 +124,9 @@ class MessagesStream:
         return blocks
 
     def _content(self, event: Event, part: int, at: str) -> list[str]:
-        """Writes an event of a part, or lets it wait for the block that is open."""
+        """Writes an event of a part, or queues it behind the block that is open."""
         if isinstance(event, Citation) and part not in self._waiting:
-            return self._write(event, part, at)  # one that stands before its text opens no block
+            return self._write(event, part, at)  # one that comes before its text opens no block
         if self._open in {None, part}:
             return [*self._write(event, part, at), *self._next(at)]
         if part in self._waiting or not self._is_complete():
@@ -344,7 +344,7 @@ def _stop_reason(end: GenerationEnd) -> str:
 def _usage(usage: Usage | None) -> dict[str, Any]:
     """Anthropic's `input_tokens` leave out what was read from a cache or written to one.
 
-    Its clients take input and output as numbers; the rest may be null.
+    Its clients require numbers for input and output; the rest may be null.
     """
     cached = usage.cached_input_tokens if usage else None
     written = usage.cache_write_tokens if usage else None
@@ -416,7 +416,7 @@ def _parts(block: JsonObject) -> list[Part]:
         view.text_of(parts),
         view.member(block, "is_error", bool, False),
     )
-    # A result of ours is text alone: what else a tool gave stands right behind it.
+    # Our tool results are text only: a tool's other output follows as parts.
     return [result, *[part for part in parts if not isinstance(part, TextPart)]]
 
 
@@ -481,7 +481,7 @@ def _parallel(choice: JsonObject | None) -> dict[str, Any]:
 
 
 def _effort(thinking: JsonObject) -> str | None:
-    """How hard to think, for models of other vendors: theirs takes `thinking` as it is."""
+    """The reasoning effort for other vendors' models; Anthropic's own get `thinking` unchanged."""
     match thinking.get("type"):
         case "disabled":
             return "none"

@@ -1,8 +1,8 @@
-"""Ollama's API as a view: its requests, NDJSON lines, whole replies, and what it says of models.
+"""Ollama's API as a view: its requests, NDJSON lines, whole replies, and model details.
 
 Source: Ollama's API documentation, "Generate a completion", "Generate a chat completion", "List local
 models" and "Show model information". Times are nanoseconds there; unknown counts are left out. Calls
-may lack ids there: results are then told by the tool's name, in the order of its calls.
+may lack ids there: results are then matched by the tool's name, in the order of its calls.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def parse_completion(body: JsonObject) -> ParsedRequest | None:
 
 
 class ChatLines:
-    """One JSON object a line; the last has `done: true`."""
+    """One JSON object per line; the last has `done: true`."""
 
     def __init__(self, meta: ResponseMeta) -> None:
         self._head = {"model": meta.model, "created_at": iso_time(meta.created * 1000)}
@@ -135,7 +135,7 @@ class ChatLines:
 
     @staticmethod
     def message_members(message: dict[str, Any]) -> dict[str, Any]:
-        """Where a line has what was said."""
+        """The member of a line that holds the text."""
         return {"message": {"role": "assistant", **message}}
 
     def _end(self, end: GenerationEnd) -> dict[str, Any]:
@@ -182,7 +182,7 @@ def load_response(
 
 
 def model_info(model: str, owner: str, facts: Capabilities) -> dict[str, Any]:
-    """What is known of a model."""
+    """What is known about a model."""
     able = {"tools": facts.tools, "vision": facts.images, "thinking": facts.reasoning}
     known: dict[str, Any] = {"general.architecture": owner, "general.basename": model}
     if facts.context_length is not None:

@@ -107,7 +107,7 @@ ROLES = {**view.MESSAGE_ROLES, "developer": view.MESSAGE_ROLES["system"]}
 def parse_request(body: JsonObject) -> ParsedRequest:
     """A request's body. Raises `BadRequest` that names the member."""
     if view.member(body, "n", int, 1) != 1:
-        raise BadRequest("'n' must be 1: ask several times for several answers.")
+        raise BadRequest("'n' must be 1: send several requests for several answers.")
     view.reject_members(body, UNSUPPORTED)
     if set(view.strings(body, "modalities")) - {"text"}:
         raise BadRequest("'modalities' must be [\"text\"]: answers are text.")
@@ -137,7 +137,7 @@ class ChatStream:
         self._begun = False
         self._tools: dict[int, int] = {}  # our part -> the index of the call
         self._without_arguments: set[int] = set()  # calls of which none have come yet
-        self._custom: dict[int, tuple[PartStart, list[str]]] = {}  # calls that take free text
+        self._custom: dict[int, tuple[PartStart, list[str]]] = {}  # calls whose input is free text
         self._given = meta.tools
         self._offsets = CitationOffsets()
 
@@ -320,7 +320,7 @@ def parse_content(content: Any) -> list[Part]:
 
 
 def parse_tool_result(call_id: str, content: Any) -> Message:
-    """What a tool gave back. Images follow its text: a result of ours is text alone."""
+    """A tool's result. Images follow its text: our results are text only."""
     parts = parse_content(content)
     images = [part for part in parts if not isinstance(part, TextPart)]
     return Message("tool", (ToolResultPart(call_id, view.text_of(parts)), *images))
@@ -384,7 +384,7 @@ def _custom_call(call: ToolCallPart) -> dict[str, Any]:
 
 
 def _finish(end: GenerationEnd | None) -> str:
-    # A stopped answer has no reason of its own: to its client it simply came to an end.
+    # The API has no reason for a stopped answer: for its client it simply ended.
     return _FINISH.get((end.finish_reason if end else None) or "stop", "stop")
 
 

@@ -67,11 +67,11 @@ def parse_request(body: JsonObject) -> ParsedRequest:
 
 
 def input_items(name: str, message: Message) -> list[dict[str, Any]]:
-    """A message of the past as input items: thoughts or results, what was said and shown, calls."""
+    """An earlier message as input items: reasoning or results, text and images, calls."""
     message_members = [
         part for part in message.parts if isinstance(part, TextPart | ImagePart | FilePart)
     ]
-    role = "user" if message.role == "tool" else message.role  # what a tool gave beside its text
+    role = "user" if message.role == "tool" else message.role  # a tool's output beside its text
     content = [_input_content(part, role) for part in message_members]
     reasoning = [reasoning_item(part) for part in message.parts if isinstance(part, ReasoningPart)]
     results = [_result_item(part) for part in message.parts if isinstance(part, ToolResultPart)]
@@ -86,7 +86,7 @@ def input_items(name: str, message: Message) -> list[dict[str, Any]]:
 def reasoning_item(part: ReasoningPart | None) -> dict[str, Any]:
     """A thought; without one it has only begun."""
     summary = [{"type": "summary_text", "text": part.text}] if part and part.text else []
-    # Opaque to clients, who send it back: whatever proof the vendor gave for its thought.
+    # Opaque to clients, who send it back: the vendor's signature of its reasoning.
     proof = {"encrypted_content": part.signature} if part and part.signature else {}
     return {"type": "reasoning", "summary": summary, **proof}
 
@@ -163,7 +163,7 @@ def _function_call(item: JsonObject) -> ToolCallPart:
 
 
 def _loaded_tools(body: JsonObject) -> list[JsonObject]:
-    """Tools that were loaded in the course of a conversation stand among its items."""
+    """Tools that were loaded during a conversation are among its items."""
     items = body.get("input")
     return [
         tool

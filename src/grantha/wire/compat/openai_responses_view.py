@@ -3,7 +3,7 @@
 Source: OpenAI's API reference, "Responses" and "Streaming events". Each of our parts is one output item.
 `sequence_number` is made from a record's id, so that it means the same however records were merged and
 for every reader: `(epoch - 1) << 36 | seq << 6 | n`, n counting the events of one record. It grows but has
-gaps; `starting_after` takes any of them.
+gaps; `starting_after` accepts any of them.
 """
 
 from __future__ import annotations
@@ -190,7 +190,7 @@ class ResponseStream:
 def response_json(
     meta: ResponseMeta, answer: AnswerFold, status: str | None, echo: JsonObject
 ) -> dict[str, Any]:
-    """A whole response; `status` None takes it from the end."""
+    """A whole response; with `status` None it is that of the end."""
     end = answer.end
     found = status or (_status(end) if end else "in_progress")
     error = view.end_error(end) if end else None
@@ -216,7 +216,7 @@ def response_json(
 
 
 def output_item(meta: ResponseMeta, answer: AnswerFold, item: str) -> dict[str, Any] | None:
-    """The output item of this id as it is sent back in an input; None when there is none."""
+    """The output item with this id, in the form of an input item; None if there is none."""
     for number, part in answer.numbered():
         if _item_id(meta, number) == item:
             return _item(meta, _start_of(number, part), answer, "completed")
@@ -229,7 +229,7 @@ def generation_of_item(item: str) -> str:
 
 
 def echoed_members(options: Options, body: JsonObject | None = None) -> dict[str, Any]:
-    """What of a request its response repeats. Without the body, what is stored of it."""
+    """The members of a request that its response repeats; without the body, those that are stored."""
     choice = options.tool_choice
     found: dict[str, Any] = {
         "temperature": options.temperature,

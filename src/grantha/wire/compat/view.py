@@ -1,7 +1,7 @@
 """What every view is made of. Pure: ids and times are given, no request, no store, no clock.
 
 A view has two halves: a function that reads a vendor's request into `ParsedRequest`, and a class that turns
-frames of a log into that vendor's stream. How frames were merged must not show in what it means.
+frames of a log into that vendor's stream. How frames were merged must not change the meaning.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class ParsedRequest:
 
 @dataclass(frozen=True, slots=True)
 class ResponseMeta:
-    """What a reply says of itself: our generation's id, the model as the client knows it, when it was
+    """The facts in every reply: our generation's id, the model as the client knows it, when it was
     made (seconds since 1970), and the tools that its calls may name."""
 
     id: str
@@ -67,7 +67,7 @@ class ResponseMeta:
 
 @dataclass(frozen=True, slots=True)
 class PlacedCitation:
-    """A citation and where it stands, in code points: in its part, and in the text of all parts."""
+    """A citation and its position, in code points: in its part, and in the text of all parts."""
 
     citation: Citation
     part_offset: int
@@ -78,12 +78,12 @@ class CompatStream(Protocol):
     """Turns frames into a vendor's bytes. Stateful: one for each reader."""
 
     def frames(self, frames: Sequence[Frame]) -> bytes:
-        """The bytes of frames; may be empty. The end record gives whatever ends the stream."""
+        """The bytes of frames; may be empty. The end record produces the end of the stream."""
         ...
 
 
 class CitationOffsets:
-    """Where sources stand. Holds counts only, so that a reader's memory doesn't grow."""
+    """The positions of sources. Holds counts only, so that a reader's memory doesn't grow."""
 
     def __init__(self) -> None:
         self._lengths: dict[int, int] = {}
@@ -120,7 +120,7 @@ class AnswerFold(Fold):
 
 
 def sse_block(data: dict[str, Any], event: str | None = None, id: str | None = None) -> str:  # noqa: A002
-    """One SSE block; `id` lets a better client come back."""
+    """One SSE block; `id` lets a client reconnect."""
     head = (f"id: {id}\n" if id else "") + (f"event: {event}\n" if event else "")
     return f"{head}data: {compact_json(data)}\n\n"
 
@@ -226,7 +226,7 @@ def required_string(body: JsonObject, name: str) -> str:
 
 
 def pick_members(body: JsonObject, types: MemberTypes) -> dict[str, Any]:
-    """Those of some members that are there, each of its type: what a dialect passes on unchanged."""
+    """The listed members that are present, each of its type, to be passed on unchanged."""
     found = {name: member(body, name, kind) for name, kind in types.items()}
     return {name: value for name, value in found.items() if value is not None}
 
@@ -239,12 +239,12 @@ def reject_members(body: JsonObject, why: Mapping[str, str]) -> None:
 
 
 def image(media_type: str, data: str) -> ImagePart:
-    """An image from base64, its type told by its bytes. Raises `BadRequest` or `TooLarge`."""
+    """An image from base64; its bytes determine the type. Raises `BadRequest` or `TooLarge`."""
     return images.check(ImagePart(media_type, data), _IMAGE_BYTES)
 
 
 def image_from_url(url: str) -> ImagePart:
-    """An image from a data URL. Others aren't fetched: the server would fetch what a caller names."""
+    """An image from a data URL. Other URLs aren't fetched: they could name any host."""
     head, comma, data = url.partition(",")
     if not (comma and head.startswith("data:") and head.endswith(";base64")):
         raise BadRequest(
@@ -272,7 +272,7 @@ def file_from_url(name: str, url: str) -> FilePart:
 
 
 def data_url(file: FilePart) -> str:
-    """A document as `file_from_url` takes it."""
+    """A document, as `file_from_url` accepts it."""
     data = base64.b64encode(file.text.encode()).decode()
     return f"data:{file.media_type};base64,{data}"
 
@@ -286,7 +286,7 @@ def parse_role(body: JsonObject, roles: Mapping[str, Role]) -> Role:
 
 
 def require_prompt(messages: Sequence[Message]) -> tuple[Message, ...]:
-    """The messages, if there is something to answer."""
+    """The messages, if there is one to answer."""
     if all(message.role == "system" or not message.parts for message in messages):
         raise BadRequest(
             "'messages' holds nothing to answer.", advice="Send at least one user message."
@@ -313,7 +313,7 @@ def calls_of(parts: Sequence[Part]) -> list[ToolCallPart]:
 
 
 def parse_arguments(text: str) -> Any:
-    """A call's arguments decoded; none for text that was cut in the middle: the end says so."""
+    """A call's arguments, decoded; empty if the text was cut off, which the end reports."""
     try:
         return json.loads(text or "{}")
     except ValueError:

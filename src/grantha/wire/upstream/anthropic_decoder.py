@@ -67,7 +67,7 @@ class _AnthropicBlock(msgspec.Struct):
     input: Any = None
     citations: Any = None
     server_name: str | None = None
-    content: Any = None  # what a server-side tool gave back
+    content: Any = None  # the result of a server-side tool
 
 
 class _AnthropicDelta(msgspec.Struct):
@@ -114,7 +114,7 @@ class _AnthropicTool:
 
 
 class AnthropicReplyParser(ReplyParser[_AnthropicEvent]):
-    """Events of one message. `prefix` is the partial answer that it goes on from."""
+    """Events of one message. `prefix` is the partial answer that it continues."""
 
     def __init__(self, error_factory: ErrorFactory, prefix: str = "") -> None:
         super().__init__(error_factory, _AnthropicEvent)
@@ -217,7 +217,7 @@ class AnthropicReplyParser(ReplyParser[_AnthropicEvent]):
                 self._server_tool(index, block)
 
     def _server_tool(self, index: int, block: _AnthropicBlock) -> None:
-        """A tool that the vendor runs, or what it gave back; other blocks say nothing."""
+        """A tool that the vendor runs, or its result; other blocks are ignored."""
         if block.type in {"server_tool_use", "mcp_tool_use"}:
             name = ".".join(part for part in (block.server_name, block.name) if part)
             tool = self._tools[index] = _AnthropicTool(None, name or block.type)
@@ -306,7 +306,7 @@ class _AnthropicBodyParser(AnthropicReplyParser):
 
 
 def _results(content: Any) -> list[dict[str, str]]:
-    """The sources among what a server-side tool gave back."""
+    """The sources in the result of a server-side tool."""
     found = (
         [item for item in content if isinstance(item, dict)] if isinstance(content, list) else []
     )

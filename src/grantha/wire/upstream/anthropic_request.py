@@ -1,4 +1,4 @@
-"""The Anthropic Messages dialect, request side: a Call to the JSON body the vendor wants."""
+"""The Anthropic Messages dialect, request side: encodes a Call as the vendor's JSON body."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def encode_request(call: Call, facts: Capabilities, *, stream: bool = True) -> d
 
 
 def request_bytes(call: Call, facts: Capabilities, *, stream: bool = True) -> bytes:
-    """The request body as it is sent to Anthropic itself."""
+    """The request body for Anthropic's own API."""
     return dumps(encode_request(call, facts, stream=stream))
 
 
@@ -168,7 +168,7 @@ def _budget(body: dict[str, Any], options: Options, facts: Capabilities) -> None
 
 
 def _grant_budget(body: dict[str, Any], budget: int, options: Options, facts: Capabilities) -> None:
-    """Thought counts as output: what it may take comes on top of the answer, up to the model's limit."""
+    """Reasoning counts as output: its budget is added to the answer's, up to the model's limit."""
     limit = facts.output_limit or DEFAULT_THINKING_LIMIT
     answer = min(options.max_tokens or LEAST_ANSWER, limit - LEAST_BUDGET)
     budget = max(LEAST_BUDGET, min(budget, limit - answer))
@@ -180,7 +180,7 @@ def _grant_budget(body: dict[str, Any], budget: int, options: Options, facts: Ca
 
 
 def _continues_without_thinking(messages: list[dict[str, Any]]) -> bool:
-    """Whether the answer goes on from a prefix, or from a tool call without the thought before it:
+    """Whether the answer continues a prefix, or a tool call without the reasoning before it:
     to think is refused then.
     """
     last = next((m for m in reversed(messages) if m["role"] == "assistant"), None)

@@ -1,4 +1,4 @@
-"""The Bedrock Converse dialect, request side: a Call to the JSON body AWS wants."""
+"""The Bedrock Converse dialect, request side: encodes a Call as AWS's JSON body."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ IMAGE_BYTES = 3_932_160  # 3.75 MB
 
 
 def encode_request(call: Call, facts: Capabilities) -> bytes:
-    """The body of `Converse` and `ConverseStream`; the model stands in the URL.
+    """The body of `Converse` and `ConverseStream`; the model is in the URL.
 
     Raises `BadRequest` or `TooLarge` for images that can't be sent.
     """
@@ -65,7 +65,7 @@ def encode_request(call: Call, facts: Capabilities) -> bytes:
 
 
 def _without_tools(messages: Sequence[Message]) -> tuple[Message, ...]:
-    """The conversation with calls and results told in words.
+    """The conversation with calls and results written out as text.
 
     As blocks they are refused where no tool may be called, and Converse has no choice "none".
     """

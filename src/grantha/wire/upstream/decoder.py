@@ -1,6 +1,6 @@
 """What every dialect's decoder has in common: its protocol, and the batch that it fills.
 
-A decoder takes bytes in any split and gives `UpstreamEvent`s; it does no I/O and never raises out
+A decoder turns bytes, in any split, into `UpstreamEvent`s; it does no I/O and never raises out
 of `feed`. Invariant: only whole code points leave a batch, and only text that was sent.
 """
 
@@ -20,7 +20,7 @@ from grantha.wire.upstream.vendor_errors import ErrorFactory, ErrorReport, parse
 class Decoder(Protocol):
     """Bytes of one reply to events. Used once, by one reader.
 
-    `failure` is set when the reply reported or was a failure: the events fed before it stand, the
+    `failure` is set when the reply reported or was a failure: the events fed before it remain valid, the
     caller raises it after them. `answer_complete` says that the answer is complete and at most usage can
     follow; `done` that nothing can.
     """
@@ -122,7 +122,7 @@ class EventBatch:
         self._events.append(event)
 
     def take(self) -> list[UpstreamEvent]:
-        """Everything since the last take."""
+        """Everything since the last call."""
         self._close(0)
         events = self._events
         self._events = []
@@ -164,7 +164,7 @@ class EventBatch:
 
 
 class Framing(Protocol):
-    """Framing: bytes to payloads. A ValueError says that a bound was passed or a frame is damaged."""
+    """Framing: bytes to payloads. A ValueError means that a bound was exceeded or a frame is damaged."""
 
     def feed(self, chunk: bytes) -> list[bytes]: ...
 
@@ -175,7 +175,7 @@ T = TypeVar("T")
 
 
 class ReplyParser(Generic[T]):
-    """What a dialect makes of its payloads, one by one. Subclasses fill `handle`.
+    """Turns a dialect's payloads into events, one by one. Subclasses fill `handle`.
 
     They set `finish` at the dialect's finish reason, `done` when nothing can follow, and `failure`.
     """
@@ -200,11 +200,11 @@ class ReplyParser(Generic[T]):
         self.handle(decoded)
 
     def handle(self, payload: T) -> None:
-        """Adds what one decoded payload says to the batch."""
+        """Adds the events of one decoded payload to the batch."""
         raise NotImplementedError
 
     def close(self) -> None:
-        """Nothing more comes: what was held back is let out."""
+        """The reply has ended: releases what was held back."""
         self.batch.end()
 
     def is_terminated(self) -> bool:
@@ -244,7 +244,7 @@ class StreamDecoder:
 
     @property
     def failure(self) -> GranthaError | None:
-        """What the reply reported or was; events fed before it stand."""
+        """The failure that the reply reported or was; events fed before it remain valid."""
         return self._parser.failure
 
     @property
@@ -316,7 +316,7 @@ def images_omitted(count: int = 1) -> ProviderNotice:
 
 
 def provider_tool(name: str, **details: Any) -> ProviderNotice:
-    """The vendor ran a tool of its own; empty details are left out."""
+    """The vendor ran one of its tools; empty details are left out."""
     known = {key: value for key, value in details.items() if value}
     return ProviderNotice("provider-tool", f"The provider used {name}.", {"tool": name, **known})
 

@@ -8,7 +8,7 @@
 | `thoughtSignature`, on any part | kept in place: on the tool call, or as a signature alone |
 | cumulative `usageMetadata` on every chunk | the latest; thoughts counted as output |
 | tool calls without ids | ids are made |
-| a JSON array, when `alt=sse` got lost on the way | the same events, at the end |
+| a JSON array, when `alt=sse` was dropped in transit | the same events, at the end |
 | a finish reason that names a failure of the model | `ProviderFailed`, with the vendor's message |
 | a call sent again without its signature | nothing |
 | an image, code that Google ran, a search | a notice |
@@ -243,7 +243,7 @@ class GeminiReplyParser(ReplyParser[_GeminiChunk]):
 
 
 class _GeminiFrames:
-    """Server-sent events; or, when the first byte says so, one JSON body until the end."""
+    """Server-Sent Events or, depending on the first byte, one JSON body."""
 
     def __init__(self) -> None:
         self._sse: SseDecoder | None = None

@@ -1,4 +1,4 @@
-"""The Gemini `generateContent` dialect, request side: a Call to the JSON body Google wants."""
+"""The Gemini `generateContent` dialect, request side: encodes a Call as Google's JSON body."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from grantha.wire.upstream.turn_normalizer import (
 
 IMAGE_BYTES = 14 * 1024 * 1024  # a whole request is limited to 20 MB, base64 included
 BUDGETS = {"none": 0, "minimal": 512, "low": 1024, "medium": 8192, "high": 24576}
-PRO_MINIMUM_BUDGET = 128  # gemini-2.5-pro can't be told not to think
-# What Google takes for the proof of a call that another model made, or that has lost its own.
+PRO_MINIMUM_BUDGET = 128  # gemini-2.5-pro can't turn thinking off
+# Google accepts this as the signature of a call that another model made, or whose own is lost.
 # https://ai.google.dev/gemini-api/docs/thought-signatures
 SKIP_SIGNATURE_CHECK = "skip_thought_signature_validator"
-UNSIGNED_CALL_MODELS = re.compile(r"gemini-[12]\b")  # models that take calls without proof
+UNSIGNED_CALL_MODELS = re.compile(r"gemini-[12]\b")  # models that accept calls without a signature
 PENALTY_MODELS = re.compile(r"gemini-(1|2\.0)")  # later ones refuse any but 0
 LEVELS = frozenset({"minimal", "low", "medium", "high"})
 _KNOWN = frozenset({"safetySettings", "cachedContent", "labels"})
@@ -46,7 +46,7 @@ _GENERATION = {
 
 
 def encode_request(call: Call, facts: Capabilities) -> bytes:
-    """The request body; the model and the way of streaming stand in the URL.
+    """The request body; model and streaming mode are in the URL.
 
     Raises `BadRequest` or `TooLarge` for images that can't be sent.
     """
@@ -106,7 +106,7 @@ def _part(part: Part, turn: Turn, names: Mapping[str, str]) -> list[dict[str, An
 def _reasoning_parts(part: ReasoningPart) -> list[dict[str, Any]]:
     if not part.signature:
         return []
-    if not part.text:  # it stood on a part of the answer itself
+    if not part.text:  # it belonged to a part of the answer itself
         return [{"text": "", "thoughtSignature": part.signature}]
     return [{"text": part.text, "thought": True, "thoughtSignature": part.signature}]
 

@@ -60,7 +60,7 @@ class _OllamaLine(msgspec.Struct):
 
 
 class OllamaReplyParser(ReplyParser[_OllamaLine]):
-    """Lines of one answer. `continued`: it goes on from a prefix."""
+    """Lines of one answer. `continued`: it continues a prefix."""
 
     def __init__(self, error_factory: ErrorFactory, *, continued: bool = False) -> None:
         super().__init__(error_factory, _OllamaLine)
@@ -85,7 +85,7 @@ class OllamaReplyParser(ReplyParser[_OllamaLine]):
 
     @override
     def close(self) -> None:
-        """Lets out what could still have become a tag."""
+        """Releases text that could have become a tag."""
         if self._think is not None:
             for thought, text in self._think.finish():
                 (self.batch.reasoning if thought else self.batch.text)(text)

@@ -44,7 +44,7 @@ def encode_request(call: Call, facts: Capabilities, *, stream: bool = True) -> b
     merged = merge_assistant_messages(call.messages)
     body["messages"] = [item for message in merged for item in _encoded(message, names)]
     if call.prefix:
-        # Ollama goes on with a last assistant message instead of answering it.
+        # Ollama continues a last assistant message instead of answering it.
         body["messages"].append({"role": "assistant", "content": call.prefix})
     body["stream"] = stream
     model_options = _model_options(options, facts)

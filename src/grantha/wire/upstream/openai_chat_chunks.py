@@ -1,4 +1,4 @@
-"""What a host that speaks OpenAI Chat Completions sends, as structs; and its usage in our words.
+"""The replies of hosts that speak OpenAI Chat Completions, as structs, and their usage as ours.
 
 Text, calls and finish reasons are typed. Everything beside them may have any shape: hosts put their own
 things into fields of these names.
@@ -31,7 +31,7 @@ class UpstreamCall(msgspec.Struct):
 
 
 class UpstreamDelta(msgspec.Struct):
-    """What a chunk adds, or a whole message."""
+    """The delta of a chunk, or a whole message."""
 
     essential: ClassVar[frozenset[str]] = frozenset({"content"})
 
@@ -75,13 +75,13 @@ class OutputDetails(msgspec.Struct):
 
 
 class CostDetails(msgspec.Struct):
-    """OpenRouter: what the vendor behind it charges to a key of one's own."""
+    """OpenRouter: the price that the vendor behind it charges to the user's own key."""
 
     upstream_inference_cost: float | None = None
 
 
 class BilledUsage(msgspec.Struct):
-    """What a reply cost, by the names that different hosts use."""
+    """The cost of a reply, under the names that different hosts use."""
 
     cost: Any = None  # OpenRouter: dollars; Perplexity: an object
     cost_details: CostDetails | None = None
@@ -129,7 +129,7 @@ class UpstreamChunk(msgspec.Struct):
 
 
 def usage_of(seen: UpstreamUsage) -> Usage:
-    """The counts in our words: input with what was cached, output with reasoning."""
+    """The counts as `Usage`: input includes cached tokens, output includes reasoning."""
     inputs = seen.prompt_tokens_details or InputDetails()
     outputs = seen.completion_tokens_details or OutputDetails()
     cached = (inputs.cached_tokens, seen.prompt_cache_hit_tokens, seen.cached_tokens)
@@ -148,7 +148,7 @@ def usage_of(seen: UpstreamUsage) -> Usage:
 def output_tokens(
     given: int | None, output: int | None, reasoning: int | None, total: int | None
 ) -> int | None:
-    """xAI counts reasoning apart from the completion, the others within it: the total tells."""
+    """xAI counts reasoning apart from the completion, the others within it: the total shows which."""
     if output is None or not reasoning:
         return output
     apart = total == (given or 0) + output + reasoning
@@ -156,12 +156,12 @@ def output_tokens(
 
 
 def cost_usd(seen: BilledUsage) -> float | None:
-    """What the host says it charged, in US dollars."""
+    """The price that the host reports, in US dollars."""
     if seen.cost_in_usd_ticks is not None:
         return seen.cost_in_usd_ticks / TICKS_PER_DOLLAR
     cost = seen.cost.get("total_cost") if isinstance(seen.cost, dict) else seen.cost
     if isinstance(cost, bool) or not isinstance(cost, int | float):
         return None
     upstream = seen.cost_details.upstream_inference_cost if seen.cost_details else None
-    # With a key of one's own OpenRouter's cost is its fee alone.
+    # With the user's own key, OpenRouter's cost is only its fee.
     return float(cost) + ((upstream or 0.0) if seen.is_byok else 0.0)

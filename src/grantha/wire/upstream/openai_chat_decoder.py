@@ -1,7 +1,7 @@
 """The OpenAI Chat Completions dialect, reply side: server-sent chunks, or one JSON body, to events.
 
-Many hosts speak it, each with habits of its own; what differs in requests stands in `DialectProfile`,
-what differs in replies is taken from any host:
+Many hosts speak it, each differently. Differences in requests are in `DialectProfile`; those in
+replies are accepted from any host:
 
 | seen in a reply | what becomes of it |
 |---|---|
@@ -143,7 +143,7 @@ class ChatReplyParser(ReplyParser[UpstreamChunk]):
 
     @override
     def close(self) -> None:
-        """Lets out what was held back."""
+        """Releases what was held back."""
         if self._think is not None:
             for is_reasoning, text in self._think.finish():
                 (self.batch.reasoning if is_reasoning else self.batch.text)(text)
@@ -159,7 +159,7 @@ class ChatReplyParser(ReplyParser[UpstreamChunk]):
 
     def _choice(self, choice: UpstreamChoice) -> None:
         if choice.index:
-            return  # we ask for one answer; a second one would be mixed into it
+            return  # only one answer is requested; a second one would be mixed into it
         delta = choice.delta or choice.message
         if delta is not None:
             self._delta(delta, choice)
@@ -290,7 +290,7 @@ class ChatReplyParser(ReplyParser[UpstreamChunk]):
 def chat_decoder(
     profile: DialectProfile, error_factory: ErrorFactory, *, continued: bool = False
 ) -> StreamDecoder:
-    """Reads a streamed reply. `continued`: it goes on from a prefix."""
+    """Reads a streamed reply. `continued`: it continues a prefix."""
     return StreamDecoder(SseDecoder(), ChatReplyParser(profile, error_factory, continued=continued))
 
 

@@ -1,4 +1,4 @@
-"""What differs between hosts that speak OpenAI Chat Completions, as far as requests and endings go."""
+"""The differences between hosts that speak OpenAI Chat Completions, in requests and endings."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ Terminal = Literal["either", "finish", "done"]
 class DialectProfile:
     """Facts about one host that speaks this dialect.
 
-    `prefix` says how a partial answer is handed over: as a last assistant message, plain
+    `prefix` says how a partial answer is passed: as a last assistant message, plain
     ("trailing") or marked by the field named. `terminal` is the sign without which a reply counts
     as truncated. `echo_reasoning` names the field in which earlier reasoning is sent back. `efforts`
     are the efforts of reasoning that a host knows, from the least to the most; empty: all. `extra`
-    are the options beyond ours that a strict host takes; None: it takes any, or ignores what it
+    are the options beyond ours that a strict host accepts; None: it accepts any, or ignores what it
     doesn't know.
     """
 

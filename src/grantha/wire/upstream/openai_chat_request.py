@@ -1,4 +1,4 @@
-"""The OpenAI Chat Completions dialect, request side: a Call to the JSON body a host wants."""
+"""The OpenAI Chat Completions dialect, request side: encodes a Call as a host's JSON body."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from grantha.wire.upstream.turn_normalizer import merge_assistant_messages, plai
 # as an effort of reasoning: `extra` must not reach past them.
 _OURS = frozenset({"model", "messages", "stream", "stream_options", "n", "thinking"})
 
-# What models that take no temperature refuse as well.
+# Options that models without temperature refuse as well.
 _SAMPLING = frozenset(
     {"frequency_penalty", "presence_penalty", "logit_bias", "logprobs", "top_logprobs"}
 )

@@ -263,7 +263,7 @@ class ResponsesReplyParser(ReplyParser[_ResponsesEvent]):
 def responses_decoder(
     error_factory: ErrorFactory, *, background: bool = False, resumed: str | None = None
 ) -> StreamDecoder:
-    """Reads a streamed response; `resumed` is the id of the one that is taken up again."""
+    """Reads a streamed response; `resumed` is the id of the response that is resumed."""
     return StreamDecoder(
         SseDecoder(), ResponsesReplyParser(error_factory, background=background, resumed=resumed)
     )

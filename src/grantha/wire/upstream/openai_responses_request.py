@@ -1,4 +1,4 @@
-"""The OpenAI Responses dialect, request side: a Call to the JSON body the vendor wants."""
+"""The OpenAI Responses dialect, request side: encodes a Call as the vendor's JSON body."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _KNOWN = frozenset(
 
 
 def encode_request(call: Call, facts: Capabilities, *, stream: bool = True) -> bytes:
-    """The request body. Nothing is stored at the vendor, unless `background` asks for it.
+    """The request body. Nothing is stored at the vendor unless `background` is set.
 
     Raises `BadRequest` or `TooLarge` for images that can't be sent.
     """
@@ -96,10 +96,10 @@ def _message(message: Message, current: set[int]) -> list[dict[str, Any]]:
             items.append(item)
         elif not isinstance(part, ReasoningPart):
             content += _content(part)
-    # Thoughts come before what was said, calls and results after it.
+    # Reasoning comes before the text, calls and results after it.
     at = sum(1 for item in items if item["type"] == "reasoning")
     if content:
-        # What the model said goes back as plain text: as typed pieces it would need the vendor's
+        # The model's text is sent back as plain text: as typed parts it would need the vendor's
         # ids.
         text = "".join(item["text"] for item in content) if role == "assistant" else content
         items.insert(at, {"type": "message", "role": role, "content": text})

@@ -1,7 +1,7 @@
 """Splits `<think>…</think>` out of visible text, for models that write their thought into the answer.
 
 Only a tag that opens the answer counts: later ones are the answer's own words. Blank lines around the
-tags belong to nobody and are dropped; where no tag stands, every character is passed on. Takes the text
+tags are dropped; without tags, every character is passed on. Takes the text
 in any split and holds back at most what could still become a tag.
 """
 
@@ -32,12 +32,12 @@ class ThinkTagSplitter:
         return self._state == "text"
 
     def feed(self, text: str) -> list[tuple[bool, str]]:
-        """What is certain after this piece."""
+        """What is certain after this text."""
         self._held += text
         return [fragment for fragment in self._advance() if fragment[1]]
 
     def finish(self) -> list[tuple[bool, str]]:
-        """What was held back, now that nothing follows."""
+        """Releases what was held back, at the end of the text."""
         held, self._held = self._held, ""
         if self._state == "inside" and held:
             thought = held.removesuffix(_CLOSE)
@@ -86,16 +86,16 @@ class ThinkTagSplitter:
 
 
 def _end_of_thought(text: str) -> tuple[int, bool]:
-    """Up to where the text is thought for sure, and whether the closing tag stands there.
+    """How much of the text is certainly reasoning, and whether the closing tag follows it.
 
-    A tag in quotation marks is what the model thinks about, not the end of its thought.
+    A tag in quotation marks is quoted by the model; it doesn't end its reasoning.
     """
     at = text.find(_CLOSE)
     while at >= 0:
         mark, after = text[at - 1 : at], text[at + len(_CLOSE) : at + len(_CLOSE) + 1]
         quoted = bool(mark) and mark in _QUOTES
         if quoted and not after:
-            return at, False  # the next character will tell
+            return at, False  # the next character decides
         if not quoted or after != mark:
             return at, True
         at = text.find(_CLOSE, at + 1)

@@ -17,7 +17,7 @@ WHITESPACE = " \t\r\n"
 class Turn:
     """Consecutive messages of one side. `current`: the user has sent nothing since but tool results.
 
-    Vendors want their reasoning signatures back only there.
+    Vendors accept their reasoning signatures only there.
     """
 
     role: Literal["user", "assistant"]
@@ -57,8 +57,8 @@ def group_turns(messages: Sequence[Message]) -> list[Turn]:
 def merge_assistant_messages(messages: Sequence[Message]) -> list[Message]:
     """The conversation with adjacent messages of the assistant made into one.
 
-    Clients of the Responses API send each call as an item of its own; hosts of Chat Completions refuse
-    a message with a call that isn't followed by its result at once.
+    Clients of the Responses API send each call as a separate item; hosts of Chat Completions refuse
+    a message with a call that isn't immediately followed by its result.
     """
     merged: list[Message] = []
     for message in messages:
@@ -72,20 +72,20 @@ def merge_assistant_messages(messages: Sequence[Message]) -> list[Message]:
 
 
 def document_text(part: FilePart) -> str:
-    """A document as text, its name told apart from its words."""
+    """A document as text, with its name set apart from its content."""
     name = part.name.replace('"', "'")
     return f'<document name="{name}">\n{part.text}\n</document>'
 
 
 def plain_text(part: Part) -> str:
-    """What a text or a document says; empty for other parts."""
+    """The text of a text part or a document; empty for other parts."""
     if isinstance(part, TextPart):
         return part.text
     return document_text(part) if isinstance(part, FilePart) else ""
 
 
 def tool_names_by_call(messages: Sequence[Message]) -> dict[str, str]:
-    """The names of the tools called, by call id: some dialects want them with the results."""
+    """The names of the tools called, by call id: some dialects need them with the results."""
     return {
         part.call_id: part.name
         for message in messages

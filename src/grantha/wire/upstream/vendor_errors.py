@@ -1,7 +1,7 @@
 """A vendor's failure to one class of our error tree, the same for a status, a body or an event in
 mid-reply.
 
-| what is looked at, in this order | example |
+| checked in this order | example |
 |---|---|
 | the vendor's own code | insufficient_quota, context_length_exceeded, overloaded_error |
 | the status | 401, 402, 403, 404, 408, 429, 5xx |
@@ -28,7 +28,7 @@ SEARCHED_LENGTH = 2000  # characters of a vendor's words that are searched: they
 QUOTED_LENGTH = 300  # characters of them that we pass on
 SECRET_RUN = 8  # characters of a secret, in a row, that no message may hold
 SHORTEST_SECRET = 20  # characters of a header that may be a key: shorter ones are content types
-SHARED_LENGTH = 20  # a stretch this long that also stands in the conversation is the user's text
+SHARED_LENGTH = 20  # a substring this long that is also in the conversation is the user's text
 
 _CODES: dict[str, type[ProviderError]] = {
     # OpenAI and those who follow it
@@ -159,7 +159,7 @@ _TITLES: dict[type[ProviderError], str] = {
     errors.ContextOverflow: "The conversation is too long for {what} at {who}",
     errors.RequestRefused: "{who} refused the request to {what}",
     errors.TimedOut: "{who} took too long",
-    errors.ProviderFailed: "{who} reports a failure of its own",
+    errors.ProviderFailed: "{who} reports an internal failure",
 }
 # Quoting these would show parts of the key or the text that was blocked.
 _NEVER_QUOTED = (errors.KeyRejected, errors.ContentBlocked)
@@ -226,7 +226,7 @@ class ErrorFactory:
         )
 
     def add_secrets(self, headers: Mapping[str, str]) -> None:
-        """What a request's headers hold is secret, too: tokens that were fetched, signatures."""
+        """Values in a request's headers are secret, too: fetched tokens, signatures."""
         values = (
             value.rpartition(" ")[2]
             for name, value in headers.items()
@@ -246,7 +246,7 @@ class ErrorFactory:
         """The reply isn't what its dialect allows; `what` is a rule, never content."""
         return errors.MalformedReply(
             f"The reply of {self.provider} can't be read: {what}",
-            advice="Look whether the provider's base URL speaks this dialect.",
+            advice="Check that the provider's base URL serves this dialect.",
             provider=self.provider,
         )
 
@@ -299,7 +299,7 @@ def error_class(status: int | None, code: str | None, message: str) -> type[Prov
 
 
 def parse_error_report(body: Any) -> ErrorReport | None:
-    """A vendor's error body, in any of the known shapes; None for what is no error.
+    """A vendor's error body, in any of the known shapes; None if it isn't an error.
 
     Knows `{"error": {...}}`, `{"error": "text"}`, the flat `{"object": "error", ...}`, Gemini's
     list of one, AWS's `{"message"}`, FastAPI's `{"detail"}`.
@@ -341,7 +341,7 @@ def _seconds_until(date: str, now: datetime) -> float:
         until = parsedate_to_datetime(date)
     except (ValueError, OverflowError):
         return math.nan
-    if until.tzinfo is None:  # "-0000": a time in UTC from a place that isn't told
+    if until.tzinfo is None:  # "-0000": a time in UTC from an unknown time zone
         until = until.replace(tzinfo=UTC)
     return (until - now).total_seconds()
 
@@ -396,8 +396,10 @@ def _words(said: Any) -> str:
 def _error_code(error: Mapping[str, Any]) -> str | None:
     inner = error.get("innererror")
     if isinstance(inner, Mapping) and isinstance(inner.get("code"), str):
-        return str(inner["code"])  # Azure: "content_filter" stands outside, the exact policy inside
-    # The most telling first: a code that we know beats a type that only says "invalid request".
+        return str(
+            inner["code"]
+        )  # Azure: the outer code is "content_filter", the inner one the policy
+    # The most specific first: a known code beats a type that only says "invalid request".
     names = [error.get(key) for key in ("code", "type", "status", "__type")]
     texts = [name for name in names if isinstance(name, str) and name]
     return next((t for t in texts if t.lower() in _CODES), texts[0] if texts else None)

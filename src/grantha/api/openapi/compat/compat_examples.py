@@ -79,7 +79,7 @@ EXAMPLES: dict[str, JsonDict] = {
     },
     "OpenAiError": {
         "error": {
-            "message": "'n' must be 1: ask several times for several answers.",
+            "message": "'n' must be 1: send several requests for several answers.",
             "type": "invalid_request_error",
             "param": None,
             "code": "bad_request",
