@@ -36,6 +36,7 @@
         ├── Fenced               409 fenced (another owner has the generation)
         ├── Busy                 503 busy                  retryable
         ├── ShuttingDown         503 shutting_down         retryable
+        ├── Interrupted          503 interrupted           retryable
         └── Internal             500 internal
 
 The message says what happened and to what; `advice` says what to do. Neither ever holds a key or
@@ -353,6 +354,15 @@ class ShuttingDown(ServerError):
     http_status = 503
     retryable = True
     default_advice = "Try again in a moment."
+
+
+class Interrupted(ServerError):
+    """The server stopped during a generation that couldn't be continued after the restart."""
+
+    code = "interrupted"
+    http_status = 503
+    retryable = True
+    default_advice = "Continue it or write it again."
 
 
 class Internal(ServerError):

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from grantha.chat import Capabilities
-from grantha.errors import Overloaded, StorageFailed
+from grantha.errors import Overloaded, StorageFailed, error_from_json
 from grantha.events import START, Finished, Open, Record, RecordId, Text, ToolCall
 from grantha.storage.base import GenerationRow
 from tests.engine.conftest import MakeRig
@@ -96,7 +96,8 @@ async def test_without_a_prefix_the_answer_is_interrupted_and_its_text_kept(
     after = await crash(rig)
     answer = await after.ended(row)
     assert (answer.ending, answer.text) == ("interrupted", counted(5))
-    assert answer.error["code"] == "interrupted"
+    assert error_from_json(answer.error).to_json() == answer.error
+    assert (answer.error["code"], answer.error["retryable"]) == ("interrupted", True)
     stored = await after.store.message(ME, row.message)
     assert stored.status == "interrupted"
     assert "".join(part.text for part in stored.parts if part.type == "text") == counted(5)

@@ -22,7 +22,7 @@ from grantha.engine.history import HistoryReader
 from grantha.engine.replay import read_log
 from grantha.engine.runner import Models, Plan
 from grantha.engine.supervisor import Supervisor
-from grantha.errors import GranthaError, NotFound, ServerError
+from grantha.errors import GranthaError, Interrupted, NotFound, ServerError
 from grantha.events import (
     Event,
     GenerationEnd,
@@ -217,13 +217,7 @@ def _interrupted(events: list[Event], cause: str) -> GenerationEnd:
         timings={},
         text_length=len(text),
         sha256=hashlib.sha256(text.encode()).hexdigest(),
-        error={
-            "code": "interrupted",
-            "message": f"The server stopped while this was written, and {cause}.",
-            "fault": "us",
-            "retryable": True,
-            "advice": "Continue it or write it again.",
-        },
+        error=Interrupted(f"The server stopped while this was written, and {cause}.").to_json(),
     )
 
 
