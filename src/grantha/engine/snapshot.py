@@ -35,6 +35,7 @@ async def read_snapshot(
         row = dataclasses.replace(row, last_id=frames[-1].id)
     if folded.end is not None:
         row = dataclasses.replace(row, status=folded.end.ending)
+        in_force = None  # its runner may still be there for a moment
     model, options = in_force or (row.model, row.options)
     if in_force is None and folded.seams:
         model = folded.seams[-1].model

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,9 @@ def full_disk(folder: Path) -> StorageFull:
 
 def writing_engine(path: Path, synchronous: str) -> Engine:
     """An engine for the one writing connection; transactions are begun by hand."""
+    with suppress(OSError):  # SQLite will say what is wrong
+        # Its further files get the mode of the database.
+        os.close(os.open(path, os.O_CREAT | os.O_RDONLY, 0o600))
     engine = create_engine(_url(path), isolation_level="AUTOCOMMIT", pool_size=1)
 
     @event.listens_for(engine, "connect")
@@ -174,8 +178,6 @@ def _keep_private(folder: Path) -> None:
         )
     for name in LOCKS:  # another user may have created them without access for us
         os.close(os.open(folder / name, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600))
-    # SQLite gives its further files the mode of the database.
-    os.close(os.open(folder / FILE_NAME, os.O_CREAT | os.O_RDONLY, 0o600))
     for name in (*LOCKS, *_DATABASE_FILES):
         file = folder / name
         if file.exists() and file.stat().st_mode & 0o077:
