@@ -18,13 +18,13 @@ from grantha.chat import Options, TextPart
 from grantha.engine.ids import new_id
 from grantha.events import Open, Record, RecordId
 from grantha.storage.base import (
+    FILE_NAME,
     LOCAL_SUBJECT,
     GenerationStart,
     NewConversation,
     NewGeneration,
     NewMessage,
 )
-from grantha.storage.connect import FILE_NAME
 from grantha.storage.sql import SqlStore
 
 _CONVERSATION = (

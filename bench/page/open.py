@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from bench import table
 from bench.rig import grantha, upstream
 from bench.store import fill
-from grantha.storage.connect import FILE_NAME
+from grantha.storage.base import FILE_NAME
 
 CONVERSATIONS = 10_000
 QUESTIONS = 250  # each with an answer

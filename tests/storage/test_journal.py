@@ -17,6 +17,7 @@ from grantha.chat import Options, TextPart
 from grantha.engine.ids import new_id
 from grantha.events import START, GenerationEnd, Open, PartStart, Record, RecordId, TextDelta
 from grantha.storage.base import (
+    FILE_NAME,
     Append,
     GenerationRow,
     GenerationStart,
@@ -24,7 +25,6 @@ from grantha.storage.base import (
     NewGeneration,
     NewMessage,
 )
-from grantha.storage.connect import FILE_NAME
 from grantha.storage.journal import MAX_AGE, MAX_PENDING
 from grantha.storage.sql import SqlStore, copy_database
 

@@ -13,8 +13,8 @@ from grantha.chat import TextPart
 from grantha.errors import StorageFull
 from grantha.events import RecordId
 from grantha.storage import connect
-from grantha.storage.base import EPHEMERAL
-from grantha.storage.connect import FILE_NAME, NEWEST, migrate, writing_engine
+from grantha.storage.base import EPHEMERAL, FILE_NAME
+from grantha.storage.connect import NEWEST, migrate, writing_engine
 from grantha.storage.sql import SqlStore
 
 MIGRATIONS = Path(connect.__file__).parent / "migrations"

@@ -38,7 +38,8 @@ from grantha.engine.recovery import Recovery
 from grantha.engine.supervisor import Supervisor, Tuning
 from grantha.errors import GranthaError, StorageFailed, StorageFull
 from grantha.providers.registry import Registry
-from grantha.storage.connect import FILE_NAME, full_disk, migrate, prepare_folder, writing_engine
+from grantha.storage.base import FILE_NAME
+from grantha.storage.connect import full_disk, migrate, prepare_folder, writing_engine
 from grantha.storage.sql import SqlStore
 
 STATIC = Path(__file__).parent.parent / "static"

@@ -10,8 +10,7 @@ import typer
 
 from grantha.cli.runner import fail, notify, read_settings
 from grantha.errors import GranthaError, StorageFailed
-
-DATABASE = "grantha.db"
+from grantha.storage.base import FILE_NAME
 
 
 def backup(
@@ -19,7 +18,7 @@ def backup(
     data_dir: Annotated[str | None, typer.Option(help="Folder of the database.")] = None,
 ) -> None:
     """Copy the database to a file. The server may keep running."""
-    source = read_settings(data_dir=data_dir).folder() / DATABASE
+    source = read_settings(data_dir=data_dir).folder() / FILE_NAME
     try:
         copy_to(source, file)
     except GranthaError as error:

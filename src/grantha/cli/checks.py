@@ -10,11 +10,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grantha.cli.backup import DATABASE
 from grantha.cli.check_results import CheckResult, provider_results
 from grantha.cli.runner import server_url
 from grantha.cli.server_checks import check_server
 from grantha.config import Settings
+from grantha.storage.base import FILE_NAME
 
 if TYPE_CHECKING:
     from grantha.providers.doctor import ProviderCheck
@@ -31,7 +31,7 @@ async def run_checks(settings: Settings) -> list[CheckResult]:
         return [server, *running]
     return [
         _folder(settings.folder()),
-        _database(settings.folder() / DATABASE),
+        _database(settings.folder() / FILE_NAME),
         server if settings.port == 0 else _free_port(settings),
         _page(),
         _local_model(settings),

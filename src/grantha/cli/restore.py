@@ -14,11 +14,10 @@ from typing import Annotated
 
 import typer
 
-from grantha.cli.backup import DATABASE, copy_to
+from grantha.cli.backup import copy_to
 from grantha.cli.runner import fail, notify, read_settings
 from grantha.errors import GranthaError, StorageFailed
-
-_BESIDE = (f"{DATABASE}-wal", f"{DATABASE}-shm")
+from grantha.storage.base import DATABASE_FILES, FILE_NAME
 
 
 def restore(
@@ -39,13 +38,13 @@ def _restore(file: Path, folder: Path) -> None:
 
     _check(file)
     prepare_folder(folder)
-    database = folder / DATABASE
+    database = folder / FILE_NAME
     with lock_folder(folder):
         incoming = folder / f".restore.{os.getpid()}"
         try:
             copy_to(file, incoming)  # whole and on this disk before anything is touched
             kept = _keep(database) if database.exists() else None
-            removed = [name for name in _BESIDE if (folder / name).exists()]
+            removed = [name for name in DATABASE_FILES[1:] if (folder / name).exists()]
             # They belong to the old database: with the new one they would be taken for its own.
             for name in removed:
                 (folder / name).unlink()
@@ -91,8 +90,8 @@ def _keep(database: Path) -> Path:
     try:
         copy_to(database, kept)
     except StorageFailed:
-        for ending in ("", "-wal", "-shm"):
-            source = database.with_name(database.name + ending)
+        for name in DATABASE_FILES:
+            source = database.with_name(name)
             if source.exists():
-                source.replace(kept.with_name(kept.name + ending))
+                source.replace(kept.with_name(kept.name + name.removeprefix(FILE_NAME)))
     return kept

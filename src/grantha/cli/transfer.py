@@ -59,11 +59,9 @@ async def _export(client: Client, name: str | None, output: Path | None, form: s
     else:
         name = await find_conversation(client, name)
     document = await client.export_conversation(name, form)
-    if output is None:
-        sys.stdout.buffer.write(document)
-        return 0
-    _write_new(output, document)
-    notify(f"{name} is in {output}.")
+    _write(output, document)
+    if output is not None:
+        notify(f"{name} is in {output}.")
     return 0
 
 
@@ -72,7 +70,7 @@ async def _export_all(client: Client, output: Path | None, form: str) -> int:
     if form == "markdown" and output is not None:
         _make_folder(output)
         for name in ids:
-            _write_new(output / f"{name}.md", await client.export_conversation(name, form))
+            _write(output / f"{name}.md", await client.export_conversation(name, form))
     else:
         documents = [json.loads(await client.export_conversation(name, form)) for name in ids]
         if not documents:
@@ -81,11 +79,9 @@ async def _export_all(client: Client, output: Path | None, form: str) -> int:
         conversations = [one for document in documents for one in document["conversations"]]
         whole = {**documents[0], "conversations": conversations}
         text = json.dumps(whole, ensure_ascii=False).encode()
-        if output is None:
-            sys.stdout.buffer.write(text)
-            return 0
-        _write_new(output, text)
-    notify(f"{len(ids)} conversation{'' if len(ids) == 1 else 's'} exported to {output}.")
+        _write(output, text)
+    if output is not None:
+        notify(f"{len(ids)} conversation{'' if len(ids) == 1 else 's'} exported to {output}.")
     return 0
 
 
@@ -111,7 +107,11 @@ def _make_folder(path: Path) -> None:
         raise _failed(path, error) from error
 
 
-def _write_new(path: Path, document: bytes) -> None:
+def _write(path: Path | None, document: bytes) -> None:
+    """To a new file, or to standard output."""
+    if path is None:
+        sys.stdout.buffer.write(document)
+        return
     try:
         with path.open("xb") as file:
             file.write(document)

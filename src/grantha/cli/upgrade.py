@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from grantha import __version__
-from grantha.cli.backup import DATABASE, copy_to
+from grantha.cli.backup import copy_to
 from grantha.cli.installation import Installation, this_installation
 from grantha.cli.runner import FAILED, notify, read_settings, run_to_exit_code
 from grantha.errors import NotFound, StorageFailed
+from grantha.storage.base import FILE_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,7 +50,7 @@ def upgrade(
 ) -> None:
     """Back up the database and install the newest version; the server is restarted by you."""
     settings = read_settings()
-    database = settings.folder() / DATABASE
+    database = settings.folder() / FILE_NAME
     installation = this_installation(settings.variables)
 
     async def work() -> int:

@@ -14,6 +14,8 @@ from typing import Any, Literal, Protocol
 from grantha.chat import JsonObject, Options, Part, Role, Status
 from grantha.events import GenerationEnd, Record, RecordId
 
+FILE_NAME = "grantha.db"  # of SQLite's database, in the data folder
+DATABASE_FILES = (FILE_NAME, f"{FILE_NAME}-wal", f"{FILE_NAME}-shm")
 LOCAL_SUBJECT = "local"  # the one owner, until accounts come
 Durability = Literal["FULL", "NORMAL", "OFF"]  # SQLite's own words
 Origin = Literal["page", "api", "ephemeral"]

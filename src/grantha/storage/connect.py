@@ -16,6 +16,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, insert
 from sqlalchemy.exc import DBAPIError
 
 from grantha.errors import StorageFailed, StorageFull
+from grantha.storage.base import DATABASE_FILES
 from grantha.storage.rows import raw_connection
 from grantha.storage.schema import FULL_TEXT, alembic_version, metadata
 from grantha.storage.writer import storage_error
@@ -23,9 +24,7 @@ from grantha.storage.writer import storage_error
 NEWEST = "0004"  # the newest migration; a test compares it with the folder
 WRITE_LOCK = "write.lock"  # held around each transaction
 LOCKS = ("serve.lock", WRITE_LOCK)  # the first is held by the one server of a folder
-FILE_NAME = "grantha.db"
-_DATABASE_FILES = (FILE_NAME, f"{FILE_NAME}-wal", f"{FILE_NAME}-shm")
-_OUR_NAMES = {*LOCKS, *_DATABASE_FILES, "grantha.toml", "models", "backups", ".write-probe"}
+_OUR_NAMES = {*LOCKS, *DATABASE_FILES, "grantha.toml", "models", "backups", ".write-probe"}
 _SHRINK_PAGES = 512  # 2 MB, moved in one transaction
 _BUSY_MS = 5000
 _INCOMPLETE = (
@@ -178,7 +177,7 @@ def _keep_private(folder: Path) -> None:
         )
     for name in LOCKS:  # another user may have created them without access for us
         os.close(os.open(folder / name, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600))
-    for name in (*LOCKS, *_DATABASE_FILES):
+    for name in (*LOCKS, *DATABASE_FILES):
         file = folder / name
         if file.exists() and file.stat().st_mode & 0o077:
             file.chmod(0o600)

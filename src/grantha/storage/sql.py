@@ -24,6 +24,7 @@ from grantha.storage import conversation_queries as conversations
 from grantha.storage import log_queries, rows, start_queries
 from grantha.storage.analytics_queries import summary
 from grantha.storage.base import (
+    FILE_NAME,
     AnalyticsSummary,
     Append,
     ConversationPage,
@@ -38,7 +39,6 @@ from grantha.storage.base import (
     StoreHealth,
 )
 from grantha.storage.connect import (
-    FILE_NAME,
     WRITE_LOCK,
     migrate,
     prepare_folder,

@@ -14,11 +14,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field
 
 from grantha.chat import FilePart, ImagePart, Message, Options, Part, TextPart
 from grantha.errors import BadRequest, TooLarge
+from grantha.wire.compat.view import MAX_ITEMS
 
 IMAGE_TYPES = frozenset({"image/png", "image/jpeg", "image/webp", "image/gif"})
 MAX_IMAGE = 5 * 1024 * 1024  # bytes, decoded: the smallest limit among the vendors
 _MAX_TEXT = 4 * 1024 * 1024
-_MAX_MESSAGES = 4096
 
 ModelId = Annotated[str, Field(min_length=1, max_length=300)]
 _OPTIONS = {
@@ -167,7 +167,7 @@ class SimpleChatBody(Body):
 
     # A list of wrong messages would take the event loop for an error each.
     messages: Annotated[list[SimpleChatMessage], FailFast()] = Field(
-        min_length=1, max_length=_MAX_MESSAGES
+        min_length=1, max_length=MAX_ITEMS
     )
     model: ModelId | None = None
     provider: Annotated[str, Field(min_length=1, max_length=100)] | None = None

@@ -255,7 +255,7 @@ class ErrorFactory:
         text.
         """
         message = _MASKED.sub("***", " ".join(message.split()))
-        if any(_shares_secret(message, secret) for secret in self._secrets):
+        if any(_share_run(message, s, min(len(s), SECRET_RUN)) for s in self._secrets):
             return ""
         if len(message) > QUOTED_LENGTH:
             message = message[: QUOTED_LENGTH - 1] + "…"
@@ -272,8 +272,7 @@ class ErrorFactory:
         known = [" ".join(text.split()) for text in self._texts]
         if any(len(text) >= 4 and text in message for text in known):
             return True
-        last = len(message) - SHARED_LENGTH + 1
-        return any(message[i : i + SHARED_LENGTH] in text for i in range(last) for text in known)
+        return any(_share_run(message, text, SHARED_LENGTH) for text in known)
 
 
 def error_class(status: int | None, code: str | None, message: str) -> type[ProviderError]:
@@ -346,10 +345,9 @@ def _seconds_until(date: str, now: datetime) -> float:
     return (until - now).total_seconds()
 
 
-def _shares_secret(message: str, secret: str) -> bool:
-    """Whether any run of `SECRET_RUN` characters of a secret is in a message; all of a shorter one."""
-    run = min(len(secret), SECRET_RUN)
-    return any(message[i : i + run] in secret for i in range(len(message) - run + 1))
+def _share_run(message: str, text: str, length: int) -> bool:
+    """Whether any `length` characters in a row of the message are in the text."""
+    return any(message[i : i + length] in text for i in range(len(message) - length + 1))
 
 
 def _matches(kind: type[ProviderError], message: str) -> bool:
