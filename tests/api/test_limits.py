@@ -69,6 +69,65 @@ def test_headers_of_any_size_are_not_kept(quick: Server) -> None:
         assert b"200" not in _answer(connection)[:20]
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        b"X-Large: " + b"x" * 70_000 + b"\r\n",
+        b"X: 1\r\n" * 2_000,
+        b"X-Endless: " + b"x" * 2_000_000,
+    ],
+    ids=["one large", "many small", "one without an end"],
+)
+def test_large_headers_are_refused_even_when_they_come_at_once(
+    shared: Server, headers: bytes
+) -> None:
+    with _connected(shared) as connection:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n" + headers + b"\r\n")
+        assert b"200" not in _answer(connection)[:20]
+    target = b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with _connected(shared) as connection:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            connection.sendall(target)
+        assert b"400" in _answer(connection)[:20]
+
+
+CHUNKED = (
+    b"POST /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+    b"Transfer-Encoding: chunked\r\n\r\n0\r\n"
+)
+
+
+def test_trailers_are_no_headers(shared: Server) -> None:
+    with _connected(shared) as connection:
+        connection.sendall(CHUNKED + b"Origin: https://evil.example\r\n\r\n")
+        assert b" 405 " in _answer(connection)[:20]  # and no 403: it has no origin
+
+
+@pytest.mark.parametrize("trailer", [b"X: 1\r\n", b"x" * 10_000], ids=["many", "endless"])
+def test_trailers_of_any_size_are_not_kept(shared: Server, trailer: bytes) -> None:
+    sent, closed = 0, False
+    with _connected(shared) as connection:
+        connection.sendall(CHUNKED + b"X-First: ")
+        while not closed and sent < 100_000_000:
+            try:
+                connection.sendall(trailer * (100_000 // len(trailer)))
+                sent += 100_000
+            except (BrokenPipeError, ConnectionResetError):
+                closed = True
+    assert closed
+
+
+def test_tiny_chunks_are_no_overhead(shared: Server) -> None:
+    body = json.dumps({"password": "x" * 1500}).encode()
+    chunks = b"".join(b"1\r\n%c\r\n" % byte for byte in body) + b"0\r\n\r\n"
+    head = CHUNKED.removesuffix(b"0\r\n").replace(b"/healthz", b"/api/login")
+    head = head.replace(b"Host", b"Content-Type: application/json\r\nHost")
+    with _connected(shared) as connection:
+        connection.sendall(head + chunks)
+        assert b"problem+json" in _answer(connection)
+
+
 def test_a_body_that_never_ends_gets_a_408(quick: Server) -> None:
     head = (
         b"POST /chat/completions HTTP/1.1\r\nHost: localhost\r\n"
@@ -187,6 +246,15 @@ def test_pipelined_requests_are_all_answered(shared: Server) -> None:
     with _connected(shared) as connection:
         connection.sendall(request * 5 + last)
         assert _answer(connection).count(b"HTTP/1.1 200") == 6
+
+
+def test_more_pipelined_requests_than_may_wait_close_the_connection(shared: Server) -> None:
+    request = b"GET /api/conversations HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with _connected(shared) as connection:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            connection.sendall(request * 100_000)
+        assert _answer(connection).count(b"HTTP/1.1 200") <= 65
+    assert shared.call("GET", "/readyz").status == 200
 
 
 def test_what_is_no_http_is_refused(shared: Server) -> None:

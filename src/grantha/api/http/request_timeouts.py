@@ -15,8 +15,15 @@ from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 FLOW = "grantha.flow"  # key in the scope: uvicorn's `FlowControl` of the connection
-_MAX_HEADERS = 64 * 1024
+_MAX_HEADERS = 64 * 1024  # bytes, of a request's headers and of its trailers
+_MAX_OVERHEAD = _MAX_HEADERS + 256 * 1024  # with what asyncio reads at once
+_HEADER_COST = 32  # bytes counted for each of them: empty ones take memory, too
+_MAX_PIPELINED = 64  # requests that wait for the replies before theirs
 _GRACE = 2.0  # seconds in which the security middleware may still answer a late body with a 408
+
+
+class _TooMuch(Exception):
+    """Raised in a parser's callback: uvicorn answers with a 400 and closes the connection."""
 
 
 def timeout_protocol_for(
@@ -41,7 +48,8 @@ class RequestTimeoutProtocol(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._deadline: asyncio.TimerHandle | None = None
         self._awaited = "headers"
-        self._received = 0  # bytes while the headers are awaited
+        self._received = 0  # bytes of complete headers, or of trailers
+        self._overhead = 0  # bytes that are no body: the parser keeps those of an incomplete header
 
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
@@ -53,9 +61,9 @@ class RequestTimeoutProtocol(HttpToolsProtocol):
         if self._awaited == "nothing" and self.timeout_keep_alive_task is not None:
             # uvicorn drops its keep-alive timer at any byte, even one that begins no request.
             self._await("headers", self.header_seconds)
-        self._received += len(data)
+        self._overhead += len(data)
         super().data_received(data)
-        if self._awaited == "headers" and self._received > _MAX_HEADERS:
+        if self._overhead > _MAX_OVERHEAD and not self.transport.is_closing():
             self.send_400_response("The headers are too large.")
 
     @override
@@ -66,9 +74,29 @@ class RequestTimeoutProtocol(HttpToolsProtocol):
         cast("dict[str, Any]", self.scope)[FLOW] = self.flow
 
     @override
+    def on_url(self, url: bytes) -> None:
+        self._count(len(url))
+        super().on_url(url)
+
+    @override
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._count(len(name) + len(value) + _HEADER_COST)
+        # After the body they are trailers. uvicorn would add those to headers that were checked.
+        if self._awaited == "headers":
+            super().on_header(name, value)
+
+    @override
     def on_headers_complete(self) -> None:
+        if len(self.pipeline) >= _MAX_PIPELINED:
+            raise _TooMuch("Too many requests wait on this connection.")
         self._await("body", self.body_seconds)
         super().on_headers_complete()
+
+    @override
+    def on_body(self, body: bytes) -> None:
+        # Chunks of one byte take six.
+        self._overhead = max(0, self._overhead - 8 * len(body))
+        super().on_body(body)
 
     @override
     def on_message_complete(self) -> None:
@@ -85,10 +113,15 @@ class RequestTimeoutProtocol(HttpToolsProtocol):
         self._await("nothing", None)
         super().connection_lost(exc)
 
+    def _count(self, size: int) -> None:
+        self._received += size
+        if self._received > _MAX_HEADERS:
+            raise _TooMuch("The headers are too large.")
+
     def _await(self, what: str, seconds: float | None) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
-        self._awaited, self._received = what, 0
+        self._awaited, self._received, self._overhead = what, 0, 0
         if seconds is not None:
             self._deadline = self.loop.call_later(seconds, self.transport.close)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import re
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -25,12 +26,13 @@ from grantha.api.http.problems import error_response, problem
 from grantha.api.route_rule import RouteRule, Rules, remember_rule
 from grantha.api.wrong_tokens import WrongTokens
 from grantha.config import Settings
-from grantha.errors import Forbidden, GranthaError, TooLarge, TooSlow, Unauthorized
+from grantha.errors import BadRequest, Forbidden, GranthaError, TooLarge, TooSlow, Unauthorized
 
 COOKIE = "grantha_token"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "[::1]"})
 DIRECT = "grantha.send"  # key in the scope
 _HOW_TO_SEND = "Send it as 'Authorization: Bearer …'; the page prompts for it once."
+_HOST = re.compile(r"(?:[A-Za-z0-9_.-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{0,5})?")
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -76,7 +78,7 @@ class SecurityMiddleware:
         await self._app(scope, receive, _with_security_headers(send))
 
     def _check(self, scope: Scope, headers: Headers, rule: RouteRule) -> None:
-        host = headers.get("host", "")
+        host = _only_host(headers)
         self._check_host(host)
         self._check_origin(scope, headers, host, rule)
         if not rule.public:
@@ -170,6 +172,20 @@ def _hosts(settings: Settings) -> frozenset[str] | None:
         return LOOPBACK
     # Behind a token a rebinding page gains nothing: it has neither the token nor the cookie.
     return None
+
+
+def _only_host(headers: Headers) -> str:
+    """The `Host` header. Raises `BadRequest` unless there is one, and it is a host and perhaps a port.
+
+    What two programs read differently, such as `localhost:1@evil`, would pass a check of names.
+    """
+    hosts = headers.getlist("host")
+    if len(hosts) != 1 or not _HOST.fullmatch(hosts[0]):
+        raise BadRequest(
+            "The Host header isn't the name of one host.",
+            advice="Send it once, as host or host:port.",
+        )
+    return hosts[0]
 
 
 def _host_name(host: str) -> str:
