@@ -98,6 +98,17 @@ CHUNKED = (
 )
 
 
+@pytest.mark.parametrize(
+    "replaced", [(b"chunked", b"gzip, chunked"), (b"chunked", b"identity"), (b"1.1", b"1.0")]
+)
+def test_a_body_whose_end_a_proxy_may_see_elsewhere_is_refused(
+    shared: Server, replaced: tuple[bytes, bytes]
+) -> None:
+    with _connected(shared) as connection:
+        connection.sendall(CHUNKED.replace(*replaced, 1) + b"\r\n")
+        assert b" 400 " in _answer(connection)[:20]
+
+
 def test_trailers_are_no_headers(shared: Server) -> None:
     with _connected(shared) as connection:
         connection.sendall(CHUNKED + b"Origin: https://evil.example\r\n\r\n")

@@ -22,7 +22,7 @@ _MAX_PIPELINED = 64  # requests that wait for the replies before theirs
 _GRACE = 2.0  # seconds in which the security middleware may still answer a late body with a 408
 
 
-class _TooMuch(Exception):
+class _Refused(Exception):
     """Raised in a parser's callback: uvicorn answers with a 400 and closes the connection."""
 
 
@@ -83,12 +83,14 @@ class RequestTimeoutProtocol(HttpToolsProtocol):
         self._count(len(name) + len(value) + _HEADER_COST)
         # After the body they are trailers. uvicorn would add those to headers that were checked.
         if self._awaited == "headers":
+            if name.lower() == b"transfer-encoding":
+                self._check_coding(value)
             super().on_header(name, value)
 
     @override
     def on_headers_complete(self) -> None:
         if len(self.pipeline) >= _MAX_PIPELINED:
-            raise _TooMuch("Too many requests wait on this connection.")
+            raise _Refused("Too many requests wait on this connection.")
         self._await("body", self.body_seconds)
         super().on_headers_complete()
 
@@ -113,10 +115,15 @@ class RequestTimeoutProtocol(HttpToolsProtocol):
         self._await("nothing", None)
         super().connection_lost(exc)
 
+    def _check_coding(self, value: bytes) -> None:
+        # A proxy before us may see another end of the body, and with it a request that isn't there.
+        if value.strip().lower() != b"chunked" or self.parser.get_http_version() == "1.0":
+            raise _Refused("This transfer coding isn't supported.")
+
     def _count(self, size: int) -> None:
         self._received += size
         if self._received > _MAX_HEADERS:
-            raise _TooMuch("The headers are too large.")
+            raise _Refused("The headers are too large.")
 
     def _await(self, what: str, seconds: float | None) -> None:
         if self._deadline is not None:
