@@ -9,6 +9,8 @@ from typing import Any
 import aiohttp
 import httpx
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from tests.api.streams import SseReader, assert_dense, text_of
 from tests.scripts import counted
@@ -226,3 +228,17 @@ async def test_a_quiet_socket_beats(server_factory: MakeServer) -> None:
             text += fragment
             if text.count(": hb\n\n") >= 2:
                 break
+
+
+@pytest.mark.parametrize("path", ["/api/live", "/ws/chat"])
+def test_text_that_is_no_utf_8_closes_the_socket_and_leaves_no_trace(
+    shared: Server, path: str
+) -> None:
+    before = shared.output().count("Traceback")
+    with connect(f"{shared.ws_url}{path}") as connection:
+        connection.socket.sendall(b"\x81\x82\0\0\0\0\xff\xfe")  # a frame of text, its mask zeros
+        with pytest.raises(ConnectionClosed) as closed:
+            list(connection)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1007
+    assert shared.output().count("Traceback") == before

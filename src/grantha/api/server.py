@@ -73,6 +73,7 @@ def serve(settings: Settings, on_ready: Callable[[str], None] | None = None) -> 
             timeout_keep_alive=_KEEP_ALIVE_TIMEOUT,
             timeout_graceful_shutdown=_CLOSE_TIMEOUT,
         )
+        logging.getLogger("uvicorn.error").addFilter(_without_trace)
         drain = _Drain(supervisor, settings.drain)
         report = partial(notify, settings.variables)
         server = _Server(
@@ -88,6 +89,14 @@ def serve(settings: Settings, on_ready: Callable[[str], None] | None = None) -> 
         # server in a terminal, no error.
         with suppress(KeyboardInterrupt):
             server.run(sockets=[listening])
+
+
+def _without_trace(record: logging.LogRecord) -> bool:
+    """A log filter: what a client sent wrongly is one line, no defect of ours with a trace."""
+    if record.exc_info and isinstance(record.exc_info[1], UnicodeDecodeError):
+        record.exc_info = None
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
+    return True
 
 
 class _Server(uvicorn.Server):
