@@ -162,7 +162,16 @@ class Terminal:
         self.seen = ""
 
     def interrupt(self) -> None:
-        """Ctrl-C."""
+        """Ctrl-C, once the command waits for something.
+
+        Between writing its prompt and waiting for a key, Python's `input()` leaves a signal until the
+        next key comes, and the prompt is all that can be seen from here.
+        """
+        state = Path(f"/proc/{self.process.pid}/stat")
+        end = time.monotonic() + DEADLINE
+        while state.read_text().rpartition(") ")[2][0] != "S":
+            assert time.monotonic() < end, "the command never waited"
+            time.sleep(0.005)
         self.process.send_signal(signal.SIGINT)
 
     def _read(self, end: float) -> bool:
