@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.faults.log_follower import LogFollower
-from tests.server import MakeServer, Server, until
+from tests.server import DEADLINE, MakeServer, Server, until
 
 pytestmark = pytest.mark.faults
 
@@ -25,6 +25,7 @@ class FakeVendor:
     def __init__(self) -> None:
         self.calls: list[str] = []
         self.closed = asyncio.Event()
+        self.reset = asyncio.Event()  # resets the calls of the model "reset", which wait for it
         self._server: asyncio.Server | None = None
 
     async def start(self) -> int:
@@ -70,7 +71,7 @@ class FakeVendor:
             case "reset":
                 linger = struct.pack("ii", 1, 0)
                 writer.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, linger)
-                await asyncio.sleep(0.2)  # so that the first words are read before the reset
+                await self.reset.wait()  # a reset takes words along that weren't read before it
                 writer.transport.abort()
             case "hang":
                 await reader.read()
@@ -97,6 +98,16 @@ async def vendor() -> AsyncIterator[FakeVendor]:
 @pytest.fixture
 async def talking(vendor: FakeVendor, server_factory: MakeServer) -> Server:
     """A server whose OpenAI is the vendor."""
+    return await _serving(vendor, server_factory, "")
+
+
+@pytest.fixture
+async def impatient(vendor: FakeVendor, server_factory: MakeServer) -> Server:
+    """A server that waits for the vendor for seconds only."""
+    return await _serving(vendor, server_factory, TIMEOUTS)
+
+
+async def _serving(vendor: FakeVendor, server_factory: MakeServer, config: str) -> Server:
     port = await vendor.start()
     server = server_factory(
         {
@@ -105,28 +116,43 @@ async def talking(vendor: FakeVendor, server_factory: MakeServer) -> Server:
             "GRANTHA_TITLES": "0",
         }
     )
-    (server.log.parent / "grantha.toml").write_text(TIMEOUTS, encoding="utf-8")
+    (server.log.parent / "grantha.toml").write_text(config, encoding="utf-8")
     return await asyncio.to_thread(server.start)
 
 
 async def answer(server: Server, how: str) -> dict[str, Any]:
     conversation = await asyncio.to_thread(server.ask, f"openai/{how}")
     follower = LogFollower(server, conversation["id"])
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(DEADLINE):
         await follower.follow()
     return await asyncio.to_thread(server.generation, conversation["id"])
 
 
-@pytest.mark.parametrize(
-    ("how", "code"), [("reset", "truncated"), ("truncate", "truncated"), ("hang", "timed_out")]
-)
-async def test_a_cut_answer_is_failed_typed_and_keeps_its_text(
-    talking: Server, how: str, code: str
+async def test_a_reset_answer_is_failed_typed_and_keeps_its_text(
+    talking: Server, vendor: FakeVendor
 ) -> None:
-    ended = await answer(talking, how)
+    conversation = await asyncio.to_thread(talking.ask, "openai/reset")
+    await _first_text(talking, conversation["id"])
+    vendor.reset.set()
+    _cut(await asyncio.to_thread(talking.ended, conversation["id"]), "truncated")
+
+
+async def test_a_truncated_answer_is_failed_typed_and_keeps_its_text(talking: Server) -> None:
+    _cut(await answer(talking, "truncate"), "truncated")
+
+
+async def test_an_answer_that_hangs_is_failed_typed_and_keeps_its_text(impatient: Server) -> None:
+    _cut(await answer(impatient, "hang"), "timed_out")
+
+
+def _cut(ended: dict[str, Any], code: str) -> None:
     assert (ended["status"], ended["text"]) == ("failed", "Half an ")
     assert ended["error"]["code"] == code
     assert ended["error"]["fault"] == "provider"
+
+
+async def _first_text(server: Server, generation: str) -> None:
+    await asyncio.to_thread(until, lambda: server.generation(generation)["text"], "the first text")
 
 
 async def test_a_refused_call_is_tried_again_and_a_good_one_is_done(
@@ -138,22 +164,20 @@ async def test_a_refused_call_is_tried_again_and_a_good_one_is_done(
 
 
 async def test_a_vendor_that_says_nothing_is_given_up_after_three_tries(
-    talking: Server, vendor: FakeVendor
+    impatient: Server, vendor: FakeVendor
 ) -> None:
-    ended = await answer(talking, "silent")
+    ended = await answer(impatient, "silent")
     assert (ended["status"], ended["text"], ended["error"]["code"]) == ("failed", "", "timed_out")
     assert len(vendor.calls) == 3
 
 
 async def test_stop_closes_the_socket_of_the_vendor(talking: Server, vendor: FakeVendor) -> None:
     conversation = await asyncio.to_thread(talking.ask, "openai/hang")
-    await asyncio.to_thread(
-        until, lambda: talking.generation(conversation["id"])["text"], "the first text"
-    )
+    await _first_text(talking, conversation["id"])
     receipt = await asyncio.to_thread(
         talking.call, "POST", f"/api/generations/{conversation['id']}/stop"
     )
     assert receipt.expect(200)["stopped"]
-    await asyncio.wait_for(vendor.closed.wait(), 10)
+    await asyncio.wait_for(vendor.closed.wait(), DEADLINE)
     ended = await asyncio.to_thread(talking.ended, conversation["id"])
     assert (ended["status"], ended["text"]) == ("stopped", "Half an ")
