@@ -115,7 +115,7 @@ class Server:
             if "COVERAGE_PROCESS_CONFIG" in os.environ:  # a killed process writes no figures
                 self.process.terminate()
                 with contextlib.suppress(subprocess.TimeoutExpired):
-                    self.process.wait(timeout=20)
+                    self.process.wait(timeout=DEADLINE)
             self.kill()
         self._reserved.close()
 
@@ -155,6 +155,12 @@ class Server:
         """Writes a script file; returns its model id."""
         (self.scripts / f"{name}.json").write_text(json.dumps(body), encoding="utf-8")
         return f"scripted/{name}"
+
+    def gated_count(self, name: str, count: int) -> str:
+        """A model that writes `counted(count)` only as far as the gate of this name is opened."""
+        steps = [{"repeat": "w{n} ", "count": count}]
+        body = {"gate": f"{name}.gate", "steps": steps, "capabilities": {"prefix": True}}
+        return self.script(name, body)
 
     def allow(self, gate: str, chunks: int | str = "open") -> None:
         """Lets a script with this `gate` write so many pieces in all, or all of them."""

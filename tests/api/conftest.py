@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 import httpx
 import pytest
 
-from tests.server import MakeServer, Server, server, server_factory
+from tests.server import DEADLINE, MakeServer, Server, server, server_factory
 
 __all__ = ["server", "server_factory"]
 TOKEN = "a-long-secret-for-tests"
@@ -33,7 +33,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture
 async def client(shared: Server) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the shared server."""
-    async with httpx.AsyncClient(base_url=shared.url, timeout=20, verify=False) as made:
+    async with httpx.AsyncClient(base_url=shared.url, timeout=DEADLINE, verify=False) as made:
         yield made
 
 

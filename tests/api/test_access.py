@@ -11,7 +11,7 @@ import pytest
 
 from grantha.api.http.security import COOKIE, cookie_value
 from tests.api.conftest import TOKEN, until_listening
-from tests.server import MakeServer, Server
+from tests.server import DEADLINE, MakeServer, Server
 
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
@@ -20,7 +20,7 @@ def _raw(
     server: Server, method: str, path: str, headers: list[tuple[str, str]], body: bytes = b""
 ) -> tuple[int, dict[str, str], bytes]:
     """A request with exactly these headers, `Host` included or left out."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=DEADLINE)
     try:
         connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
         for name, value in headers:
@@ -255,7 +255,7 @@ async def test_the_page_signs_in_once_and_keeps_a_cookie_that_is_not_the_token(
             aiohttp.ClientSession(cookies=dict(client.cookies)) as session,
             session.ws_connect(f"{guarded.ws_url}/api/live") as socket,
         ):
-            assert (await socket.receive_json(timeout=20))["type"] == "hello"
+            assert (await socket.receive_json(timeout=DEADLINE))["type"] == "hello"
         assert (await client.post("/api/logout")).status_code == 204
         assert (await client.get("/api/conversations")).status_code == 401
 

@@ -107,9 +107,11 @@ def test_the_summary_over_http_has_an_entry_for_today(shared: Server) -> None:
 
 
 def test_the_inspector_shows_segments_and_when_each_record_was_written(shared: Server) -> None:
-    made = shared.ask("scripted/count-400-at-400", options={"temperature": 0.1})
+    made = shared.ask(shared.gated_count("measured", 400), options={"temperature": 0.1})
+    shared.allow("measured.gate", 20)
     until(lambda: shared.generation(made["id"])["text"], "the first text")
     shared.call("PATCH", f"/api/generations/{made['id']}", {"temperature": 1.2}).expect(200)
+    shared.allow("measured.gate")
     ended = shared.ended(made["id"])
     found = shared.call("GET", f"/api/analytics/generations/{made['id']}").expect(200)
     assert found["generation"]["id"] == made["id"]

@@ -30,7 +30,7 @@ from grantha.api.schemas import requests, responses
 from grantha.config import Settings
 from grantha.events import Event
 from tests.api.conftest import TOKEN
-from tests.server import Server
+from tests.server import DEADLINE, Server
 from tools import page_types
 
 KINDS = {field.default for cls in get_args(Event) for field in fields(cls) if field.name == "kind"}
@@ -102,7 +102,7 @@ def test_whatever_is_sent_the_reply_is_documented_and_no_server_error(
             case.path_parameters.update({name: real[name] for name in names})
             if isinstance(case.body, dict):
                 case.body["model"] = real["model"]
-        case.call_and_validate(checks=CHECKS, timeout=20)
+        case.call_and_validate(checks=CHECKS, timeout=DEADLINE)
 
     send()
 

@@ -378,16 +378,18 @@ async def test_a_change_that_the_model_cannot_take_says_why(
 
 
 async def test_a_stopped_answer_is_continued_on_the_same_message(
-    client: httpx.AsyncClient,
+    client: httpx.AsyncClient, shared: Server
 ) -> None:
-    made = await _ask(client, "scripted/count-300-at-300")
-    async with attached(client, made["id"]) as stream:
+    made = await _ask(client, shared.gated_count("stopped", 300))
+    shared.allow("stopped.gate", 20)
+    async with attached(client, made["id"], after="0-0") as stream:
         while (block := await stream.next()) and not (
             block.data and block.data["kind"] == "text-delta"
         ):
             pass
     await client.post(f"/api/generations/{made['id']}/stop")
     before = await _ended(client, made["id"])
+    shared.allow("stopped.gate")
     reply = await client.post(f"/api/generations/{made['id']}/continue", json={})
     assert reply.status_code == 201
     assert reply.json()["message"] == made["message"]

@@ -15,7 +15,7 @@ from grantha.events import Record, RecordId
 from grantha.storage.base import GenerationRow
 from tests.api.streams import SseEvent, SseReader
 from tests.scripts import counted
-from tests.server import Server, until
+from tests.server import DEADLINE, Server, until
 from tests.wire.compat.logs import frames_of, logs
 
 HELLO = "Hello! This answer is read from a script, one word at a time."
@@ -195,7 +195,7 @@ async def test_an_api_answer_is_kept_as_a_conversation_of_its_own(
 async def _lines(socket: aiohttp.ClientWebSocketResponse) -> list[dict[str, Any]]:
     lines: list[dict[str, Any]] = []
     while not lines or not lines[-1]["done"]:
-        lines.append(json.loads(await socket.receive_str(timeout=20)))
+        lines.append(json.loads(await socket.receive_str(timeout=DEADLINE)))
     return lines
 
 
@@ -249,7 +249,7 @@ async def test_a_socket_can_stop_what_it_reads(shared: Server) -> None:
         session.ws_connect(f"{shared.ws_url}/ws/chat") as socket,
     ):
         await socket.send_json({**JOKE, "model": "scripted/count-100000-at-100"})
-        await socket.receive_str(timeout=20)
+        await socket.receive_str(timeout=DEADLINE)
         await socket.send_json({"type": "stop"})
         last = (await _lines(socket))[-1]
         assert last["ending"] == "stopped"
@@ -263,7 +263,7 @@ async def test_a_socket_that_closes_leaves_the_answer_running(
         session.ws_connect(f"{shared.ws_url}/ws/chat") as socket,
     ):
         await socket.send_json({**JOKE, "model": "scripted/count-50-at-100"})
-        first = json.loads(await socket.receive_str(timeout=20))
+        first = json.loads(await socket.receive_str(timeout=DEADLINE))
         assert first["content"]
     rows = (await client.get("/api/conversations", params={"origin": "api"})).json()["items"]
     ended = shared.ended(rows[0]["generation"])

@@ -114,8 +114,9 @@ def test_ctrl_c_stops_the_answer_at_the_server(shared: Server) -> None:
 
 
 def test_a_stopped_answer_continues_with_c_and_no_question(shared: Server) -> None:
-    generation = shared.ask("scripted/count-60-at-40")["id"]
+    generation = shared.ask(shared.gated_count("continued", 60))["id"]
     shared.call("POST", f"/api/generations/{generation}/stop").expect(200)
+    shared.allow("continued.gate")
     done = run(shared, "chat", "-c")
 
     assert done.returncode == 0, done.stderr

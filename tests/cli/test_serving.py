@@ -47,25 +47,25 @@ def test_ctrl_c_twice_ends_immediately_and_the_answer_continues_later(
     server_factory: MakeServer,
 ) -> None:
     server = server_factory({"GRANTHA_DRAIN": "600"}).start()
-    generation = server.ask("scripted/count-60-at-40")["id"]
+    generation = server.ask(server.gated_count("slow", 60))["id"]
+    _interrupt_while_it_answers(server)
     assert server.process is not None
-    server.process.send_signal(signal.SIGINT)
-    said = "Waiting for 1 answer, Ctrl-C again to quit"
-    until(lambda: said in server.output(), "the server to say what it waits for")
     server.process.send_signal(signal.SIGINT)
     assert server.process.wait(DEADLINE) == 0
     assert "Traceback" not in server.output()
     assert "ERROR" not in server.output()
     # It went on by itself, so that it ends as it would have.
     server.start()
+    server.allow("slow.gate")
     assert server.ended(generation)["text"] == counted(60)
 
 
 def test_ctrl_c_once_lets_the_answer_end(server_factory: MakeServer) -> None:
     server = server_factory({"GRANTHA_DRAIN": "600"}).start()
-    generation = server.ask("scripted/count-60-at-40")["id"]
+    generation = server.ask(server.gated_count("slow", 60))["id"]
+    _interrupt_while_it_answers(server)
+    server.allow("slow.gate")
     assert server.process is not None
-    server.process.send_signal(signal.SIGINT)
     assert server.process.wait(DEADLINE) == 0
     assert f"generation {generation} ended done" in server.output()
 
@@ -75,6 +75,13 @@ def test_an_unknown_command_still_serves_nothing(shared: Server) -> None:
 
     assert done.returncode == 2
     assert "No such command" in done.stderr
+
+
+def _interrupt_while_it_answers(server: Server) -> None:
+    assert server.process is not None
+    server.process.send_signal(signal.SIGINT)
+    said = "Waiting for 1 answer, Ctrl-C again to quit"
+    until(lambda: said in server.output(), "the server to say what it waits for")
 
 
 def _answers(server: Server) -> bool:

@@ -10,6 +10,7 @@ from httpx_sse import connect_sse
 
 from tests.compat_clients import node
 from tests.compat_clients.conftest import TEXT, CompatServer
+from tests.server import DEADLINE
 
 
 def text_of(frames: list[dict[str, Any]]) -> str:
@@ -30,7 +31,7 @@ def test_httpx_sse_reads_a_log_and_comes_back_with_its_last_id(compat_server: Co
     address = f"{compat_server.url}/api/generations/{generation}/events"
     frames: list[dict[str, Any]] = []
     last = ""
-    with httpx.Client(timeout=20) as client:
+    with httpx.Client(timeout=DEADLINE) as client:
         with connect_sse(client, "GET", address) as source:
             for event in source.iter_sse():
                 if event.data:

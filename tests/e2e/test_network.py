@@ -16,7 +16,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.e2e.actions import PACED, answer, ask, choose_model, has_text, open_page, text_of
 from tests.e2e.proxies import WEBSOCKET, FaultyProxy, nginx_before
-from tests.server import Server
+from tests.server import DEADLINE, Server
 
 pytestmark = pytest.mark.faults
 
@@ -146,7 +146,7 @@ def test_text_that_comes_in_bursts_is_seen_as_held_back(
 def test_a_wire_that_holds_events_back_holds_nothing_else(
     server: Server, faulty: FaultyProxy
 ) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", faulty.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", faulty.port, timeout=DEADLINE)
     connection.request("GET", "/openapi.json")
     assert b"text/event-stream" in connection.getresponse().read()
     faulty.hold(3600)

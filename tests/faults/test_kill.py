@@ -17,7 +17,7 @@ from grantha.fold import fold
 from grantha.storage.sql import SqlStore
 from tests.faults.log_follower import TRANSPORTS, LogFollower
 from tests.scripts import counted
-from tests.server import MakeServer, Server, until
+from tests.server import DEADLINE, MakeServer, Server, until
 
 pytestmark = pytest.mark.faults
 
@@ -139,13 +139,15 @@ async def test_an_orderly_stop_lets_answers_end_that_are_nearly_there(server: Se
 
 async def test_an_orderly_stop_hands_over_what_takes_too_long(server_factory: MakeServer) -> None:
     server = server_factory({"GRANTHA_DRAIN": "0.2"}).start()
-    follower = LogFollower(server, server.ask("scripted/count-1500-at-400")["id"])
+    follower = LogFollower(server, server.ask(server.gated_count("slow", 1500))["id"])
     following = asyncio.create_task(follower.follow())
+    server.allow("slow.gate", 100)
     await shown(follower, 300)
     await asyncio.to_thread(server.terminate)
     assert server.process is not None
     assert server.process.returncode in {0, -signal.SIGTERM}, server.output()
     assert "Traceback" not in server.output()  # open streams were let go, not cut
+    server.allow("slow.gate")
     await asyncio.to_thread(server.start)
     await following
     assert (follower.text, follower.end.ending) == (counted(1500), "done")
@@ -206,14 +208,14 @@ async def text_length_of_dense_logs(folder: Path) -> int:
 
 async def shown(follower: LogFollower, least: int) -> None:
     """Waits until a follower shows so much text."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(DEADLINE):
         while follower.folded.text_length < least:  # noqa: ASYNC110  it grows as it is read
             await asyncio.sleep(0.005)
 
 
 async def reached(follower: LogFollower, epoch: int) -> None:
     """Waits until a follower has read from an epoch, or the end."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(DEADLINE):
         # The opening, the seam, and that the reply was accepted.
         while follower.last < (epoch, 2) and follower.folded.end is None:  # noqa: ASYNC110
             await asyncio.sleep(0.005)

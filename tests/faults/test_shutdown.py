@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.scripts import counted
-from tests.server import MakeServer, Server, until
+from tests.server import DEADLINE, MakeServer, Server, until
 
 pytestmark = pytest.mark.faults
 BODY = {"model": "scripted/hello", "messages": [{"role": "user", "content": "Hi"}]}
@@ -49,7 +49,7 @@ async def test_while_answers_end_nothing_new_begins(server_factory: MakeServer) 
         session.ws_connect(f"{server.ws_url}/ws/chat") as socket,
     ):
         await socket.send_json(BODY)
-        line = json.loads(await socket.receive_str(timeout=20))
+        line = json.loads(await socket.receive_str(timeout=DEADLINE))
         assert (line["done"], line["error"]["code"]) == (True, "shutting_down")
     server.allow("go")
     until(lambda: not server.alive, "the server to end", hint=server.output)

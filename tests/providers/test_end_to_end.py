@@ -81,10 +81,10 @@ async def test_stopping_an_answer_closes_the_vendor_s_connection(tmp_path: Path)
         try:
             await in_thread(server.start)
             begun = await in_thread(server.ask, "anthropic/m", "Tell me")
-            await asyncio.wait_for(second.begun.wait(), 30)
+            await asyncio.wait_for(second.begun.wait(), 60)
             stop = f"/api/generations/{begun['id']}/stop"
             assert (await in_thread(server.call, "POST", stop)).status == 200
-            await asyncio.wait_for(second.gone.wait(), 30)
+            await asyncio.wait_for(second.gone.wait(), 60)
             ended = await in_thread(server.ended, begun["id"])
         finally:
             await in_thread(server.close)

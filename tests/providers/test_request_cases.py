@@ -397,7 +397,7 @@ async def requested(made: Registry, case: Case) -> list[UpstreamEvent]:
     parsed = openai_chat_view.parse_request({**case.request, "model": case.model})
     provider, name = made.resolve(case.model)
     call = Call(name, with_tool_results(parsed.messages), parsed.options)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         return await read(await provider.open(call))
 
 
