@@ -20,8 +20,9 @@ def test_the_margin_of_an_earlier_exchange_is_seen(page: Page, server: Server) -
     for n, question in enumerate(("First", "Second"), 1):
         ask(page, question)
         expect(page.locator("article[data-status=done]")).to_have_count(n)
-    assert page.locator("article[data-role=user] time").first.evaluate(SEEN)
-    assert page.locator("article[data-role=assistant] .answer-header span").first.evaluate(SEEN)
+    for part in ("user] time", "assistant] .answer-header span"):
+        found = page.locator(f"article[data-role={part}").first.element_handle()
+        page.wait_for_function(SEEN, arg=found)
 
 
 def test_a_menu_at_the_lower_edge_opens_upwards(page: Page, server: Server) -> None:
@@ -84,10 +85,11 @@ def test_a_code_block_keeps_its_edges_once_the_browser_may_skip_it(
     answer(page, "done")
     block = page.locator(".virtualized figure.code")
     block.scroll_into_view_if_needed()
-    assert block.evaluate(
+    page.wait_for_function(
         """(found) => {
              const { left, right, top } = found.getBoundingClientRect();
              const at = (x) => found.contains(document.elementFromPoint(x, top + 18));
              return at(left + 3) && at(right - 3);
-           }"""
+           }""",
+        arg=block.element_handle(),
     )

@@ -25,12 +25,13 @@ def test_text_that_is_being_read_does_not_move_and_a_button_brings_back(
     ask(page, "Write")
     has_text(page, "Paragraph 59")
     scroller = page.get_by_role("region", name="Conversation", exact=True)
-    assert scroller.evaluate(AWAY) <= 2, "the end isn't followed"
+    pane = scroller.element_handle()
+    page.wait_for_function(f"e => ({AWAY})(e) <= 2", arg=pane)  # the end is followed
     scroller.hover()
     page.mouse.wheel(0, -400)
     back = page.get_by_role("button", name="Jump to latest")
     expect(back).to_be_visible()
-    page.wait_for_function(f"e => ({AWAY})(e) > 390", arg=scroller.element_handle())
+    page.wait_for_function(f"e => ({AWAY})(e) >= 399", arg=pane)  # the wheel has come to rest
     before = page.evaluate(TOP)
     server.allow("go", 120)
     has_text(page, "Paragraph 119")
@@ -39,7 +40,7 @@ def test_text_that_is_being_read_does_not_move_and_a_button_brings_back(
     expect(back).to_have_count(0)
     server.allow("go", 180)
     has_text(page, "Paragraph 179")
-    assert scroller.evaluate(AWAY) <= 2, "the end isn't followed again"
+    page.wait_for_function(f"e => ({AWAY})(e) <= 2", arg=pane)  # it is followed again
     server.allow("go")
     answer(page, "done")
 
