@@ -5,7 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.e2e.actions import answer, ask, open_page
-from tests.server import Server
+from tests.server import Server, until
 
 
 def choose(page: Page, title: str, action: str) -> None:
@@ -64,8 +64,11 @@ def test_many_conversations_cost_what_few_do(page: Page, server: Server) -> None
     expect(page.get_by_role("link", name="Number 299")).to_be_visible()
     assert rows.count() < 80
     listed = page.get_by_role("region", name="Conversations")
-    for _ in range(6):
+    oldest = page.get_by_role("link", name="Number 0", exact=True)
+
+    def scrolled_to_the_oldest() -> bool:
         listed.evaluate("e => e.scrollTop = e.scrollHeight")
-        page.wait_for_load_state("networkidle")
-    expect(page.get_by_role("link", name="Number 0", exact=True)).to_be_attached()
+        return oldest.count() == 1
+
+    until(scrolled_to_the_oldest, "the oldest conversation")
     assert rows.count() < 80
