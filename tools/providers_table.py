@@ -14,7 +14,7 @@ from grantha.providers.model_facts import capabilities_of
 DOCUMENT = Path(__file__).parents[1] / "docs" / "providers.md"
 BEGIN, END = "<!-- providers: begin -->", "<!-- providers: end -->"
 HEAD = (
-    "| Provider | Name | Dialect | Key | Base URL | Text goes on | Tools | Images | Lists models |\n"
+    "| Provider | Name | Dialect | Key | Base URL | Continues | Tools | Images | Lists models |\n"
     "|---|---|---|---|---|---|---|---|---|"
 )
 PLACED = {"bedrock", "vertex"}  # a region or a project makes their address
