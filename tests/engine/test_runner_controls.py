@@ -10,10 +10,20 @@ import pytest
 
 from grantha.chat import Capabilities
 from grantha.errors import Conflict, Overloaded, Truncated, Unsupported
-from grantha.events import Finished, Notice, Text, ToolCall
+from grantha.events import START, Finished, Notice, Seam, Text, ToolCall
 from grantha.storage.base import GenerationRow
 from tests.engine.conftest import MakeRig
-from tests.engine.rig import EAGER, ME, Rig, StubProvider, StubUpstream, refusing, replying, until
+from tests.engine.rig import (
+    DEADLINE,
+    EAGER,
+    ME,
+    Rig,
+    StubProvider,
+    StubUpstream,
+    refusing,
+    replying,
+    until,
+)
 from tests.scripts import counted
 
 STOP = Finished("stop")
@@ -150,6 +160,15 @@ def change(rig: Rig, row: GenerationRow, model: str | None = None, **changes: An
     return rig.supervisor.change(ME, row.id, changes, model)
 
 
+async def changed(rig: Rig, row: GenerationRow, **options: float) -> None:
+    """Waits for the seam with these options: an open gate could end the call before it is replaced."""
+    reader = rig.supervisor.reader(ME, row.id, START)
+    async with asyncio.timeout(DEADLINE):
+        async for frame in reader:
+            if isinstance(frame.event, Seam) and frame.event.options == options:
+                return
+
+
 async def test_a_change_acts_from_the_next_delta_by_prefix(rig: Rig) -> None:
     step = {"repeat": "{n}:{temperature} ", "start": 100, "count": 40}
     model = rig.script("warm", step, gate="gate", capabilities={"prefix": True})
@@ -158,6 +177,7 @@ async def test_a_change_acts_from_the_next_delta_by_prefix(rig: Rig) -> None:
     before = await rig.text_of(row, 5 * 9)
     how, wanted, options = change(rig, row, temperature=0.75)
     assert (how, wanted, options.temperature) == ("prefix", model, 0.75)
+    await changed(rig, row, temperature=0.75)
     rig.allow("gate")
     answer = await rig.ended(row)
     cut = answer.folded.seams[0].text_length
@@ -204,6 +224,7 @@ async def test_two_changes_at_once_both_hold(rig: Rig) -> None:
     change(rig, row, temperature=0.5)
     _, _, options = change(rig, row, top_p=0.25)
     assert (options.temperature, options.top_p) == (0.5, 0.25)
+    await changed(rig, row, temperature=0.5, top_p=0.25)
     rig.allow("gate")
     answer = await rig.ended(row)
     assert answer.text.split()[-1] == "0.50/0.25"
