@@ -18,7 +18,7 @@ from tests.api.conftest import TOKEN
 from tests.server import Server
 
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
-PUBLIC = {("GET", "/healthz"), ("POST", "/api/login")}
+PUBLIC = {("GET", "/healthz"), ("POST", "/api/login"), ("POST", "/api/logout")}
 ROUTES_OF_THE_PAGE = Path(__file__).parents[2] / "web/src/routes"
 
 

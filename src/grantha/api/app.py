@@ -17,11 +17,13 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from grantha import __version__
+from grantha.api.access import Access
 from grantha.api.client_address import TrustedProxies
 from grantha.api.fast_path import FastPath
 from grantha.api.http import problems
 from grantha.api.http.page import Page
 from grantha.api.http.security import SecurityMiddleware
+from grantha.api.logins import Logins
 from grantha.api.openapi import description
 from grantha.api.reader_limits import ReaderLimits
 from grantha.api.route_table import RouteTable, include_routes
@@ -71,14 +73,25 @@ def assemble(settings: Settings, registry: Registry | None) -> tuple[ASGIApp, Su
     readers = ReaderLimits(settings.max_readers)
     metrics.watch(supervisor, readers, lambda: store.health().ok)
     proxies = TrustedProxies(settings.trusted_proxies)
-    wrong_tokens = WrongTokens(proxies)
+    logins = Logins(settings.token, store)
     state = AppState(
-        settings, store, known, supervisor, feed, readers, instance_id, proxies, wrong_tokens
+        settings=settings,
+        store=store,
+        registry=known,
+        supervisor=supervisor,
+        feed=feed,
+        readers=readers,
+        instance_id=instance_id,
+        proxies=proxies,
+        logins=logins,
+        access=Access(settings.token, logins),
+        wrong_tokens=WrongTokens(proxies),
     )
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await store.open()
+        await logins.load()
         supervisor.start_flushing()
         background_tasks = [
             asyncio.create_task(_recover(state)),
@@ -118,7 +131,7 @@ def assemble(settings: Settings, registry: Registry | None) -> tuple[ASGIApp, Su
     app.router.default = page
     routes = RouteTable(settings, page)
     description.install(app, routes)
-    secured = SecurityMiddleware(FastPath(app), settings, routes, wrong_tokens)
+    secured = SecurityMiddleware(FastPath(app), settings, routes, state.access, state.wrong_tokens)
     return _with_cors(secured, settings), supervisor
 
 

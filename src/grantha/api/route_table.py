@@ -70,7 +70,12 @@ def _below(prefix: str, router: APIRouter) -> APIRouter:
 
 GROUPS = (
     RouteGroup(health.router, public=(health.healthz,)),
-    RouteGroup(login.router, public=(login.login,), max_body=lambda _settings: _MAX_LOGIN),
+    # Logging out is public, because a try that the full disk refused must be possible again.
+    RouteGroup(
+        login.router,
+        public=(login.login, login.logout),
+        max_body=lambda _settings: _MAX_LOGIN,
+    ),
     RouteGroup(conversations.router),
     RouteGroup(generations.router, fast=(generations.start,)),
     RouteGroup(live.router),

@@ -10,7 +10,9 @@ from fastapi import Request
 from pydantic import BaseModel
 from starlette.requests import HTTPConnection
 
+from grantha.api.access import Access
 from grantha.api.client_address import TrustedProxies
+from grantha.api.logins import Logins
 from grantha.api.reader_limits import ReaderLimits
 from grantha.api.wrong_tokens import WrongTokens
 from grantha.chat import JsonObject
@@ -36,6 +38,8 @@ class AppState:
     readers: ReaderLimits
     instance_id: str  # of this process; the store knows it as the owner of running generations
     proxies: TrustedProxies
+    logins: Logins
+    access: Access
     wrong_tokens: WrongTokens
 
 

@@ -169,6 +169,16 @@ class Orphan:
 
 
 @dataclass(frozen=True, slots=True)
+class LoginRow:
+    """A browser that has logged in. `key` identifies its cookie without being able to replace it."""
+
+    key: str
+    subject: str
+    created_at: int
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class StoreHealth:
     """Whether writes go through, and the durability in force."""
 
@@ -337,6 +347,16 @@ class Store(Protocol):
 
     async def analytics(self, subject: str, since: int) -> AnalyticsSummary:
         """Analytics of the generations that ended since a time."""
+        ...
+
+    # -- logins
+
+    async def logins(self) -> list[LoginRow]:
+        """Every login, the oldest first."""
+        ...
+
+    async def change_logins(self, added: Sequence[LoginRow], removed: Sequence[str]) -> None:
+        """Adds logins and removes others by their keys, in one transaction; unknown keys are ignored."""
         ...
 
     async def backup(self, target: str) -> None:

@@ -131,6 +131,16 @@ idempotency = Table(
     Index("idempotency_age", "created_at"),
 )
 
+# Browsers that have logged in; `key` is an HMAC of the cookie, see `api.logins`.
+logins = Table(
+    "logins",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("subject", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+)
+
 # Alembic's own: which migration the schema is at.
 alembic_version = Table(
     "alembic_version",

@@ -1,7 +1,7 @@
 """The SQL store: one writing thread, a few reading connections, SQLite in WAL mode.
 
 Owns connections and threads; the statements are in `start_queries`, `log_queries`,
-`conversation_queries` and `analytics_queries`.
+`conversation_queries`, `login_queries` and `analytics_queries`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing_extensions import override
 from grantha.errors import GranthaError, StorageFailed
 from grantha.events import Record, RecordId
 from grantha.storage import conversation_queries as conversations
-from grantha.storage import log_queries, rows, start_queries
+from grantha.storage import log_queries, login_queries, rows, start_queries
 from grantha.storage.analytics_queries import summary
 from grantha.storage.base import (
     FILE_NAME,
@@ -32,6 +32,7 @@ from grantha.storage.base import (
     Durability,
     GenerationRow,
     GenerationStart,
+    LoginRow,
     MessageRow,
     NewConversation,
     Orphan,
@@ -275,6 +276,18 @@ class SqlStore(Store):
             lambda connection: conversations.import_conversation(
                 connection, subject, new, messages, created_at
             )
+        )
+
+    # ---- logins
+
+    @override
+    async def logins(self) -> list[LoginRow]:
+        return await self._read(login_queries.all_logins)
+
+    @override
+    async def change_logins(self, added: Sequence[LoginRow], removed: Sequence[str]) -> None:
+        await self._write(
+            lambda connection: login_queries.change_logins(connection, added, removed)
         )
 
     @override

@@ -6,52 +6,52 @@ Pure ASGI, so that it costs the token path one function call. Rules (`docs/proto
 - A browser's `Origin` must be ours or allowed; without one, `Sec-Fetch-Site` mustn't be cross-site,
   save for a navigation to the page.
 - With a token set, every path needs it that the route table doesn't call public: as a bearer token or
-  as the page's cookie, which holds a value derived from it. Wrong ones are logged and slowed down.
+  by the cookie of a login. Wrong ones are logged and slowed down. Once a login has ended, so do the
+  streams and sockets that it opened.
 - A body has a largest size and a deadline.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import hmac
+import contextlib
 import re
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
-from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from grantha.api.access import Access, WrongToken
 from grantha.api.http.problems import error_response, problem
+from grantha.api.logins import Login
 from grantha.api.route_rule import RouteRule, Rules, remember_rule
 from grantha.api.wrong_tokens import WrongTokens
 from grantha.config import Settings
-from grantha.errors import BadRequest, Forbidden, GranthaError, TooLarge, TooSlow, Unauthorized
+from grantha.errors import BadRequest, Forbidden, GranthaError, TooLarge, TooSlow
 
-COOKIE = "grantha_token"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "[::1]"})
 DIRECT = "grantha.send"  # key in the scope
-_HOW_TO_SEND = "Send it as 'Authorization: Bearer …'; the page prompts for it once."
+_SIGNED_OUT = 4401  # closes a socket whose login has ended
+_CLOSE_TIMEOUT = 1.0  # seconds for a client that doesn't read to take that
 _HOST = re.compile(r"(?:[A-Za-z0-9_.-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{0,5})?")
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-
-
-def cookie_value(token: str) -> str:
-    """The value of the page's cookie, derived from the token."""
-    return hmac.new(token.encode(), b"grantha page cookie", hashlib.sha256).hexdigest()
 
 
 class SecurityMiddleware:
     """Wraps the app."""
 
     def __init__(
-        self, app: ASGIApp, settings: Settings, rules: Rules, wrong_tokens: WrongTokens
+        self,
+        app: ASGIApp,
+        settings: Settings,
+        rules: Rules,
+        access: Access,
+        wrong_tokens: WrongTokens,
     ) -> None:
         self._app = app
+        self._access = access
         self._wrong_tokens = wrong_tokens
         self._rules = rules
-        self._token = settings.token
-        self._cookie = cookie_value(settings.token) if settings.token else None
         self._origins = frozenset(origin.rstrip("/") for origin in settings.cors_origins)
         self._hosts = _hosts(settings)
         self._body_timeout = settings.body_timeout
@@ -65,27 +65,30 @@ class SecurityMiddleware:
         rule = self._rules.find(scope["path"])
         remember_rule(scope, rule)
         try:
-            self._check(scope, headers, rule)
+            login = self._check(scope, headers, rule)
         except GranthaError as error:
-            if isinstance(error, _WrongToken):
+            if isinstance(error, WrongToken):
                 await self._wrong_tokens.refuse(scope, error.given)
             await _reject(scope, receive, send, error)
             return
+        if login is not None:
+            of_login = _LoginConnection(login, scope, receive, send)
+            receive, send = of_login.receive, of_login.send
         if scope["type"] == "http" and scope["method"] not in _SAFE_METHODS:
             receive = _LimitedBody(receive, rule.max_body, self._body_timeout)
         # Only the start of a reply needs what the layers above add: a stream's bytes bypass them.
         scope[DIRECT] = send
         await self._app(scope, receive, _with_security_headers(send))
 
-    def _check(self, scope: Scope, headers: Headers, rule: RouteRule) -> None:
+    def _check(self, scope: Scope, headers: Headers, rule: RouteRule) -> Login | None:
         host = _only_host(headers)
         self._check_host(host)
         self._check_origin(scope, headers, host, rule)
-        if not rule.public:
-            self._check_token(headers)
+        login = None if rule.public else self._access.check(headers)
         length = headers.get("content-length")
         if length is not None and length.isdigit() and int(length) > rule.max_body:
             raise _too_large(rule.max_body)
+        return login
 
     def _check_host(self, host: str) -> None:
         if self._hosts is not None and _host_name(host) not in self._hosts:
@@ -111,31 +114,45 @@ class SecurityMiddleware:
             return
         raise Forbidden("Pages of another site may not call this server.")
 
-    def _check_token(self, headers: Headers) -> None:
-        if self._token is None or self._cookie is None:
-            return
-        scheme, _, given = headers.get("authorization", "").partition(" ")
-        bearer = given.strip() if scheme.lower() == "bearer" else ""
-        # Anthropic's clients send their key in a separate header.
-        api_key = headers.get("x-api-key", "")
-        cookie = _session_cookie(headers)
-        if (
-            _equal(bearer, self._token)
-            or _equal(api_key, self._token)
-            or _equal(cookie, self._cookie)
-        ):
-            return
-        if wrong := bearer or api_key or cookie:
-            raise _WrongToken(wrong)
-        raise Unauthorized("This server requires its access token.", advice=_HOW_TO_SEND)
 
+class _LoginConnection:
+    """`receive` and `send` of a request that a login's cookie let in, until that login ends.
 
-class _WrongToken(Unauthorized):
-    """A token was sent that isn't ours."""
+    Then the app sees that the client has disconnected, which is how every stream and socket ends.
+    """
 
-    def __init__(self, given: str) -> None:
-        super().__init__("That isn't this server's access token.", advice=_HOW_TO_SEND)
-        self.given = given
+    def __init__(self, login: Login, scope: Scope, receive: Receive, send: Send) -> None:
+        self._ended = login.ended
+        self._receive = receive
+        self._send = send
+        self._socket = scope["type"] == "websocket"
+
+    async def receive(self) -> Message:
+        """The next message, or a disconnect once the login has ended."""
+        if not self._ended.is_set():
+            message = asyncio.ensure_future(self._receive())
+            ended = asyncio.ensure_future(self._ended.wait())
+            try:
+                await asyncio.wait({message, ended}, return_when=asyncio.FIRST_COMPLETED)
+                if not self._ended.is_set():
+                    return message.result()
+            finally:
+                message.cancel()
+                ended.cancel()
+        if not self._socket:
+            return {"type": "http.disconnect"}
+        with contextlib.suppress(TimeoutError, OSError, RuntimeError):  # the client may be gone
+            async with asyncio.timeout(_CLOSE_TIMEOUT):
+                await self._send(
+                    {"type": "websocket.close", "code": _SIGNED_OUT, "reason": "Signed out."}
+                )
+        return {"type": "websocket.disconnect", "code": _SIGNED_OUT, "reason": "Signed out."}
+
+    async def send(self, message: Message) -> None:
+        """Passes a message on. Raises `OSError` on a socket whose login has ended."""
+        if self._socket and self._ended.is_set():
+            raise OSError("The login has ended.")
+        await self._send(message)
 
 
 class _LimitedBody:
@@ -199,16 +216,6 @@ def _is_same_origin(origin: str, host: str) -> bool:
         return bool(host) and urlsplit(origin).netloc == host
     except ValueError:
         return False  # not an origin at all
-
-
-def _equal(given: str, wanted: str) -> bool:
-    return hmac.compare_digest(given.encode(), wanted.encode())
-
-
-def _session_cookie(headers: Headers) -> str:
-    # Not SimpleCookie: it stops at the first cookie that it can't read, and those of every other
-    # server on this host come along.
-    return cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
 
 
 def _too_large(most: int) -> TooLarge:

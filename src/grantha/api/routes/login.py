@@ -1,21 +1,18 @@
-"""The page's sign-in: exchanges the access token for an http-only cookie."""
+"""The page's sign-in: exchanges the access token for an http-only cookie, and takes that back."""
 
 from __future__ import annotations
-
-import hmac
 
 from fastapi import APIRouter, Request
 from pydantic import Field
 from starlette.responses import Response
 
 from grantha.api.http.bodies import StrictRoute
-from grantha.api.http.security import COOKIE, cookie_value
+from grantha.api.logins import COOKIE, LOGIN_SECONDS, cookie_of
 from grantha.api.schemas.requests import Body
 from grantha.api.state import app_state
 from grantha.errors import Unauthorized
 
 router = APIRouter(prefix="/api", route_class=StrictRoute, tags=["access"])
-_YEAR = 365 * 24 * 3600
 
 
 class LoginBody(Body):
@@ -28,17 +25,16 @@ class LoginBody(Body):
 async def login(body: LoginBody, request: Request) -> Response:
     """Sets the cookie; 401 for a wrong token."""
     state = app_state(request)
-    token = state.settings.token
     reply = Response(status_code=204)
-    if token is None:
+    if state.settings.token is None:
         return reply
-    if not hmac.compare_digest(body.token.encode(), token.encode()):
+    if not state.access.is_token(body.token):
         await state.wrong_tokens.refuse(request.scope, body.token)
         raise Unauthorized("That isn't this server's access token.")
     reply.set_cookie(
         COOKIE,
-        cookie_value(token),
-        max_age=_YEAR,
+        await state.logins.add(),
+        max_age=LOGIN_SECONDS,
         httponly=True,
         samesite="strict",
         secure=state.proxies.is_https(request.scope),
@@ -47,8 +43,12 @@ async def login(body: LoginBody, request: Request) -> Response:
 
 
 @router.post("/logout", status_code=204)
-async def logout() -> Response:
-    """Forgets the cookie."""
+async def logout(request: Request) -> Response:
+    """Ends the login of this cookie on the server, with the streams and sockets it has opened."""
+    state = app_state(request)
+    await state.logins.end(cookie_of(request.headers))
     reply = Response(status_code=204)
-    reply.delete_cookie(COOKIE)
+    reply.delete_cookie(
+        COOKIE, httponly=True, samesite="strict", secure=state.proxies.is_https(request.scope)
+    )
     return reply
