@@ -471,6 +471,19 @@ async def test_the_path_leads_from_the_root_along_one_branch(store: Store) -> No
     assert [m.id for m in path[1::2]] == [one.message, two.message]
 
 
+async def test_generations_of_a_deleted_conversation_are_hidden_with_it(store: Store) -> None:
+    row = await begun(store)
+    await store.delete_conversation(ME, row.conversation)
+    with pytest.raises(NotFound):
+        await store.generation(ME, row.id)
+    assert (await store.generation(ME, row.id, include_deleted=True)).id == row.id
+    with pytest.raises(NotFound):
+        await store.generation(OTHER, row.id, include_deleted=True)
+    assert await store.append([batch(row, 1, PartStart(0, "text"))]) == set()  # it can still end
+    await store.restore_conversation(ME, row.conversation)
+    assert (await store.generation(ME, row.id)).last_id == (1, 1)
+
+
 async def test_a_deleted_conversation_comes_back_until_it_is_purged(
     store: Store, clock: Clock
 ) -> None:

@@ -255,7 +255,7 @@ class Rig:
 
     async def stored(self, row: GenerationRow) -> GenerationRow:
         """The row as it is now."""
-        return await self.store.generation(ME, row.id)
+        return await self.store.generation(ME, row.id, include_deleted=True)
 
 
 @dataclass

@@ -97,7 +97,8 @@ class Reader:
         # An ended log whose records are gone was trimmed: closing without an end makes the client come
         # back with its id and get a 410.
         if not records and (log is None or log.fenced or log.end is not None):
-            row = await self._store.generation(self._subject, self.generation)
+            # A stream that is open while its conversation is deleted gets the end record all the same.
+            row = await self._store.generation(self._subject, self.generation, include_deleted=True)
             if row.status != "running":
                 # What was written between the two questions is still to be read.
                 records = await self._stored()

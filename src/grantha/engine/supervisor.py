@@ -39,7 +39,7 @@ from grantha.engine.runner import Models, Plan, Runner
 from grantha.engine.running_generations import RunningGeneration, RunningGenerations
 from grantha.engine.snapshot import AnswerSnapshot, read_snapshot
 from grantha.engine.titles import Titler, title_from
-from grantha.errors import Conflict, MissingKey, ShuttingDown
+from grantha.errors import Conflict, MissingKey, NotFound, ShuttingDown
 from grantha.events import START, GenerationEnd, Open, Record, RecordId
 from grantha.storage.base import GenerationRow, GenerationStart, NewGeneration, Store
 
@@ -249,13 +249,15 @@ class Supervisor:
             await self._recovered.wait()  # else recovery would go on with what was stopped
             return await self.stop(subject, generation)
         if running.subject != subject:
-            return await self._store.generation(subject, generation), None
+            raise NotFound(f"There is no generation {generation!r}.")
         was_running = running.runner.lifecycle.running
         receipt = await running.runner.stop()
         # While the disk is full the end can't be stored; the upstream is closed all the same.
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(running.log.flushed(), _STORE_TIMEOUT)
-        return await self._store.generation(subject, generation), receipt if was_running else None
+        # Deleting a conversation hides it first, so that nothing new begins in it, and stops it then.
+        row = await self._store.generation(subject, generation, include_deleted=True)
+        return row, receipt if was_running else None
 
     def change(
         self, subject: str, generation: str, changes: JsonObject, model: str | None

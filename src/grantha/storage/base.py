@@ -279,8 +279,10 @@ class Store(Protocol):
         """Running generations whose owner isn't `instance_id`."""
         ...
 
-    async def generation(self, subject: str, generation: str) -> GenerationRow:
-        """Raises `NotFound`."""
+    async def generation(
+        self, subject: str, generation: str, *, include_deleted: bool = False
+    ) -> GenerationRow:
+        """Raises `NotFound`, also for one of a deleted conversation unless `include_deleted` is set."""
         ...
 
     async def records(

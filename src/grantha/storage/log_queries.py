@@ -17,7 +17,7 @@ from grantha.fold import Fold
 from grantha.storage import rows
 from grantha.storage.base import Append, GenerationRow, Orphan
 from grantha.storage.journal import Journal, Staged
-from grantha.storage.schema import generations, records
+from grantha.storage.schema import conversations, generations, records
 from grantha.storage.start_queries import INSERT_RECORDS
 
 _RECORDS_BEFORE = (
@@ -85,15 +85,16 @@ def orphans(connection: Connection, instance_id: str, damaged: Collection[str]) 
     ]
 
 
-def generation(connection: Connection, subject: str, wanted: str) -> GenerationRow:
-    """Raises `NotFound`."""
-    found = (
-        connection.execute(
-            select(generations).where(generations.c.id == wanted, generations.c.subject == subject)
+def generation(
+    connection: Connection, subject: str, wanted: str, *, include_deleted: bool = False
+) -> GenerationRow:
+    """See `Store.generation`."""
+    query = select(generations).where(generations.c.id == wanted, generations.c.subject == subject)
+    if not include_deleted:
+        query = query.join(conversations, conversations.c.id == generations.c.conversation).where(
+            conversations.c.deleted_at.is_(None)
         )
-        .mappings()
-        .first()
-    )
+    found = connection.execute(query).mappings().first()
     if found is None:
         raise NotFound(f"There is no generation {wanted!r}.")
     return rows.generation_from(found)

@@ -154,10 +154,14 @@ class SqlStore(Store):
         return await self._write(orphans, self._journal.emptied)
 
     @override
-    async def generation(self, subject: str, generation: str) -> GenerationRow:
+    async def generation(
+        self, subject: str, generation: str, *, include_deleted: bool = False
+    ) -> GenerationRow:
         pending = self._journal.pending(generation)
         row = await self._read(
-            lambda connection: log_queries.generation(connection, subject, generation)
+            lambda connection: log_queries.generation(
+                connection, subject, generation, include_deleted=include_deleted
+            )
         )
         return self._journal.with_last_id(row, pending)
 
