@@ -33,6 +33,7 @@
     └── ServerError              whose fault: us
         ├── StorageFull          507 storage_full
         ├── StorageFailed        503 storage_failed
+        ├── StorageLost          503 storage_lost
         ├── Fenced               409 fenced (another owner has the generation)
         ├── Busy                 503 busy                  retryable
         ├── ShuttingDown         503 shutting_down         retryable
@@ -329,6 +330,14 @@ class StorageFailed(ServerError):
 
     code = "storage_failed"
     http_status = 503
+
+
+class StorageLost(ServerError):
+    """The database was deleted, replaced or cut short while it was in use: only a restart helps."""
+
+    code = "storage_lost"
+    http_status = 503
+    default_advice = "Stop Grantha, run `grantha restore` with a backup, and start it again."
 
 
 class Fenced(ServerError):

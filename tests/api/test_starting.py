@@ -114,6 +114,24 @@ def test_a_database_of_a_newer_version_is_left_alone(server_factory: MakeServer)
     assert server.database.read_bytes() == before
 
 
+@pytest.mark.parametrize("version", ["0000", "1", "abc", "", "00*", "../0001", "a\nb"])
+def test_a_database_of_an_unknown_schema_is_left_alone(
+    server_factory: MakeServer, version: str
+) -> None:
+    server = server_factory()
+    server.data_dir.mkdir()
+    with closing(sqlite3.connect(server.database)) as database:
+        database.execute("PRAGMA journal_mode=WAL")
+        database.execute("CREATE TABLE alembic_version (version_num TEXT)")
+        database.execute("INSERT INTO alembic_version VALUES (?)", (version,))
+        database.commit()
+    before = server.database.read_bytes()
+    words = _refused(server)
+    assert repr(version) in words
+    assert "grantha restore" in words
+    assert server.database.read_bytes() == before
+
+
 def test_a_folder_of_any_name_holds_the_database(
     server_factory: MakeServer, tmp_path: Path
 ) -> None:

@@ -96,6 +96,7 @@ def assemble(settings: Settings, registry: Registry | None) -> tuple[ASGIApp, Su
         background_tasks = [
             asyncio.create_task(_recover(state)),
             asyncio.create_task(_clean(state)),
+            asyncio.create_task(_watch_storage(state)),
             asyncio.create_task(_warm(known)),
             # The HTTP client takes a tenth of a second: too long before the server is ready, or within the
             # first question.
@@ -194,6 +195,10 @@ async def _recover(state: AppState) -> None:
     found = await recovery.run()
     if found:
         _log.info("took up %d answers that were cut when the server stopped", found)
+
+
+async def _watch_storage(state: AppState) -> None:
+    state.supervisor.lose_storage(await state.store.until_lost())
 
 
 async def _clean(state: AppState) -> None:

@@ -1,7 +1,7 @@
-"""Commands to a running generation: stop, or change options from the next token on.
+"""Commands to a running generation: stop, fail, or change options from the next token on.
 
-A stop replaces everything. A pending change is replaced by a later one, which was made on top of it.
-Knows nothing of upstreams.
+A stop or a failure replaces everything. A pending change is replaced by a later one, which was made on
+top of it. Knows nothing of upstreams.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from grantha.chat import Capabilities, Continuation, JsonObject, Options
 from grantha.engine.continuation import continuation_mode
-from grantha.errors import Unsupported
+from grantha.errors import GranthaError, Unsupported
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,13 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
+class Fail:
+    """End it as failed, with this error."""
+
+    error: GranthaError
+
+
+@dataclass(frozen=True, slots=True)
 class ChangeOptions:
     """Go on with this model and these options."""
 
@@ -34,7 +41,7 @@ class ChangeOptions:
     options: Options
 
 
-Command: TypeAlias = Stop | ChangeOptions
+Command: TypeAlias = Stop | Fail | ChangeOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +69,8 @@ class CommandSlot:
         self._changed = asyncio.Event()
 
     def put(self, command: Command) -> None:
-        """Replaces the pending command, unless that is a stop."""
-        if not isinstance(self.pending, Stop):
+        """Replaces the pending command, unless that ends the generation."""
+        if not isinstance(self.pending, Stop | Fail):
             self.pending = command
             self._changed.set()
 

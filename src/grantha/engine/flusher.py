@@ -72,6 +72,7 @@ class Flusher:
         self._not_before = 0.0  # loop time; in the future while resting, or while the store fails
         self._wake = asyncio.Event()
         self._asleep_until = 0.0  # loop time up to which the task waits; 0 while it doesn't
+        self._unstored = False
         self._closing = False
         self._task: asyncio.Task[None] | None = None
 
@@ -83,6 +84,12 @@ class Flusher:
     def state(self) -> FlushState:
         """How writing goes now."""
         return FlushState(self.window, self.lag, self.failing)
+
+    def give_up_storing(self) -> None:
+        """The store is lost for good: readers get what is left of each log, its end above all."""
+        self._unstored = True
+        self._not_before = 0.0
+        self._wake.set()
 
     async def aclose(self, timeout: float = 2.0) -> None:
         """Flushes what is due, for at most `timeout` seconds, and ends the task."""
@@ -160,7 +167,7 @@ class Flusher:
     async def _tick(self, ready: list[Log]) -> None:
         batch = [Append(log.generation, records) for log in ready if (records := log.take())]
         began = asyncio.get_running_loop().time()
-        fenced = await self._append(batch) if batch else set()
+        fenced = await self._append(batch) if batch and not self._unstored else set()
         now = asyncio.get_running_loop().time()
         self.lag = now - began if batch else self.lag
         self.failing = None

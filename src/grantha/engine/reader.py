@@ -13,6 +13,7 @@ import weakref
 from collections.abc import AsyncIterator, Callable
 
 from grantha.engine.log import Log
+from grantha.errors import StorageLost
 from grantha.events import Frame, GenerationEnd, Record, RecordId, merge
 from grantha.storage.base import Store
 
@@ -71,7 +72,12 @@ class Reader:
         self._timeout, self._push = timeout, push
         self._deadline = loop.time() + timeout
         while True:
-            records = await self._available()
+            try:
+                records = await self._available()
+            except StorageLost:
+                # Closing without an end makes the client come back, and get this error as its reply.
+                self.ended = True
+                return []
             if records:
                 return self._advance(records)
             if self.ended or self.closed or self._deadline <= loop.time():

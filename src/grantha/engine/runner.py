@@ -20,6 +20,7 @@ from grantha.engine.call_budget import CallBudget, CallLimits, size_of
 from grantha.engine.commands import (
     ChangeOptions,
     CommandSlot,
+    Fail,
     Stop,
     StopReceipt,
     mode_after_change,
@@ -170,6 +171,11 @@ class Runner:
         if self.lifecycle.running:
             self._commands.put(Stop(_now_ms(), abandoned=True))
 
+    def fail(self, error: GranthaError) -> None:
+        """Ends as `failed` soon, with this error."""
+        if self.lifecycle.running:
+            self._commands.put(Fail(error))
+
     def change(
         self, model: str | None, changes: JsonObject
     ) -> tuple[Continuation | None, str, Options]:
@@ -177,7 +183,7 @@ class Runner:
 
         Raises `Conflict` when it isn't running, `Unsupported` with the reason when the model can't.
         """
-        if not self.lifecycle.running or isinstance(self._commands.pending, Stop):
+        if not self.lifecycle.running or isinstance(self._commands.pending, Stop | Fail):
             raise Conflict("This answer has ended.", advice="Change the next one.")
         # A pending change counts already: this one was made on top of it.
         pending = self._commands.pending
@@ -226,6 +232,9 @@ class Runner:
             if isinstance(command, Stop):
                 await self._stopped(command)
                 return
+            if isinstance(command, Fail):
+                await self._close()
+                raise command.error
             if (
                 self._finished is None
                 and isinstance(error, Truncated | None)

@@ -39,7 +39,7 @@ from grantha.engine.runner import Models, Plan, Runner
 from grantha.engine.running_generations import RunningGeneration, RunningGenerations
 from grantha.engine.snapshot import AnswerSnapshot, read_snapshot
 from grantha.engine.titles import Titler, title_from
-from grantha.errors import Conflict, MissingKey, NotFound, ShuttingDown
+from grantha.errors import Conflict, MissingKey, NotFound, ShuttingDown, StorageLost
 from grantha.events import START, GenerationEnd, Open, Record, RecordId
 from grantha.storage.base import GenerationRow, GenerationStart, NewGeneration, Store
 
@@ -272,6 +272,12 @@ class Supervisor:
         """Stops every running generation of a conversation."""
         generations = self._running.of_conversation(subject, conversation)
         await asyncio.gather(*(self.stop(subject, generation) for generation in generations))
+
+    def lose_storage(self, error: StorageLost) -> None:
+        """Ends every generation as failed: what is written now could be read nowhere."""
+        self._flusher.give_up_storing()
+        for running in self._running.values():
+            running.runner.fail(error)
 
     # ---- reading -------------------------------------------------------------------------------
 

@@ -1,8 +1,8 @@
 """The store as the engine and the API see it: a protocol and its row values.
 
 Every call takes the subject it acts for and filters by it, so that a forgotten check finds nothing.
-Times are milliseconds since 1970. A store raises `NotFound`, `Conflict`, `StorageFull` or
-`StorageFailed`, and nothing else that a caller should handle.
+Times are milliseconds since 1970. A store raises `NotFound`, `Conflict`, `StorageFull`, `StorageFailed`
+or `StorageLost`, and nothing else that a caller should handle.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from grantha.chat import JsonObject, Options, Part, Role, Status
+from grantha.errors import StorageLost
 from grantha.events import GenerationEnd, Record, RecordId
 
 FILE_NAME = "grantha.db"  # of SQLite's database, in the data folder
@@ -241,6 +242,10 @@ class Store(Protocol):
 
     async def check(self) -> StoreHealth:
         """As a small durable write finds it now; at most one is made per second."""
+        ...
+
+    async def until_lost(self) -> StorageLost:
+        """Returns once what is stored was taken away from under us; from then on every call raises it."""
         ...
 
     # -- logs

@@ -6,7 +6,9 @@ Refuses network file systems, on which WAL's shared memory doesn't work.
 from __future__ import annotations
 
 import errno
+import glob
 import os
+import re
 import sqlite3
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +27,7 @@ NEWEST = "0005"  # the newest migration; a test compares it with the folder
 WRITE_LOCK = "write.lock"  # held around each transaction
 LOCKS = ("serve.lock", WRITE_LOCK)  # the first is held by the one server of a folder
 _OUR_NAMES = {*LOCKS, *DATABASE_FILES, "grantha.toml", "models", "backups", ".write-probe"}
+_MIGRATIONS = Path(__file__).parent / "migrations"
 _SHRINK_PAGES = 512  # 2 MB, moved in one transaction
 _BUSY_MS = 5000
 _INCOMPLETE = (
@@ -109,7 +112,7 @@ def migrate(engine: Engine) -> None:
     """Brings the schema to `NEWEST`; one query if it is up to date. An empty database gets the newest
     schema at once, without migrations.
 
-    Raises `StorageFailed` for a schema that only a later version knows, and for one that isn't whole.
+    Raises `StorageFailed` for a schema that this version doesn't know, and for one that isn't whole.
     """
     try:
         with engine.connect() as connection:
@@ -119,11 +122,8 @@ def migrate(engine: Engine) -> None:
                 return
             if found is None:
                 _check_empty(connection)
-            if found is not None and found > NEWEST:
-                raise StorageFailed(
-                    f"The database was written by a newer Grantha (schema {found}, ours is {NEWEST}).",
-                    advice="Install that version again, or restore a backup from before it.",
-                )
+            if found is not None:
+                _check_known(connection, found)
             if found is None and _create(connection):
                 return
             # Imported late: Alembic takes a quarter of a second to import.
@@ -131,7 +131,7 @@ def migrate(engine: Engine) -> None:
             from alembic.config import Config
 
             config = Config()
-            config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+            config.set_main_option("script_location", str(_MIGRATIONS))
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
     except (DBAPIError, sqlite3.Error) as error:
@@ -202,6 +202,19 @@ def _version(connection: Connection) -> str | None:
         return None
     row = connection.exec_driver_sql("SELECT version_num FROM alembic_version").first()
     return row[0] if row else None
+
+
+def _check_known(connection: Connection, found: str) -> None:
+    if re.fullmatch(r"[0-9]{1,9}", found) and int(found) > int(NEWEST):
+        raise StorageFailed(
+            f"The database was written by a newer Grantha (schema {found}, ours is {NEWEST}).",
+            advice="Install that version again, or restore a backup from before it.",
+        )
+    if not any((_MIGRATIONS / "versions").glob(f"{glob.escape(found)}_*.py")):
+        raise StorageFailed(
+            f"The database {_file(connection)} has the schema {found[:40]!r}, which no Grantha has had.",
+            advice=_INCOMPLETE,
+        )
 
 
 def _check_tables(connection: Connection) -> None:

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 from typing_extensions import override
 
-from grantha.errors import GranthaError, StorageFailed
+from grantha.errors import GranthaError, StorageFailed, StorageLost
 from grantha.events import Record, RecordId
 from grantha.storage import conversation_queries as conversations
 from grantha.storage import log_queries, login_queries, rows, start_queries
@@ -47,6 +47,7 @@ from grantha.storage.connect import (
     shrink,
     writing_engine,
 )
+from grantha.storage.file_watch import FileWatch
 from grantha.storage.journal import Journal
 from grantha.storage.writer import Writer, storage_error
 
@@ -86,7 +87,7 @@ class SqlStore(Store):
         self._threads = ThreadPoolExecutor(_READERS, thread_name_prefix="grantha-reader")
         # Before anybody reads: a client that comes back right after a crash has seen these records.
         await self._read(lambda connection: self._journal.load(rows.raw_connection(connection)))
-        self._writer = Writer(self._writing, self._folder / WRITE_LOCK)
+        self._writer = Writer(self._writing, self._folder / WRITE_LOCK, FileWatch(self._path))
         self._writer.start()
 
     @override
@@ -106,6 +107,12 @@ class SqlStore(Store):
     @override
     async def check(self) -> StoreHealth:
         return self._health(await self._writer.check() if self._writer else _not_open())
+
+    @override
+    async def until_lost(self) -> StorageLost:
+        if self._writer is None:
+            raise _not_open()
+        return await self._writer.until_lost()
 
     # ---- logs
 
@@ -318,6 +325,9 @@ class SqlStore(Store):
     async def _read(self, work: Callable[[Connection], T]) -> T:
         if self._threads is None or self._reading is None:
             raise _not_open()
+        # A new connection would open what has taken the file's place.
+        if self._writer is not None and self._writer.lost is not None:
+            raise self._writer.lost
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, _run_reading, self._reading, work)
 

@@ -5,6 +5,8 @@ job that fails is rolled back alone, to its savepoint; if the database itself fa
 batch fail with one `StorageFull` or `StorageFailed` and nothing of the batch was written. Every
 transaction runs under an exclusive `flock`, because SQLite before 3.51.3 can damage a WAL database
 when two processes commit and checkpoint at the same instant (https://sqlite.org/wal.html#walresetbug).
+Before each transaction, and every second without one, the files are looked at: once they are lost,
+nothing is written any more.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ from typing import IO, Any, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from grantha.errors import GranthaError, Internal, StorageFailed, StorageFull
+from grantha.errors import GranthaError, Internal, StorageFailed, StorageFull, StorageLost
+from grantha.storage.file_watch import FileWatch
 from grantha.storage.rows import raw_connection
 
 T = TypeVar("T")
@@ -34,6 +37,7 @@ _log = logging.getLogger(__name__)
 _LOCK_TIMEOUT = 5.0  # seconds to wait for another process before a write fails
 _LOCK_POLL = 0.001  # seconds between two tries
 _MAX_BATCH = 512  # jobs of one transaction, which the next one waits for
+_WATCH_INTERVAL = 1.0  # seconds between two looks at the files while nothing is written
 _CHECK_MAX_AGE = 1.0  # seconds for which the last write counts as a check
 _CHECK_TIMEOUT = 2.0  # seconds after which a pending write counts as a failure
 
@@ -50,8 +54,11 @@ class _Job:
 class Writer:
     """Owns the only writing connection of this process."""
 
-    def __init__(self, engine: Engine, lock_file: Path) -> None:
+    def __init__(self, engine: Engine, lock_file: Path, watch: FileWatch) -> None:
         self._engine = engine
+        self._watch = watch
+        self.lost: StorageLost | None = None  # set once, for good
+        self._lost_event = asyncio.Event()
         self._lock_path = lock_file
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -79,6 +86,11 @@ class Writer:
         self._queue.put(_Job(work, done, committed))
         # A cancelled caller must not cancel a write that others may already build on.
         return await asyncio.shield(done)
+
+    async def until_lost(self) -> StorageLost:
+        """Returns once the files are lost, which is hopefully never."""
+        await self._lost_event.wait()
+        return self.lost or StorageLost("The database was lost.")
 
     async def check(self) -> GranthaError | None:
         """Why writes fail now, or None. Makes a small write if the last one is a second old."""
@@ -124,7 +136,12 @@ class Writer:
                 connection.close()
 
     def _next_batch(self) -> tuple[list[_Job], bool]:
-        first = self._queue.get()
+        try:
+            first = self._queue.get(timeout=_WATCH_INTERVAL)
+        except queue.Empty:
+            with contextlib.suppress(StorageLost, OSError):  # kept, or met by the next write
+                self._check_files()
+            return [], False
         if first is None:
             return [], True
         batch = [first]
@@ -143,6 +160,7 @@ class Writer:
     ) -> Connection | None:
         try:
             _acquire(lock)
+            self._check_files()
             connection = connection or self._engine.connect()
             raw = raw_connection(connection)
             raw.execute("BEGIN IMMEDIATE")
@@ -153,6 +171,10 @@ class Writer:
             for job in batch:
                 if job.committed is not None and job.error is None:
                     job.committed(job.result)
+            return connection
+        except StorageLost as error:
+            for job in batch:
+                job.error = error
             return connection
         except (SQLAlchemyError, sqlite3.Error, OSError) as error:
             self.last_error = storage_error(error)
@@ -166,6 +188,20 @@ class Writer:
         finally:
             self._last_attempt = time.monotonic()
             fcntl.flock(lock, fcntl.LOCK_UN)
+
+    def _check_files(self) -> None:
+        if self.lost is None:
+            try:
+                self._watch.check()
+            except StorageLost as error:
+                _log.critical("%s %s", error.message, error.advice)
+                self.lost = self.last_error = error
+                # The loop may be closed already; then nobody waits.
+                if (loop := self._loop) is not None:
+                    with contextlib.suppress(RuntimeError):
+                        loop.call_soon_threadsafe(self._lost_event.set)
+        if self.lost is not None:
+            raise self.lost
 
     def _report(self, batch: list[_Job]) -> None:
         # The loop may be closed already; then nothing awaits these jobs.
