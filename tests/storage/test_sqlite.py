@@ -13,7 +13,8 @@ import pytest
 from grantha.engine.ids import new_id
 from grantha.errors import GranthaError, StorageFailed, StorageFull
 from grantha.storage import connect
-from grantha.storage.base import Durability, NewConversation
+from grantha.storage.base import FILE_NAME, Durability, NewConversation
+from grantha.storage.readers import ReaderPool
 from grantha.storage.schema import metadata
 from grantha.storage.sql import SqlStore, copy_database
 from grantha.storage.writer import storage_error
@@ -77,11 +78,15 @@ async def test_durability_is_what_the_setting_says(
 
 async def test_reading_connections_can_not_write(tmp_path: Path) -> None:
     store = await opened(tmp_path)
-    assert store._reading is not None
-    with store._reading.connect() as connection:
-        assert connection.exec_driver_sql("PRAGMA wal_autocheckpoint").scalar() == 0
-        with pytest.raises(Exception, match="readonly"):
-            connection.exec_driver_sql("DELETE FROM conversations")
+    readers = ReaderPool(tmp_path / FILE_NAME)
+    for slow in (False, True):
+        checkpoint = await readers.run(
+            lambda c: c.exec_driver_sql("PRAGMA wal_autocheckpoint").scalar(), slow=slow
+        )
+        assert checkpoint == 0
+        with pytest.raises(StorageFailed, match="readonly"):
+            await readers.run(lambda c: c.exec_driver_sql("DELETE FROM conversations"), slow=slow)
+    await readers.aclose()
     await store.aclose()
 
 

@@ -1,6 +1,6 @@
-"""The SQL store: one writing thread, a few reading connections, SQLite in WAL mode.
+"""The SQL store: one writing thread, a pool of readers, SQLite in WAL mode.
 
-Owns connections and threads; the statements are in `start_queries`, `log_queries`,
+Owns both; the statements are in `start_queries`, `log_queries`,
 `conversation_queries`, `login_queries` and `analytics_queries`.
 """
 
@@ -10,12 +10,10 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
 from typing_extensions import override
 
 from grantha.errors import GranthaError, StorageFailed, StorageLost
@@ -43,16 +41,15 @@ from grantha.storage.connect import (
     WRITE_LOCK,
     migrate,
     prepare_folder,
-    reading_engine,
     shrink,
     writing_engine,
 )
 from grantha.storage.file_watch import FileWatch
 from grantha.storage.journal import Journal
+from grantha.storage.readers import ReaderPool
 from grantha.storage.writer import Writer, storage_error
 
 T = TypeVar("T")
-_READERS = 2
 _DAY_MS = 24 * 3600 * 1000
 _EPHEMERAL_MS = 30 * 1000  # for which a reader can come back to an ephemeral answer
 
@@ -74,17 +71,15 @@ class SqlStore(Store):
         self._now = now_ms
         self._journal = Journal(instance_id)
         self._writer: Writer | None = None
-        self._reading: Engine | None = None
         self._writing: Engine | None = None
-        self._threads: ThreadPoolExecutor | None = None
+        self._readers: ReaderPool | None = None
 
     @override
     async def open(self) -> None:
         prepare_folder(self._folder)
         self._writing = writing_engine(self._path, self._synchronous)
         await asyncio.to_thread(migrate, self._writing)
-        self._reading = reading_engine(self._path, _READERS)
-        self._threads = ThreadPoolExecutor(_READERS, thread_name_prefix="grantha-reader")
+        self._readers = ReaderPool(self._path)
         # Before anybody reads: a client that comes back right after a crash has seen these records.
         await self._read(lambda connection: self._journal.load(rows.raw_connection(connection)))
         self._writer = Writer(self._writing, self._folder / WRITE_LOCK, FileWatch(self._path))
@@ -94,11 +89,10 @@ class SqlStore(Store):
     async def aclose(self) -> None:
         if self._writer is not None:
             await self._writer.aclose()
-        if self._threads is not None:
-            await asyncio.to_thread(self._threads.shutdown)
-        for engine in (self._reading, self._writing):
-            if engine is not None:
-                engine.dispose()
+        if self._readers is not None:
+            await self._readers.aclose()
+        if self._writing is not None:
+            self._writing.dispose()
 
     @override
     def health(self) -> StoreHealth:
@@ -190,12 +184,12 @@ class SqlStore(Store):
     @override
     async def ended_generations(self, subject: str, since: int) -> list[GenerationRow]:
         return await self._read(
-            lambda connection: log_queries.ended_since(connection, subject, since)
+            lambda connection: log_queries.ended_since(connection, subject, since), slow=True
         )
 
     @override
     async def analytics(self, subject: str, since: int) -> AnalyticsSummary:
-        return await self._read(lambda connection: summary(connection, subject, since))
+        return await self._read(lambda connection: summary(connection, subject, since), slow=True)
 
     # ---- conversations
 
@@ -221,7 +215,7 @@ class SqlStore(Store):
     ) -> ConversationPage:
         if query.strip():
             return await self._read(
-                lambda c: conversations.search(c, subject, query, limit, origin)
+                lambda c: conversations.search(c, subject, query, limit, origin), slow=True
             )
         return await self._read(
             lambda c: conversations.list_page(c, subject, cursor, limit, origin)
@@ -322,26 +316,17 @@ class SqlStore(Store):
             raise _not_open()
         return await self._writer.run(work, committed)
 
-    async def _read(self, work: Callable[[Connection], T]) -> T:
-        if self._threads is None or self._reading is None:
+    async def _read(self, work: Callable[[Connection], T], *, slow: bool = False) -> T:
+        if self._readers is None:
             raise _not_open()
         # A new connection would open what has taken the file's place.
         if self._writer is not None and self._writer.lost is not None:
             raise self._writer.lost
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, _run_reading, self._reading, work)
+        return await self._readers.run(work, slow=slow)
 
 
 def _not_open() -> StorageFailed:
     return StorageFailed("The store isn't open.")
-
-
-def _run_reading(engine: Engine, work: Callable[[Connection], T]) -> T:
-    try:
-        with engine.connect() as connection:
-            return work(connection)
-    except (DBAPIError, sqlite3.Error) as error:
-        raise storage_error(error) from error
 
 
 def copy_database(source: Path, target: Path) -> None:
