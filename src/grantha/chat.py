@@ -7,13 +7,16 @@ HTTP, SQL or any vendor. Values are never changed; a change makes a new one.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeAlias
 
 JsonObject: TypeAlias = Mapping[str, Any]  # JSON as decoded; Any because JSON is
 JsonDict: TypeAlias = dict[str, Any]  # the same, while it is being built
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST_MS = 253_402_300_799_999  # the end of the year 9999, after which ISO 8601 has no times
 
 Role = Literal["system", "user", "assistant", "tool"]
 Ending = Literal["done", "stopped", "failed", "interrupted"]
@@ -140,8 +143,11 @@ class Options:
 
     @staticmethod
     def from_json(body: JsonObject) -> Options:
-        """Inverse of `to_json`; unknown names are ignored."""
+        """Inverse of `to_json`; unknown names are ignored. Raises TypeError for a value of a wrong type."""
         values = {name: value for name, value in body.items() if name in _OPTION_FIELDS}
+        for name, value in values.items():
+            if value is not None and not _OPTION_TYPES[name](value):
+                raise TypeError(f"The option {name!r} has a value of a wrong type.")
         for name in ("stop", "tools"):
             if name in values:
                 values[name] = tuple(values[name] or ())
@@ -153,6 +159,31 @@ class Options:
 
 
 _OPTION_FIELDS = tuple(item.name for item in dataclasses.fields(Options))
+
+
+def _is(*kinds: type) -> Callable[[Any], bool]:
+    """A check of the type; a truth value is no number."""
+    return lambda value: isinstance(value, kinds) and not isinstance(value, bool)
+
+
+def _is_list_of(kind: type) -> Callable[[Any], bool]:
+    return lambda value: (
+        isinstance(value, list | tuple) and all(isinstance(item, kind) for item in value)
+    )
+
+
+_OPTION_TYPES: dict[str, Callable[[Any], bool]] = {
+    "temperature": _is(int, float),
+    "top_p": _is(int, float),
+    "max_tokens": _is(int),
+    "stop": _is_list_of(str),
+    "seed": _is(int),
+    "reasoning_effort": _is(str),
+    "tools": _is_list_of(Mapping),
+    "tool_choice": _is(str, Mapping),
+    "response_format": _is(Mapping),
+    "extra": _is(Mapping),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,8 +292,8 @@ def parts_to_json(parts: Sequence[Part]) -> list[dict[str, Any]]:
 
 
 def iso_time(ms: int) -> str:
-    """Milliseconds since 1970 as ISO 8601 in UTC, with milliseconds."""
-    at = datetime.fromtimestamp(ms / 1000, tz=UTC)
+    """Milliseconds since 1970 as ISO 8601 in UTC, with milliseconds; the nearest that it can write."""
+    at = _EPOCH + timedelta(milliseconds=min(max(ms, 0), LATEST_MS))
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

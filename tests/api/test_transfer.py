@@ -161,6 +161,26 @@ def _own(*messages: Any, **more: Any) -> dict[str, Any]:
     }
 
 
+def _image(media_type: str, data: str) -> dict[str, Any]:
+    part = {"type": "image", "media_type": media_type, "data": data}
+    return _own({**_MESSAGE, "parts": [part]})
+
+
+_END: dict[str, Any] = {
+    "ending": "done",
+    "finish_reason": "stop",
+    "native_finish_reason": None,
+    "usage": None,
+    "timings": {},
+    "text_length": 1,
+    "sha256": "0" * 64,
+}
+
+
+def _answer(**more: Any) -> dict[str, Any]:
+    return _own({**_MESSAGE, "role": "assistant", "status": "done", **more})
+
+
 @pytest.mark.parametrize(
     ("document", "said"),
     [
@@ -179,10 +199,30 @@ def _own(*messages: Any, **more: Any) -> dict[str, Any]:
         (_own({**_MESSAGE, "parts": [{"type": "text"}]}), "parts.0.text isn't text"),
         (_own({**_MESSAGE, "created_at": "soon"}), "messages.0.created_at isn't a time"),
         (_own({**_MESSAGE, "created_at": 1e300}), "messages.0.created_at isn't a time"),
+        (_own({**_MESSAGE, "created_at": "0001-01-01T00:00:00+14:00"}), "between 1970 and 9999"),
+        (_own({**_MESSAGE, "created_at": -1}), "between 1970 and 9999"),
+        (_own({**_MESSAGE, "created_at": 253402300799.9999}), "between 1970 and 9999"),
+        (_own(_MESSAGE, created_at=10**400), "created_at isn't a time"),
         (_own({**_MESSAGE, "parent": "b"}), "aren't connected to the first"),
         (_own({**_MESSAGE, "parent": "a"}), "aren't connected to the first"),
         (_own(_MESSAGE, _MESSAGE), "two messages with the same id"),
         (_own(_MESSAGE, options=3), "conversations.0.options isn't an object"),
+        (_own(_MESSAGE, options={"temperature": "hot"}), "options isn't valid (temperature"),
+        (_own(_MESSAGE, options={"stop": {"a": 1}}), "options isn't valid (stop"),
+        (_own(_MESSAGE, options={"max_tokens": 1.5}), "options isn't valid (max_tokens"),
+        (_own(_MESSAGE, options={"tools": ["x"]}), "options isn't valid (tools"),
+        (_own(_MESSAGE, options={"extra": ["x"]}), "options isn't valid (extra"),
+        (_own(_MESSAGE, model="x" * 301), "conversations.0.model"),
+        (_own(_MESSAGE, system_prompt="x" * 200_001), "conversations.0.system_prompt"),
+        (_image("image/png", "aGVsbG8="), "parts.0 can't be used"),
+        (_image("image/png", "\u00e9"), "parts.0 can't be used"),
+        (_image("text/html", "PGgxPmhpPC9oMT4="), "parts.0 can't be used"),
+        (_image("image/png\r\nX: 1", "aGVsbG8="), "parts.0 can't be used"),
+        (_answer(end={"ending": "done"}), "end isn't valid (finish_reason"),
+        (_answer(end={**_END, "timings": {"duration_ms": "long"}}), "end isn't valid (duration_ms"),
+        (_answer(end={**_END, "error": {"code": 5}}), "end isn't valid (code"),
+        (_answer(seams=[{"reason": "options"}]), "seams isn't valid"),
+        (_answer(citations=[{"part": "x"}]), "citations isn't valid"),
         ([{"mapping": {"a": {"parent": "b"}, "b": {"parent": "a"}}}], "has a cycle"),
         ([{"mapping": {"a": {"message": {"author": {"role": "user"}, "content": 1}}}}], "content"),
         ([{"chat_messages": [{"sender": "dog"}]}], "sender is neither"),
@@ -203,6 +243,25 @@ async def _ids(client: httpx.AsyncClient) -> set[str]:
     params = {"origin": "all", "limit": "200"}
     items = (await client.get("/api/conversations", params=params)).json()["items"]
     return {row["id"] for row in items}
+
+
+async def test_an_image_has_the_type_of_its_bytes(client: httpx.AsyncClient) -> None:
+    (after,) = await _import(client, _image("text/html", "iVBORw0KGgo="))
+    part = after["messages"][0]["parts"][0]
+    assert part["media_type"] == "image/png"
+    assert (await client.get(part["url"])).headers["content-type"] == "image/png"
+
+
+async def test_nothing_of_a_file_stays_that_is_wrong_at_its_end(client: httpx.AsyncClient) -> None:
+    before = await _ids(client)
+    good = _own(_MESSAGE)["conversations"] * 1000
+    wrong = {"format": "grantha", "version": 1, "conversations": [*good, {"messages": 3}]}
+    reply = await client.post("/api/import", json=wrong)
+    assert reply.json()["detail"].endswith("conversations.1000.messages isn't a list.")
+    cut = json.dumps(wrong)[:-30]
+    head = {"Content-Type": "application/json"}
+    assert (await client.post("/api/import", content=cut, headers=head)).status_code == 400
+    assert await _ids(client) == before
 
 
 async def test_characters_that_nothing_can_store_are_replaced(client: httpx.AsyncClient) -> None:

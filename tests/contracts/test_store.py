@@ -30,7 +30,6 @@ from grantha.storage.base import (
     Append,
     GenerationRow,
     GenerationStart,
-    MessageRow,
     NewConversation,
     NewGeneration,
     NewMessage,
@@ -503,20 +502,6 @@ async def test_a_deleted_conversation_comes_back_until_it_is_purged(
     with pytest.raises(NotFound):
         await store.generation(ME, row.id)
     assert await store.records(ME, row.id, START, 9) == []
-
-
-async def test_an_imported_conversation_is_as_it_was(store: Store) -> None:
-    row = await answered(store)
-    original = await store.messages(ME, row.conversation)
-    ids = {m.id: new_id("m") for m in original}
-    copies: list[MessageRow] = [
-        replace(m, id=ids[m.id], parent=ids.get(m.parent or ""), generation=None) for m in original
-    ]
-    new = NewConversation(new_id("c"), "Copy", "page", title_by="user")
-    copy = await store.import_conversation(ME, new, copies, 500)
-    assert (copy.title, copy.leaf, copy.created_at) == ("Copy", copies[-1].id, 500)
-    stored = await store.messages(ME, copy.id)
-    assert stored == [replace(m, conversation=copy.id) for m in copies]
 
 
 async def test_a_backup_made_while_writing_is_whole(

@@ -74,6 +74,27 @@ def test_a_damaged_column_costs_only_what_it_holds(server_factory: MakeServer) -
     assert server.ended(server.ask("scripted/hello")["id"])["status"] == "done"
 
 
+def test_values_that_nothing_can_use_cost_only_themselves(server_factory: MakeServer) -> None:
+    server = server_factory().start()
+    first = server.ask("scripted/hello")
+    server.ended(first["id"])
+    server.terminate()
+    image = '[{"type":"image","media_type":"text/html\\r\\nX: 1","data":"\u00e9"}]'
+    with closing(sqlite3.connect(server.database)) as database:
+        database.execute('UPDATE conversations SET options = \'{"temperature":"hot","stop":3}\'')
+        database.execute("UPDATE conversations SET created_at = -9e15, updated_at = 9e15")
+        database.execute("UPDATE messages SET created_at = 9e15, parts = ?", (image,))
+        database.commit()
+    server.start()
+    readable(server, first["conversation"], first["id"])
+    (message, *_) = server.call("GET", f"/api/conversations/{first['conversation']}").json()[
+        "messages"
+    ]
+    assert server.call("GET", message["parts"][0]["url"]).status == 404
+    again = server.ask("scripted/hello", conversation=first["conversation"])
+    assert server.ended(again["id"])["status"] == "done"
+
+
 def test_a_damaged_row_of_the_journal_ends_its_answer_as_interrupted(
     server_factory: MakeServer,
 ) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fastapi import Request
 from pydantic import BaseModel
@@ -41,6 +42,8 @@ class AppState:
     logins: Logins
     access: Access
     wrong_tokens: WrongTokens
+    # Held by the one import at a time, since its file is in memory.
+    importing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 def app_state(connection: HTTPConnection) -> AppState:

@@ -24,16 +24,14 @@ from grantha.import_export.portable_conversation import (
 _MODEL_PREFIX = "openai/"
 
 
-def is_chatgpt(document: Any) -> bool:
-    """Whether a decoded file looks like one."""
-    first = document[0] if isinstance(document, list) and document else None
+def is_chatgpt(first: Any) -> bool:
+    """Whether the first item of a list is a conversation of ChatGPT."""
     return isinstance(first, dict) and "mapping" in first
 
 
-def from_json(document: list[Any], now: int) -> list[PortableConversation]:
-    """The conversations that hold a message. Raises `BadRequest`."""
-    conversations = [_Tree(body, str(n), now).conversation() for n, body in enumerate(document)]
-    return [conversation for conversation in conversations if conversation.messages]
+def conversation_from(value: Any, place: str, now: int) -> PortableConversation:
+    """The conversation of one item of the list. Raises `BadRequest`."""
+    return _Tree(value, place, now).conversation()
 
 
 class _Tree:

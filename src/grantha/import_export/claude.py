@@ -23,19 +23,13 @@ from grantha.import_export.portable_conversation import (
 _SENDERS = {"human": "user", "assistant": "assistant"}
 
 
-def is_claude(document: Any) -> bool:
-    """Whether a decoded file looks like one."""
-    first = document[0] if isinstance(document, list) and document else None
+def is_claude(first: Any) -> bool:
+    """Whether the first item of a list is a conversation of Claude."""
     return isinstance(first, dict) and "chat_messages" in first
 
 
-def from_json(document: list[Any], now: int) -> list[PortableConversation]:
-    """The conversations that hold a message. Raises `BadRequest`."""
-    conversations = [_conversation(body, str(n), now) for n, body in enumerate(document)]
-    return [conversation for conversation in conversations if conversation.messages]
-
-
-def _conversation(value: Any, place: str, now: int) -> PortableConversation:
+def conversation_from(value: Any, place: str, now: int) -> PortableConversation:
+    """The conversation of one item of the list. Raises `BadRequest`."""
     body = as_object(value, place)
     created = as_time_ms(body.get("created_at"), f"{place}.created_at", now)
     messages: list[PortableMessage] = []

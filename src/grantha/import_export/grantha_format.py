@@ -34,6 +34,7 @@ from grantha.import_export.portable_conversation import (
 )
 
 FORMAT = "grantha"
+ITEMS = "conversations"  # the key of the list
 VERSION = 1
 _ROLES: tuple[Role, ...] = get_args(Role)
 _ENDINGS: tuple[Ending, ...] = get_args(Ending)
@@ -53,12 +54,32 @@ def is_grantha(document: Any) -> bool:
     return isinstance(document, dict) and document.get("format") == FORMAT
 
 
-def from_json(document: dict[str, Any], now: int) -> list[PortableConversation]:
-    """Inverse of `to_json`. Raises `BadRequest`."""
+def check_version(document: dict[str, Any]) -> None:
+    """Raises `BadRequest` for an export of another version, or without conversations."""
     if document.get("version") != VERSION:
         raise invalid("version", f"is {str(document.get('version'))[:20]!r} and not {VERSION}")
-    found = as_array(document.get("conversations"), "conversations")
-    return [_conversation(body, f"conversations.{n}", now) for n, body in enumerate(found)]
+    as_array(document.get(ITEMS), ITEMS)
+
+
+def conversation_from(value: Any, place: str, now: int) -> PortableConversation:
+    """The conversation of one item of `conversations`. Raises `BadRequest`."""
+    body = as_object(value, place)
+    created = as_time_ms(body.get("created_at"), f"{place}.created_at", now)
+    found = as_array(body.get("messages"), f"{place}.messages")
+    messages = [_message(item, f"{place}.messages.{n}", created) for n, item in enumerate(found)]
+    if len({message.id for message in messages}) != len(messages):
+        raise invalid(f"{place}.messages", "has two messages with the same id")
+    leaf = body.get("leaf")
+    return PortableConversation(
+        title=as_text(body.get("title", ""), f"{place}.title"),
+        created_at=created,
+        messages=parents_first(messages, f"{place}.messages"),
+        leaf=leaf if any(message.id == leaf for message in messages) else None,
+        system_prompt=as_text(body.get("system_prompt", ""), f"{place}.system_prompt"),
+        options=as_object(body.get("options", {}), f"{place}.options"),
+        model=_optional(body.get("model"), f"{place}.model"),
+        pinned=body.get("pinned") is True,
+    )
 
 
 # ---- helpers below -------------------------------------------------------------------------------
@@ -94,26 +115,6 @@ def _message_json(message: PortableMessage) -> dict[str, Any]:
             "citations": [dict(citation) for citation in message.citations],
         }
     return body
-
-
-def _conversation(value: Any, place: str, now: int) -> PortableConversation:
-    body = as_object(value, place)
-    created = as_time_ms(body.get("created_at"), f"{place}.created_at", now)
-    found = as_array(body.get("messages"), f"{place}.messages")
-    messages = [_message(item, f"{place}.messages.{n}", created) for n, item in enumerate(found)]
-    if len({message.id for message in messages}) != len(messages):
-        raise invalid(f"{place}.messages", "has two messages with the same id")
-    leaf = body.get("leaf")
-    return PortableConversation(
-        title=as_text(body.get("title", ""), f"{place}.title"),
-        created_at=created,
-        messages=parents_first(messages, f"{place}.messages"),
-        leaf=leaf if any(message.id == leaf for message in messages) else None,
-        system_prompt=as_text(body.get("system_prompt", ""), f"{place}.system_prompt"),
-        options=as_object(body.get("options", {}), f"{place}.options"),
-        model=_optional(body.get("model"), f"{place}.model"),
-        pinned=body.get("pinned") is True,
-    )
 
 
 def _message(value: Any, place: str, created: int) -> PortableMessage:

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from grantha.chat import Ending, JsonObject, Part, Role
+from grantha.chat import LATEST_MS, Ending, JsonObject, Part, Role
 from grantha.errors import BadRequest
 
+_MAX_TEXT = 32 * 1024 * 1024  # of a text; images take the most
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -74,23 +75,31 @@ def as_text(value: Any, place: str) -> str:
     """The value as text. Characters that can't be stored are replaced, since users can't fix an export."""
     if not isinstance(value, str):
         raise invalid(place, "isn't text")
+    if len(value) > _MAX_TEXT:
+        raise invalid(place, f"has more than {_MAX_TEXT} characters")
     return _UNSTORABLE.sub("\ufffd", value)
 
 
 def as_time_ms(value: Any, place: str, fallback: int) -> int:
-    """Milliseconds since 1970, from seconds or ISO 8601; the fallback for an empty value."""
+    """Milliseconds since 1970, from seconds or ISO 8601; the fallback for an empty value.
+
+    Raises `BadRequest` for times before 1970 and after 9999: nothing could list or sort them.
+    """
     if value is None or value == "":
         return fallback
     try:
         if isinstance(value, str):
             at = datetime.fromisoformat(value)
-            at = at if at.tzinfo else at.replace(tzinfo=UTC)
-            return round(at.timestamp() * 1000)
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return round(datetime.fromtimestamp(value, tz=UTC).timestamp() * 1000)
-    except (ValueError, OverflowError, OSError) as error:
+            ms = round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            ms = round(value * 1000)
+        else:
+            raise invalid(place, "isn't a time")
+    except (ValueError, OverflowError) as error:
         raise invalid(place, "isn't a time") from error
-    raise invalid(place, "isn't a time")
+    if not 0 <= ms <= LATEST_MS:
+        raise invalid(place, "isn't a time between 1970 and 9999")
+    return ms
 
 
 def parents_first(messages: Sequence[PortableMessage], place: str) -> tuple[PortableMessage, ...]:

@@ -104,6 +104,17 @@ class NewConversation:
 
 
 @dataclass(frozen=True, slots=True)
+class ImportedConversation:
+    """A conversation of an import; its messages are staged with it or after it."""
+
+    new: NewConversation
+    pinned: bool
+    leaf: str | None
+    created_at: int
+    updated_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class NewMessage:
     """A message to be added to the tree."""
 
@@ -342,10 +353,28 @@ class Store(Protocol):
         """From the root to a message."""
         ...
 
-    async def import_conversation(
-        self, subject: str, new: NewConversation, messages: Sequence[MessageRow], created_at: int
-    ) -> ConversationRow:
-        """Writes a whole conversation as it is; the last message becomes the leaf."""
+    async def check_room(self, size: int) -> None:
+        """Raises `StorageFull` if the disk has no room for so many bytes more."""
+        ...
+
+    async def stage_import(
+        self,
+        subject: str,
+        conversations: Sequence[ImportedConversation],
+        messages: Sequence[MessageRow],
+    ) -> None:
+        """Writes a part of an import in one transaction; nobody sees it before `finish_import`.
+
+        What is never finished is purged as deleted conversations are.
+        """
+        ...
+
+    async def finish_import(self, subject: str, conversations: Sequence[str]) -> None:
+        """Makes staged conversations visible, all at once. Raises `StorageFailed` if one is missing."""
+        ...
+
+    async def discard_import(self, subject: str, conversations: Sequence[str]) -> None:
+        """Leaves staged conversations to the next purge; finished ones stay."""
         ...
 
     async def ended_generations(self, subject: str, since: int) -> list[GenerationRow]:

@@ -1,4 +1,4 @@
-"""SQL of conversations and messages: listing, search, the tree, changes, deletion, import.
+"""SQL of conversations and messages: listing, search, the tree, changes, deletion.
 
 Each function runs inside a transaction of the writer or on a reading connection, and filters by
 subject.
@@ -6,7 +6,6 @@ subject.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Select, and_, delete, insert, or_, select, text, update
@@ -242,41 +241,6 @@ def path(connection: Connection, subject: str, wanted: str) -> list[MessageRow]:
         {"wanted": wanted},
     ).mappings()
     return [rows.message_from(row) for row in found]
-
-
-def import_conversation(
-    connection: Connection,
-    subject: str,
-    new: NewConversation,
-    message_rows: Sequence[MessageRow],
-    created_at: int,
-) -> ConversationRow:
-    """Writes a conversation with its messages as they are."""
-    insert_conversation(connection, subject, new, created_at)
-    for row in message_rows:
-        connection.execute(
-            insert(messages).values(
-                id=row.id,
-                conversation=new.id,
-                parent=row.parent,
-                role=row.role,
-                parts=rows.parts_json(row.parts),
-                text=rows.parts_text(row.parts),
-                model=row.model,
-                status=row.status,
-                end=rows.to_json(row.end) if row.end else None,
-                seams=rows.to_json(list(row.seams)),
-                citations=rows.to_json(list(row.citations)),
-                created_at=row.created_at,
-            )
-        )
-    last = message_rows[-1] if message_rows else None
-    connection.execute(
-        update(conversations)
-        .where(conversations.c.id == new.id)
-        .values(leaf=last.id if last else None, updated_at=last.created_at if last else created_at)
-    )
-    return conversation(connection, subject, new.id)
 
 
 # ---- helpers below -------------------------------------------------------------------------------

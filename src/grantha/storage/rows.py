@@ -42,7 +42,7 @@ def conversation_from(row: Row) -> ConversationRow:
         pinned=bool(row["pinned"]),
         origin=row["origin"],
         system_prompt=row["system_prompt"],
-        options=_object(row, "options") or {},
+        options=_options(row).to_json(),
         model=row["model"],
         leaf=row["leaf"],
         status=row["status"],

@@ -1,12 +1,13 @@
 """The SQL store: one writing thread, a pool of readers, SQLite in WAL mode.
 
-Owns both; the statements are in `start_queries`, `log_queries`,
-`conversation_queries`, `login_queries` and `analytics_queries`.
+Owns both; the statements are in `start_queries`, `log_queries`, `conversation_queries`,
+`import_queries`, `login_queries` and `analytics_queries`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
@@ -16,10 +17,10 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine
 from typing_extensions import override
 
-from grantha.errors import GranthaError, StorageFailed, StorageLost
+from grantha.errors import GranthaError, StorageFailed, StorageFull, StorageLost
 from grantha.events import Record, RecordId
 from grantha.storage import conversation_queries as conversations
-from grantha.storage import log_queries, login_queries, rows, start_queries
+from grantha.storage import import_queries, log_queries, login_queries, rows, start_queries
 from grantha.storage.analytics_queries import summary
 from grantha.storage.base import (
     FILE_NAME,
@@ -30,6 +31,7 @@ from grantha.storage.base import (
     Durability,
     GenerationRow,
     GenerationStart,
+    ImportedConversation,
     LoginRow,
     MessageRow,
     NewConversation,
@@ -50,6 +52,7 @@ from grantha.storage.readers import ReaderPool
 from grantha.storage.writer import Writer, storage_error
 
 T = TypeVar("T")
+_MB = 1024 * 1024
 _DAY_MS = 24 * 3600 * 1000
 _EPHEMERAL_MS = 30 * 1000  # for which a reader can come back to an ephemeral answer
 
@@ -274,13 +277,38 @@ class SqlStore(Store):
         return await self._read(lambda connection: conversations.path(connection, subject, message))
 
     @override
-    async def import_conversation(
-        self, subject: str, new: NewConversation, messages: Sequence[MessageRow], created_at: int
-    ) -> ConversationRow:
-        return await self._write(
-            lambda connection: conversations.import_conversation(
-                connection, subject, new, messages, created_at
+    async def check_room(self, size: int) -> None:
+        free = (await asyncio.to_thread(shutil.disk_usage, self._folder)).free
+        if free < size:
+            raise StorageFull(
+                f"The server's disk has {free // _MB} MB left, and this needs {size // _MB} MB.",
+                advice="Make room in the data folder.",
             )
+
+    @override
+    async def stage_import(
+        self,
+        subject: str,
+        conversations: Sequence[ImportedConversation],
+        messages: Sequence[MessageRow],
+    ) -> None:
+        now = self._now()
+        await self._write(
+            lambda connection: import_queries.stage(
+                connection, subject, conversations, messages, now
+            )
+        )
+
+    @override
+    async def finish_import(self, subject: str, conversations: Sequence[str]) -> None:
+        await self._write(
+            lambda connection: import_queries.finish(connection, subject, conversations)
+        )
+
+    @override
+    async def discard_import(self, subject: str, conversations: Sequence[str]) -> None:
+        await self._write(
+            lambda connection: import_queries.discard(connection, subject, conversations)
         )
 
     # ---- logins

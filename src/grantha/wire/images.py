@@ -8,6 +8,7 @@ import binascii
 from grantha.chat import ImagePart
 from grantha.errors import BadRequest, TooLarge
 
+LARGEST = 20 * 1024 * 1024  # bytes, decoded; the most that any of our endpoints takes
 MEDIA_TYPES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 
 

@@ -11,7 +11,7 @@ import asyncio
 import json
 import math
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 from fastapi import Request, Response
@@ -24,11 +24,14 @@ from grantha.errors import BadRequest, WrongMediaType
 
 MAX_DEPTH = 64
 MAX_VALUES = 200_000  # between two objects' ends json.loads holds the interpreter, 0.2 us a value
-MAX_IMPORTED_VALUES = 4_000_000  # in memory up to 100 bytes each
 _SMALL = 32 * 1024  # bytes: at worst 5 ms of the event loop
 # Without the possessive quantifiers and the second alternative, a string that isn't closed would be
 # searched again from every quote in it.
-_TOKENS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[\[{,\]}]', re.DOTALL)
+_STRING = rb'[^"\\]*+(?:\\.[^"\\]*+)*+("|\\?\Z)'
+_TOKENS = re.compile(rb'"' + _STRING + rb"|[\[{,\]}]", re.DOTALL)
+_REST_OF_STRING = re.compile(_STRING, re.DOTALL)
+_WINDOW = 256 * 1024  # bytes: one match of a long string would hold the interpreter
+_MAX_STRING = 32 * 1024 * 1024  # bytes; an image of 20 MB has 28
 _OPENING, _CLOSING, _OBJECT_END = b"[{", b"]}", ord("}")
 _BAD_TEXT = re.compile("[\x00\ud800-\udfff]")
 
@@ -40,27 +43,30 @@ async def read_body(body: bytes, max_depth: int = MAX_DEPTH) -> Any:
     return await asyncio.to_thread(decode_json, body, max_depth)
 
 
-def decode_json(
-    body: bytes,
-    max_depth: int = MAX_DEPTH,
-    max_values: int = MAX_VALUES,
-    *,
-    text_checked: bool = True,
-) -> Any:
-    """Decodes a JSON body. Raises `BadRequest` with what is wrong and where.
-
-    With `text_checked` false, characters that can't be stored are left for the caller to replace.
-    """
+def decode_json(body: bytes, max_depth: int = MAX_DEPTH) -> Any:
+    """Decodes a JSON body. Raises `BadRequest` with what is wrong and where."""
     if not body or body.isspace():
         raise BadRequest("The body is empty.", advice="Send a JSON object.")
-    _check_structure(body, max_depth, max_values)
+    _check_structure(body, max_depth)
+    value = parse_json(body)
+    # Bad characters come only through escapes or raw control bytes: most bodies have neither.
+    if b"\\u" in body:
+        check_text(value)
+    return value
+
+
+def parse_json(body: bytes | bytearray) -> Any:
+    """Decodes JSON whose depth and number of values were checked. Raises `BadRequest`.
+
+    Characters that can't be stored are left in it.
+    """
     try:
         text = body.decode()
     except UnicodeDecodeError as error:
         raise BadRequest(f"The body isn't UTF-8: byte {error.start} is invalid.") from error
     hook = None if len(body) <= _SMALL else _let_others_run
     try:
-        value = json.loads(text, parse_constant=_no_constant, parse_float=_finite, object_hook=hook)
+        return json.loads(text, parse_constant=_no_constant, parse_float=_finite, object_hook=hook)
     except json.JSONDecodeError as error:
         raise BadRequest(
             f"The body isn't JSON: {error.msg} at line {error.lineno}, column {error.colno}."
@@ -69,10 +75,6 @@ def decode_json(
         raise BadRequest("The body is nested too deeply.") from error
     except ValueError as error:
         raise BadRequest(f"The body isn't JSON: {error}.") from error
-    # Bad characters come only through escapes or raw control bytes: most bodies have neither.
-    if text_checked and b"\\u" in body:
-        check_text(value)
-    return value
 
 
 def check_text(value: Any, path: str = "") -> None:
@@ -90,6 +92,52 @@ def check_text(value: Any, path: str = "") -> None:
     elif isinstance(value, list):
         for index, item in enumerate(value):
             check_text(item, f"{path}.{index}")
+
+
+def scan(
+    body: bytes | bytearray, max_depth: int, max_values: int
+) -> Iterator[tuple[int, int, int]]:
+    """Strings, brackets and commas of a body: where each begins, its first byte, and its depth.
+
+    One linear pass, which decodes nothing. Raises `BadRequest` for what is too deep or has too many values.
+    """
+    depth = values = before = 0  # `before`: values up to the last object that was closed
+    for at in _tokens(body):
+        sign = body[at]
+        if sign in _CLOSING:
+            yield at, sign, depth
+            depth -= 1
+            if sign == _OBJECT_END:
+                before = values
+            continue
+        values += 1  # keys and values are strings, opened brackets, or follow a comma
+        if values > max_values or values - before > MAX_VALUES:
+            raise BadRequest(f"The body has more than {max_values} values.", advice="Send less.")
+        if sign in _OPENING:
+            depth += 1
+            if depth > max_depth:
+                raise BadRequest(f"The body is nested more than {max_depth} levels deep.")
+        yield at, sign, depth
+
+
+def _tokens(body: bytes | bytearray) -> Iterator[int]:
+    """Where strings, brackets and commas begin."""
+    position = 0
+    while position < len(body):
+        end = position + _WINDOW
+        token = None
+        for token in _TOKENS.finditer(body, position, end):
+            yield token.start()
+        begun = token.start() if token is not None else end
+        while token is not None and token[1] is not None and token[1] != b'"' and end < len(body):
+            if end - begun > _MAX_STRING:
+                raise BadRequest(f"The body has a text of more than {_MAX_STRING} bytes.")
+            # The string goes on; a backslash at the window's end belongs to the byte after it.
+            position = end + len(token[1])
+            end = position + _WINDOW
+            token = _REST_OF_STRING.match(body, position, end)
+            end = min(end, token.end()) if token is not None else end
+        position = end
 
 
 class StrictJsonRequest(Request):
@@ -137,29 +185,12 @@ async def read_json(request: StrictJsonRequest) -> Any:
     return await request.json()
 
 
-def _check_structure(body: bytes, max_depth: int, max_values: int) -> None:
-    """Refuses deep nesting before anything recurses, and too many values before they take memory.
-
-    One linear pass over strings and brackets, not over each byte.
-    """
+def _check_structure(body: bytes, max_depth: int) -> None:
+    """Refuses deep nesting before anything recurses, and too many values before they take memory."""
     nested = body.count(b"[") + body.count(b"{") > max_depth
-    if not nested and len(body) <= max_values:
-        return
-    depth = values = before = 0  # `before`: values up to the last object that was closed
-    for token in _TOKENS.finditer(body):
-        first = body[token.start()]
-        if first in _CLOSING:
-            depth -= 1
-            if first == _OBJECT_END:
-                before = values
-            continue
-        values += 1  # keys and values are strings, opened brackets, or follow a comma
-        if values > max_values or values - before > MAX_VALUES:
-            raise BadRequest(f"The body has more than {max_values} values.", advice="Send less.")
-        if first in _OPENING:
-            depth += 1
-            if depth > max_depth:
-                raise BadRequest(f"The body is nested more than {max_depth} levels deep.")
+    if nested or len(body) > MAX_VALUES:
+        for _ in scan(body, max_depth, MAX_VALUES):
+            pass
 
 
 def _let_others_run(value: dict[str, Any]) -> dict[str, Any]:

@@ -11,17 +11,18 @@ from starlette.responses import Response
 from grantha.api.http.bodies import StrictRoute
 from grantha.api.openapi.description import response_doc
 from grantha.api.routes import serializers
-from grantha.api.schemas.requests import IMAGE_TYPES, ConversationBody
+from grantha.api.schemas.requests import ConversationBody
 from grantha.api.schemas.responses import ConversationList, ConversationReply
 from grantha.api.state import app_state, subject_of
 from grantha.chat import ImagePart
 from grantha.engine.feed import Change
 from grantha.engine.ids import new_id
-from grantha.errors import BadRequest, NotFound
+from grantha.errors import BadRequest, NotFound, TooLarge
 from grantha.storage.base import NewConversation
+from grantha.wire import images
 
 router = APIRouter(prefix="/api", route_class=StrictRoute, tags=["conversations"])
-_IMAGES: dict[str, Any] = {name: {} for name in sorted(IMAGE_TYPES)}
+_IMAGES: dict[str, Any] = {name: {} for name in sorted(images.MEDIA_TYPES)}
 _WHOLE = response_doc(200, ConversationReply, "The conversation with its tree.")
 
 
@@ -126,6 +127,11 @@ async def image(message: str, number: int, request: Request) -> Response:
     part = row.parts[number] if 0 <= number < len(row.parts) else None
     if not isinstance(part, ImagePart):
         raise NotFound(f"Message {message!r} has no image at {number}.")
+    try:
+        # What was stored unchecked could name any type, and a browser would believe it.
+        part = images.check(part, images.LARGEST)
+    except (BadRequest, TooLarge) as error:
+        raise NotFound(f"The image at {number} of message {message!r} is damaged.") from error
     headers = {
         "Cache-Control": "private, max-age=31536000, immutable",
         # An image that is opened directly must not run scripts.

@@ -1,34 +1,28 @@
 """Native routes of files: a conversation out, whole files of conversations in.
 
-`grantha.import_export` owns the formats; this converts its conversations into rows and back.
+`grantha.import_export` owns the formats, `conversation_import` stores what a file holds.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
-import time
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from grantha.api.http.bodies import MAX_IMPORTED_VALUES, StrictRoute, decode_json
+from grantha.api.conversation_import import import_conversations
+from grantha.api.http.bodies import StrictRoute
 from grantha.api.openapi.description import response_doc
 from grantha.api.schemas.responses import ImportReply
 from grantha.api.state import app_state, subject_of
-from grantha.engine.feed import Change
-from grantha.engine.ids import new_id
-from grantha.engine.titles import title_from
-from grantha.errors import BadRequest
+from grantha.engine.feed import MOST_REMEMBERED, Change
+from grantha.errors import Busy
 from grantha.import_export import grantha_format
-from grantha.import_export.file_reading import EXPORTS_ADVICE, parse_export
 from grantha.import_export.markdown import to_markdown
 from grantha.import_export.portable_conversation import PortableConversation, PortableMessage
-from grantha.storage.base import ConversationRow, MessageRow, NewConversation
-
-_ZIP = b"PK\x03\x04"
+from grantha.storage.base import ConversationRow, MessageRow
 
 router = APIRouter(prefix="/api", route_class=StrictRoute, tags=["conversations"])
 
@@ -66,22 +60,16 @@ async def export(
 async def import_file(request: Request) -> Response:
     """Conversations of a file that Grantha, ChatGPT or Claude exported; all of them or none."""
     state, subject = app_state(request), subject_of(request)
-    now = time.time_ns() // 1_000_000
-    body = await request.body()
-    max_depth = state.settings.max_json_depth
-    conversations = await asyncio.to_thread(_read, body, max_depth, now)
-    ids = []
-    for conversation in conversations:
-        new, messages = from_portable(conversation)
-        row = await state.store.import_conversation(subject, new, messages, conversation.created_at)
-        changes: dict[str, Any] = {"pinned": True} if conversation.pinned else {}
-        if conversation.leaf is not None:
-            tip = [m.id for m in conversation.messages].index(conversation.leaf)
-            changes["leaf"] = messages[tip].id
-        if changes:
-            await state.store.update_conversation(subject, row.id, changes)
-        ids.append(row.id)
-        state.feed.publish(Change("conversation", subject, row.id))
+    if state.importing.locked():
+        raise Busy("Another import is running.", advice="Try again when it is done.")
+    async with state.importing:
+        body = bytearray()
+        async for chunk in request.stream():
+            body += chunk
+        depth = state.settings.max_json_depth
+        ids = await import_conversations(state.store, subject, body, depth)
+    for conversation in ids[-MOST_REMEMBERED:]:
+        state.feed.publish(Change("conversation", subject, conversation))
     return ImportReply(imported=len(ids), conversations=ids).response(201)
 
 
@@ -99,55 +87,7 @@ def to_portable(row: ConversationRow, messages: list[MessageRow]) -> PortableCon
     )
 
 
-def from_portable(conversation: PortableConversation) -> tuple[NewConversation, list[MessageRow]]:
-    """What to store of a conversation, under new ids."""
-    new = NewConversation(
-        id=new_id("c"),
-        title=" ".join(conversation.title.split())[:300] or _title(conversation),
-        origin="page",
-        title_by="user",
-        system_prompt=conversation.system_prompt,
-        options=conversation.options,
-        model=conversation.model,
-    )
-    ids = {message.id: new_id("m") for message in conversation.messages}
-    rows = [
-        MessageRow(
-            id=ids[message.id],
-            conversation=new.id,
-            parent=ids[message.parent] if message.parent is not None else None,
-            role=message.role,
-            parts=message.parts,
-            created_at=message.created_at,
-            model=message.model,
-            status=message.ending,
-            end=message.end,
-            seams=message.seams,
-            citations=message.citations,
-        )
-        for message in conversation.messages
-    ]
-    return new, rows
-
-
 # ---- helpers below -------------------------------------------------------------------------------
-
-
-def _read(body: bytes, max_depth: int, now: int) -> list[PortableConversation]:
-    if body.startswith(_ZIP):
-        raise BadRequest(
-            "The file is a ZIP archive.",
-            advice="Unpack it, and import the conversations.json in it.",
-        )
-    if not body.strip():
-        raise BadRequest("The file is empty.")
-    try:
-        document = decode_json(body, max_depth, MAX_IMPORTED_VALUES, text_checked=False)
-    except BadRequest as error:
-        raise BadRequest(
-            error.message.replace("The body", "The file", 1), advice=EXPORTS_ADVICE
-        ) from error
-    return parse_export(document, now)
 
 
 def _portable_message(row: MessageRow) -> PortableMessage:
@@ -164,12 +104,6 @@ def _portable_message(row: MessageRow) -> PortableMessage:
         seams=row.seams,
         citations=row.citations,
     )
-
-
-def _title(conversation: PortableConversation) -> str:
-    first = next((m for m in conversation.messages if m.role == "user"), None)
-    words = "".join(part.text for part in first.parts if part.type == "text") if first else ""
-    return title_from(words)
 
 
 def _file(body: str, media: str, title: str, suffix: str) -> Response:

@@ -6,17 +6,15 @@ layer sees them. Unknown fields are ignored, so that a newer client can speak to
 
 from __future__ import annotations
 
-import base64
-import binascii
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field
 
 from grantha.chat import FilePart, ImagePart, Message, Options, Part, TextPart
-from grantha.errors import BadRequest, TooLarge
+from grantha.errors import BadRequest
+from grantha.wire import images
 from grantha.wire.compat.view import MAX_ITEMS
 
-IMAGE_TYPES = frozenset({"image/png", "image/jpeg", "image/webp", "image/gif"})
 MAX_IMAGE = 5 * 1024 * 1024  # bytes, decoded: the smallest limit among the vendors
 _MAX_TEXT = 4 * 1024 * 1024
 
@@ -198,17 +196,4 @@ def part_of(body: TextPartBody | ImagePartBody | FilePartBody) -> Part:
         return TextPart(body.text)
     if isinstance(body, FilePartBody):
         return FilePart(body.name, body.media_type, body.text)
-    if body.media_type not in IMAGE_TYPES:
-        raise BadRequest(
-            f"Images of type {body.media_type[:60]!r} can't be sent.",
-            advice="Send " + ", ".join(sorted(IMAGE_TYPES)) + ".",
-        )
-    try:
-        size = len(base64.b64decode(body.data, validate=True))
-    except (binascii.Error, ValueError) as error:
-        raise BadRequest("The image isn't base64.") from error
-    if not 0 < size <= MAX_IMAGE:
-        raise TooLarge(
-            f"The image has {size} bytes; {MAX_IMAGE} are allowed.", advice="Make it smaller."
-        )
-    return ImagePart(body.media_type, body.data)
+    return images.check(ImagePart(body.media_type, body.data), MAX_IMAGE)

@@ -32,7 +32,6 @@ from grantha.fold import Fold
 from grantha.wire import images
 
 MAX_ITEMS = 4096  # of a list, such as the messages: reading one takes the event loop up to 10 us
-_IMAGE_BYTES = 20 * 1024 * 1024
 NUMBER_TYPES = (int, float)
 _LARGEST_EXACT = 2**53  # below, a number with a point is exactly what was written
 MemberTypes: TypeAlias = Mapping[str, type | tuple[type, ...]]  # members, and what each may be
@@ -240,7 +239,7 @@ def reject_members(body: JsonObject, why: Mapping[str, str]) -> None:
 
 def image(media_type: str, data: str) -> ImagePart:
     """An image from base64; its bytes determine the type. Raises `BadRequest` or `TooLarge`."""
-    return images.check(ImagePart(media_type, data), _IMAGE_BYTES)
+    return images.check(ImagePart(media_type, data), images.LARGEST)
 
 
 def image_from_url(url: str) -> ImagePart:
