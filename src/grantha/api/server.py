@@ -27,6 +27,7 @@ from typing_extensions import override
 
 from grantha.api.app import assemble, check_database, prepared_folder
 from grantha.api.http.request_timeouts import timeout_protocol_for
+from grantha.api.http.socket_protocol import SocketProtocol
 from grantha.api.start_checks import CannotStart, check_exposure, check_references
 from grantha.api.systemd import inherited_socket, notify
 from grantha.config import Settings
@@ -61,7 +62,7 @@ def serve(settings: Settings, on_ready: Callable[[str], None] | None = None) -> 
             app,
             loop="uvloop",
             http=timeout_protocol_for(settings.header_timeout, settings.body_timeout),
-            ws="websockets-sansio",
+            ws=SocketProtocol,
             ws_max_size=_MAX_WS_MESSAGE,
             ws_per_message_deflate=False,
             log_config=None,

@@ -1,0 +1,67 @@
+"""What a WebSocket client makes the server keep is bounded, also below the level of messages."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.server import DEADLINE, MakeServer, Server
+
+pytestmark = pytest.mark.faults
+PING = b"\x89\xfd" + bytes(4) + b"x" * 125
+PONG = b"\x8a\x7d" + b"x" * 125
+FRAGMENT = b"\x00\x81" + bytes(4) + b"x"
+FIRST_FRAGMENT = b"\x01\x80" + bytes(4)
+
+
+def resident(server: Server) -> int:
+    """Bytes of memory that the server holds."""
+    return int(Path(f"/proc/{server.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+
+def connected(server: Server) -> socket.socket:
+    """A WebSocket whose handshake is done, with a small buffer for what it receives."""
+    one = socket.socket()
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    one.settimeout(DEADLINE)
+    one.connect(("127.0.0.1", server.port))
+    one.sendall(
+        b"GET /api/live HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
+        b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    )
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        head += one.recv(1)
+    assert b" 101 " in head
+    return one
+
+
+def test_pings_of_a_client_that_reads_nothing_are_not_kept(server_factory: MakeServer) -> None:
+    server = server_factory({"GRANTHA_HEARTBEAT": "600"}).start()
+    before = resident(server)
+    with connected(server) as one:
+        for _ in range(400):
+            one.sendall(PING * 1000)  # 52 MB in all
+        assert resident(server) - before < 20_000_000
+        # What was kept is answered, the last ping included, and the socket still works.
+        one.sendall(b"\x89\x81" + bytes(4) + b"y")
+        received = b""
+        end = time.monotonic() + DEADLINE
+        while b"\x8a\x01y" not in received[-200:]:
+            assert time.monotonic() < end, "the last ping wasn't answered"
+            received += one.recv(65536)
+        assert received.count(PONG) < 50_000
+
+
+def test_fragments_take_no_more_than_their_message(server: Server) -> None:
+    before = resident(server)
+    with connected(server) as one:
+        one.sendall(FIRST_FRAGMENT)
+        for _ in range(90):
+            one.sendall(FRAGMENT * 10_000)
+        assert resident(server) - before < 20_000_000
