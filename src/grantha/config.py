@@ -92,6 +92,10 @@ class Settings(BaseModel):
     max_resent: int = Field(default=400_000, ge=0)  # characters of prompt and answer sent again
     max_writing_time: float = Field(default=7200.0, gt=0)
 
+    # length of one answer (engine/answer_length.py)
+    max_answer: int = Field(default=4 * 1024 * 1024, gt=0)
+    max_answer_tokens: int = Field(default=1_000_000, gt=0)
+
     # seconds for which an answer to a client of the compatible APIs or of the simple endpoint is written
     # on after that client, and every other reader, has left; "never" lets it be written to its end
     abandon_after: Annotated[

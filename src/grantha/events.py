@@ -223,7 +223,8 @@ class Citation:
 class Notice:
     """Something a reader should know that isn't part of the answer, such as a retry.
 
-    Codes: accepted, retrying, call-limit, abandoned, those of `ProviderNotice`; a reader ignores others.
+    Codes: accepted, retrying, call-limit, answer-limit, abandoned, those of `ProviderNotice`; a reader
+    ignores others.
     """
 
     code: str

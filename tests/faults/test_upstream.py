@@ -6,6 +6,7 @@ import asyncio
 import json
 import struct
 from collections.abc import AsyncIterator
+from pathlib import Path
 from socket import SO_LINGER, SOL_SOCKET
 from typing import Any
 
@@ -16,6 +17,7 @@ from tests.server import DEADLINE, MakeServer, Server, until
 
 pytestmark = pytest.mark.faults
 
+GIGABYTE = 1_000_000_000
 TIMEOUTS = "[timeouts]\nconnect = 2.0\nfirst_byte = 2.0\nbetween_chunks = 1.0\n"
 
 
@@ -26,6 +28,7 @@ class FakeVendor:
         self.calls: list[str] = []
         self.closed = asyncio.Event()
         self.reset = asyncio.Event()  # resets the calls of the model "reset", which wait for it
+        self.sent = 0  # bytes of an answer without an end
         self._server: asyncio.Server | None = None
 
     async def start(self) -> int:
@@ -78,8 +81,18 @@ class FakeVendor:
                 self.closed.set()
             case "truncate":
                 pass
+            case "endless":
+                await self._flood(writer, _fragment("x" * 1000) * 64)
+            case "endless-line":
+                await self._flood(writer, b"x" * 65_536)
             case _:
                 writer.write(_fragment("answer", "stop") + b"data: [DONE]\n\n")
+
+    async def _flood(self, writer: asyncio.StreamWriter, data: bytes) -> None:
+        while self.sent < GIGABYTE:
+            writer.write(data)
+            await writer.drain()
+            self.sent += len(data)
 
 
 def _fragment(text: str, finish: str | None = None) -> bytes:
@@ -181,3 +194,27 @@ async def test_stop_closes_the_socket_of_the_vendor(talking: Server, vendor: Fak
     await asyncio.wait_for(vendor.closed.wait(), DEADLINE)
     ended = await asyncio.to_thread(talking.ended, conversation["id"])
     assert (ended["status"], ended["text"]) == ("stopped", "Half an ")
+
+
+def peak(server: Server) -> int:
+    """Most bytes of memory that the server has held."""
+    status = Path(f"/proc/{server.pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+
+
+@pytest.mark.parametrize("how", ["endless", "endless-line"])
+async def test_a_gigabyte_from_a_vendor_reaches_neither_disk_nor_memory(
+    talking: Server, vendor: FakeVendor, how: str
+) -> None:
+    before = peak(talking)
+    answer = await asyncio.to_thread(talking.ask, f"openai/{how}")
+    ended = await asyncio.to_thread(talking.ended, answer["id"])
+    if how == "endless":
+        assert (ended["status"], ended["end"]["finish_reason"]) == ("done", "length")
+        assert 4_190_000 < len(ended["text"]) <= 4 * 1024 * 1024
+        assert vendor.calls == [how]
+    else:
+        assert (ended["status"], ended["text"]) == ("failed", "Half an ")
+    assert vendor.sent < GIGABYTE // 4
+    assert peak(talking) - before < 120_000_000
+    assert sum(file.stat().st_size for file in talking.data_dir.iterdir()) < 60_000_000

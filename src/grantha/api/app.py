@@ -32,6 +32,7 @@ from grantha.api.state import AppState
 from grantha.api.tracing import tracer_for
 from grantha.api.wrong_tokens import WrongTokens
 from grantha.config import Settings
+from grantha.engine.answer_length import AnswerLimits
 from grantha.engine.call_budget import CallLimits
 from grantha.engine.feed import Feed
 from grantha.engine.ids import new_id
@@ -186,6 +187,7 @@ def _tuning(settings: Settings) -> Tuning:
             resent=settings.max_resent,
             seconds=settings.max_writing_time,
         ),
+        answer_limits=AnswerLimits(settings.max_answer, settings.max_answer_tokens),
         fallbacks=settings.fallbacks,
     )
 

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from grantha.analytics.timings import TimingsFold
 from grantha.chat import Call, Capabilities, Continuation, Ending, JsonObject, Message, Options
+from grantha.engine.answer_length import AnswerLength, AnswerLimits
 from grantha.engine.call_budget import CallBudget, CallLimits, size_of
 from grantha.engine.commands import (
     ChangeOptions,
@@ -118,6 +119,7 @@ class Runner:
         requested: float,
         *,
         limits: CallLimits,
+        answer_limits: AnswerLimits,
         close_timeout: float,
     ) -> None:
         self.model = plan.model
@@ -132,6 +134,7 @@ class Runner:
         self._usage = UsageTotal(partial=plan.continues == "restart")
         self._close_timeout = close_timeout
         self._budget = CallBudget(limits, size_of(plan.history))
+        self._length = AnswerLength(answer_limits)
         self._started_ms = _now_ms()
         self._fallbacks = list(plan.fallbacks)
         self._commands = CommandSlot()
@@ -151,6 +154,7 @@ class Runner:
         events = [record.event for record in records]
         for event in events:
             self.log.resume(event)
+            self._length.resume(event)
             if isinstance(event, TextDelta | ReasoningDelta | ToolCallDelta):
                 self._shown = True
             elif isinstance(event, UsageReport):
@@ -243,7 +247,8 @@ class Runner:
                 self._finished = Finished("length")
             if self._finished is not None:
                 await self._close()
-                self._usage.finish(self._capabilities(self.model), complete=True)
+                complete = not self._length.exceeded
+                self._usage.finish(self._capabilities(self.model), complete=complete)
                 self._end("done", self._finished)
                 return
             if isinstance(command, ChangeOptions):
@@ -287,26 +292,37 @@ class Runner:
         call = await self._call(name, attempt.how)
         self._timings.called(_now_ms())
         upstream = await provider.open(call, attempt.resume)
-        me = asyncio.current_task()
-        if self._pulling is not me:
+        if self._pulling is not asyncio.current_task():
             await upstream.aclose()
             return
         self._upstream = upstream
         self._usage.accepted()
         self.lifecycle.move_to("writing")
-        async for batch in upstream:
-            if self._pulling is not me:
-                return
-            self._take(batch)
-            if self.log.pending_bytes > _MAX_PENDING_BYTES:
-                await self.log.flushed()
-            if self.log.fenced:
-                raise Fenced("Another owner has this generation.")
+        if not await self._read(upstream):
+            return
         self._flush_trimmer()
+        if self._length.exceeded:
+            self._add(Notice("answer-limit", "The answer is as long as this server allows."))
+            self._finished = Finished("length")
         if self._finished is None:
             raise Truncated(f"{provider.name} ended the reply without saying that it is complete.")
         self.lifecycle.move_to("ending")  # what is complete can't be stopped or changed any more
         await self._close()
+
+    async def _read(self, upstream: Upstream) -> bool:
+        """Takes what comes, as long as it fits. False if the segment ended meanwhile."""
+        me = asyncio.current_task()
+        async for batch in upstream:
+            if self._pulling is not me:
+                return False
+            self._take(batch)
+            if self._length.exceeded:
+                break
+            if self.log.pending_bytes > _MAX_PENDING_BYTES:
+                await self.log.flushed()
+            if self.log.fenced:
+                raise Fenced("Another owner has this generation.")
+        return True
 
     async def _call(self, name: str, how: Continuation | None) -> Call:
         options = self._options_left()
@@ -320,40 +336,46 @@ class Runner:
 
     def _take(self, batch: Sequence[UpstreamEvent]) -> None:
         for event in batch:
-            match event:
-                case Text():
-                    self._text(event)
-                case Reasoning():
-                    self._parts.reasoning(event)
-                    self._shown = True
-                case ToolCall():
-                    self._flush_trimmer()
-                    self._parts.tool_call(event)
-                    self._progress()
-                case Accepted():
-                    details = {"model": event.model, "upstream_id": event.upstream_id}
-                    self._add(Notice("accepted", "", {k: v for k, v in details.items() if v}))
-                case Cited():
-                    self._parts.cite(event)
-                case ProviderNotice():
-                    self._add(Notice(event.code, event.message, event.details))
-                case UsageSeen():
-                    self._usage.record(event.usage)
-                case Finished():
-                    self._finished = event
+            fitting = event if isinstance(event, Text) else self._length.fit(event)
+            if fitting is not None:
+                self._take_one(fitting)
+            if self._length.exceeded:
+                return
+
+    def _take_one(self, event: UpstreamEvent) -> None:
+        match event:
+            case Text():
+                self._text(event)
+            case Reasoning():
+                self._parts.reasoning(event)
+                self._shown = True
+            case ToolCall():
+                self._flush_trimmer()
+                self._parts.tool_call(event)
+                self._shown = True
+            case Accepted():
+                details = {"model": event.model, "upstream_id": event.upstream_id}
+                self._add(Notice("accepted", "", {k: v for k, v in details.items() if v}))
+            case Cited():
+                self._parts.cite(event)
+            case ProviderNotice():
+                self._add(Notice(event.code, event.message, event.details))
+            case UsageSeen():
+                self._usage.record(event.usage)
+            case Finished():
+                self._finished = event
 
     def _text(self, event: Text) -> None:
         text = self._trimmer.feed(event.text)
         if text:
-            self._parts.text(event if text is event.text else replace(event, text=text))
-            self._progress()
+            self._put_text(event if text is event.text else replace(event, text=text))
 
     def _flush_trimmer(self) -> None:
         if rest := self._trimmer.finish():
-            self._parts.text(Text(rest))
-            self._progress()
+            self._put_text(Text(rest))
 
-    def _progress(self) -> None:
+    def _put_text(self, event: Text) -> None:
+        self._parts.text(self._length.fit_text(event))
         self._shown = True
 
     # ---- between segments ------------------------------------------------------------------------
@@ -479,9 +501,13 @@ class Runner:
         return replace(self.options, max_tokens=max(left, min(limit, _MIN_TOKENS_LEFT)))
 
     def _limit_reached(self) -> bool:
-        """Whether the providers' own counts reach max_tokens. Deltas are never taken for tokens."""
+        """Whether nothing more fits, or the providers' own counts reach max_tokens.
+
+        For the latter, deltas are never taken for tokens.
+        """
         limit = self.options.max_tokens
-        return limit is not None and 0 < limit <= self._usage.output_tokens()
+        reached = limit is not None and 0 < limit <= self._usage.output_tokens()
+        return reached or self._length.full
 
     def _capabilities(self, model: str) -> Capabilities:
         try:

@@ -17,6 +17,7 @@ from typing import Any
 
 from grantha.chat import Continuation, JsonObject, Options
 from grantha.engine.abandonment import Attachment, ReaderCount
+from grantha.engine.answer_length import DEFAULT_ANSWER_LIMITS, AnswerLimits
 from grantha.engine.call_budget import DEFAULT_LIMITS, CallLimits
 from grantha.engine.commands import StopReceipt
 from grantha.engine.continuation import continuation_mode
@@ -66,6 +67,7 @@ class Tuning:
     flush_retry: float = 0.1
     recovery_retry: float = 0.5
     limits: CallLimits = DEFAULT_LIMITS
+    answer_limits: AnswerLimits = DEFAULT_ANSWER_LIMITS
     fallbacks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -377,6 +379,7 @@ class Supervisor:
             read_text,
             requested,
             limits=self.limits,
+            answer_limits=self.tuning.answer_limits,
             close_timeout=self.tuning.close_timeout,
         )
         runner.resume(records)

@@ -13,6 +13,7 @@ from grantha.events import Text
 from grantha.providers.base import Provider
 from grantha.storage.base import GenerationRow, MessageRow, Store
 
+_MAX_REPLY = 64 * 1024
 _MAX_LENGTH = 60
 _TIMEOUT = 30.0  # seconds
 _MAX_EXCERPT = 1200  # characters of question and answer in the prompt for a title
@@ -88,13 +89,15 @@ def usable_title(text: str) -> str | None:
 
 async def _reply_text(provider: Provider, call: Call) -> str:
     upstream = await provider.open(call)
+    reply = ""
     try:
-        texts = [
-            event.text async for batch in upstream for event in batch if isinstance(event, Text)
-        ]
+        async for batch in upstream:
+            reply += "".join([event.text for event in batch if isinstance(event, Text)])
+            if len(reply) > _MAX_REPLY:
+                break  # no title, and no reason to keep what a broken upstream sends
     finally:
         await upstream.aclose()
-    return "".join(texts)
+    return reply
 
 
 def _text_of(row: MessageRow) -> str:

@@ -349,7 +349,7 @@ export interface ModelStatistics {
   model: string;
 }
 
-/** Something a reader should know that isn't part of the answer, such as a retry. Codes: accepted, retrying, call-limit, abandoned, those of `ProviderNotice`; a reader ignores others. */
+/** Something a reader should know that isn't part of the answer, such as a retry. Codes: accepted, retrying, call-limit, answer-limit, abandoned, those of `ProviderNotice`; a reader ignores others. */
 export interface Notice {
   code: string;
   message: string;

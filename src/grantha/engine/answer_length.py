@@ -1,0 +1,125 @@
+"""The bound on the length of one answer, whatever its upstream sends.
+
+All that an upstream writes is kept: text, reasoning, arguments of tool calls, sources and notices. It is
+counted over all calls of a generation, restarts included; what doesn't fit is cut off.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from grantha.events import (
+    Citation,
+    Event,
+    Finished,
+    Reasoning,
+    ReasoningDelta,
+    Text,
+    TextDelta,
+    ToolCall,
+    ToolCallDelta,
+    UpstreamEvent,
+    UsageSeen,
+)
+
+_EVENT_COST = 64  # bytes of an event besides its text: empty ones are stored, too
+_MAX_NATIVE = 200  # characters of a vendor's word for an end
+_LOGPROBS_SHARE = 16  # log probabilities are twenty times as long as their text, and may be
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerLimits:
+    """`size` is in bytes of UTF-8; `tokens` are counted as the upstream's deltas."""
+
+    size: int = 4 * 1024 * 1024
+    tokens: int = 1_000_000
+
+
+DEFAULT_ANSWER_LIMITS = AnswerLimits()
+
+
+class AnswerLength:
+    """Counts one generation. `exceeded` is set once something didn't fit."""
+
+    def __init__(self, limits: AnswerLimits) -> None:
+        self._limits = limits
+        self._left = limits.size
+        self._tokens_left = limits.tokens
+        self.exceeded = False
+
+    @property
+    def full(self) -> bool:
+        """Whether nothing more fits."""
+        return self.exceeded or self._left <= 0 or self._tokens_left <= 0
+
+    def resume(self, event: Event) -> None:
+        """Counts an event that is in the log already."""
+        match event:
+            case TextDelta() | ReasoningDelta():
+                self._left -= _size(event.text)
+                self._tokens_left -= event.deltas
+            case ToolCallDelta():
+                self._left -= _size(event.arguments)
+            case Citation():
+                self._left -= _size(event.url, event.title, event.quoted)
+            case _:
+                pass
+
+    def fit_text(self, event: Text) -> Text:
+        """The text, as much of it as fits."""
+        self._tokens_left -= event.deltas
+        if event.logprobs:
+            self._spend(sum(len(str(one)) for one in event.logprobs) // _LOGPROBS_SHARE)
+        text = self._cut(event.text)
+        return replace(event, text=text, logprobs=()) if self.exceeded else event
+
+    def fit(self, event: UpstreamEvent) -> UpstreamEvent | None:
+        """Any other event, its text cut; None if nothing of it fits."""
+        match event:
+            case Reasoning():
+                self._tokens_left -= event.deltas
+                if not self._spend(_size(event.signature)):
+                    return None
+                text = self._cut(event.text)
+                return replace(event, text=text) if self.exceeded else event
+            case ToolCall():
+                cost = _EVENT_COST if event.name else 0
+                if not self._spend(cost + _size(event.call_id, event.name, event.signature)):
+                    return None
+                arguments = self._cut(event.arguments)
+                return replace(event, arguments=arguments) if self.exceeded else event
+            case UsageSeen():
+                return event
+            case Finished():
+                return replace(event, native=event.native[:_MAX_NATIVE]) if event.native else event
+            case _:
+                # Of these only strings can be long.
+                fields = (getattr(event, name) for name in event.__slots__)
+                fits = self._spend(_EVENT_COST + sum(len(str(value)) for value in fields))
+                return event if fits else None
+
+    def _spend(self, size: int) -> bool:
+        """Counts what can't be cut; whether it fits."""
+        self._left -= size
+        self.exceeded = self.exceeded or self._left < 0
+        return not self.exceeded
+
+    def _cut(self, text: str) -> str:
+        before = max(self._left, 0)
+        fits = self._spend(_size(text))
+        # A delta too many is stored, since it has come.
+        self.exceeded = self.exceeded or self._tokens_left < 0
+        return (
+            text
+            if fits
+            else text.encode("utf-8", "surrogatepass")[:before].decode("utf-8", "ignore")
+        )
+
+
+def _size(*texts: str | None) -> int:
+    """Bytes of UTF-8."""
+    return sum(
+        len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+        for text in texts
+        if text
+    )
