@@ -1,6 +1,7 @@
 """Clients that send slowly, half, too much or nothing don't hurt others."""
 
 import asyncio
+import base64
 import contextlib
 import json
 import socket
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from websockets.sync.client import connect
 
 from tests.api.streams import attached
 from tests.server import DEADLINE, MakeServer, Server, until
@@ -279,3 +281,22 @@ def test_what_is_no_http_is_refused(shared: Server) -> None:
             connection.shutdown(socket.SHUT_WR)
             assert b" 200 " not in _answer(connection)[:20]
     assert shared.call("GET", "/readyz").status == 200
+
+
+def test_only_so_many_messages_wait_on_a_socket(server_factory: MakeServer) -> None:
+    server = server_factory().start()
+    question = {"messages": [{"role": "user", "content": "hi"}], "model": "scripted/silent"}
+    with connect(f"{server.ws_url}/ws/chat") as ws:
+        for _ in range(18):  # one is being answered, sixteen wait
+            ws.send(json.dumps(question))
+        while "error" not in (line := json.loads(ws.recv(timeout=DEADLINE))):
+            pass
+    assert line["error"]["code"] == "busy"
+
+
+def test_a_large_image_is_refused(shared: Server) -> None:
+    data = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(5 * 1024 * 1024 + 100)).decode()
+    parts = [{"type": "image", "media_type": "image/png", "data": data}]
+    path = f"/api/conversations/{shared.conversation()}/generations"
+    reply = shared.call("POST", path, {"parts": parts, "model": "scripted/hello"})
+    assert (reply.status, reply.json()["code"]) == (413, "too_large")

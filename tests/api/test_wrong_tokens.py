@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from grantha.api.client_address import TrustedProxies
+from grantha.api.wrong_tokens import WrongTokens
 from tests.api.conftest import TOKEN, until_listening
 from tests.blocks import blocks
 from tests.server import MakeServer, Server
@@ -153,3 +154,13 @@ def _addresses(server: Server) -> list[str]:
     return re.findall(
         rf"WARNING Wrong access token from {_ADDRESS}$", server.output(), re.MULTILINE
     )
+
+
+async def test_only_so_many_addresses_are_remembered() -> None:
+    guesses = WrongTokens(TrustedProxies(()))
+    for n in range(10_100):
+        address = f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}"
+        for token in ("", *map(str, range(20 if n == 10_099 else 1))):
+            guesses._count(address, token)
+    assert len(guesses._guesses) == 10_000
+    assert len(guesses._guesses["10.0.39.115"].tokens) == 8
