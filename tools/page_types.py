@@ -30,7 +30,7 @@ _PLAIN = {"string": "string", "integer": "number", "number": "number", "boolean"
 
 def types(schemas: Json) -> str:
     """One exported type for every schema of the native API, by name: the page speaks no other."""
-    native = sorted(schemas.keys() - compat.models().keys())
+    native = sorted(schemas.keys() - compat.schemas().keys())
     return "\n".join([HEAD, *(_named(name, schemas[name]) for name in native)])
 
 

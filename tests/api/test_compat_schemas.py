@@ -3,40 +3,47 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
-from pydantic import BaseModel, TypeAdapter
+from pydantic import TypeAdapter
 
 from grantha.api.openapi.compat import (
     EXAMPLES,
     ai_sdk_schemas,
     anthropic_schemas,
-    models,
     ollama_schemas,
-    openai_chat_schemas,
     openai_responses_schemas,
+    schemas,
 )
 from grantha.events import GenerationEnd, Record
 from grantha.wire.compat import ai_sdk_view as ui_view
 from grantha.wire.compat import anthropic_view as messages_view
-from grantha.wire.compat import ollama_view, openai_responses_input
+from grantha.wire.compat import ollama_view, openai_chat_replies, openai_responses_input
 from grantha.wire.compat import openai_chat_view as chat_view
 from grantha.wire.compat import openai_responses_view as responses_view
 from grantha.wire.compat.view import CompatStream, ResponseMeta
+from grantha.wire.tools import custom_tool
 from tests.server import Server
 from tests.wire.compat.logs import frames_of, logs
 from tests.wire.compat.test_merging import whole_of
 
 SHOWN = ResponseMeta("g_1", "scripted/any", 1_700_000_000)
-MODELS = models()
+# The calls of `logs()` are of a tool of this name: here, of one that takes free text.
+WITH_CUSTOM_TOOL = replace(SHOWN, tools=(custom_tool("look", None, {}),))
+SCHEMAS = schemas()
 
 STREAMS: dict[str, tuple[Callable[[], CompatStream], Any]] = {
     "chat": (
         lambda: chat_view.ChatStream(SHOWN, include_usage=True),
-        openai_chat_schemas.ChatChunk | openai_chat_schemas.OpenAiError,
+        openai_chat_replies.ChatChunk | openai_chat_replies.OpenAiError,
+    ),
+    "chat with a custom tool": (
+        lambda: chat_view.ChatStream(WITH_CUSTOM_TOOL),
+        openai_chat_replies.ChatChunk | openai_chat_replies.OpenAiError,
     ),
     "responses": (
         lambda: responses_view.ResponseStream(SHOWN, {}),
@@ -57,18 +64,7 @@ STREAMS: dict[str, tuple[Callable[[], CompatStream], Any]] = {
 
 def fits(schema: Any, value: Any) -> None:
     """The value is of the schema, and has no member that the schema doesn't name."""
-    unnamed = list(_unnamed(TypeAdapter(schema).validate_python(value)))
-    assert unnamed == [], value
-
-
-def _unnamed(value: Any) -> Iterator[str]:
-    if isinstance(value, BaseModel):
-        yield from value.model_extra or ()
-        for name in type(value).model_fields:
-            yield from _unnamed(getattr(value, name))
-    elif isinstance(value, list):
-        for item in value:
-            yield from _unnamed(item)
+    TypeAdapter(schema).validate_python(value, strict=True, extra="forbid")
 
 
 def bodies(raw: bytes) -> list[Any]:
@@ -96,7 +92,8 @@ def test_whatever_is_replied_at_once_fits_its_schema(records: list[Record]) -> N
         openai_responses_schemas.ResponseReply, responses_view.response_json(SHOWN, whole, None, {})
     )
     if isinstance(end, GenerationEnd) and end.ending in {"done", "stopped"}:
-        fits(openai_chat_schemas.ChatReply, chat_view.response_body(SHOWN, whole))
+        for meta in (SHOWN, WITH_CUSTOM_TOOL):
+            fits(openai_chat_replies.ChatReply, chat_view.response_body(meta, whole))
         fits(anthropic_schemas.MessagesReply, messages_view.response_body(SHOWN, whole))
         fits(ollama_schemas.OllamaChatReply, ollama_view.response_body(SHOWN, whole))
         lines = ollama_view.CompletionLines
@@ -137,7 +134,7 @@ def test_the_members_of_a_request_are_those_that_are_read(name: str) -> None:
     body = Watched(EXAMPLES[name])
     read(body)
     assert (body.requested | elsewhere) - set(REFUSED.get(name, ())) == set(
-        MODELS[name].model_fields
+        SCHEMAS[name].model_fields
     )
 
 
@@ -155,11 +152,11 @@ REQUESTS = {
 def test_every_example_is_taken_and_answered_in_form(shared: Server, name: str) -> None:
     path, reply = REQUESTS[name]
     body = {**EXAMPLES[name], "model": "scripted/hello"}
-    fits(MODELS[reply], shared.call("POST", path, body).expect(200))
+    fits(SCHEMAS[reply], shared.call("POST", path, body).expect(200))
     wrong = shared.call("POST", path, {**body, "model": 5})
     error = {"/v1/messages": "AnthropicError", "/ollama": "OllamaError"}
     shape = next((found for start, found in error.items() if path.startswith(start)), "OpenAiError")
-    fits(MODELS[shape], wrong.expect(400))
+    fits(SCHEMAS[shape], wrong.expect(400))
 
 
 def test_the_example_of_a_chat_is_streamed_in_form(shared: Server) -> None:
@@ -185,4 +182,4 @@ def test_the_example_of_a_chat_is_streamed_in_form(shared: Server) -> None:
 def test_every_list_is_in_form(
     shared: Server, path: str, headers: dict[str, str], schema: str
 ) -> None:
-    fits(MODELS[schema], shared.call("GET", path, headers=headers).expect(200))
+    fits(SCHEMAS[schema], shared.call("GET", path, headers=headers).expect(200))

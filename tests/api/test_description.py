@@ -13,7 +13,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -108,14 +108,14 @@ def test_whatever_is_sent_the_reply_is_documented_and_no_server_error(
 
 
 def test_every_example_fits_its_schema(described: dict[str, Any]) -> None:
-    models: dict[str, type[BaseModel]] = {
+    schemas = {
         name: found
         for module in (responses, requests, login)
         for name, found in vars(module).items()
         if isinstance(found, type) and issubclass(found, BaseModel)
-    } | vendors.models()
+    } | vendors.schemas()
     for name, sample in (EXAMPLES | vendors.EXAMPLES).items():
-        models[name].model_validate(sample)
+        TypeAdapter(schemas[name]).validate_python(sample)
         assert described["components"]["schemas"][name]["examples"] == [sample]
 
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from starlette.datastructures import Headers
 
+from grantha.chat import JsonObject
 from grantha.errors import GranthaError
 from grantha.wire.compat import ai_sdk_view, anthropic_view, ollama_view, openai_chat_view
 
@@ -21,7 +21,7 @@ class ErrorFormat:
     statuses of its own.
     """
 
-    body: Callable[[GranthaError], dict[str, Any]]
+    body: Callable[[GranthaError], JsonObject]
     schema: str
     statuses: Mapping[str, int] = field(default_factory=dict, hash=False)
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from grantha.chat import JsonObject
+
 Json = dict[str, Any]
 
 
@@ -68,7 +70,7 @@ def _chat_choice(choice: Json, meaning: Json, first: bool) -> None:
     meaning["finish"] = choice["finish_reason"]
 
 
-def of_chat_reply(reply: Json) -> Json:
+def of_chat_reply(reply: JsonObject) -> Json:
     """The same of a reply that wasn't streamed."""
     (choice,) = reply["choices"]
     message = choice["message"]
@@ -135,7 +137,7 @@ def _messages_delta(block: Json, delta: Json) -> None:
             raise AssertionError(other)
 
 
-def of_messages_reply(reply: Json) -> Json:
+def of_messages_reply(reply: JsonObject) -> Json:
     """The same of a reply that wasn't streamed."""
     content = [{k: v for k, v in block.items() if v is not None} for block in reply["content"]]
     return {"content": content, "stop": reply["stop_reason"], "usage": reply["usage"]}
@@ -213,7 +215,7 @@ def of_ollama(raw: bytes) -> Json:
     return meaning
 
 
-def of_ollama_reply(reply: Json) -> Json:
+def of_ollama_reply(reply: JsonObject) -> Json:
     """The same of a reply that wasn't streamed."""
     message = reply["message"]
     return {

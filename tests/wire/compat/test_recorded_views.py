@@ -177,6 +177,7 @@ def test_a_call_without_arguments_has_an_empty_object_at_every_api() -> None:
     assert [json.loads(arguments) for _, _, arguments in chat["calls"]] == [{}]
     reply = openai_chat_view.response_body(SHOWN, whole_of(records))
     (call,) = reply["choices"][0]["message"]["tool_calls"]
+    assert call["type"] == "function"
     assert call["function"]["arguments"] == "{}"
 
 

@@ -26,7 +26,7 @@ from grantha.api.http.problems import error_response
 from grantha.api.http.streams import HEARTBEAT, EventStream
 from grantha.api.openapi.description import IDEMPOTENCY, LOCATION, event_stream, named
 from grantha.api.state import app_state, idempotency, subject_of
-from grantha.chat import Call, Message
+from grantha.chat import Call, JsonObject, Message
 from grantha.engine.generation_request import GenerationRequest
 from grantha.engine.ids import new_id
 from grantha.engine.reader import Reader
@@ -174,7 +174,7 @@ async def stream(
 
 
 async def reply(
-    request: Request, row: GenerationRow, form: Callable[[ResponseMeta, AnswerFold], dict[str, Any]]
+    request: Request, row: GenerationRow, form: Callable[[ResponseMeta, AnswerFold], JsonObject]
 ) -> Response:
     """The whole answer as one JSON reply, once it has ended; its failure as an error."""
     state = app_state(request)

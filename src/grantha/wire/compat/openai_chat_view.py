@@ -7,7 +7,7 @@ Source: OpenAI's API reference, "Chat Completions". Only one choice (`n` = 1). B
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from grantha.chat import (
     JsonDict,
@@ -52,7 +52,29 @@ from grantha.wire.tools import (
     origin_of,
 )
 
-_FINISH = {
+if TYPE_CHECKING:  # types only: the server loads them with the API's description
+    from grantha.wire.compat.openai_chat_replies import (
+        ChatAnnotation,
+        ChatAnswer,
+        ChatCall,
+        ChatCallDelta,
+        ChatChoice,
+        ChatChunk,
+        ChatChunkChoice,
+        ChatCustomCall,
+        ChatDelta,
+        ChatFinishReason,
+        ChatLogprobs,
+        ChatReply,
+        ChatUsage,
+        OpenAiError,
+        OpenAiErrorType,
+        OpenAiFault,
+        OpenAiModel,
+        OpenAiModels,
+    )
+
+_FINISH: dict[str, ChatFinishReason] = {
     "stop": "stop",
     "length": "length",
     "tool-calls": "tool_calls",
@@ -66,7 +88,7 @@ _ERROR_CODES = {
     "key_rejected": "invalid_api_key",
     "content_blocked": "content_filter",
 }
-_ERROR_TYPES = {
+_ERROR_TYPES: dict[str, OpenAiErrorType] = {
     "context_overflow": "invalid_request_error",
     "content_blocked": "invalid_request_error",
     "request_refused": "invalid_request_error",
@@ -127,11 +149,12 @@ class ChatStream:
     """Chunks, then `[DONE]`."""
 
     def __init__(self, meta: ResponseMeta, include_usage: bool = False) -> None:
-        self._head = {
+        self._head: ChatChunk = {
             "id": f"chatcmpl-{meta.id}",
             "object": "chat.completion.chunk",
             "created": meta.created,
             "model": meta.model,
+            "choices": [],
         }
         self._include_usage = include_usage
         self._begun = False
@@ -184,7 +207,7 @@ class ChatStream:
     def _begin_call(self, start: PartStart, at: str) -> list[str]:
         index = self._tools[start.part] = len(self._tools)
         self._without_arguments.add(start.part)
-        call = {
+        call: ChatCallDelta = {
             "index": index,
             "id": start.call_id or f"call_{start.part}",
             "type": "function",
@@ -195,39 +218,48 @@ class ChatStream:
     def _free_text(self, at: str, part: int) -> list[str]:
         start, fragments = self._custom.pop(part)
         call_id = start.call_id or f"call_{part}"
-        call = _custom_call(ToolCallPart(call_id, start.name or "", "".join(fragments)))
-        return self._chunk(at, {"tool_calls": [{"index": self._tools[part], **call}]})
+        call: ChatCallDelta = {
+            "index": self._tools[part],
+            "id": call_id,
+            "type": "custom",
+            "custom": {"name": start.name or "", "input": custom_input("".join(fragments))},
+        }
+        return self._chunk(at, {"tool_calls": [call]})
 
     def _arguments(self, at: str, part: int, arguments: str) -> list[str]:
         self._without_arguments.discard(part)
-        call = {"index": self._tools[part], "function": {"arguments": arguments}}
+        call: ChatCallDelta = {
+            "index": self._tools[part],
+            "function": {"arguments": arguments},
+        }
         return self._chunk(at, {"tool_calls": [call]})
 
     def _chunk(
         self,
         at: str,
-        delta: dict[str, Any],
-        finish: str | None = None,
+        delta: ChatDelta,
+        finish: ChatFinishReason | None = None,
         logprobs: Sequence[JsonObject] = (),
     ) -> list[str]:
         if not self._begun:
             self._begun = True
             delta = {"role": "assistant", "content": "", **delta}
-        choice = {
+        choice: ChatChunkChoice = {
             "index": 0,
             "delta": delta,
             "logprobs": _logprobs(logprobs),
             "finish_reason": finish,
         }
-        body: dict[str, Any] = {**self._head, "choices": [choice]}
+        chunk: ChatChunk = {**self._head, "choices": [choice]}
         if self._include_usage:
-            body["usage"] = None
-        return [sse_block(body, id=at)]
+            chunk["usage"] = None
+        return [sse_block(chunk, id=at)]
 
     def _end(self, at: str, end: GenerationEnd) -> list[str]:
         error = view.end_error(end)
         if error is not None:
-            return [sse_block({"error": _error(error)}, id=at), "data: [DONE]\n\n"]
+            failed: OpenAiError = {"error": _error(error)}
+            return [sse_block(failed, id=at), "data: [DONE]\n\n"]
         empty = sorted(self._without_arguments)
         blocks = [block for part in empty for block in self._arguments(at, part, "{}")]
         for part in sorted(self._custom):
@@ -235,16 +267,17 @@ class ChatStream:
         blocks += self._chunk(at, {}, _finish(end))
         if self._include_usage:
             usage = usage_json(end.usage) if end.usage else None
-            blocks.append(sse_block({**self._head, "choices": [], "usage": usage}, id=at))
+            last: ChatChunk = {**self._head, "usage": usage}
+            blocks.append(sse_block(last, id=at))
         return [*blocks, "data: [DONE]\n\n"]
 
 
-def response_body(meta: ResponseMeta, answer: AnswerFold) -> dict[str, Any]:
+def response_body(meta: ResponseMeta, answer: AnswerFold) -> ChatReply:
     """The whole answer, which has its end."""
     parts = answer.parts()
     calls = view.calls_of(parts)
     text = view.text_of(parts)
-    message: dict[str, Any] = {
+    message: ChatAnswer = {
         "role": "assistant",
         "content": text if text or not calls else None,
         "refusal": None,
@@ -258,7 +291,7 @@ def response_body(meta: ResponseMeta, answer: AnswerFold) -> dict[str, Any]:
             for call in calls
         ]
     end = answer.end
-    choice = {
+    choice: ChatChoice = {
         "index": 0,
         "message": message,
         "logprobs": _logprobs([lp for _, lps in sorted(answer.logprobs.items()) for lp in lps]),
@@ -274,16 +307,16 @@ def response_body(meta: ResponseMeta, answer: AnswerFold) -> dict[str, Any]:
     }
 
 
-def model_list(cards: Sequence[tuple[str, str, int]]) -> dict[str, Any]:
+def model_list(cards: Sequence[tuple[str, str, int]]) -> OpenAiModels:
     """The list of models, from (id, owner, created)."""
-    rows = [
+    rows: list[OpenAiModel] = [
         {"id": name, "object": "model", "created": created, "owned_by": owner}
         for name, owner, created in cards
     ]
     return {"object": "list", "data": rows}
 
 
-def error_body(error: GranthaError) -> dict[str, Any]:
+def error_body(error: GranthaError) -> OpenAiError:
     """An error before the first chunk, in OpenAI's form."""
     return {"error": _error(error.to_json())}
 
@@ -293,7 +326,7 @@ def openai_error_code(code: str) -> str:
     return _ERROR_CODES.get(code, code)
 
 
-def usage_json(usage: Usage) -> dict[str, Any]:
+def usage_json(usage: Usage) -> ChatUsage:
     """Usage in OpenAI's form; only called when there is one."""
     prompt, completion = usage.input_tokens or 0, usage.output_tokens or 0
     return {
@@ -373,32 +406,44 @@ def _is_custom(tools: Sequence[JsonObject], name: str | None) -> bool:
     return origin_of(tools, name).get("kind") == "custom"
 
 
-def _function_call(call: ToolCallPart) -> dict[str, Any]:
-    function = {"name": call.name, "arguments": call.arguments}
-    return {"id": call.call_id, "type": "function", "function": function}
+def _function_call(call: ToolCallPart) -> ChatCall:
+    return {
+        "id": call.call_id,
+        "type": "function",
+        "function": {"name": call.name, "arguments": call.arguments},
+    }
 
 
-def _custom_call(call: ToolCallPart) -> dict[str, Any]:
-    custom = {"name": call.name, "input": custom_input(call.arguments)}
-    return {"id": call.call_id, "type": "custom", "custom": custom}
+def _custom_call(call: ToolCallPart) -> ChatCustomCall:
+    return {
+        "id": call.call_id,
+        "type": "custom",
+        "custom": {"name": call.name, "input": custom_input(call.arguments)},
+    }
 
 
-def _finish(end: GenerationEnd | None) -> str:
+def _finish(end: GenerationEnd | None) -> ChatFinishReason:
     # The API has no reason for a stopped answer: for its client it simply ended.
     return _FINISH.get((end.finish_reason if end else None) or "stop", "stop")
 
 
-def _logprobs(found: Sequence[JsonObject]) -> dict[str, Any] | None:
-    return {"content": list(found), "refusal": None} if found else None
+def _logprobs(found: Sequence[JsonObject]) -> ChatLogprobs | None:
+    return {"content": view.logprobs(found), "refusal": None} if found else None
 
 
-def _annotation(source: PlacedCitation) -> dict[str, Any]:
-    place = {"start_index": source.text_offset, "end_index": source.text_offset}
-    cited = {"url": source.citation.url, "title": source.citation.title or ""}
-    return {"type": "url_citation", "url_citation": {**place, **cited}}
+def _annotation(source: PlacedCitation) -> ChatAnnotation:
+    return {
+        "type": "url_citation",
+        "url_citation": {
+            "start_index": source.text_offset,
+            "end_index": source.text_offset,
+            "url": source.citation.url or "",
+            "title": source.citation.title or "",
+        },
+    }
 
 
-def _error(error: JsonObject) -> dict[str, Any]:
+def _error(error: JsonObject) -> OpenAiFault:
     code = str(error.get("code"))
     kind = _ERROR_TYPES.get(code)
     if kind is None:

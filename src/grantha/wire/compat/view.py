@@ -10,7 +10,7 @@ import base64
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
 from typing_extensions import override
 
@@ -30,6 +30,9 @@ from grantha.errors import BadRequest, GranthaError
 from grantha.events import Citation, Event, Frame, GenerationEnd, TextDelta
 from grantha.fold import Fold
 from grantha.wire import images
+
+if TYPE_CHECKING:
+    from grantha.wire.compat.openai_chat_replies import Logprob
 
 MAX_ITEMS = 4096  # of a list, such as the messages: reading one takes the event loop up to 10 us
 NUMBER_TYPES = (int, float)
@@ -118,7 +121,7 @@ class AnswerFold(Fold):
             self.sources.append(self._offsets.locate(event))
 
 
-def sse_block(data: dict[str, Any], event: str | None = None, id: str | None = None) -> str:  # noqa: A002
+def sse_block(data: JsonObject, event: str | None = None, id: str | None = None) -> str:  # noqa: A002
     """One SSE block; `id` lets a client reconnect."""
     head = (f"id: {id}\n" if id else "") + (f"event: {event}\n" if event else "")
     return f"{head}data: {compact_json(data)}\n\n"
@@ -309,6 +312,11 @@ def reasoning_of(parts: Sequence[Part]) -> str:
 def calls_of(parts: Sequence[Part]) -> list[ToolCallPart]:
     """The tool calls among parts."""
     return [part for part in parts if isinstance(part, ToolCallPart)]
+
+
+def logprobs(found: Sequence[JsonObject]) -> list[Logprob]:
+    """Log probabilities as the provider sent them: its own form is passed on unchecked."""
+    return cast("list[Logprob]", list(found))
 
 
 def parse_arguments(text: str) -> Any:

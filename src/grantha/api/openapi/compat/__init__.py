@@ -1,13 +1,16 @@
 """Schemas of what the vendors' clients send and get, for the description of the API alone.
 
-Loaded when the description is first asked for: building some hundred models is none of a start's business.
+Requests are models beside this file; replies are the typed dictionaries that the views in `wire.compat`
+build. Loaded when the description is first asked for: building some hundred schemas is none of a start's
+business.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from pydantic.json_schema import models_json_schema
+from pydantic import TypeAdapter
+from typing_extensions import is_typeddict
 
 from grantha.api.openapi.compat import (
     ai_sdk_schemas,
@@ -18,11 +21,13 @@ from grantha.api.openapi.compat import (
 )
 from grantha.api.openapi.compat.compat_examples import EXAMPLES
 from grantha.api.openapi.compat.schema import Schema
+from grantha.wire.compat import openai_chat_replies
 
-__all__ = ["EXAMPLES", "components", "models"]
+__all__ = ["EXAMPLES", "components", "schemas"]
 
 _MODULES = (
     openai_chat_schemas,
+    openai_chat_replies,
     openai_responses_schemas,
     anthropic_schemas,
     ollama_schemas,
@@ -30,29 +35,27 @@ _MODULES = (
 )
 
 
-def models() -> dict[str, type[Schema]]:
-    """Every schema by its name."""
+def schemas() -> dict[str, Any]:
+    """The type of each request and reply, and of their parts, by its name."""
     return {
         name: found
-        for module in (
-            openai_chat_schemas,
-            openai_responses_schemas,
-            anthropic_schemas,
-            ollama_schemas,
-            ai_sdk_schemas,
-        )
+        for module in _MODULES
         for name, found in vars(module).items()
-        if isinstance(found, type) and issubclass(found, Schema) and found is not Schema
+        if _is_schema(found) and found is not Schema
     }
 
 
 def components() -> dict[str, Any]:
     """All of them as OpenAPI's components, with an example of each body and reply."""
-    _, found = models_json_schema(
-        [(model, "validation") for model in models().values()],
+    _, found = TypeAdapter.json_schemas(
+        [(name, "validation", TypeAdapter(schema)) for name, schema in schemas().items()],
         ref_template="#/components/schemas/{model}",
     )
     described: dict[str, Any] = found["$defs"]
     for name, sample in EXAMPLES.items():
         described[name]["examples"] = [sample]
     return described
+
+
+def _is_schema(found: object) -> bool:
+    return is_typeddict(found) or (isinstance(found, type) and issubclass(found, Schema))

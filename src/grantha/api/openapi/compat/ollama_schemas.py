@@ -6,9 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from grantha.api.openapi.compat.openai_chat_schemas import ChatTool, Logprob
+from grantha.api.openapi.compat.openai_chat_schemas import ChatTool
 from grantha.api.openapi.compat.schema import MODEL, ONE, STOPS, TWO, WHOLE, Schema
 from grantha.chat import JsonDict
+from grantha.wire.compat.openai_chat_replies import Logprob
 
 
 class OllamaCalled(Schema):

@@ -1,4 +1,4 @@
-"""The part of OpenAI's Chat Completions and Models APIs that Grantha supports."""
+"""The part of a Chat Completions request that Grantha reads."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from grantha.api.openapi.compat.schema import (
     Schema,
 )
 from grantha.chat import JsonDict
+from grantha.wire.compat.openai_chat_replies import ChatCall, ChatCustomCall
 
 
 class ChatText(Schema):
@@ -53,28 +54,13 @@ class ChatFile(Schema):
     file: ChatFileContent
 
 
-class ChatCalled(Schema):
-    """The function and its arguments as JSON text."""
-
-    name: str
-    arguments: str
-
-
-class ChatCall(Schema):
-    """A function that the model wants called."""
-
-    id: str
-    type: Literal["function"] = "function"
-    function: ChatCalled
-
-
 class ChatMessage(Schema):
     """A message. One of the role `tool` answers the call that `tool_call_id` names."""
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
     content: str | list[ChatText | ChatImage | ChatFile] | None = None
     reasoning_content: str | None = None
-    tool_calls: list[ChatCall] | None = None
+    tool_calls: list[ChatCall | ChatCustomCall] | None = None
     tool_call_id: str | None = None
 
 
@@ -163,161 +149,3 @@ class ChatRequest(Schema):
     service_tier: str | None = None
     user: str | None = None
     verbosity: str | None = None
-
-
-class Logprob(Schema):
-    """One token of the text and how likely it was."""
-
-    token: str
-    logprob: float
-    bytes: list[int] | None = None
-    top_logprobs: list[JsonDict] | None = None
-
-
-class ChatLogprobs(Schema):
-    """Of the text of a choice or a chunk."""
-
-    content: list[Logprob]
-    refusal: None = None
-
-
-class ChatCitation(Schema):
-    """A source and where it stands in the text, in code points."""
-
-    url: str
-    title: str
-    start_index: int
-    end_index: int
-
-
-class ChatAnnotation(Schema):
-    """A source."""
-
-    type: Literal["url_citation"]
-    url_citation: ChatCitation
-
-
-class ChatAnswer(Schema):
-    """What the model says."""
-
-    role: Literal["assistant"]
-    content: str | None
-    refusal: None
-    annotations: list[ChatAnnotation]
-    reasoning_content: str | None = None
-    tool_calls: list[ChatCall] | None = None
-
-
-FINISH = Literal["stop", "length", "tool_calls", "content_filter"]
-
-
-class ChatChoice(Schema):
-    """The one answer."""
-
-    index: Literal[0]
-    message: ChatAnswer
-    logprobs: ChatLogprobs | None
-    finish_reason: FINISH
-
-
-class CachedTokens(Schema):
-    """Of the prompt."""
-
-    cached_tokens: int
-
-
-class ReasoningTokens(Schema):
-    """Of the answer."""
-
-    reasoning_tokens: int
-
-
-class ChatUsage(Schema):
-    """Tokens as the provider counts them."""
-
-    prompt_tokens: int
-    completion_tokens: int
-    total_tokens: int
-    prompt_tokens_details: CachedTokens
-    completion_tokens_details: ReasoningTokens
-
-
-class ChatReply(Schema):
-    """The whole answer. `usage` is null where the provider doesn't count."""
-
-    id: str
-    object: Literal["chat.completion"]
-    created: int
-    model: str
-    choices: list[ChatChoice]
-    usage: ChatUsage | None
-
-
-class ChatCallDelta(Schema):
-    """A piece of a call; id and name come first, then arguments."""
-
-    index: int
-    id: str | None = None
-    type: Literal["function"] | None = None
-    function: JsonDict
-
-
-class ChatDelta(Schema):
-    """What is new. The first one has the role."""
-
-    role: Literal["assistant"] | None = None
-    content: str | None = None
-    reasoning_content: str | None = None
-    tool_calls: list[ChatCallDelta] | None = None
-    annotations: list[ChatAnnotation] | None = None
-
-
-class ChatChunkChoice(Schema):
-    """What is new in the one answer; the reason comes with the last."""
-
-    index: Literal[0]
-    delta: ChatDelta
-    logprobs: ChatLogprobs | None
-    finish_reason: FINISH | None
-
-
-class ChatChunk(Schema):
-    """One `data:` line; the last line is `[DONE]`. With `include_usage` a chunk without choices ends it."""
-
-    id: str
-    object: Literal["chat.completion.chunk"]
-    created: int
-    model: str
-    choices: list[ChatChunkChoice]
-    usage: ChatUsage | None = None
-
-
-class OpenAiFault(Schema):
-    """What went wrong, and what to do."""
-
-    message: str
-    type: Literal["invalid_request_error", "api_error"]
-    param: None
-    code: str | None
-
-
-class OpenAiError(Schema):
-    """An error, as a reply or as a line of a stream."""
-
-    error: OpenAiFault
-
-
-class OpenAiModel(Schema):
-    """A model that can be used; `created` is the day of the call."""
-
-    id: str
-    object: Literal["model"]
-    created: int
-    owned_by: str
-
-
-class OpenAiModels(Schema):
-    """All of them."""
-
-    object: Literal["list"]
-    data: list[OpenAiModel]

@@ -6,9 +6,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from grantha.api.openapi.compat.openai_chat_schemas import Logprob
 from grantha.api.openapi.compat.schema import COUNT, DATA_URL, MODEL, ONE, TWO, WHOLE, Schema
 from grantha.chat import JsonDict
+from grantha.wire.compat.openai_chat_replies import Logprob
 
 
 class ResponseText(Schema):
