@@ -14,15 +14,19 @@ from pydantic import TypeAdapter
 from grantha.api.openapi.compat import (
     EXAMPLES,
     ai_sdk_schemas,
-    anthropic_schemas,
     ollama_schemas,
     openai_responses_schemas,
     schemas,
 )
 from grantha.events import GenerationEnd, Record
 from grantha.wire.compat import ai_sdk_view as ui_view
+from grantha.wire.compat import (
+    anthropic_replies,
+    ollama_view,
+    openai_chat_replies,
+    openai_responses_input,
+)
 from grantha.wire.compat import anthropic_view as messages_view
-from grantha.wire.compat import ollama_view, openai_chat_replies, openai_responses_input
 from grantha.wire.compat import openai_chat_view as chat_view
 from grantha.wire.compat import openai_responses_view as responses_view
 from grantha.wire.compat.view import CompatStream, ResponseMeta
@@ -49,7 +53,7 @@ STREAMS: dict[str, tuple[Callable[[], CompatStream], Any]] = {
         lambda: responses_view.ResponseStream(SHOWN, {}),
         openai_responses_schemas.ResponseEvent,
     ),
-    "messages": (lambda: messages_view.MessagesStream(SHOWN), anthropic_schemas.MessagesEvent),
+    "messages": (lambda: messages_view.MessagesStream(SHOWN), anthropic_replies.MessagesEvent),
     "ui": (lambda: ui_view.UiStream(SHOWN), ai_sdk_schemas.UiChunk),
     "chat lines": (
         lambda: ollama_view.ChatLines(SHOWN),
@@ -94,7 +98,7 @@ def test_whatever_is_replied_at_once_fits_its_schema(records: list[Record]) -> N
     if isinstance(end, GenerationEnd) and end.ending in {"done", "stopped"}:
         for meta in (SHOWN, WITH_CUSTOM_TOOL):
             fits(openai_chat_replies.ChatReply, chat_view.response_body(meta, whole))
-        fits(anthropic_schemas.MessagesReply, messages_view.response_body(SHOWN, whole))
+        fits(anthropic_replies.MessagesReply, messages_view.response_body(SHOWN, whole))
         fits(ollama_schemas.OllamaChatReply, ollama_view.response_body(SHOWN, whole))
         lines = ollama_view.CompletionLines
         fits(ollama_schemas.OllamaGenerateReply, ollama_view.response_body(SHOWN, whole, lines))

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from grantha.api.compat import base
 from grantha.wire.compat import anthropic_view
+
+if TYPE_CHECKING:
+    from grantha.wire.compat.anthropic_replies import CountReply
 
 router = APIRouter(prefix="/v1", tags=["Anthropic"])
 
@@ -33,4 +38,5 @@ async def messages(request: Request) -> Response:
 async def count_tokens(request: Request) -> Response:
     """Counts a prompt's tokens, where the provider can: local models and Anthropic."""
     parsed = anthropic_view.parse_request({**await base.body_of(request), "max_tokens": 1})
-    return JSONResponse({"input_tokens": await base.count_tokens(request, parsed)})
+    counted: CountReply = {"input_tokens": await base.count_tokens(request, parsed)}
+    return JSONResponse(counted)

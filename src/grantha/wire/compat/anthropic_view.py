@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from grantha.chat import (
     FilePart,
@@ -42,7 +42,25 @@ from grantha.wire.compat.view import AnswerFold, ParsedRequest, ResponseMeta, ss
 from grantha.wire.signatures import REDACTED
 from grantha.wire.tools import hosted_tool
 
-_STOP = {
+if TYPE_CHECKING:  # types only: the server loads them with the API's description
+    from grantha.wire.compat.anthropic_replies import (
+        AnthropicCitation,
+        AnthropicError,
+        AnthropicErrorType,
+        AnthropicFault,
+        AnthropicModel,
+        AnthropicModels,
+        AnthropicUsage,
+        BlockDelta,
+        ContentBlock,
+        MessagesEvent,
+        MessagesReply,
+        RedactedBlock,
+        StopReason,
+        TextBlock,
+    )
+
+_STOP: dict[str, StopReason] = {
     "stop": "end_turn",
     "length": "max_tokens",
     "tool-calls": "tool_use",
@@ -50,7 +68,20 @@ _STOP = {
     "refusal": "refusal",
 }
 # The vendor's own words that say more than ours do, when the model is Anthropic's too.
-_NATIVE = {"stop_sequence", "pause_turn", "model_context_window_exceeded"}
+_NATIVE: tuple[StopReason, ...] = ("stop_sequence", "pause_turn", "model_context_window_exceeded")
+_ERROR_TYPES: dict[str, AnthropicErrorType] = {
+    "unauthorized": "authentication_error",
+    "missing_key": "authentication_error",
+    "key_rejected": "authentication_error",
+    "forbidden": "permission_error",
+    "access_denied": "permission_error",
+    "too_large": "request_too_large",
+    "rate_limited": "rate_limit_error",
+    "overloaded": "overloaded_error",
+    "quota_exhausted": "billing_error",
+    "content_blocked": "invalid_request_error",
+    "request_refused": "invalid_request_error",
+}
 _EFFORTS = ((2048, "low"), (8192, "medium"))  # tokens of thought up to which an effort goes
 _EXTRA: view.MemberTypes = {"thinking": dict, "top_k": int, "metadata": dict, "service_tier": str}
 # Blocks that the vendor's own tools leave in a conversation. Other vendors' models can't read them.
@@ -166,14 +197,14 @@ class MessagesStream:
                 return self._reasoning(event, at)
             case ToolCallDelta() if event.arguments and self._open == part:
                 self._arguments.append(event.arguments)
-                fragment = {"type": "input_json_delta", "partial_json": event.arguments}
-                return self._delta(part, fragment, at)
+                return self._delta(
+                    part, {"type": "input_json_delta", "partial_json": event.arguments}, at
+                )
             case Citation(url=str()):
                 if self._open != part:
                     self._sources.setdefault(part, []).append(event)
                     return []
-                cited = {"type": "citations_delta", "citation": _cited(event)}
-                return self._delta(part, cited, at)
+                return self._delta(part, {"type": "citations_delta", "citation": _cited(event)}, at)
             case PartEnd() if self._open == part:
                 return self._close(at)
             case _:
@@ -181,7 +212,7 @@ class MessagesStream:
 
     def _begin(self, at: str) -> list[str]:
         self._begun = True
-        message: dict[str, Any] = {
+        message: MessagesReply = {
             "id": f"msg_{self._meta.id}",
             "type": "message",
             "role": "assistant",
@@ -191,40 +222,47 @@ class MessagesStream:
             "stop_sequence": None,
             "usage": _usage(None),
         }
-        return [_event("message_start", {"message": message}, at), _event("ping", {}, at)]
+        return [
+            _event({"type": "message_start", "message": message}, at),
+            _event({"type": "ping"}, at),
+        ]
 
     def _reasoning(self, event: ReasoningDelta, at: str) -> list[str]:
         signature = event.signature or ""
         if signature.startswith(REDACTED) and event.part != self._open and not event.text:
-            hidden = {"type": "redacted_thinking", "data": signature.removeprefix(REDACTED)}
-            return self._begin_block(event.part, at, hidden)
+            return self._begin_block(event.part, at, _redacted(signature))
         blocks = []
         if event.text:
-            thought = {"type": "thinking_delta", "thinking": event.text}
+            thought: BlockDelta = {"type": "thinking_delta", "thinking": event.text}
             blocks += self._delta(event.part, thought, at)
         if signature:
-            signed = {"type": "signature_delta", "signature": signature}
+            signed: BlockDelta = {"type": "signature_delta", "signature": signature}
             blocks += self._delta(event.part, signed, at)
         return blocks
 
-    def _delta(self, part: int, delta: dict[str, Any], at: str) -> list[str]:
+    def _delta(self, part: int, delta: BlockDelta, at: str) -> list[str]:
         blocks = [] if part == self._open else self._begin_block(part, at)
-        body = {"index": self._block_count - 1, "delta": delta}
-        return [*blocks, _event("content_block_delta", body, at)]
+        index = self._block_count - 1
+        return [
+            *blocks,
+            _event({"type": "content_block_delta", "index": index, "delta": delta}, at),
+        ]
 
-    def _begin_block(self, part: int, at: str, block: dict[str, Any] | None = None) -> list[str]:
+    def _begin_block(self, part: int, at: str, block: ContentBlock | None = None) -> list[str]:
         opened = block or _opened(self._starts.get(part) or PartStart(part, "text"))
-        body = {"index": self._block_count, "content_block": opened}
+        index = self._block_count
         self._open = part
         self._block_count += 1
-        return [_event("content_block_start", body, at)]
+        return [
+            _event({"type": "content_block_start", "index": index, "content_block": opened}, at)
+        ]
 
     def _close(self, at: str) -> list[str]:
         if self._open is None:
             return []
         self._open = None
         self._arguments.clear()
-        return [_event("content_block_stop", {"index": self._block_count - 1}, at)]
+        return [_event({"type": "content_block_stop", "index": self._block_count - 1}, at)]
 
     def _end(self, end: GenerationEnd, at: str) -> list[str]:
         blocks = self._close(at)
@@ -232,15 +270,16 @@ class MessagesStream:
             blocks += [*self._next(at), *self._close(at)]
         error = view.end_error(end)
         if error is not None:
-            return [*blocks, _event("error", {"error": _error(error)}, at)]
-        delta = {
+            return [*blocks, _event({"type": "error", "error": _error(error)}, at)]
+        delta: MessagesEvent = {
+            "type": "message_delta",
             "delta": {"stop_reason": _stop_reason(end), "stop_sequence": None},
             "usage": _usage(end.usage),
         }
-        return [*blocks, _event("message_delta", delta, at), _event("message_stop", {}, at)]
+        return [*blocks, _event(delta, at), _event({"type": "message_stop"}, at)]
 
 
-def response_body(meta: ResponseMeta, answer: AnswerFold) -> dict[str, Any]:
+def response_body(meta: ResponseMeta, answer: AnswerFold) -> MessagesReply:
     """The whole answer, which has its end."""
     end = answer.end
     return {
@@ -255,9 +294,9 @@ def response_body(meta: ResponseMeta, answer: AnswerFold) -> dict[str, Any]:
     }
 
 
-def model_list(cards: Sequence[tuple[str, str, int]]) -> dict[str, Any]:
+def model_list(cards: Sequence[tuple[str, str, int]]) -> AnthropicModels:
     """The list of models, from (id, owner, made in seconds)."""
-    rows = [
+    rows: list[AnthropicModel] = [
         {
             "type": "model",
             "id": name,
@@ -275,7 +314,7 @@ def model_list(cards: Sequence[tuple[str, str, int]]) -> dict[str, Any]:
     }
 
 
-def error_body(error: GranthaError) -> dict[str, Any]:
+def error_body(error: GranthaError) -> AnthropicError:
     """An error before the first event, in Anthropic's form."""
     return {"type": "error", "error": _error(error.to_json())}
 
@@ -283,11 +322,11 @@ def error_body(error: GranthaError) -> dict[str, Any]:
 # ---- helpers below -------------------------------------------------------------------------------
 
 
-def _event(name: str, body: dict[str, Any], at: str) -> str:
-    return sse_block({"type": name, **body}, event=name, id=at)
+def _event(event: MessagesEvent, at: str) -> str:
+    return sse_block(event, event=event["type"], id=at)
 
 
-def _opened(start: PartStart) -> dict[str, Any]:
+def _opened(start: PartStart) -> ContentBlock:
     if start.part_kind == "tool-call":
         call_id = start.call_id or f"toolu_{start.part}"
         return {"type": "tool_use", "id": call_id, "name": start.name or "", "input": {}}
@@ -296,10 +335,10 @@ def _opened(start: PartStart) -> dict[str, Any]:
     return {"type": "text", "text": ""}
 
 
-def _block(part: Part, sources: list[dict[str, Any]]) -> dict[str, Any]:
+def _block(part: Part, sources: list[AnthropicCitation]) -> ContentBlock:
     match part:
         case ReasoningPart(text="", signature=str(signature)) if signature.startswith(REDACTED):
-            return {"type": "redacted_thinking", "data": signature.removeprefix(REDACTED)}
+            return _redacted(signature)
         case ReasoningPart():
             return {
                 "type": "thinking",
@@ -314,34 +353,41 @@ def _block(part: Part, sources: list[dict[str, Any]]) -> dict[str, Any]:
                 "input": view.parse_arguments(part.arguments),
             }
         case TextPart():
-            cited = {"citations": sources} if sources else {}
-            return {"type": "text", "text": part.text, **cited}
+            text: TextBlock = {"type": "text", "text": part.text}
+            if sources:
+                text["citations"] = sources
+            return text
         case _:
             raise TypeError(f"an answer holds no {part.type} part")
 
 
-def _sources(answer: AnswerFold, part: int) -> list[dict[str, Any]]:
+def _redacted(signature: str) -> RedactedBlock:
+    return {"type": "redacted_thinking", "data": signature.removeprefix(REDACTED)}
+
+
+def _sources(answer: AnswerFold, part: int) -> list[AnthropicCitation]:
     cited = [source.citation for source in answer.sources if source.citation.part == part]
     return [_cited(citation) for citation in cited if citation.url is not None]
 
 
-def _cited(citation: Citation) -> dict[str, Any]:
+def _cited(citation: Citation) -> AnthropicCitation:
     return {
         "type": "web_search_result_location",
-        "url": citation.url,
+        "url": citation.url or "",
         "title": citation.title,
         "cited_text": citation.quoted or "",
         "encrypted_index": "",
     }
 
 
-def _stop_reason(end: GenerationEnd) -> str:
-    if end.native_finish_reason in _NATIVE:
-        return str(end.native_finish_reason)
+def _stop_reason(end: GenerationEnd) -> StopReason:
+    for native in _NATIVE:
+        if native == end.native_finish_reason:
+            return native
     return _STOP.get(end.finish_reason or "stop", "end_turn")
 
 
-def _usage(usage: Usage | None) -> dict[str, Any]:
+def _usage(usage: Usage | None) -> AnthropicUsage:
     """Anthropic's `input_tokens` leave out what was read from a cache or written to one.
 
     Its clients require numbers for input and output; the rest may be null.
@@ -357,22 +403,9 @@ def _usage(usage: Usage | None) -> dict[str, Any]:
     }
 
 
-def _error(error: JsonObject) -> dict[str, Any]:
-    kinds = {
-        "unauthorized": "authentication_error",
-        "missing_key": "authentication_error",
-        "key_rejected": "authentication_error",
-        "forbidden": "permission_error",
-        "access_denied": "permission_error",
-        "too_large": "request_too_large",
-        "rate_limited": "rate_limit_error",
-        "overloaded": "overloaded_error",
-        "quota_exhausted": "billing_error",
-        "content_blocked": "invalid_request_error",
-        "request_refused": "invalid_request_error",
-    }
+def _error(error: JsonObject) -> AnthropicFault:
     code = str(error.get("code"))
-    kind = kinds.get(code)
+    kind = _ERROR_TYPES.get(code)
     if kind is None and (code.startswith("unknown_") or code in {"not_found", "model_not_found"}):
         kind = "not_found_error"
     if kind is None:

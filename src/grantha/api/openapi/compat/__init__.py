@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from pydantic import TypeAdapter
-from typing_extensions import is_typeddict
+from typing_extensions import TypeAliasType, is_typeddict
 
 from grantha.api.openapi.compat import (
     ai_sdk_schemas,
@@ -21,7 +21,7 @@ from grantha.api.openapi.compat import (
 )
 from grantha.api.openapi.compat.compat_examples import EXAMPLES
 from grantha.api.openapi.compat.schema import Schema
-from grantha.wire.compat import openai_chat_replies
+from grantha.wire.compat import anthropic_replies, openai_chat_replies
 
 __all__ = ["EXAMPLES", "components", "schemas"]
 
@@ -30,6 +30,7 @@ _MODULES = (
     openai_chat_replies,
     openai_responses_schemas,
     anthropic_schemas,
+    anthropic_replies,
     ollama_schemas,
     ai_sdk_schemas,
 )
@@ -58,4 +59,6 @@ def components() -> dict[str, Any]:
 
 
 def _is_schema(found: object) -> bool:
-    return is_typeddict(found) or (isinstance(found, type) and issubclass(found, Schema))
+    if isinstance(found, TypeAliasType) or is_typeddict(found):
+        return True
+    return isinstance(found, type) and issubclass(found, Schema)

@@ -1,4 +1,4 @@
-"""The part of Anthropic's Messages API that Grantha supports."""
+"""The part of a Messages request that Grantha reads."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class DocumentBlock(Schema):
     title: str | None = None
 
 
-class ThinkingBlock(Schema):
+class ThinkingBlockIn(Schema):
     """A thought and its proof, which is sent back unchanged."""
 
     type: Literal["thinking"]
@@ -56,14 +56,14 @@ class ThinkingBlock(Schema):
     signature: str | None = None
 
 
-class RedactedBlock(Schema):
+class RedactedBlockIn(Schema):
     """A thought that only its vendor can read."""
 
     type: Literal["redacted_thinking"]
     data: str = Field(min_length=1)
 
 
-class ToolUseBlock(Schema):
+class ToolUseBlockIn(Schema):
     """A tool that the model wants used."""
 
     type: Literal["tool_use"]
@@ -91,9 +91,9 @@ class AnthropicMessage(Schema):
             TextBlockIn
             | ImageBlock
             | DocumentBlock
-            | ThinkingBlock
-            | RedactedBlock
-            | ToolUseBlock
+            | ThinkingBlockIn
+            | RedactedBlockIn
+            | ToolUseBlockIn
             | ToolResultBlock
         ]
     )
@@ -159,122 +159,3 @@ class MessagesRequest(CountRequest):
     metadata: JsonDict | None = None
     service_tier: str | None = None
     output_config: OutputConfig | None = None
-
-
-class AnthropicCitation(Schema):
-    """A source."""
-
-    type: Literal["web_search_result_location"]
-    url: str
-    title: str | None
-    cited_text: str
-    encrypted_index: str
-
-
-class TextBlock(Schema):
-    """Text."""
-
-    type: Literal["text"]
-    text: str
-    citations: list[AnthropicCitation] | None = None
-
-
-class AnthropicUsage(Schema):
-    """Tokens as the provider counts them; the first two are 0 where it doesn't."""
-
-    input_tokens: int
-    output_tokens: int
-    cache_read_input_tokens: int | None
-    cache_creation_input_tokens: int | None
-
-
-class MessagesReply(Schema):
-    """The whole answer."""
-
-    id: str
-    type: Literal["message"]
-    role: Literal["assistant"]
-    model: str
-    content: list[TextBlock | ThinkingBlock | RedactedBlock | ToolUseBlock]
-    stop_reason: (
-        Literal[
-            "end_turn",
-            "max_tokens",
-            "tool_use",
-            "refusal",
-            "stop_sequence",
-            "pause_turn",
-            "model_context_window_exceeded",
-        ]
-        | None
-    )
-    stop_sequence: None
-    usage: AnthropicUsage
-
-
-class AnthropicFault(Schema):
-    """What went wrong, and what to do."""
-
-    type: Literal[
-        "invalid_request_error",
-        "authentication_error",
-        "permission_error",
-        "not_found_error",
-        "request_too_large",
-        "rate_limit_error",
-        "overloaded_error",
-        "api_error",
-    ]
-    message: str
-
-
-class MessagesEvent(Schema):
-    """One event; the other members depend on its type."""
-
-    type: Literal[
-        "message_start",
-        "ping",
-        "content_block_start",
-        "content_block_delta",
-        "content_block_stop",
-        "message_delta",
-        "message_stop",
-        "error",
-    ]
-    message: MessagesReply | None = None
-    index: int | None = None
-    content_block: JsonDict | None = None
-    delta: JsonDict | None = None
-    usage: AnthropicUsage | None = None
-    error: AnthropicFault | None = None
-
-
-class AnthropicError(Schema):
-    """An error."""
-
-    type: Literal["error"]
-    error: AnthropicFault
-
-
-class CountReply(Schema):
-    """As the provider counts."""
-
-    input_tokens: int
-
-
-class AnthropicModel(Schema):
-    """A model that can be used; `created_at` is the day of the call."""
-
-    type: Literal["model"]
-    id: str
-    display_name: str
-    created_at: str
-
-
-class AnthropicModels(Schema):
-    """All of them, on one page."""
-
-    data: list[AnthropicModel]
-    has_more: Literal[False]
-    first_id: str | None
-    last_id: str | None

@@ -170,7 +170,7 @@ EXAMPLES: dict[str, JsonDict] = {
         "type": "message",
         "role": "assistant",
         "model": _MODEL,
-        "content": [{"type": "text", "text": _TEXT, "citations": None}],
+        "content": [{"type": "text", "text": _TEXT}],
         "stop_reason": "end_turn",
         "stop_sequence": None,
         "usage": {
