@@ -14,7 +14,6 @@ from pydantic import TypeAdapter
 from grantha.api.openapi.compat import (
     EXAMPLES,
     ai_sdk_schemas,
-    ollama_schemas,
     openai_responses_schemas,
     schemas,
 )
@@ -22,6 +21,7 @@ from grantha.events import GenerationEnd, Record
 from grantha.wire.compat import ai_sdk_view as ui_view
 from grantha.wire.compat import (
     anthropic_replies,
+    ollama_replies,
     ollama_view,
     openai_chat_replies,
     openai_responses_input,
@@ -57,11 +57,11 @@ STREAMS: dict[str, tuple[Callable[[], CompatStream], Any]] = {
     "ui": (lambda: ui_view.UiStream(SHOWN), ai_sdk_schemas.UiChunk),
     "chat lines": (
         lambda: ollama_view.ChatLines(SHOWN),
-        ollama_schemas.OllamaChatReply | ollama_schemas.OllamaError,
+        ollama_replies.OllamaChatReply | ollama_replies.OllamaError,
     ),
     "completion lines": (
         lambda: ollama_view.CompletionLines(SHOWN),
-        ollama_schemas.OllamaGenerateReply | ollama_schemas.OllamaError,
+        ollama_replies.OllamaGenerateReply | ollama_replies.OllamaError,
     ),
 }
 
@@ -99,9 +99,9 @@ def test_whatever_is_replied_at_once_fits_its_schema(records: list[Record]) -> N
         for meta in (SHOWN, WITH_CUSTOM_TOOL):
             fits(openai_chat_replies.ChatReply, chat_view.response_body(meta, whole))
         fits(anthropic_replies.MessagesReply, messages_view.response_body(SHOWN, whole))
-        fits(ollama_schemas.OllamaChatReply, ollama_view.response_body(SHOWN, whole))
+        fits(ollama_replies.OllamaChatReply, ollama_view.response_body(SHOWN, whole))
         lines = ollama_view.CompletionLines
-        fits(ollama_schemas.OllamaGenerateReply, ollama_view.response_body(SHOWN, whole, lines))
+        fits(ollama_replies.OllamaGenerateReply, ollama_view.response_body(SHOWN, whole, lines))
 
 
 class Watched(dict[str, Any]):

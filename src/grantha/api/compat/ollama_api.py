@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from functools import partial
+from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -14,6 +15,9 @@ from grantha.api.state import app_state
 from grantha.chat import JsonObject
 from grantha.wire.compat import ollama_view
 from grantha.wire.compat.view import ParsedRequest, member
+
+if TYPE_CHECKING:
+    from grantha.wire.compat.ollama_replies import OllamaVersion
 
 API_VERSION = "0.12.0"  # of Ollama; some clients ask for at least 0.6.4
 router = APIRouter(prefix="/ollama", tags=["Ollama"])
@@ -73,7 +77,8 @@ async def show(request: Request) -> Response:
 @router.get("/api/version", openapi_extra=base.operation_doc(None, "OllamaVersion"))
 async def version() -> Response:
     """The version of Ollama whose API this is: clients want a newer one than ours is called."""
-    return JSONResponse({"version": API_VERSION, "grantha": __version__})
+    found: OllamaVersion = {"version": API_VERSION, "grantha": __version__}
+    return JSONResponse(found)
 
 
 @router.get("/", response_class=PlainTextResponse)

@@ -8,7 +8,7 @@ may lack ids there: results are then matched by the tool's name, in the order of
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from typing_extensions import override
 
@@ -38,8 +38,23 @@ from grantha.wire.compat import view
 from grantha.wire.compat.openai_chat_view import parse_tool
 from grantha.wire.compat.view import AnswerFold, ParsedRequest, ResponseMeta
 
+if TYPE_CHECKING:  # types only: the server loads them with the API's description
+    from grantha.wire.compat.ollama_replies import (
+        OllamaAnswer,
+        OllamaCall,
+        OllamaCapability,
+        OllamaDetails,
+        OllamaError,
+        OllamaGenerateReply,
+        OllamaHead,
+        OllamaModel,
+        OllamaModels,
+        OllamaReply,
+        OllamaShowReply,
+    )
+
 MEDIA_TYPE = "application/x-ndjson"
-_DONE = {"stop": "stop", "length": "length"}
+_DONE: dict[str, Literal["stop", "length"]] = {"stop": "stop", "length": "length"}
 _EXTRA: view.MemberTypes = {
     "frequency_penalty": view.NUMBER_TYPES,
     "min_p": view.NUMBER_TYPES,
@@ -95,7 +110,7 @@ class ChatLines:
     """One JSON object per line; the last has `done: true`."""
 
     def __init__(self, meta: ResponseMeta) -> None:
-        self._head = {"model": meta.model, "created_at": iso_time(meta.created * 1000)}
+        self._head = _head(meta.model, meta.created)
         self._tools: dict[int, tuple[PartStart, list[str]]] = {}
 
     def frames(self, frames: Sequence[Frame]) -> bytes:
@@ -103,13 +118,14 @@ class ChatLines:
         lines = [line for frame in frames for line in self._frame(frame)]
         return "".join([view.compact_json(line) + "\n" for line in lines]).encode()
 
-    def _frame(self, frame: Frame) -> list[dict[str, Any]]:
+    def _frame(self, frame: Frame) -> list[OllamaReply | OllamaError]:
         event = frame.event
         match event:
             case TextDelta():
-                return [self._line({"content": event.text}, event.logprobs)]
+                return [self._text(event)]
             case ReasoningDelta(text=text) if text:
-                return [self._line({"content": "", "thinking": text})]
+                answer: OllamaAnswer = {"role": "assistant", "content": "", "thinking": text}
+                return [self.line(self._head, answer)]
             case PartStart(part_kind="tool-call"):
                 self._tools[event.part] = (event, [])
                 return []
@@ -117,32 +133,40 @@ class ChatLines:
                 self._tools[event.part][1].append(event.arguments)
                 return []
             case PartEnd() if event.part in self._tools:
-                return self._called(event.part)
+                return [self._called(event.part)]
             case GenerationEnd():
-                cut = [line for part in sorted(self._tools) for line in self._called(part)]
+                cut = [self._called(part) for part in sorted(self._tools)]
                 return [*cut, self._end(event)]
             case _:
                 return []
 
-    def _called(self, part: int) -> list[dict[str, Any]]:
+    def _text(self, text: TextDelta) -> OllamaReply:
+        line = self.line(self._head, {"role": "assistant", "content": text.text})
+        if text.logprobs:
+            line["logprobs"] = view.logprobs(text.logprobs)
+        return line
+
+    def _called(self, part: int) -> OllamaReply:
         start, fragments = self._tools.pop(part)
         call = _call(start.call_id or f"call_{part}", start.name or "", "".join(fragments))
-        return [self._line({"content": "", "tool_calls": [call]})]
-
-    def _line(self, message: dict[str, Any], logprobs: Sequence[JsonObject] = ()) -> dict[str, Any]:
-        line = {**self._head, **self.message_members(message), "done": False}
-        return {**line, "logprobs": list(logprobs)} if logprobs else line
+        answer: OllamaAnswer = {"role": "assistant", "content": "", "tool_calls": [call]}
+        return self.line(self._head, answer)
 
     @staticmethod
-    def message_members(message: dict[str, Any]) -> dict[str, Any]:
-        """The member of a line that holds the text."""
-        return {"message": {"role": "assistant", **message}}
+    def line(head: OllamaHead, answer: OllamaAnswer) -> OllamaReply:
+        """A line that isn't the last."""
+        return {
+            "model": head["model"],
+            "created_at": head["created_at"],
+            "message": answer,
+            "done": False,
+        }
 
-    def _end(self, end: GenerationEnd) -> dict[str, Any]:
+    def _end(self, end: GenerationEnd) -> OllamaReply | OllamaError:
         error = view.end_error(end)
         if error is not None:
             return {"error": view.error_text(error)}
-        return {**self._head, **self.message_members({"content": ""}), "done": True, **_totals(end)}
+        return _completed(self.line(self._head, {"role": "assistant", "content": ""}), end)
 
 
 class CompletionLines(ChatLines):
@@ -150,40 +174,52 @@ class CompletionLines(ChatLines):
 
     @staticmethod
     @override
-    def message_members(message: dict[str, Any]) -> dict[str, Any]:
-        response = {name: value for name, value in message.items() if name != "content"}
-        return {"response": message["content"], **response}
+    def line(head: OllamaHead, answer: OllamaAnswer) -> OllamaReply:
+        line: OllamaGenerateReply = {
+            "model": head["model"],
+            "created_at": head["created_at"],
+            "response": answer["content"],
+            "done": False,
+        }
+        if "thinking" in answer:
+            line["thinking"] = answer["thinking"]
+        if "tool_calls" in answer:
+            line["tool_calls"] = answer["tool_calls"]
+        return line
 
 
 def response_body(
     meta: ResponseMeta, answer: AnswerFold, lines: type[ChatLines] = ChatLines
-) -> dict[str, Any]:
+) -> OllamaReply:
     """The whole answer, which has its end; in the form of these lines."""
     parts = answer.parts()
-    message: dict[str, Any] = {"content": view.text_of(parts)}
+    message: OllamaAnswer = {"role": "assistant", "content": view.text_of(parts)}
     if reasoning := view.reasoning_of(parts):
         message["thinking"] = reasoning
     if calls := view.calls_of(parts):
         message["tool_calls"] = [_call(c.call_id, c.name, c.arguments) for c in calls]
-    totals = _totals(answer.end) if answer.end else {}
-    head: dict[str, Any] = {"model": meta.model, "created_at": iso_time(meta.created * 1000)}
+    reply = lines.line(_head(meta.model, meta.created), message)
     if answer.logprobs:
-        head["logprobs"] = [lp for _, lps in sorted(answer.logprobs.items()) for lp in lps]
-    return {**head, **lines.message_members(message), "done": True, **totals}
+        found = [lp for _, lps in sorted(answer.logprobs.items()) for lp in lps]
+        reply["logprobs"] = view.logprobs(found)
+    return _completed(reply, answer.end)
 
 
-def load_response(
-    model: str, made: int, body: JsonObject, lines: type[ChatLines]
-) -> dict[str, Any]:
+def load_response(model: str, made: int, body: JsonObject, lines: type[ChatLines]) -> OllamaReply:
     """The reply to a request without a question: clients load models with it, and unload them."""
-    reason = "unload" if body.get("keep_alive") in (0, "0") else "load"
-    head = {"model": model, "created_at": iso_time(made * 1000)}
-    return {**head, **lines.message_members({"content": ""}), "done": True, "done_reason": reason}
+    reply = lines.line(_head(model, made), {"role": "assistant", "content": ""})
+    reply["done"] = True
+    reply["done_reason"] = "unload" if body.get("keep_alive") in (0, "0") else "load"
+    return reply
 
 
-def model_info(model: str, owner: str, facts: Capabilities) -> dict[str, Any]:
+def model_info(model: str, owner: str, facts: Capabilities) -> OllamaShowReply:
     """What is known about a model."""
-    able = {"tools": facts.tools, "vision": facts.images, "thinking": facts.reasoning}
+    able: dict[OllamaCapability, bool] = {
+        "tools": facts.tools,
+        "vision": facts.images,
+        "thinking": facts.reasoning,
+    }
     known: dict[str, Any] = {"general.architecture": owner, "general.basename": model}
     if facts.context_length is not None:
         known[f"{owner}.context_length"] = facts.context_length
@@ -197,9 +233,9 @@ def model_info(model: str, owner: str, facts: Capabilities) -> dict[str, Any]:
     }
 
 
-def model_list(cards: Sequence[tuple[str, str, int]]) -> dict[str, Any]:
+def model_list(cards: Sequence[tuple[str, str, int]]) -> OllamaModels:
     """The list of models, from (id, owner, made in seconds)."""
-    rows = [
+    rows: list[OllamaModel] = [
         {
             "name": name,
             "model": name,
@@ -213,7 +249,7 @@ def model_list(cards: Sequence[tuple[str, str, int]]) -> dict[str, Any]:
     return {"models": rows}
 
 
-def error_body(error: GranthaError) -> dict[str, Any]:
+def error_body(error: GranthaError) -> OllamaError:
     """An error before the first line."""
     return {"error": view.error_text(error.to_json())}
 
@@ -221,7 +257,11 @@ def error_body(error: GranthaError) -> dict[str, Any]:
 # ---- helpers below -------------------------------------------------------------------------------
 
 
-def _details(owner: str) -> dict[str, Any]:
+def _head(model: str, created: int) -> OllamaHead:
+    return {"model": model, "created_at": iso_time(created * 1000)}
+
+
+def _details(owner: str) -> OllamaDetails:
     return {
         "family": owner,
         "families": [owner],
@@ -231,21 +271,25 @@ def _details(owner: str) -> dict[str, Any]:
     }
 
 
-def _call(call_id: str, name: str, arguments: str) -> dict[str, Any]:
+def _call(call_id: str, name: str, arguments: str) -> OllamaCall:
     return {"id": call_id, "function": {"name": name, "arguments": view.parse_arguments(arguments)}}
 
 
-def _totals(end: GenerationEnd) -> dict[str, Any]:
-    totals: dict[str, Any] = {"done_reason": _DONE.get(end.finish_reason or "stop", "stop")}
+def _completed(reply: OllamaReply, end: GenerationEnd | None) -> OllamaReply:
+    """A whole reply, or the last line: with the reason of the end, the time and the counts."""
+    reply["done"] = True
+    if end is None:
+        return reply
+    reply["done_reason"] = _DONE.get(end.finish_reason or "stop", "stop")
     duration = end.timings.get("duration_ms")
     if duration is not None:
-        totals["total_duration"] = round(duration * 1_000_000)
+        reply["total_duration"] = round(duration * 1_000_000)
     if end.usage is not None:
         if end.usage.input_tokens is not None:
-            totals["prompt_eval_count"] = end.usage.input_tokens
+            reply["prompt_eval_count"] = end.usage.input_tokens
         if end.usage.output_tokens is not None:
-            totals["eval_count"] = end.usage.output_tokens
-    return totals
+            reply["eval_count"] = end.usage.output_tokens
+    return reply
 
 
 def _format(form: Any) -> JsonObject | None:

@@ -21,7 +21,7 @@ from grantha.api.openapi.compat import (
 )
 from grantha.api.openapi.compat.compat_examples import EXAMPLES
 from grantha.api.openapi.compat.schema import Schema
-from grantha.wire.compat import anthropic_replies, openai_chat_replies
+from grantha.wire.compat import anthropic_replies, ollama_replies, openai_chat_replies
 
 __all__ = ["EXAMPLES", "components", "schemas"]
 
@@ -32,6 +32,7 @@ _MODULES = (
     anthropic_schemas,
     anthropic_replies,
     ollama_schemas,
+    ollama_replies,
     ai_sdk_schemas,
 )
 
