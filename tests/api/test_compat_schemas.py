@@ -14,7 +14,6 @@ from pydantic import TypeAdapter
 from grantha.api.openapi.compat import (
     EXAMPLES,
     ai_sdk_schemas,
-    openai_responses_schemas,
     schemas,
 )
 from grantha.events import GenerationEnd, Record
@@ -25,6 +24,7 @@ from grantha.wire.compat import (
     ollama_view,
     openai_chat_replies,
     openai_responses_input,
+    openai_responses_replies,
 )
 from grantha.wire.compat import anthropic_view as messages_view
 from grantha.wire.compat import openai_chat_view as chat_view
@@ -51,7 +51,11 @@ STREAMS: dict[str, tuple[Callable[[], CompatStream], Any]] = {
     ),
     "responses": (
         lambda: responses_view.ResponseStream(SHOWN, {}),
-        openai_responses_schemas.ResponseEvent,
+        openai_responses_replies.ResponseEvent,
+    ),
+    "responses with a custom tool": (
+        lambda: responses_view.ResponseStream(WITH_CUSTOM_TOOL, {}),
+        openai_responses_replies.ResponseEvent,
     ),
     "messages": (lambda: messages_view.MessagesStream(SHOWN), anthropic_replies.MessagesEvent),
     "ui": (lambda: ui_view.UiStream(SHOWN), ai_sdk_schemas.UiChunk),
@@ -93,7 +97,7 @@ def test_whatever_is_streamed_fits_its_schema(endpoint: str, records: list[Recor
 def test_whatever_is_replied_at_once_fits_its_schema(records: list[Record]) -> None:
     whole, end = whole_of(records), records[-1].event
     fits(
-        openai_responses_schemas.ResponseReply, responses_view.response_json(SHOWN, whole, None, {})
+        openai_responses_replies.ResponseReply, responses_view.response_json(SHOWN, whole, None, {})
     )
     if isinstance(end, GenerationEnd) and end.ending in {"done", "stopped"}:
         for meta in (SHOWN, WITH_CUSTOM_TOOL):

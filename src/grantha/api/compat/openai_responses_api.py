@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, Response
@@ -20,6 +20,13 @@ from grantha.storage.base import EPHEMERAL, GenerationRow
 from grantha.wire.compat import openai_responses_input, openai_responses_view
 from grantha.wire.compat.openai_responses_view import ResponseStream, response_json
 from grantha.wire.compat.view import AnswerFold, ParsedRequest, member, required_string
+
+if TYPE_CHECKING:
+    from grantha.wire.compat.openai_responses_replies import (
+        ResponseDeleted,
+        ResponseItems,
+        ResponseTokens,
+    )
 
 router = APIRouter(prefix="/v1/responses", tags=["OpenAI"])
 
@@ -75,7 +82,8 @@ async def delete_response(response: str, request: Request) -> Response:
     row = await _generation(request, response)
     await state.store.delete_conversation(subject, row.conversation)
     await state.supervisor.stop_all_of(subject, row.conversation)
-    return JSONResponse({"id": response, "object": "response", "deleted": True})
+    receipt: ResponseDeleted = {"id": response, "object": "response", "deleted": True}
+    return JSONResponse(receipt)
 
 
 @router.get("/{response}/input_items", openapi_extra=base.operation_doc(None, "ResponseItems"))
@@ -105,15 +113,14 @@ async def input_items(
             raise NotFound(f"There is no item {after[:80]!r}.")
         found = found[ids.index(after) + 1 :]
     page = found[:limit]
-    return JSONResponse(
-        {
-            "object": "list",
-            "data": page,
-            "first_id": page[0]["id"] if page else None,
-            "last_id": page[-1]["id"] if page else None,
-            "has_more": len(found) > limit,
-        }
-    )
+    items: ResponseItems = {
+        "object": "list",
+        "data": page,
+        "first_id": page[0]["id"] if page else None,
+        "last_id": page[-1]["id"] if page else None,
+        "has_more": len(found) > limit,
+    }
+    return JSONResponse(items)
 
 
 @router.post("/input_tokens", openapi_extra=base.operation_doc("ResponseRequest", "ResponseTokens"))
@@ -122,7 +129,8 @@ async def input_tokens(request: Request) -> Response:
     body = await _with_items(request, await base.body_of(request))
     parsed = openai_responses_input.parse_request(body)
     count = await base.count_tokens(request, parsed)
-    return JSONResponse({"object": "response.input_tokens", "input_tokens": count})
+    counted: ResponseTokens = {"object": "response.input_tokens", "input_tokens": count}
+    return JSONResponse(counted)
 
 
 # ---- helpers below -------------------------------------------------------------------------------

@@ -5,7 +5,9 @@ Source: OpenAI's API reference, "Responses". An input item is one message of our
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from itertools import count
+from typing import TYPE_CHECKING, Any, Literal
 
 from grantha.chat import (
     FilePart,
@@ -14,6 +16,7 @@ from grantha.chat import (
     Message,
     Options,
     ReasoningPart,
+    Role,
     TextPart,
     ToolCallPart,
     ToolResultPart,
@@ -30,6 +33,17 @@ from grantha.wire.compat.openai_chat_view import (
 )
 from grantha.wire.compat.view import ParsedRequest
 from grantha.wire.tools import custom_arguments, qualified_name
+
+if TYPE_CHECKING:  # types only: the server loads them with the API's description
+    from grantha.wire.compat.openai_responses_replies import (
+        InputCallOutput,
+        InputContent,
+        InputMessage,
+        ItemStatus,
+        ResponseCall,
+        ResponseItem,
+        ResponseReasoning,
+    )
 
 EXTRA: view.MemberTypes = {
     "metadata": dict,
@@ -66,35 +80,56 @@ def parse_request(body: JsonObject) -> ParsedRequest:
     )
 
 
-def input_items(name: str, message: Message) -> list[dict[str, Any]]:
+def input_items(name: str, message: Message) -> list[ResponseItem]:
     """An earlier message as input items: reasoning or results, text and images, calls."""
-    message_members = [
-        part for part in message.parts if isinstance(part, TextPart | ImagePart | FilePart)
-    ]
-    role = "user" if message.role == "tool" else message.role  # a tool's output beside its text
-    content = [_input_content(part, role) for part in message_members]
-    reasoning = [reasoning_item(part) for part in message.parts if isinstance(part, ReasoningPart)]
-    results = [_result_item(part) for part in message.parts if isinstance(part, ToolResultPart)]
-    messages = [{"type": "message", "role": role, "content": content}] if content else []
-    calls = [_call_item(part) for part in message.parts if isinstance(part, ToolCallPart)]
+    ids = (f"item_{name}_{number}" for number in count())  # in the order of the items
+    parts = message.parts
+    content = [part for part in parts if isinstance(part, TextPart | ImagePart | FilePart)]
     return [
-        {"id": f"item_{name}_{number}", "status": "completed", **item}
-        for number, item in enumerate([*reasoning, *results, *messages, *calls])
+        *[
+            reasoning_item(next(ids), "completed", part)
+            for part in parts
+            if isinstance(part, ReasoningPart)
+        ],
+        *[_result_item(next(ids), part) for part in parts if isinstance(part, ToolResultPart)],
+        *([_message_item(next(ids), message.role, content)] if content else []),
+        *[_call_item(next(ids), part) for part in parts if isinstance(part, ToolCallPart)],
     ]
 
 
-def reasoning_item(part: ReasoningPart | None) -> dict[str, Any]:
-    """A thought; without one it has only begun."""
-    summary = [{"type": "summary_text", "text": part.text}] if part and part.text else []
-    # Opaque to clients, who send it back: the vendor's signature of its reasoning.
-    proof = {"encrypted_content": part.signature} if part and part.signature else {}
-    return {"type": "reasoning", "summary": summary, **proof}
+def reasoning_item(item: str, status: ItemStatus, part: ReasoningPart | None) -> ResponseReasoning:
+    """Reasoning as the item of this id; without a part it has only begun."""
+    found: ResponseReasoning = {
+        "type": "reasoning",
+        "id": item,
+        "status": status,
+        "summary": [{"type": "summary_text", "text": part.text}] if part and part.text else [],
+    }
+    if part and part.signature:
+        # Opaque to clients, who send it back: the vendor's signature of its reasoning.
+        found["encrypted_content"] = part.signature
+    return found
 
 
 # ---- helpers below -------------------------------------------------------------------------------
 
 
-def _input_content(part: TextPart | ImagePart | FilePart, role: str) -> dict[str, Any]:
+def _message_item(
+    item: str, role: Role, parts: Sequence[TextPart | ImagePart | FilePart]
+) -> InputMessage:
+    shown: Literal["system", "user", "assistant"] = (
+        "user" if role == "tool" else role  # a tool's output beside its text
+    )
+    return {
+        "type": "message",
+        "id": item,
+        "status": "completed",
+        "role": shown,
+        "content": [_input_content(part, shown) for part in parts],
+    }
+
+
+def _input_content(part: TextPart | ImagePart | FilePart, role: str) -> InputContent:
     match part:
         case TextPart() if role == "assistant":
             return {"type": "output_text", "text": part.text, "annotations": []}
@@ -107,13 +142,25 @@ def _input_content(part: TextPart | ImagePart | FilePart, role: str) -> dict[str
             return {"type": "input_file", "filename": part.name, "file_data": view.data_url(part)}
 
 
-def _result_item(part: ToolResultPart) -> dict[str, Any]:
-    return {"type": "function_call_output", "call_id": part.call_id, "output": part.text}
+def _result_item(item: str, part: ToolResultPart) -> InputCallOutput:
+    return {
+        "type": "function_call_output",
+        "id": item,
+        "status": "completed",
+        "call_id": part.call_id,
+        "output": part.text,
+    }
 
 
-def _call_item(part: ToolCallPart) -> dict[str, Any]:
-    called = {"name": part.name, "arguments": part.arguments}
-    return {"type": "function_call", "call_id": part.call_id, **called}
+def _call_item(item: str, part: ToolCallPart) -> ResponseCall:
+    return {
+        "type": "function_call",
+        "id": item,
+        "status": "completed",
+        "call_id": part.call_id,
+        "name": part.name,
+        "arguments": part.arguments,
+    }
 
 
 def _input(value: Any) -> list[Message]:

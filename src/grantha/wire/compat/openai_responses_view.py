@@ -8,8 +8,9 @@ gaps; `starting_after` accepts any of them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from itertools import count
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from grantha.chat import JsonObject, Options, Part, ReasoningPart, TextPart, ToolCallPart, Usage
 from grantha.errors import BadRequest
@@ -31,8 +32,40 @@ from grantha.wire.compat.openai_responses_input import EXTRA, reasoning_item
 from grantha.wire.compat.view import AnswerFold, PlacedCitation, ResponseMeta, sse_block
 from grantha.wire.tools import custom_input, origin_of
 
+if TYPE_CHECKING:  # types only: the server loads them with the API's description
+    from grantha.wire.compat.openai_responses_replies import (
+        ItemEvent,
+        ItemStatus,
+        OutputItemEvent,
+        ResponseAnnotation,
+        ResponseCall,
+        ResponseContent,
+        ResponseCustomCall,
+        ResponseEvent,
+        ResponseFault,
+        ResponseIncomplete,
+        ResponseOutput,
+        ResponseReply,
+        ResponseStatus,
+        ResponseUsage,
+        SummaryEvent,
+        TextEvent,
+    )
+
 # By these, agents decide whether to shorten the conversation, to wait or to give up.
-_ERROR_CODES = {"context_length_exceeded", "insufficient_quota", "rate_limit_exceeded"}
+_ERROR_CODES: tuple[
+    Literal["context_length_exceeded", "insufficient_quota", "rate_limit_exceeded"], ...
+] = ("context_length_exceeded", "insufficient_quota", "rate_limit_exceeded")
+_INCOMPLETE: dict[str, ResponseIncomplete] = {
+    "length": {"reason": "max_output_tokens"},
+    "content-filter": {"reason": "content_filter"},
+    "refusal": {"reason": "content_filter"},
+}
+# There is no event for a cancelled one: it isn't complete.
+_LAST_EVENTS: dict[str, Literal["response.completed", "response.failed"]] = {
+    "completed": "response.completed",
+    "failed": "response.failed",
+}
 _SEQ_BITS, _EVENT_BITS = 30, 6
 
 
@@ -60,44 +93,57 @@ class ResponseStream:
         self._after = after
         self._answer = AnswerFold()
         self._starts: dict[int, PartStart] = {}
+        self._numbers: Iterator[int] = count()  # of the next events
 
     def frames(self, frames: Sequence[Frame]) -> bytes:
         """The events of frames."""
-        events = [pair for frame in frames for pair in self._numbered_events(frame)]
+        events = [event for frame in frames for event in self._numbered_events(frame)]
         return "".join(
             [
-                sse_block({**body, "sequence_number": number}, event=body["type"])
-                for number, body in events
-                if number > self._after
+                sse_block(event, event=event["type"])
+                for event in events
+                if event["sequence_number"] > self._after
             ]
         ).encode()
 
-    def _numbered_events(self, frame: Frame) -> list[tuple[int, dict[str, Any]]]:
-        first = ((frame.id.epoch - 1) << _SEQ_BITS | frame.id.seq) << _EVENT_BITS
+    def _numbered_events(self, frame: Frame) -> list[ResponseEvent]:
+        self._numbers = count(((frame.id.epoch - 1) << _SEQ_BITS | frame.id.seq) << _EVENT_BITS)
         self._answer.apply(frame.event)
-        return [(first + place, body) for place, body in enumerate(self._events(frame))]
+        return self._events(frame)
 
-    def _events(self, frame: Frame) -> list[dict[str, Any]]:
+    def _events(self, frame: Frame) -> list[ResponseEvent]:
         event = frame.event
         match event:
             case Open(previous=None):
-                response = self._response("in_progress")
-                return [
-                    {"type": "response.created", "response": response},
-                    {"type": "response.in_progress", "response": response},
-                ]
+                return self._begin()
             case PartStart():
                 self._starts[event.part] = event
                 return self._start(event)
             case TextDelta():
-                delta = {"delta": event.text, "logprobs": list(event.logprobs)}
-                return [self._text_event("response.output_text.delta", event.part, delta)]
+                return [
+                    {
+                        "type": "response.output_text.delta",
+                        **self._in_text(event.part),
+                        "delta": event.text,
+                        "logprobs": view.logprobs(event.logprobs),
+                    }
+                ]
             case ReasoningDelta(text=text) if text:
-                kind = "response.reasoning_summary_text.delta"
-                return [self._summary_event(kind, event.part, {"delta": text})]
+                return [
+                    {
+                        "type": "response.reasoning_summary_text.delta",
+                        **self._in_summary(event.part),
+                        "delta": text,
+                    }
+                ]
             case ToolCallDelta() if event.arguments and not self._is_custom(event.part):
-                kind = "response.function_call_arguments.delta"
-                return [self._item_event(kind, event.part, {"delta": event.arguments})]
+                return [
+                    {
+                        "type": "response.function_call_arguments.delta",
+                        **self._in_item(event.part),
+                        "delta": event.arguments,
+                    }
+                ]
             case Citation(url=str()):
                 return [self._cited(event.part)]
             case PartEnd():
@@ -107,57 +153,120 @@ class ResponseStream:
             case _:
                 return []
 
-    def _start(self, start: PartStart) -> list[dict[str, Any]]:
-        item = _item(self._meta, start, None, "in_progress")
-        added = {"type": "response.output_item.added", "output_index": start.part, "item": item}
+    def _begin(self) -> list[ResponseEvent]:
+        response = self._response("in_progress")
+        return [
+            {
+                "type": "response.created",
+                "response": response,
+                "sequence_number": next(self._numbers),
+            },
+            {
+                "type": "response.in_progress",
+                "response": response,
+                "sequence_number": next(self._numbers),
+            },
+        ]
+
+    def _start(self, start: PartStart) -> list[ResponseEvent]:
+        part = start.part
+        added: OutputItemEvent = {
+            "type": "response.output_item.added",
+            "output_index": part,
+            "item": _item(self._meta, start, None, "in_progress"),
+            "sequence_number": next(self._numbers),
+        }
         if start.part_kind == "text":
-            part = _text_content("", (), ())
-            kind = "response.content_part.added"
-            return [added, self._text_event(kind, start.part, {"part": part})]
+            return [
+                added,
+                {
+                    "type": "response.content_part.added",
+                    **self._in_text(part),
+                    "part": _text_content("", (), ()),
+                },
+            ]
         if start.part_kind == "reasoning":
-            part = {"type": "summary_text", "text": ""}
-            kind = "response.reasoning_summary_part.added"
-            return [added, self._summary_event(kind, start.part, {"part": part})]
+            return [
+                added,
+                {
+                    "type": "response.reasoning_summary_part.added",
+                    **self._in_summary(part),
+                    "part": {"type": "summary_text", "text": ""},
+                },
+            ]
         return [added]
 
-    def _cited(self, part: int) -> dict[str, Any]:
+    def _cited(self, part: int) -> ResponseEvent:
         sources = _sources(self._answer, part)
-        place = {"annotation_index": len(sources) - 1, "annotation": _annotation(sources[-1])}
-        return self._text_event("response.output_text.annotation.added", part, place)
+        return {
+            "type": "response.output_text.annotation.added",
+            **self._in_text(part),
+            "annotation_index": len(sources) - 1,
+            "annotation": _annotation(sources[-1]),
+        }
 
-    def _close(self, part: int, status: str) -> list[dict[str, Any]]:
+    def _close(self, part: int, status: ItemStatus) -> list[ResponseEvent]:
         start = self._starts.pop(part, None)
         if start is None:
             return []
         item = _item(self._meta, start, self._answer, status)
-        done = {"type": "response.output_item.done", "output_index": part, "item": item}
+        return [
+            *self._last_of_item(part, item),
+            {
+                "type": "response.output_item.done",
+                "output_index": part,
+                "item": item,
+                "sequence_number": next(self._numbers),
+            },
+        ]
+
+    def _last_of_item(self, part: int, item: ResponseOutput) -> list[ResponseEvent]:
+        """The events that repeat an item's content."""
         if item["type"] == "custom_tool_call":
-            kind, text = "response.custom_tool_call_input", item["input"]
             return [
-                self._item_event(f"{kind}.delta", part, {"delta": text}),
-                self._item_event(f"{kind}.done", part, {"input": text}),
-                done,
+                {
+                    "type": "response.custom_tool_call_input.delta",
+                    **self._in_item(part),
+                    "delta": item["input"],
+                },
+                {
+                    "type": "response.custom_tool_call_input.done",
+                    **self._in_item(part),
+                    "input": item["input"],
+                },
             ]
-        if start.part_kind == "tool-call":
-            kind = "response.function_call_arguments.done"
-            final = {"arguments": item["arguments"], "name": item["name"]}
-            return [self._item_event(kind, part, final), done]
-        if start.part_kind == "reasoning":
-            value = self._answer.part(part)
-            text = value.text if isinstance(value, ReasoningPart) else ""
-            answer = {"type": "summary_text", "text": text}
-            kind = "response.reasoning_summary_"
+        if item["type"] == "function_call":
             return [
-                self._summary_event(f"{kind}text.done", part, {"text": text}),
-                self._summary_event(f"{kind}part.done", part, {"part": answer}),
-                done,
+                {
+                    "type": "response.function_call_arguments.done",
+                    **self._in_item(part),
+                    "arguments": item["arguments"],
+                    "name": item["name"],
+                }
+            ]
+        if item["type"] == "reasoning":
+            text = "".join(summary["text"] for summary in item["summary"])
+            return [
+                {
+                    "type": "response.reasoning_summary_text.done",
+                    **self._in_summary(part),
+                    "text": text,
+                },
+                {
+                    "type": "response.reasoning_summary_part.done",
+                    **self._in_summary(part),
+                    "part": {"type": "summary_text", "text": text},
+                },
             ]
         content = item["content"][0]
-        final = {"text": content["text"], "logprobs": content["logprobs"]}
         return [
-            self._text_event("response.output_text.done", part, final),
-            self._text_event("response.content_part.done", part, {"part": content}),
-            done,
+            {
+                "type": "response.output_text.done",
+                **self._in_text(part),
+                "text": content["text"],
+                "logprobs": content["logprobs"],
+            },
+            {"type": "response.content_part.done", **self._in_text(part), "part": content},
         ]
 
     def _is_custom(self, part: int) -> bool:
@@ -165,36 +274,44 @@ class ResponseStream:
         name = start.name if start else None
         return origin_of(self._meta.tools, name).get("kind") == "custom"
 
-    def _end(self, end: GenerationEnd) -> list[dict[str, Any]]:
+    def _end(self, end: GenerationEnd) -> list[ResponseEvent]:
         status = _status(end)
-        left = "completed" if status == "completed" else "incomplete"
+        left: ItemStatus = "completed" if status == "completed" else "incomplete"
         closed = [event for part in sorted(self._starts) for event in self._close(part, left)]
-        # There is no event for a cancelled one: it isn't complete.
-        kind = status if status in {"completed", "failed"} else "incomplete"
-        return [*closed, {"type": f"response.{kind}", "response": self._response(status)}]
+        return [
+            *closed,
+            {
+                "type": _LAST_EVENTS.get(status, "response.incomplete"),
+                "response": self._response(status),
+                "sequence_number": next(self._numbers),
+            },
+        ]
 
-    def _response(self, status: str) -> dict[str, Any]:
+    def _response(self, status: ResponseStatus) -> ResponseReply:
         return response_json(self._meta, self._answer, status, self._echo)
 
-    def _item_event(self, kind: str, part: int, more: dict[str, Any]) -> dict[str, Any]:
-        item = _item_id(self._meta, part)
-        return {"type": kind, "item_id": item, "output_index": part, **more}
+    def _in_item(self, part: int) -> ItemEvent:
+        return {
+            "item_id": _item_id(self._meta, part),
+            "output_index": part,
+            "sequence_number": next(self._numbers),
+        }
 
-    def _text_event(self, kind: str, part: int, more: dict[str, Any]) -> dict[str, Any]:
-        return self._item_event(kind, part, {"content_index": 0, **more})
+    def _in_text(self, part: int) -> TextEvent:
+        return {**self._in_item(part), "content_index": 0}
 
-    def _summary_event(self, kind: str, part: int, more: dict[str, Any]) -> dict[str, Any]:
-        return self._item_event(kind, part, {"summary_index": 0, **more})
+    def _in_summary(self, part: int) -> SummaryEvent:
+        return {**self._in_item(part), "summary_index": 0}
 
 
 def response_json(
-    meta: ResponseMeta, answer: AnswerFold, status: str | None, echo: JsonObject
-) -> dict[str, Any]:
+    meta: ResponseMeta, answer: AnswerFold, status: ResponseStatus | None, echo: JsonObject
+) -> ResponseReply:
     """A whole response; with `status` None it is that of the end."""
     end = answer.end
     found = status or (_status(end) if end else "in_progress")
     error = view.end_error(end) if end else None
-    return {
+    reply: ResponseReply = {
         "id": response_id(meta.id),
         "object": "response",
         "created_at": meta.created,
@@ -211,11 +328,11 @@ def response_json(
         "tools": [],
         "top_p": None,
         "usage": _usage(end.usage) if end and end.usage else None,
-        **echo,
     }
+    return cast("ResponseReply", {**reply, **echo})  # what is repeated was validated on its way in
 
 
-def output_item(meta: ResponseMeta, answer: AnswerFold, item: str) -> dict[str, Any] | None:
+def output_item(meta: ResponseMeta, answer: AnswerFold, item: str) -> ResponseOutput | None:
     """The output item with this id, in the form of an input item; None if there is none."""
     for number, part in answer.numbered():
         if _item_id(meta, number) == item:
@@ -266,13 +383,13 @@ def _echoed_tool(tool: JsonObject) -> JsonObject:
     return {"type": "function", **{k: v for k, v in tool.items() if k != "origin"}}
 
 
-def _error(error: JsonObject) -> dict[str, Any]:
+def _error(error: JsonObject) -> ResponseFault:
     code = openai_error_code(str(error.get("code")))
-    known = code if code in _ERROR_CODES else "server_error"
-    return {"code": known, "message": view.error_text(error)}
+    known = [known for known in _ERROR_CODES if known == code]
+    return {"code": known[0] if known else "server_error", "message": view.error_text(error)}
 
 
-def _status(end: GenerationEnd) -> str:
+def _status(end: GenerationEnd) -> ResponseStatus:
     if end.ending == "stopped":
         return "cancelled"
     if end.ending != "done":
@@ -280,16 +397,8 @@ def _status(end: GenerationEnd) -> str:
     return "incomplete" if _incomplete_details(end) else "completed"
 
 
-def _incomplete_details(end: GenerationEnd) -> dict[str, str] | None:
-    if end.ending != "done":
-        return None
-    reasons = {
-        "length": "max_output_tokens",
-        "content-filter": "content_filter",
-        "refusal": "content_filter",
-    }
-    reason = reasons.get(end.finish_reason or "")
-    return {"reason": reason} if reason else None
+def _incomplete_details(end: GenerationEnd) -> ResponseIncomplete | None:
+    return _INCOMPLETE.get(end.finish_reason or "") if end.ending == "done" else None
 
 
 def _item_id(meta: ResponseMeta, part: int) -> str:
@@ -297,47 +406,67 @@ def _item_id(meta: ResponseMeta, part: int) -> str:
 
 
 def _item(
-    meta: ResponseMeta, start: PartStart, answer: AnswerFold | None, status: str
-) -> dict[str, Any]:
-    """An output item; without a `answer` it has only begun."""
-    item: dict[str, Any] = {"id": _item_id(meta, start.part), "status": status}
+    meta: ResponseMeta, start: PartStart, answer: AnswerFold | None, status: ItemStatus
+) -> ResponseOutput:
+    """An output item; without an `answer` it has only begun."""
+    item = _item_id(meta, start.part)
     value = answer.part(start.part) if answer is not None else None
     if start.part_kind == "tool-call":
         arguments = value.arguments if isinstance(value, ToolCallPart) else ""
-        return {**_call_item(meta, start, arguments), **item}
+        return _call_item(meta, start, arguments, status)
     if start.part_kind == "reasoning":
-        return {**reasoning_item(value if isinstance(value, ReasoningPart) else None), **item}
+        reasoning = value if isinstance(value, ReasoningPart) else None
+        return reasoning_item(item, status, reasoning)
     text = value.text if isinstance(value, TextPart) else ""
     content = []
     if answer is not None:
         logprobs = answer.logprobs.get(start.part, ())
         content = [_text_content(text, logprobs, _sources(answer, start.part))]
-    return {"type": "message", "role": "assistant", "content": content, **item}
+    return {
+        "type": "message",
+        "id": item,
+        "status": status,
+        "role": "assistant",
+        "content": content,
+    }
 
 
-def _call_item(meta: ResponseMeta, start: PartStart, arguments: str) -> dict[str, Any]:
+def _call_item(
+    meta: ResponseMeta, start: PartStart, arguments: str, status: ItemStatus
+) -> ResponseCall | ResponseCustomCall:
     """A call in the form in which its client knows the tool."""
-    call_id, origin = start.call_id or f"call_{start.part}", origin_of(meta.tools, start.name)
-    call = {"call_id": call_id, "name": start.name or ""}
-    match origin.get("kind"):
-        case "custom":
-            text = custom_input(arguments) if arguments else ""
-            return {"type": "custom_tool_call", **call, "input": text}
-        case "namespace":
-            qualified = {"name": origin["name"], "namespace": origin["namespace"]}
-            return {"type": "function_call", **call, **qualified, "arguments": arguments}
-        case _:
-            return {"type": "function_call", **call, "arguments": arguments}
+    item, call_id = _item_id(meta, start.part), start.call_id or f"call_{start.part}"
+    name, origin = start.name or "", origin_of(meta.tools, start.name)
+    if origin.get("kind") == "custom":
+        return {
+            "type": "custom_tool_call",
+            "id": item,
+            "status": status,
+            "call_id": call_id,
+            "name": name,
+            "input": custom_input(arguments) if arguments else "",
+        }
+    call: ResponseCall = {
+        "type": "function_call",
+        "id": item,
+        "status": status,
+        "call_id": call_id,
+        "name": name,
+        "arguments": arguments,
+    }
+    if origin.get("kind") == "namespace":
+        call["name"], call["namespace"] = origin["name"], origin["namespace"]
+    return call
 
 
 def _text_content(
     text: str, logprobs: Sequence[JsonObject], sources: Sequence[PlacedCitation]
-) -> dict[str, Any]:
+) -> ResponseContent:
     return {
         "type": "output_text",
         "text": text,
         "annotations": [_annotation(source) for source in sources],
-        "logprobs": list(logprobs),
+        "logprobs": view.logprobs(logprobs),
     }
 
 
@@ -345,14 +474,18 @@ def _sources(answer: AnswerFold, part: int) -> list[PlacedCitation]:
     return [s for s in answer.sources if s.citation.part == part and s.citation.url is not None]
 
 
-def _annotation(source: PlacedCitation) -> dict[str, Any]:
-    place = {"start_index": source.part_offset, "end_index": source.part_offset}
-    cited = {"url": source.citation.url, "title": source.citation.title or ""}
-    return {"type": "url_citation", **place, **cited}
+def _annotation(source: PlacedCitation) -> ResponseAnnotation:
+    return {
+        "type": "url_citation",
+        "start_index": source.part_offset,
+        "end_index": source.part_offset,
+        "url": source.citation.url or "",
+        "title": source.citation.title or "",
+    }
 
 
-def _output(meta: ResponseMeta, answer: AnswerFold, status: str) -> list[dict[str, Any]]:
-    left = status if status in {"completed", "in_progress"} else "incomplete"
+def _output(meta: ResponseMeta, answer: AnswerFold, status: ResponseStatus) -> list[ResponseOutput]:
+    left: ItemStatus = status if status == "completed" or status == "in_progress" else "incomplete"
     starts = [_start_of(number, part) for number, part in answer.numbered()]
     return [
         _item(meta, start, answer, left if start is starts[-1] else "completed") for start in starts
@@ -369,7 +502,7 @@ def _start_of(number: int, part: Part) -> PartStart:
             return PartStart(number, "text")
 
 
-def _usage(usage: Usage) -> dict[str, Any]:
+def _usage(usage: Usage) -> ResponseUsage:
     given, made = usage.input_tokens or 0, usage.output_tokens or 0
     return {
         "input_tokens": given,

@@ -21,7 +21,12 @@ from grantha.api.openapi.compat import (
 )
 from grantha.api.openapi.compat.compat_examples import EXAMPLES
 from grantha.api.openapi.compat.schema import Schema
-from grantha.wire.compat import anthropic_replies, ollama_replies, openai_chat_replies
+from grantha.wire.compat import (
+    anthropic_replies,
+    ollama_replies,
+    openai_chat_replies,
+    openai_responses_replies,
+)
 
 __all__ = ["EXAMPLES", "components", "schemas"]
 
@@ -29,6 +34,7 @@ _MODULES = (
     openai_chat_schemas,
     openai_chat_replies,
     openai_responses_schemas,
+    openai_responses_replies,
     anthropic_schemas,
     anthropic_replies,
     ollama_schemas,
