@@ -4,19 +4,22 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Annotated, Any
 
 import aiohttp
 import httpx
 import pytest
+from pydantic import Field, TypeAdapter
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from grantha.api.schemas.live_messages import LiveMessage
 from tests.api.streams import SseReader, assert_dense, text_of
 from tests.scripts import counted
 from tests.server import DEADLINE, MakeServer, Server
 
 WORDS = counted(60)
+MESSAGE: TypeAdapter[LiveMessage] = TypeAdapter(Annotated[LiveMessage, Field(discriminator="type")])
 
 
 class Tab:
@@ -31,6 +34,7 @@ class Tab:
 
     async def next(self) -> dict[str, Any]:
         message: dict[str, Any] = await self.socket.receive_json(timeout=DEADLINE)
+        MESSAGE.validate_python(message, extra="forbid")  # as described, and nothing else
         self.seen.append(message)
         return message
 

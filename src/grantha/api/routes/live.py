@@ -19,6 +19,17 @@ from grantha.api.http.bodies import decode_json
 from grantha.api.http.sockets import receive_all
 from grantha.api.http.streams import PROTOCOL, snapshot_frame
 from grantha.api.routes import serializers
+from grantha.api.schemas.live_messages import (
+    LiveChange,
+    LiveError,
+    LiveGone,
+    LiveHeartbeat,
+    LiveHello,
+    LiveMessage,
+    LivePong,
+    LiveStopped,
+    LiveSubscribed,
+)
 from grantha.api.state import AppState, app_state, subject_of
 from grantha.engine.feed import Change
 from grantha.errors import BadRequest, GranthaError, NotFound, Trimmed
@@ -50,12 +61,12 @@ class LiveConnection:
     async def run(self) -> None:
         """Serves the socket until it closes."""
         await self._send(
-            {
-                "type": "hello",
-                "protocol": PROTOCOL,
-                "heartbeat": self._state.settings.heartbeat,
-                "instance_id": self._state.instance_id,
-            }
+            LiveHello(
+                type="hello",
+                protocol=PROTOCOL,
+                heartbeat=self._state.settings.heartbeat,
+                instance_id=self._state.instance_id,
+            )
         )
         changes = asyncio.create_task(self._send_changes())
         beat = asyncio.create_task(self._send_heartbeats())
@@ -71,31 +82,31 @@ class LiveConnection:
 
     async def _take(self, text: str) -> None:
         try:
-            word = _word(text)
-            match word["type"]:
+            message = _parse(text)
+            match message["type"]:
                 case "subscribe":
-                    await self._subscribe(word)
+                    await self._subscribe(message)
                 case "unsubscribe":
-                    task = self._tasks.pop(str(word.get("generation")), None)
+                    task = self._tasks.pop(str(message.get("generation")), None)
                     if task is not None:
                         task.cancel()
                 case "stop":
-                    generation = str(word.get("generation"))
+                    generation = str(message.get("generation"))
                     row, receipt = await self._state.supervisor.stop(self._subject, generation)
                     stopped = serializers.stop_reply(row, receipt)
-                    await self._send({"type": "stopped", **stopped.model_dump()})
+                    await self._send(LiveStopped(type="stopped", **stopped.model_dump()))
                 case "ping":
-                    await self._send({"type": "pong"})
+                    await self._send(LivePong(type="pong"))
                 case other:
                     raise BadRequest(f"There is no message of type {str(other)[:40]!r}.")
         except GranthaError as error:
-            await self._send({"type": "error", "error": error.to_json()})
+            await self._send(LiveError(type="error", error=error.to_json()))
 
-    async def _subscribe(self, word: dict[str, Any]) -> None:
-        generation = str(word.get("generation"))
+    async def _subscribe(self, message: dict[str, Any]) -> None:
+        generation = str(message.get("generation"))
         if len(self._tasks) >= _MAX_SUBSCRIPTIONS and generation not in self._tasks:
             raise BadRequest(f"One socket reads at most {_MAX_SUBSCRIPTIONS} generations.")
-        after = word.get("after")
+        after = message.get("after")
         try:
             cursor = RecordId.parse(after) if isinstance(after, str) else None
         except ValueError as error:
@@ -122,16 +133,18 @@ class LiveConnection:
                 cursor = RecordId.parse(shown.last_id)
                 snapshot = snapshot_frame(shown).json_bytes().decode()
                 await self._send_frame(generation, snapshot)
-            await self._send({"type": "subscribed", "generation": generation, "status": row.status})
+            await self._send(
+                LiveSubscribed(type="subscribed", generation=generation, status=row.status)
+            )
             with (
                 state.supervisor.attach(generation),
                 state.readers.reading("websocket", resumed=resumed),
             ):
                 await self._tail(generation, cursor)
         except (NotFound, Trimmed) as error:
-            await self._send({"type": "gone", "generation": generation, "code": error.code})
+            await self._send(LiveGone(type="gone", generation=generation, code=error.code))
         except GranthaError as error:
-            await self._send({"type": "error", "generation": generation, "error": error.to_json()})
+            await self._send(LiveError(type="error", generation=generation, error=error.to_json()))
 
     async def _tail(self, generation: str, cursor: RecordId) -> None:
         reader = self._state.supervisor.reader(self._subject, generation, cursor)
@@ -144,31 +157,31 @@ class LiveConnection:
             for change in await listener.changes():
                 await self._send(await self._change_message(change))
 
-    async def _change_message(self, change: Change) -> dict[str, Any]:
-        body: dict[str, Any] = {"type": "change", "change": change.change}
+    async def _change_message(self, change: Change) -> LiveChange:
+        message = LiveChange(type="change", change=change.change)  # what isn't set isn't sent
         if change.generation is not None:
-            body["generation"] = change.generation
+            message.generation = change.generation
         if change.conversation is not None:
-            body["conversation"] = change.conversation
+            message.conversation = change.conversation
             try:
                 row = await self._state.store.conversation(self._subject, change.conversation)
-                body["row"] = serializers.conversation_list_item(row).model_dump()
+                message.row = serializers.conversation_list_item(row)
             except GranthaError:
                 pass  # deleted meanwhile: its own change follows
-        return body
+        return message
 
     async def _send_heartbeats(self) -> None:
         while True:
             await asyncio.sleep(self._state.settings.heartbeat)
-            await self._send({"type": "heartbeat"})
+            await self._send(LiveHeartbeat(type="heartbeat"))
 
     async def _send_frame(self, generation: str, frame: str) -> None:
         await self._send_text(
             f'{{"type":"frame","generation":{json.dumps(generation)},"frame":{frame}}}'
         )
 
-    async def _send(self, body: dict[str, Any]) -> None:
-        await self._send_text(json.dumps(body, ensure_ascii=False))
+    async def _send(self, message: LiveMessage) -> None:
+        await self._send_text(message.json_bytes().decode())
 
     async def _send_text(self, text: str) -> None:
         if size := self._state.settings.pad_frames:
@@ -187,10 +200,10 @@ def _is_lost(row: GenerationRow, cursor: RecordId) -> bool:
     return (row.trimmed and cursor < row.last_id) or cursor > row.last_id
 
 
-def _word(text: str) -> dict[str, Any]:
+def _parse(text: str) -> dict[str, Any]:
     if len(text) > _MAX_MESSAGE:
         raise BadRequest("The message is too long.")
-    word = decode_json(text.encode("utf-8", "replace"))
-    if not isinstance(word, dict) or not isinstance(word.get("type"), str):
+    message = decode_json(text.encode("utf-8", "replace"))
+    if not isinstance(message, dict) or not isinstance(message.get("type"), str):
         raise BadRequest("A message is an object with a 'type'.")
-    return word
+    return message

@@ -11,6 +11,7 @@ from typing import get_args
 from pydantic import TypeAdapter
 
 from grantha.analytics.timings import Timings
+from grantha.api.schemas.live_messages import LiveChange, LiveError, LiveMessage
 from grantha.api.schemas.responses import (
     Hello,
     Problem,
@@ -35,10 +36,13 @@ from grantha.providers.base import Readiness
 REF = "#/components/schemas/{model}"
 _EVENTS: tuple[type[Event], ...] = get_args(Event)
 # What no route names as its reply.
-_UNROUTED = (Problem, ErrorObject, Timings, StopReceipt, Hello, SnapshotFrame, SimpleChatLine)
+_LIVE: tuple[type[LiveMessage], ...] = get_args(LiveMessage)
+_UNROUTED = (
+    Problem, ErrorObject, Timings, StopReceipt, Hello, SnapshotFrame, SimpleChatLine, *_LIVE,
+)  # fmt: skip
 _SPARSE = (
     TextPart, ReasoningPart, ToolCallPart, ToolResultPart, FilePart,
-    Usage, Options, Readiness, *_EVENTS,
+    Usage, Options, Readiness, LiveChange, LiveError, *_EVENTS,
 )  # fmt: skip
 
 
@@ -58,6 +62,11 @@ def add_values(schemas: JsonDict) -> None:
         "allOf": [_ref("Event"), _FRAME],
         "description": "One or more consecutive records as they are sent.",
     }
+    schemas["LiveMessage"] = {
+        "oneOf": [_ref(cls.__name__) for cls in _LIVE],
+        "description": "A message that `WS /api/live` sends.",
+    }
+    schemas["LiveFrame"]["properties"]["frame"] = {"anyOf": [_ref("Frame"), _ref("SnapshotFrame")]}
     for cls, fields in _INSIDE.items():
         named = {name: _ref(schema) for name, schema in fields.items()}
         schemas[cls.__name__]["properties"] |= named

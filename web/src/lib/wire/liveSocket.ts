@@ -1,28 +1,14 @@
 // The tab's only WebSocket: pushes changes of conversations, and streams any number of logs.
 // Reconnects with growing delays; subscriptions end with their socket, and their owner subscribes again.
 import type { ReceivedFrame, ReadOutcome, TransportReader, Sink } from './transport.ts';
-import type { ConversationRow } from './types.ts';
+import type { LiveMessage } from './schema.ts';
 
-export interface LiveChange {
-  change: 'conversation' | 'conversation-deleted' | 'message' | 'generation' | 'models' | 'everything';
-  conversation?: string;
-  generation?: string;
-  row?: ConversationRow;
-}
+export type LiveChange = Omit<Extract<LiveMessage, { type: 'change' }>, 'type'>;
 
 interface Subscription {
   sink: Sink;
   finish: (outcome: ReadOutcome) => void;
 }
-
-type ServerMessage =
-  | { type: 'hello'; heartbeat?: number; instance_id?: string }
-  | { type: 'frame'; generation: string; frame: ReceivedFrame }
-  | { type: 'gone'; generation: string; code: string }
-  | ({ type: 'change' } & LiveChange)
-  | { type: 'subscribed'; generation: string; status: string }
-  | { type: 'error'; generation?: string }
-  | { type: 'pong' | 'heartbeat' | 'stopped' };
 
 const FIRST_PAUSE_MS = 300;
 const LONGEST_PAUSE_MS = 10_000;
@@ -138,9 +124,9 @@ export class LiveSocket {
 
   #receive(text: string): void {
     this.#resetWatchdog();
-    const message = JSON.parse(text) as ServerMessage;
+    const message = JSON.parse(text) as LiveMessage;
     for (const subscription of this.#subscriptions.values()) subscription.sink.onBytes();
-    if (message.type === 'hello') this.#heartbeat = message.heartbeat ?? this.#heartbeat;
+    if (message.type === 'hello') this.#heartbeat = message.heartbeat;
     else if (message.type === 'change') this.onChange(message);
     else if (message.type === 'frame') this.#frame(message.generation, message.frame);
     else if (message.type === 'error') this.#failed(message.generation);

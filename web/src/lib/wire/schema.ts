@@ -301,6 +301,75 @@ export interface InspectionReply {
   attempts: number;
 }
 
+/** Something changed, in any tab. `row` is the conversation as it is listed, unless it was deleted. */
+export interface LiveChange {
+  type: 'change';
+  change: 'conversation' | 'conversation-deleted' | 'message' | 'generation' | 'models' | 'everything';
+  conversation?: string;
+  generation?: string;
+  row?: ConversationListItem;
+}
+
+/** A message was invalid, or a generation's log can't be read any further; the socket stays open. */
+export interface LiveError {
+  type: 'error';
+  generation?: string;
+  error: ErrorObject;
+}
+
+/** A frame of a subscribed generation. */
+export interface LiveFrame {
+  type: 'frame';
+  generation: string;
+  frame: Frame | SnapshotFrame;
+}
+
+/** The generation can't be read: there is none of this id, or its records are gone. */
+export interface LiveGone {
+  type: 'gone';
+  generation: string;
+  code: string;
+}
+
+/** The connection is alive. */
+export interface LiveHeartbeat {
+  type: 'heartbeat';
+}
+
+/** The first message. `heartbeat` is in seconds; `instance_id` changes when the server restarts. */
+export interface LiveHello {
+  type: 'hello';
+  protocol: number;
+  heartbeat: number;
+  instance_id: string;
+}
+
+/** A message that `WS /api/live` sends. */
+export type LiveMessage = LiveHello | LiveSubscribed | LiveFrame | LiveGone | LiveStopped | LiveChange | LiveError | LivePong | LiveHeartbeat;
+
+/** The answer to a ping. */
+export interface LivePong {
+  type: 'pong';
+}
+
+/** The receipt of a stop. */
+export interface LiveStopped {
+  generation: string;
+  status: 'running' | 'done' | 'stopped' | 'failed' | 'interrupted';
+  stopped: boolean;
+  closed_ms: number | null;
+  confirmed: boolean | null;
+  deltas: number | null;
+  type: 'stopped';
+}
+
+/** The generation's log is read from here on; a snapshot may have come before. */
+export interface LiveSubscribed {
+  type: 'subscribed';
+  generation: string;
+  status: 'running' | 'done' | 'stopped' | 'failed' | 'interrupted';
+}
+
 /** The access token of this server. */
 export interface LoginBody {
   token: string;
