@@ -30,10 +30,10 @@ from grantha.events import (
     UsageReport,
     event_from,
     frame_json,
-    joined,
     merge,
+    merge_deltas,
     payload_of,
-    whole,
+    replace_surrogates,
 )
 from grantha.fold import fold
 
@@ -134,7 +134,7 @@ def test_an_unknown_kind_is_no_event() -> None:
 @given(LOG)
 def test_merging_never_changes_the_fold(events: list[Event]) -> None:
     assert result(frame.event for frame in merge(numbered(events))) == result(events)
-    assert result(joined(events)) == result(events)
+    assert result(merge_deltas(events)) == result(events)
 
 
 @given(LOG, st.data())
@@ -169,12 +169,12 @@ def test_counts_and_log_probabilities_are_kept_when_deltas_join(events: list[Eve
         texts = [event for event in log if isinstance(event, TextDelta)]
         return sum(t.deltas for t in texts), sum(len(t.logprobs) for t in texts)
 
-    assert count(joined(events)) == count(events)
+    assert count(merge_deltas(events)) == count(events)
 
 
 @given(EVENT)
 def test_an_event_of_whole_characters_is_left_as_it_is(event: Event) -> None:
-    assert whole(event) is event
+    assert replace_surrogates(event) is event
 
 
 @pytest.mark.parametrize(
@@ -190,10 +190,10 @@ def test_an_event_of_whole_characters_is_left_as_it_is(event: Event) -> None:
     ids=["text", "log probabilities", "reasoning", "tool call", "part", "notice"],
 )
 def test_halves_of_surrogate_pairs_become_replacement_characters(event: Event) -> None:
-    mended = whole(event)
+    mended = replace_surrogates(event)
     payload_of(mended).encode()
     assert "\ufffd" in payload_of(mended)
-    assert dataclasses.replace(mended) == whole(mended)
+    assert dataclasses.replace(mended) == replace_surrogates(mended)
 
 
 @pytest.mark.parametrize(

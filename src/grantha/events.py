@@ -337,7 +337,7 @@ def merge(records: Iterable[Record]) -> list[Frame]:
     return frames
 
 
-def joined(events: Iterable[Event]) -> list[Event]:
+def merge_deltas(events: Iterable[Event]) -> list[Event]:
     """Consecutive deltas of one part become one event; everything else stays as it is."""
     result: list[Event] = []
     run: list[Event] = []
@@ -373,7 +373,7 @@ def decode_json(text: str) -> Any:
     return _decode(text)
 
 
-def whole(event: Event) -> Event:
+def replace_surrogates(event: Event) -> Event:
     """The event with U+FFFD for every half of a surrogate pair, which is no text and can't be stored.
 
     Vendors cut a character in two between two chunks; a model's own error may hold anything.

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from grantha.chat import Call, Capabilities, ImagePart, Message, TextPart, Usage, text_message
-from grantha.engine.call_budget import CallBudget, CallLimits, size_of
+from grantha.engine.call_budget import CallBudget, CallLimits, estimate_prompt_size
 from grantha.errors import (
     Conflict,
     ContentBlocked,
@@ -202,8 +202,11 @@ def test_the_time_between_two_owners_is_notcounted() -> None:
 
 def test_an_image_counts_by_its_area() -> None:
     image = ImagePart("image/png", "A" * 10**6)
-    assert size_of([Message("user", (TextPart("four"), image))]) == 4004
-    assert size_of([text_message("user", "four"), text_message("assistant", "five!")]) == 9
+    assert estimate_prompt_size([Message("user", (TextPart("four"), image))]) == 4004
+    assert (
+        estimate_prompt_size([text_message("user", "four"), text_message("assistant", "five!")])
+        == 9
+    )
 
 
 # ---- every path of the policy ------------------------------------------------------------------------

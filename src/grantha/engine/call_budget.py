@@ -46,7 +46,7 @@ DEFAULT_LIMITS = CallLimits()
 
 
 class CallBudget:
-    """Counts the calls of one generation. `prompt_size` is that of its history (`size_of`).
+    """Counts the calls of one generation. `prompt_size` is that of its history (`estimate_prompt_size`).
 
     Three kinds of records announce a call: `open`, a `retrying` notice, and a seam `options`. They are
     counted alike when they are written (`announced`) and when a next owner reads them (`replay`).
@@ -148,7 +148,7 @@ class CallBudget:
             self._seconds_before += max(0, last.at - opened.at) / 1000
 
 
-def size_of(messages: Sequence[Message]) -> int:
+def estimate_prompt_size(messages: Sequence[Message]) -> int:
     """Characters of a conversation as it is sent, an image counting as a few thousand."""
     size = 0
     for message in messages:

@@ -21,8 +21,8 @@ from grantha.events import (
     RecordId,
     TextDelta,
     ToolCallDelta,
-    joined,
-    whole,
+    merge_deltas,
+    replace_surrogates,
 )
 
 _RECORD_COST = 400  # bytes of a record besides its text, so that many small ones are bounded too
@@ -84,7 +84,7 @@ class Log:
         """Takes an event. Deltas of one part join while they wait; everything else flushes soon."""
         if self.sealed or self.fenced:
             return
-        event = whole(event)
+        event = replace_surrogates(event)
         if isinstance(event, TextDelta):
             self._count(event.text)
             self.deltas += event.deltas
@@ -120,7 +120,7 @@ class Log:
             return self.taken  # the last attempt failed: the same records under the same ids
         at = self._now_ms()
         records = []
-        for event in joined(self._pending):
+        for event in merge_deltas(self._pending):
             records.append(Record(RecordId(self._epoch, self._next), at, event))
             self._next += 1
         self._pending.clear()

@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from grantha.chat import Capabilities, Continuation, Message
-from grantha.engine.call_budget import CallBudget, size_of
+from grantha.engine.call_budget import CallBudget, estimate_prompt_size
 from grantha.engine.history import HistoryReader
 from grantha.engine.replay import read_log
 from grantha.engine.runner import Models, Plan
@@ -156,7 +156,7 @@ class Recovery:
         self, records: list[Record], history: tuple[Message, ...], length: int
     ) -> str | None:
         """Why no further upstream call may be made for a log; None if one may."""
-        budget = CallBudget(self._supervisor.limits, size_of(history))
+        budget = CallBudget(self._supervisor.limits, estimate_prompt_size(history))
         budget.replay(records)
         unproductive = _unproductive_owners(records)
         if unproductive >= self._max_unproductive:
@@ -225,4 +225,4 @@ def _downtime(records: list[Record]) -> dict[str, int]:
     """For the seam: how long nothing was written, in milliseconds."""
     if not records:
         return {}
-    return {"away_ms": max(0, time.time_ns() // 1_000_000 - records[-1].at)}
+    return {"downtime_ms": max(0, time.time_ns() // 1_000_000 - records[-1].at)}

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from grantha.analytics.timings import TimingsFold
 from grantha.chat import Call, Capabilities, Continuation, Ending, JsonObject, Message, Options
 from grantha.engine.answer_length import AnswerLength, AnswerLimits
-from grantha.engine.call_budget import CallBudget, CallLimits, size_of
+from grantha.engine.call_budget import CallBudget, CallLimits, estimate_prompt_size
 from grantha.engine.commands import (
     ChangeOptions,
     CommandSlot,
@@ -133,7 +133,7 @@ class Runner:
         self._timings = TimingsFold(requested)
         self._usage = UsageTotal(partial=plan.continues == "restart")
         self._close_timeout = close_timeout
-        self._budget = CallBudget(limits, size_of(plan.history))
+        self._budget = CallBudget(limits, estimate_prompt_size(plan.history))
         self._length = AnswerLength(answer_limits)
         self._started_ms = _now_ms()
         self._fallbacks = list(plan.fallbacks)

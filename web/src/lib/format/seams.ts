@@ -23,8 +23,8 @@ export function seamText(seam: Seam, t: Strings, locale: string): { what: string
 }
 
 function backIn(seam: Seam, t: Strings, locale: string): string {
-  const away = seam.details?.['away_ms'];
-  return typeof away === 'number' ? t.backIn(formatDuration(away, locale)) : t.nothingLost;
+  const downtime = seam.details?.['downtime_ms'];
+  return typeof downtime === 'number' ? t.backIn(formatDuration(downtime, locale)) : t.nothingLost;
 }
 
 function changesIn(seam: Seam, t: Strings, locale: string): string {
