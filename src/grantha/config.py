@@ -128,6 +128,8 @@ class Settings(BaseModel):
     local_slots: int = Field(default=4, gt=0)
     local_context: int = Field(default=2048, gt=0)  # tokens a slot
     local_idle: float = Field(default=600.0, ge=0)
+    # networks, besides the public internet, from which models may be downloaded by URL through the API
+    download_networks: tuple[Network, ...] = ()
 
     # the scripted provider, for tests and tutorials
     scripted: bool = False

@@ -34,14 +34,16 @@ from grantha.api.wrong_tokens import WrongTokens
 from grantha.config import Settings
 from grantha.engine.answer_length import AnswerLimits
 from grantha.engine.call_budget import CallLimits
-from grantha.engine.feed import Feed
+from grantha.engine.feed import Change, Feed
 from grantha.engine.ids import new_id
 from grantha.engine.observer import Observers
 from grantha.engine.recovery import Recovery
 from grantha.engine.supervisor import Supervisor, Tuning
 from grantha.errors import GranthaError, StorageFailed, StorageFull
+from grantha.providers.local import create_downloads
+from grantha.providers.model_downloads import ModelDownloads
 from grantha.providers.registry import Registry
-from grantha.storage.base import FILE_NAME
+from grantha.storage.base import FILE_NAME, LOCAL_SUBJECT
 from grantha.storage.connect import full_disk, migrate, prepare_folder, writing_engine
 from grantha.storage.sql import SqlStore
 
@@ -75,6 +77,7 @@ def assemble(settings: Settings, registry: Registry | None) -> tuple[ASGIApp, Su
     metrics.watch(supervisor, readers, lambda: store.health().ok)
     proxies = TrustedProxies(settings.trusted_proxies)
     logins = Logins(settings.token, store)
+    downloads = _downloads(settings, feed)
     state = AppState(
         settings=settings,
         store=store,
@@ -87,6 +90,7 @@ def assemble(settings: Settings, registry: Registry | None) -> tuple[ASGIApp, Su
         logins=logins,
         access=Access(settings.token, logins),
         wrong_tokens=WrongTokens(proxies),
+        downloads=downloads,
     )
 
     @asynccontextmanager
@@ -99,6 +103,7 @@ def assemble(settings: Settings, registry: Registry | None) -> tuple[ASGIApp, Su
             asyncio.create_task(_clean(state)),
             asyncio.create_task(_watch_storage(state)),
             asyncio.create_task(_warm(known)),
+            *([asyncio.create_task(downloads.open())] if downloads is not None else []),
             # The HTTP client takes a tenth of a second: too long before the server is ready, or within the
             # first question.
             asyncio.create_task(asyncio.to_thread(import_module, "aiohttp")),
@@ -109,6 +114,8 @@ def assemble(settings: Settings, registry: Registry | None) -> tuple[ASGIApp, Su
             for task in background_tasks:
                 task.cancel()
             await asyncio.gather(*background_tasks, return_exceptions=True)
+            if downloads is not None:
+                await downloads.aclose()
             await supervisor.aclose(settings.drain)
             await known.aclose()
             await store.aclose()
@@ -127,14 +134,27 @@ def assemble(settings: Settings, registry: Registry | None) -> tuple[ASGIApp, Su
     )
     app.state.app_state = state
     app.state.metrics = metrics
+    return _secured(app, state), supervisor
+
+
+def _secured(app: FastAPI, state: AppState) -> ASGIApp:
+    """The app with its routes, its page and its description, behind the checks of every request."""
     problems.install(app)
     include_routes(app)
     page = Page(STATIC)
     app.router.default = page
-    routes = RouteTable(settings, page)
+    routes = RouteTable(state.settings, page)
     description.install(app, routes)
-    secured = SecurityMiddleware(FastPath(app), settings, routes, state.access, state.wrong_tokens)
-    return _with_cors(secured, settings), supervisor
+    secured = SecurityMiddleware(
+        FastPath(app), state.settings, routes, state.access, state.wrong_tokens
+    )
+    return _with_cors(secured, state.settings)
+
+
+def _downloads(settings: Settings, feed: Feed) -> ModelDownloads | None:
+    if not settings.local_enabled:
+        return None
+    return create_downloads(settings, lambda: feed.publish(Change("models", LOCAL_SUBJECT)))
 
 
 def _with_cors(app: ASGIApp, settings: Settings) -> ASGIApp:

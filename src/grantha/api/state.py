@@ -21,6 +21,7 @@ from grantha.config import Settings
 from grantha.engine.feed import Feed
 from grantha.engine.supervisor import Supervisor
 from grantha.errors import BadRequest
+from grantha.providers.model_downloads import ModelDownloads
 from grantha.providers.registry import Registry
 from grantha.storage.base import LOCAL_SUBJECT, Store
 
@@ -42,6 +43,7 @@ class AppState:
     logins: Logins
     access: Access
     wrong_tokens: WrongTokens
+    downloads: ModelDownloads | None  # None where there are no local models
     # Held by the one import at a time, since its file is in memory.
     importing: asyncio.Lock = field(default_factory=asyncio.Lock)
 

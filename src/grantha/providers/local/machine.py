@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 _CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")
+_MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 # Our keys are not among them: a child runs native code that has no business with them.
 _PASSED_ON = (
@@ -42,6 +43,18 @@ def resident_bytes(pid: int) -> int | None:
     except (OSError, IndexError):
         return None
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+def memory() -> int | None:
+    """Bytes of memory that this machine, or its container, has in all; None where it isn't known."""
+    try:
+        installed = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError):
+        return None
+    try:
+        return min(installed, int(_MEMORY_LIMIT.read_text(encoding="ascii")))
+    except (OSError, ValueError):  # no container, or "max"
+        return installed
 
 
 def _usable_cores() -> int:

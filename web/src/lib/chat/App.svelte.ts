@@ -16,6 +16,7 @@ import { attachmentFromPart } from './attachments.ts';
 import { Chat } from './Chat.svelte.ts';
 import { Conversations } from './Conversations.svelte.ts';
 import { messageText } from './messageText.ts';
+import { LocalModels } from './LocalModels.svelte.ts';
 import { Models } from './Models.svelte.ts';
 import { Preferences } from './Preferences.svelte.ts';
 
@@ -30,6 +31,7 @@ export class App {
   readonly live: LiveSocket;
   readonly conversations: Conversations;
   readonly models: Models;
+  readonly localModels: LocalModels;
   readonly preferences: Preferences;
   readonly draftAttachments = new DraftAttachments();
   readonly language: Language;
@@ -63,6 +65,7 @@ export class App {
     this.live = new LiveSocket(connect);
     this.conversations = new Conversations(this.api);
     this.models = new Models(this.api);
+    this.localModels = new LocalModels(this.api);
     this.preferences = new Preferences(storage);
     this.language = new Language(this.preferences.language ?? navigator.language);
     this.#transports = {
@@ -200,7 +203,10 @@ export class App {
   #onChange(change: LiveChange): void {
     if (change.change === 'everything') this.#resync();
     this.conversations.applyChange(change);
-    if (change.change === 'models') void this.models.load().catch(() => undefined);
+    if (change.change === 'models') {
+      void this.models.load().catch(() => undefined);
+      this.localModels.refresh();
+    }
     if (change.row && change.conversation) {
       const chat = this.#chats.get(change.conversation);
       if (chat) chat.title = change.row.title;
@@ -221,6 +227,7 @@ export class App {
   #resync(): void {
     void this.conversations.load().catch(() => undefined);
     void this.models.load().catch(() => undefined);
+    this.localModels.refresh();
     for (const chat of this.#chats.values()) {
       chat.refresh();
       chat.resend();

@@ -25,7 +25,7 @@ export function errorText(
       command: `export ${variable}=…`
     };
   }
-  const said = [error?.message ?? '', error?.advice ?? ''].filter(Boolean).map(ended).join(' ');
+  const said = [error?.message ?? '', error?.advice ?? ''].filter(Boolean).map(asSentence).join(' ');
   const lines = [...(kept ? [t.aboveSaved] : []), ...(said ? [said] : [])];
   return {
     title: status === 'interrupted' ? t.interruptedTitle : titleOf(error, kept, provider, t),
@@ -60,6 +60,7 @@ function variableIn(error: ErrorObject): string | null {
   return /\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b/.exec(`${error.message} ${error.advice ?? ''}`)?.[0] ?? null;
 }
 
-function ended(text: string): string {
+/** With a full stop at its end, so that another sentence can follow. */
+export function asSentence(text: string): string {
   return /[.!?…]$/.test(text) ? text : `${text}.`;
 }

@@ -31,6 +31,13 @@ export function formatBytes(value: number, locale?: string): string {
   return value < 1000 ? `${value} B` : `${formatNumber(value / 1000, locale, value < 100_000 ? 1 : 0)} kB`;
 }
 
+/** Sizes of files and memory: "98 MB", "2.7 GB", "8 GB". */
+export function formatSize(value: number, locale?: string): string {
+  const [scale, unit] = value >= 1e9 ? [1e9, 'GB'] : value >= 1e6 ? [1e6, 'MB'] : [1e3, 'kB'];
+  const digits = unit === 'GB' && value < 1e11 ? 1 : 0;
+  return `${(value / scale).toLocaleString(locale, { maximumFractionDigits: digits })} ${unit}`;
+}
+
 /** Cost in dollars: as billed by the provider, or computed from the model's prices; null when unknown. */
 export function generationCost(usage: Usage | null | undefined, model: Model | undefined): number | null {
   if (!usage) return null;

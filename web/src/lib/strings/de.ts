@@ -294,6 +294,7 @@ export const de: Strings = {
   sections: {
     providers: 'Anbieter',
     models: 'Modelle',
+    local: 'Lokale Modelle',
     presets: 'Vorlagen',
     appearance: 'Darstellung',
     language: 'Sprache',
@@ -336,6 +337,53 @@ export const de: Strings = {
   checkAgain: 'Erneut prüfen',
   maxTokens: 'Ausgabelimit',
   price: 'Preis pro Million Tokens',
+
+  // local models
+  localModelsHint: 'Offene Modelle, die auf diesem Server laufen. Was du ihnen schreibst, verlässt ihn nie.',
+  localModelDescriptions: {
+    'qwen3-0.6b': 'Kurze Antworten und einfache Werkzeuge auf jedem Rechner.',
+    'qwen3-1.7b': 'Brauchbare Antworten für den Alltag auf einem älteren Laptop.',
+    'qwen3.5-4b': 'Die besten Antworten für seine Größe; viele Sprachen, Werkzeuge, Nachdenken.',
+    'gemma-4-e2b': 'Flüssige Texte in vielen Sprachen.',
+    'qwen3.5-9b': 'Längere, sorgfältigere Arbeit; langsam ohne schnellen Prozessor.',
+    'gpt-oss-20b': 'Schwierige Fragen, Code und Nachdenken, wenn der Arbeitsspeicher reicht.'
+  },
+  recommendedMemory: (size) => `${size} Arbeitsspeicher empfohlen`,
+  notEnoughMemory: (size) =>
+    `Dieser Server hat nur ${size} Arbeitsspeicher; es wird langsam oder schlägt fehl.`,
+  notEnoughDisk: (size) => `Passt nicht: ${size} frei auf der Festplatte des Servers.`,
+  freeOnDisk: (size) => `${size} frei auf der Festplatte des Servers.`,
+  memoryInAll: (size) => `${size} Arbeitsspeicher.`,
+  installed: 'Installiert',
+  download: 'Herunterladen',
+  resume: 'Fortsetzen',
+  remove: 'Entfernen',
+  startChat: 'Chat beginnen',
+  downloadFrom: (host) => `von ${host}`,
+  downloadOf: (received, total) => `${received} von ${total}`,
+  perSecond: (size) => `${size}/s`,
+  timeLeft: (time) => `noch ${time}`,
+  waitingForData: 'wartet auf Daten',
+  downloadStates: {
+    running: 'Wird heruntergeladen',
+    paused: 'Angehalten',
+    failed: 'Download fehlgeschlagen',
+    done: 'Einsatzbereit'
+  },
+  keepsDownloading: 'Der Server lädt weiter, auch wenn diese Seite geschlossen wird.',
+  oneAtATime: (title) => `Zuerst ${title} abschließen oder entfernen.`,
+  downloadFailedTitles: {
+    unreachable: 'Keine Verbindung',
+    storage_full: 'Nicht genug Speicherplatz',
+    storage_failed: 'Auf die Festplatte des Servers kann nicht geschrieben werden',
+    provider_failed: 'Die Datei ist unbrauchbar',
+    forbidden: 'Adresse nicht erlaubt'
+  },
+  fromUrl: 'Von einer URL',
+  fromUrlHint: 'Jede GGUF-Datei. Mit ihrer SHA-256 prüft der Server, dass es die richtige ist.',
+  modelUrl: 'URL einer GGUF-Datei',
+  sha256Label: 'SHA-256 (optional)',
+  getMoreModels: 'Weitere lokale Modelle',
 
   commands: 'Befehle',
   commandLabel: 'Befehl',

@@ -306,6 +306,7 @@ export const en = {
   sections: {
     providers: 'Providers',
     models: 'Models',
+    local: 'Local models',
     presets: 'Presets',
     appearance: 'Appearance',
     language: 'Language',
@@ -348,6 +349,53 @@ export const en = {
   checkAgain: 'Check again',
   maxTokens: 'Output limit',
   price: 'Price per million tokens',
+
+  // local models
+  localModelsHint: 'Open models that run on this server. What you write to them never leaves it.',
+  localModelDescriptions: {
+    'qwen3-0.6b': 'Short answers and simple tools on any machine.',
+    'qwen3-1.7b': 'Useful everyday answers on an older laptop.',
+    'qwen3.5-4b': 'The best answers for its size; many languages, tools, reasoning.',
+    'gemma-4-e2b': 'Fluent writing in many languages.',
+    'qwen3.5-9b': 'Longer and more careful work; slow without a fast processor.',
+    'gpt-oss-20b': 'Hard questions, code and reasoning, if the memory is there.'
+  } as Record<string, string>,
+  recommendedMemory: (size: string) => `${size} of memory recommended`,
+  notEnoughMemory: (size: string) =>
+    `This server has only ${size} of memory; expect it to be slow or to fail.`,
+  notEnoughDisk: (size: string) => `Doesn’t fit: ${size} free on the server’s disk.`,
+  freeOnDisk: (size: string) => `${size} free on the server’s disk.`,
+  memoryInAll: (size: string) => `${size} of memory.`,
+  installed: 'Installed',
+  download: 'Download',
+  resume: 'Resume',
+  remove: 'Remove',
+  startChat: 'Start a chat',
+  downloadFrom: (host: string) => `from ${host}`,
+  downloadOf: (received: string, total: string) => `${received} of ${total}`,
+  perSecond: (size: string) => `${size}/s`,
+  timeLeft: (time: string) => `${time} left`,
+  waitingForData: 'waiting for data',
+  downloadStates: {
+    running: 'Downloading',
+    paused: 'Paused',
+    failed: 'Download failed',
+    done: 'Ready to use'
+  },
+  keepsDownloading: 'The server keeps downloading when this page is closed.',
+  oneAtATime: (title: string) => `Finish or remove ${title} first.`,
+  downloadFailedTitles: {
+    unreachable: 'No connection',
+    storage_full: 'Not enough disk space',
+    storage_failed: 'The server’s disk can’t be written',
+    provider_failed: 'The file isn’t usable',
+    forbidden: 'Address not allowed'
+  } as Record<string, string>,
+  fromUrl: 'From a URL',
+  fromUrlHint: 'Any GGUF file. With its SHA-256, the server checks that it’s the right one.',
+  modelUrl: 'URL of a GGUF file',
+  sha256Label: 'SHA-256 (optional)',
+  getMoreModels: 'Get more local models',
 
   // palette and keys
   commands: 'Commands',

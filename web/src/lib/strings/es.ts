@@ -293,6 +293,7 @@ export const es: Strings = {
   sections: {
     providers: 'Proveedores',
     models: 'Modelos',
+    local: 'Modelos locales',
     presets: 'Plantillas',
     appearance: 'Apariencia',
     language: 'Idioma',
@@ -335,6 +336,52 @@ export const es: Strings = {
   checkAgain: 'Comprobar de nuevo',
   maxTokens: 'Límite de salida',
   price: 'Precio por millón de tokens',
+
+  // local models
+  localModelsHint: 'Modelos abiertos que se ejecutan en este servidor. Lo que les escribes nunca sale de él.',
+  localModelDescriptions: {
+    'qwen3-0.6b': 'Respuestas cortas y herramientas sencillas en cualquier equipo.',
+    'qwen3-1.7b': 'Respuestas útiles para el día a día en un portátil antiguo.',
+    'qwen3.5-4b': 'Las mejores respuestas para su tamaño; muchos idiomas, herramientas, razonamiento.',
+    'gemma-4-e2b': 'Escritura fluida en muchos idiomas.',
+    'qwen3.5-9b': 'Trabajo más largo y cuidadoso; lento sin un procesador rápido.',
+    'gpt-oss-20b': 'Preguntas difíciles, código y razonamiento, si hay memoria suficiente.'
+  },
+  recommendedMemory: (size) => `se recomiendan ${size} de memoria`,
+  notEnoughMemory: (size) => `Este servidor solo tiene ${size} de memoria; irá lento o fallará.`,
+  notEnoughDisk: (size) => `No cabe: ${size} libres en el disco del servidor.`,
+  freeOnDisk: (size) => `${size} libres en el disco del servidor.`,
+  memoryInAll: (size) => `${size} de memoria.`,
+  installed: 'Instalado',
+  download: 'Descargar',
+  resume: 'Reanudar',
+  remove: 'Eliminar',
+  startChat: 'Empezar un chat',
+  downloadFrom: (host) => `desde ${host}`,
+  downloadOf: (received, total) => `${received} de ${total}`,
+  perSecond: (size) => `${size}/s`,
+  timeLeft: (time) => `quedan ${time}`,
+  waitingForData: 'esperando datos',
+  downloadStates: {
+    running: 'Descargando',
+    paused: 'En pausa',
+    failed: 'La descarga falló',
+    done: 'Listo para usar'
+  },
+  keepsDownloading: 'El servidor sigue descargando aunque se cierre esta página.',
+  oneAtATime: (title) => `Primero termina o elimina ${title}.`,
+  downloadFailedTitles: {
+    unreachable: 'Sin conexión',
+    storage_full: 'No hay espacio suficiente en el disco',
+    storage_failed: 'No se puede escribir en el disco del servidor',
+    provider_failed: 'El archivo no sirve',
+    forbidden: 'Dirección no permitida'
+  },
+  fromUrl: 'Desde una URL',
+  fromUrlHint: 'Cualquier archivo GGUF. Con su SHA-256, el servidor comprueba que es el correcto.',
+  modelUrl: 'URL de un archivo GGUF',
+  sha256Label: 'SHA-256 (opcional)',
+  getMoreModels: 'Más modelos locales',
 
   commands: 'Comandos',
   commandLabel: 'Comando',

@@ -295,6 +295,7 @@ export const fr: Strings = {
   sections: {
     providers: 'Fournisseurs',
     models: 'Modèles',
+    local: 'Modèles locaux',
     presets: 'Préréglages',
     appearance: 'Apparence',
     language: 'Langue',
@@ -337,6 +338,53 @@ export const fr: Strings = {
   checkAgain: 'Vérifier à nouveau',
   maxTokens: 'Limite de sortie',
   price: 'Prix par million de tokens',
+
+  // local models
+  localModelsHint:
+    'Des modèles ouverts qui tournent sur ce serveur. Ce que vous leur écrivez n’en sort jamais.',
+  localModelDescriptions: {
+    'qwen3-0.6b': 'Réponses courtes et outils simples sur n’importe quelle machine.',
+    'qwen3-1.7b': 'Des réponses utiles au quotidien sur un ordinateur portable ancien.',
+    'qwen3.5-4b': 'Les meilleures réponses pour sa taille ; nombreuses langues, outils, raisonnement.',
+    'gemma-4-e2b': 'Une écriture fluide dans de nombreuses langues.',
+    'qwen3.5-9b': 'Un travail plus long et plus soigné ; lent sans processeur rapide.',
+    'gpt-oss-20b': 'Questions difficiles, code et raisonnement, si la mémoire suffit.'
+  },
+  recommendedMemory: (size) => `${size} de mémoire recommandés`,
+  notEnoughMemory: (size) => `Ce serveur n’a que ${size} de mémoire ; ce sera lent, ou cela échouera.`,
+  notEnoughDisk: (size) => `Trop grand : ${size} libres sur le disque du serveur.`,
+  freeOnDisk: (size) => `${size} libres sur le disque du serveur.`,
+  memoryInAll: (size) => `${size} de mémoire.`,
+  installed: 'Installé',
+  download: 'Télécharger',
+  resume: 'Reprendre',
+  remove: 'Supprimer',
+  startChat: 'Démarrer une discussion',
+  downloadFrom: (host) => `depuis ${host}`,
+  downloadOf: (received, total) => `${received} sur ${total}`,
+  perSecond: (size) => `${size}/s`,
+  timeLeft: (time) => `encore ${time}`,
+  waitingForData: 'en attente de données',
+  downloadStates: {
+    running: 'Téléchargement en cours',
+    paused: 'En pause',
+    failed: 'Échec du téléchargement',
+    done: 'Prêt à l’emploi'
+  },
+  keepsDownloading: 'Le serveur continue le téléchargement quand cette page est fermée.',
+  oneAtATime: (title) => `Terminez ou supprimez d’abord ${title}.`,
+  downloadFailedTitles: {
+    unreachable: 'Pas de connexion',
+    storage_full: 'Espace disque insuffisant',
+    storage_failed: 'Le disque du serveur n’accepte pas l’écriture',
+    provider_failed: 'Le fichier est inutilisable',
+    forbidden: 'Adresse non autorisée'
+  },
+  fromUrl: 'Depuis une URL',
+  fromUrlHint: 'N’importe quel fichier GGUF. Avec son SHA-256, le serveur vérifie que c’est le bon.',
+  modelUrl: 'URL d’un fichier GGUF',
+  sha256Label: 'SHA-256 (facultatif)',
+  getMoreModels: 'Plus de modèles locaux',
 
   commands: 'Commandes',
   commandLabel: 'Commande',

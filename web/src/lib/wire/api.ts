@@ -6,8 +6,11 @@ import type {
   Conversation,
   ConversationBody,
   ConversationList,
+  Download,
+  DownloadBody,
   Generation,
   ImportReply,
+  LocalModelList,
   ModelList,
   Options,
   ProviderList,
@@ -107,6 +110,26 @@ export class Api {
 
   models(): Promise<ModelList> {
     return this.#json('GET', '/api/models');
+  }
+
+  localModels(): Promise<LocalModelList> {
+    return this.#json('GET', '/api/local-models');
+  }
+
+  startDownload(body: DownloadBody): Promise<Download> {
+    return this.#json('POST', '/api/local-models/download', body);
+  }
+
+  resumeDownload(): Promise<Download> {
+    return this.#json('POST', '/api/local-models/download/resume');
+  }
+
+  pauseDownload(): Promise<Download> {
+    return this.#json('POST', '/api/local-models/download/pause');
+  }
+
+  removeDownload(): Promise<void> {
+    return this.#json('DELETE', '/api/local-models/download');
   }
 
   providers(): Promise<ProviderList> {

@@ -144,6 +144,26 @@ export interface DayStatistics {
   day: string;
 }
 
+/** What to download: a model of the curated list, or a GGUF file from a URL. */
+export interface DownloadBody {
+  name?: string | null;
+  url?: string | null;
+  sha256?: string | null;
+}
+
+/** The one download of a model. `name` is that of the curated list, null for a URL. `received` and `total` are bytes, `speed` is bytes a second; null is unknown. `model` is the id that the model has once it is `done`. */
+export interface DownloadReply {
+  state: 'running' | 'paused' | 'failed' | 'done';
+  name: string | null;
+  title: string;
+  host: string;
+  received: number;
+  total: number | null;
+  speed: number | null;
+  error: ErrorObject | null;
+  model: string | null;
+}
+
 /** An error as JSON, in events and in every API of ours; an absent member is unknown. */
 export interface ErrorObject {
   code: string;
@@ -368,6 +388,27 @@ export interface LiveSubscribed {
   type: 'subscribed';
   generation: string;
   status: 'running' | 'done' | 'stopped' | 'failed' | 'interrupted';
+}
+
+/** The models that this machine could have, and the download, if there is one. `free` is the room on the server's disk, `memory` the machine's memory, both in bytes. */
+export interface LocalModelList {
+  items: LocalModelReply[];
+  download: DownloadReply | null;
+  free: number | null;
+  memory: number | null;
+}
+
+/** A model of the curated list. `size`, `memory` (what a machine should have) and `partial` are bytes. `partial` is what an unfinished download has left. `model` is its id once it is installed. */
+export interface LocalModelReply {
+  name: string;
+  title: string;
+  description: string;
+  license: string;
+  source: string;
+  size: number;
+  memory: number;
+  partial: number;
+  model: string | null;
 }
 
 /** The access token of this server. */

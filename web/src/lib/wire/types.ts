@@ -2,11 +2,13 @@
 import type {
   ConversationListItem,
   ConversationReply,
+  DownloadReply,
   Event,
   Frame as FrameReply,
   GenerationBody,
   GenerationReply,
   InspectionReply,
+  LocalModelReply,
   MessageReply,
   ModelReply,
   Options,
@@ -24,12 +26,14 @@ export type {
   ConversationBody,
   ConversationList,
   DayStatistics,
+  DownloadBody,
   ErrorObject,
   FilePart,
   GenerationEnd,
   Hello,
   ImagePartBody,
   ImportReply,
+  LocalModelList,
   ModelList,
   ProviderList,
   Seam,
@@ -44,6 +48,8 @@ export type Message = MessageReply;
 export type Generation = GenerationReply;
 export type Started = StartedReply;
 export type Model = ModelReply;
+export type LocalModel = LocalModelReply;
+export type Download = DownloadReply;
 export type Provider = ProviderReply;
 export type ServerState = ReadyReply;
 export type Segment = SegmentReply;

@@ -1,0 +1,128 @@
+"""Models are downloaded from the settings: seen while they arrive, paused, cancelled, used at once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.downloads.file_host import FileHost, serving
+from tests.providers.local.conftest import PAIRS, gguf
+from tests.server import MakeServer, Server, reserved_port
+
+CONTENT = gguf(PAIRS) + b"\7" * 4_000_000
+
+
+@pytest.fixture
+def host() -> Iterator[FileHost]:
+    """Serves a model."""
+    with serving(FileHost(CONTENT)) as started:
+        yield started
+
+
+@pytest.fixture
+def machine(server_factory: MakeServer) -> Iterator[Server]:
+    """A server that may download from this machine, and reaches no hub."""
+    with reserved_port() as port:
+        env = {
+            "GRANTHA_LOCAL_ENABLED": "1",
+            "GRANTHA_DOWNLOAD_NETWORKS": "127.0.0.0/8",
+            "HF_ENDPOINT": f"http://127.0.0.1:{port}",
+        }
+        yield server_factory(env).start()
+
+
+def _open(page: Page, server: Server) -> None:
+    page.goto(f"{server.url}/settings#local")
+    expect(page.get_by_role("heading", name="Local models")).to_be_visible()
+    expect(page.get_by_role("button", name="Download Qwen3 0.6B")).to_be_visible()
+
+
+def _start(page: Page, host: FileHost, sha256: str = "") -> None:
+    page.get_by_label("URL of a GGUF file").fill(host.url)
+    page.get_by_label("SHA-256").fill(sha256)
+    page.get_by_role("button", name="Download", exact=True).click()
+
+
+def test_a_model_arrives_while_the_page_is_away_and_is_used_at_once(
+    page: Page, machine: Server, host: FileHost
+) -> None:
+    host.allow(2_000_000)
+    _open(page, machine)
+    _start(page, host, hashlib.sha256(CONTENT).hexdigest())
+    row = page.get_by_role("listitem").filter(has_text="own.gguf")
+    expect(row.get_by_text("2 MB of 4 MB")).to_be_visible()
+    expect(row.get_by_role("progressbar", name="Downloading")).to_have_js_property(
+        "value", 2_000_000
+    )
+    # Another one would have to wait.
+    other = page.get_by_role("button", name="Download Qwen3 0.6B")
+    expect(other).to_have_attribute("aria-disabled", "true")
+    other.press("Enter")
+    expect(page.get_by_text("Finish or remove own.gguf first.")).to_be_visible()
+    page.goto("about:blank")
+    host.allow(None)
+    _open(page, machine)
+    expect(row.get_by_text("Ready to use")).to_be_visible()
+    row.get_by_role("button", name="Start a chat").click()
+    expect(page.get_by_role("button", name="Model:")).to_contain_text("local/own")
+
+
+def test_a_download_is_paused_resumed_and_cancelled_with_the_keyboard(
+    page: Page, machine: Server, host: FileHost
+) -> None:
+    host.allow(2_000_000)
+    _open(page, machine)
+    _start(page, host)
+    expect(page.get_by_text("2 MB of 4 MB")).to_be_visible()
+    # The focus is where it can be stopped, and stays there.
+    expect(page.get_by_role("button", name="Pause own.gguf")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Resume own.gguf")).to_be_focused()
+    expect(page.get_by_role("status").filter(has_text="own.gguf: Paused")).to_have_count(1)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Pause own.gguf")).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("own.gguf")).to_have_count(0)
+    expect(page.get_by_role("heading", name="Local models")).to_be_focused()
+    assert not list((machine.data_dir / "models").glob("*own*"))
+
+
+def test_what_went_wrong_is_said_where_it_was_started(
+    page: Page, machine: Server, host: FileHost
+) -> None:
+    _open(page, machine)
+    page.get_by_role("button", name="Download Qwen3.5 4B").click()
+    row = page.get_by_role("listitem").filter(has_text="Qwen3.5 4B")
+    expect(row.get_by_role("alert")).to_contain_text("No connection. 127.0.0.1 can't be reached")
+    _start(page, host, "0" * 64)
+    own = page.get_by_role("listitem").filter(has_text="own.gguf")
+    expect(own.get_by_role("alert")).to_contain_text("The file isn’t usable.")
+    own.get_by_role("button", name="Dismiss").click()
+    expect(own).to_have_count(0)
+    page.get_by_label("URL of a GGUF file").fill("https://models.example/model.zip")
+    page.get_by_label("SHA-256").fill("")
+    page.get_by_role("button", name="Download", exact=True).click()
+    form = page.locator("form").filter(has=page.get_by_label("URL of a GGUF file"))
+    expect(form.get_by_role("alert")).to_contain_text("isn't the name of a GGUF file")
+
+
+def test_a_disk_that_is_too_small_is_said_before_anything_arrives(
+    page: Page, machine: Server
+) -> None:
+    folder: Path = machine.data_dir / "models"
+    _open(page, machine)
+
+    def full(route) -> None:  # type: ignore[no-untyped-def]
+        reply = route.fetch()
+        route.fulfill(response=reply, json={**reply.json(), "free": 1_000_000_000})
+
+    page.route("**/api/local-models", full)
+    page.reload()
+    row = page.get_by_role("listitem").filter(has_text="Qwen3.5 4B")
+    expect(row.get_by_text("Doesn’t fit: 1 GB free on the server’s disk.")).to_be_visible()
+    assert not list(folder.glob(".*.part"))
