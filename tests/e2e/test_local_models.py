@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.downloads.file_host import FileHost, serving
+from tests.e2e.actions import open_page
+from tests.e2e.test_accessibility import violations
 from tests.providers.local.conftest import PAIRS, gguf
 from tests.server import MakeServer, Server, reserved_port
 
@@ -90,6 +93,40 @@ def test_a_download_is_paused_resumed_and_cancelled_with_the_keyboard(
     expect(page.get_by_text("own.gguf")).to_have_count(0)
     expect(page.get_by_role("heading", name="Local models")).to_be_focused()
     assert not list((machine.data_dir / "models").glob("*own*"))
+
+
+@pytest.mark.parametrize("phone", [False, True])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_in_any_state(
+    browser: Browser, machine: Server, host: FileHost, theme: Literal["light", "dark"], phone: bool
+) -> None:
+    host.allow(2_000_000)
+    context = browser.new_context(
+        viewport={"width": 390, "height": 844} if phone else {"width": 1280, "height": 800},
+        color_scheme=theme,
+        locale="en-GB",
+        bypass_csp=True,  # for axe, which the page itself would never load
+    )
+    page = context.new_page()
+    _open(page, machine)
+    assert violations(page) == []
+    _start(page, host)
+    expect(page.get_by_text("2 MB of 4 MB")).to_be_visible()
+    assert violations(page) == []
+    page.get_by_role("button", name="Cancel own.gguf").click()
+    page.get_by_role("button", name="Download Qwen3.5 4B").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    assert violations(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    context.close()
+
+
+def test_the_model_picker_leads_here(page: Page, machine: Server) -> None:
+    open_page(page, machine)
+    page.get_by_role("button", name="Model:").click()
+    dialog = page.locator(".models.pop")
+    dialog.get_by_role("link", name="Get more local models").click()
+    expect(page.get_by_role("heading", name="Local models")).to_be_visible()
 
 
 def test_what_went_wrong_is_said_where_it_was_started(

@@ -87,6 +87,8 @@ async def download(
     """
     part = await run_undivided(PartialFile.open, target)
     try:
+        if remote.size is not None and await run_undivided(part.is_done, remote.size):
+            return  # by another process, before the lock was ours
         while await run_undivided(part.read_back):
             pass
         await _fill(session, remote, part, progress, pause)

@@ -66,6 +66,14 @@ class PartialFile:
         """The name that the complete file gets."""
         return self._target.name
 
+    def is_done(self, size: int) -> bool:
+        """Whether nothing is begun here, and the complete file has this size."""
+        try:
+            begun = os.fstat(self._file.fileno()).st_size
+            return begun == 0 and self._target.stat().st_size == size
+        except OSError:
+            return False
+
     def read_back(self) -> bool:
         """Hashes the next block of what is there already; False once all of it was read.
 

@@ -53,7 +53,6 @@ if TYPE_CHECKING:
 NOTE = "download.json"
 _SPEED_WINDOW = 5.0  # seconds
 _SAMPLE = 0.25  # seconds between two measurements of the speed
-_TAKEN_PAUSE = 1.0  # seconds to wait while another process downloads the same file
 _MAX_URL = 2000
 
 _log = logging.getLogger(__name__)
@@ -75,7 +74,7 @@ class LocalDownloads:
     """See `grantha.providers.model_downloads.ModelDownloads`.
 
     `changed` is called when a model was added or the download's state changed. `pause` is the first wait
-    between two attempts to reach a host, in seconds.
+    between two attempts to reach a host, and the wait while another process has the file, in seconds.
     """
 
     def __init__(
@@ -154,8 +153,8 @@ class LocalDownloads:
             await self._halt()
             note = self._required()
             if note.state == "running":  # else it has ended in the last moment
-                await self._keep(replace(note, state="paused"))
                 self._received = await asyncio.to_thread(_size_of, part_of(self._target(note)))
+                await self._keep_if_possible(replace(note, state="paused"))
             return self._required_status()
 
     async def remove(self) -> None:
@@ -165,7 +164,9 @@ class LocalDownloads:
             await self._halt()
             note = self._required()
             if note.state != "done":
-                await asyncio.to_thread(remove_partial, self._target(note))
+                self._note = replace(note, state="paused")  # if it can't be removed
+                with suppress(Conflict):  # then another process goes on with it
+                    await asyncio.to_thread(remove_partial, self._target(note))
             await self._keep(None)
 
     async def _start(self, note: _Note) -> DownloadStatus:
@@ -242,7 +243,7 @@ class LocalDownloads:
                 return await self._fetch_once(fetcher)
             except Conflict:
                 # Another process has it: the command line, or a server that is about to stop.
-                await asyncio.sleep(_TAKEN_PAUSE)
+                await asyncio.sleep(self._pause)
 
     async def _fetch_once(self, fetcher: ModelFetcher) -> None:
         note = self._required()
@@ -259,13 +260,9 @@ class LocalDownloads:
         if done:
             self._model = await asyncio.to_thread(self._model_id, target)
         note = self._required()
-        note = replace(note, state=state, error=error, total=received if done else note.total)
-        self._note, self._received = note, received
-        self._changed()
-        try:
-            await run_undivided(self._write_note, note)
-        except (StorageFull, StorageFailed) as failed:  # then it is known until the next start
-            _log.warning("%s", failed.message)
+        self._received = received
+        total = received if done else note.total
+        await self._keep_if_possible(replace(note, state=state, error=error, total=total))
 
     def _progress(self, received: int, total: int | None) -> None:
         self._received = received
@@ -284,6 +281,15 @@ class LocalDownloads:
         await run_undivided(self._write_note, note)
         self._note = note
         self._changed()
+
+    async def _keep_if_possible(self, note: _Note) -> None:
+        """For what is so, whether or not the disk takes it: then it is known until the next start."""
+        self._note = note
+        self._changed()
+        try:
+            await run_undivided(self._write_note, note)
+        except (StorageFull, StorageFailed) as failed:
+            _log.warning("%s", failed.message)
 
     def _read_note(self) -> _Note | None:
         """None as well where the file isn't one of ours, or names a model that has left the list."""

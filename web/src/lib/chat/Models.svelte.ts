@@ -20,6 +20,11 @@ export class Models {
     return this.items.find((model) => model.id === id);
   }
 
+  /** Whether models can run on the server itself. */
+  get hasLocal(): boolean {
+    return this.providers.some((one) => one.name === 'local');
+  }
+
   isUsable(model: Model): boolean {
     return model.readiness.state === 'ready' || model.readiness.state === 'loading';
   }
