@@ -380,6 +380,18 @@ async def test_a_reader_that_fell_behind_a_trimmed_log_is_sent_away_instead_of_w
     assert reader.ended
 
 
+async def test_a_reader_that_comes_after_the_handover_does_not_wait_for_the_next_owner(
+    rig: Rig,
+) -> None:
+    row = await rig.ask(rig.script("gated", {"text": "never"}, gate="gate"))
+    await rig.supervisor.aclose(0.0)
+    reader = rig.supervisor.reader("local", row.id, START)
+    async with asyncio.timeout(DEADLINE):
+        frames = [frame async for frame in reader]
+    assert frames
+    assert not any(isinstance(frame.event, GenerationEnd) for frame in frames)
+
+
 async def test_readers_of_other_subjects_get_nothing(rig: Rig) -> None:
     row = await rig.ask("scripted/count-3")
     await rig.ended(row)

@@ -24,7 +24,10 @@ _POLL = 0.25  # seconds, while a generation runs that no owner has taken up yet
 
 
 class Reader:
-    """Reads one generation from `cursor` on. `find_log` gives the log while it runs here."""
+    """Reads one generation from `cursor` on.
+
+    `find_log` gives the log while it runs here; `is_closing` says whether none will begin here any more.
+    """
 
     def __init__(
         self,
@@ -33,6 +36,7 @@ class Reader:
         generation: str,
         cursor: RecordId,
         find_log: Callable[[str], Log | None],
+        is_closing: Callable[[], bool] = lambda: False,
     ) -> None:
         self.cursor = cursor
         self.generation = generation
@@ -46,6 +50,7 @@ class Reader:
         self._store = store
         self._subject = subject
         self._find_log = find_log
+        self._is_closing = is_closing
         self._log: Log | None = None
         self._replayed: list[Frame] | None = None
 
@@ -109,6 +114,8 @@ class Reader:
                 # What was written between the two questions is still to be read.
                 records = await self._stored()
                 self.ended = not records
+            elif self._is_closing():
+                self.ended = True  # the next owner is another process
         return records
 
     async def _stored(self) -> list[Record]:

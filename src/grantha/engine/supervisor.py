@@ -285,7 +285,9 @@ class Supervisor:
 
     def reader(self, subject: str, generation: str, cursor: RecordId) -> Reader:
         """A cursor over a log; the caller has checked that the generation exists."""
-        return Reader(self._store, subject, generation, cursor, self._running.log)
+        return Reader(
+            self._store, subject, generation, cursor, self._running.log, lambda: self._closing
+        )
 
     async def reader_from_start(self, subject: str, row: GenerationRow) -> Reader:
         """A reader of the whole answer, also when its records have been trimmed."""
