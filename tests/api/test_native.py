@@ -266,8 +266,7 @@ async def test_deleting_a_conversation_stops_what_is_written_in_it(
         ("GET", generation, None),
         ("GET", f"{generation}/events", None),
         ("PATCH", generation, {"temperature": 1.0}),
-        ("POST", f"{generation}/stop", None),
-        ("POST", f"{generation}/continue", {}),
+        *(("POST", f"{generation}/{action}", {}) for action in ("stop", "continue")),
         ("GET", f"/api/analytics/generations/{made['id']}", None),
     ):
         reply = await client.request(method, path, json=body)

@@ -36,6 +36,7 @@ class Reader:
         generation: str,
         cursor: RecordId,
         find_log: Callable[[str], Log | None],
+        *,
         is_closing: Callable[[], bool] = lambda: False,
     ) -> None:
         self.cursor = cursor

@@ -19,8 +19,8 @@ from typing import TypeVar
 from grantha.chat import Capabilities, Continuation, Message
 from grantha.engine.call_budget import CallBudget, estimate_prompt_size
 from grantha.engine.history import HistoryReader
+from grantha.engine.plan import Models, Plan
 from grantha.engine.replay import read_log
-from grantha.engine.runner import Models, Plan
 from grantha.engine.supervisor import Supervisor
 from grantha.errors import GranthaError, Interrupted, NotFound, ServerError
 from grantha.events import (

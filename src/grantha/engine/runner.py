@@ -11,11 +11,11 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Any
 
 from grantha.analytics.timings import TimingsFold
-from grantha.chat import Call, Capabilities, Continuation, Ending, JsonObject, Message, Options
+from grantha.chat import Call, Capabilities, Continuation, Ending, JsonObject, Options
 from grantha.engine.answer_length import AnswerLength, AnswerLimits
 from grantha.engine.call_budget import CallBudget, CallLimits, estimate_prompt_size
 from grantha.engine.commands import (
@@ -31,6 +31,7 @@ from grantha.engine.continuation import OverlapTrimmer, continued_call
 from grantha.engine.lifecycle import Lifecycle
 from grantha.engine.log import Log
 from grantha.engine.parts import PartWriter
+from grantha.engine.plan import Attempt, Models, Plan
 from grantha.engine.policy import (
     MAX_RESUMES,
     Continue,
@@ -65,46 +66,11 @@ from grantha.events import (
     UsageReport,
     UsageSeen,
 )
-from grantha.providers.base import Provider, Upstream
+from grantha.providers.base import Upstream
 
 _log = logging.getLogger(__name__)
 _MAX_PENDING_BYTES = 64 * 1024  # unflushed text at which reading from the provider pauses
 _MIN_TOKENS_LEFT = 16  # of max_tokens, where what was written can only be estimated
-
-
-class Models(Protocol):
-    """Where model ids lead to."""
-
-    def resolve(self, model_id: str) -> tuple[Provider, str]:
-        """The provider and its own model id; raises a `CallerError`."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What is to be written: the conversation so far and the options. `model` is `provider/model`.
-
-    `continues` is set when the log already holds text to continue from.
-    """
-
-    history: tuple[Message, ...]
-    model: str
-    options: Options
-    fallbacks: tuple[str, ...] = ()
-    continues: SeamReason | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Attempt:
-    """The next upstream call: how it continues the text, after how many seconds.
-
-    `announced` says that a record which counts the call was just added to the log.
-    """
-
-    how: Continuation | None = None
-    delay: float = 0.0
-    resume: str | None = None
-    announced: bool = True
 
 
 class Runner:
@@ -229,7 +195,7 @@ class Runner:
             self._ended.set()
 
     async def _segments(self) -> None:
-        attempt = _Attempt(self._continuation_mode(), announced=False)
+        attempt = Attempt(self._continuation_mode(), announced=False)
         while True:
             error = None if self._limit_reached() else await self._segment(attempt)
             command = self._commands.pending
@@ -256,7 +222,7 @@ class Runner:
             elif error is not None:
                 attempt = await self._after(error)
 
-    async def _segment(self, attempt: _Attempt) -> GranthaError | None:
+    async def _segment(self, attempt: Attempt) -> GranthaError | None:
         """One upstream call. None when it is complete or a command is pending; else why it failed."""
         if self._commands.has_pending():
             return None
@@ -278,7 +244,7 @@ class Runner:
             return error
         raise error
 
-    async def _pull(self, attempt: _Attempt) -> None:
+    async def _pull(self, attempt: Attempt) -> None:
         if attempt.delay:
             self.lifecycle.move_to("waiting")
             await asyncio.sleep(attempt.delay)
@@ -380,7 +346,7 @@ class Runner:
 
     # ---- between segments ------------------------------------------------------------------------
 
-    async def _after(self, error: GranthaError) -> _Attempt:
+    async def _after(self, error: GranthaError) -> Attempt:
         """The next call after a failure, by the policy. Raises `error` if it gives up."""
         resume = self._upstream.resume_token if self._upstream else None
         refused = self._upstream is None and not isinstance(error, TimedOut | Truncated)
@@ -429,7 +395,7 @@ class Runner:
         resume: str | None,
         *,
         refused: bool,
-    ) -> _Attempt:
+    ) -> Attempt:
         why = {"error": error.to_json()}
         details = {**why, "delay_ms": round(step.delay * 1000), "tries": self._tries}
         if refused:
@@ -440,21 +406,21 @@ class Runner:
         match step:
             case Resume():
                 self._resumes += 1
-                return _Attempt(delay=step.delay, resume=resume)
+                return Attempt(delay=step.delay, resume=resume)
             case Retry():
-                return _Attempt(delay=step.delay)
+                return Attempt(delay=step.delay)
             case Continue():
                 how = self._continuation_mode()
                 self._seam("provider-lost", how, {}, why)
-                return _Attempt(how, step.delay)
+                return Attempt(how, step.delay)
             case FallBack():
                 before, self.model = self.model, self._fallbacks.pop(0)
                 self._tries = 0
                 how = self._continuation_mode()
                 self._seam("fallback", how, {"model": [before, self.model]}, why)
-                return _Attempt(how, step.delay)
+                return Attempt(how, step.delay)
 
-    async def _changed(self, command: ChangeOptions) -> _Attempt:
+    async def _changed(self, command: ChangeOptions) -> Attempt:
         self._commands.clear()
         self.lifecycle.move_to("changing")
         self._flush_trimmer()
@@ -466,7 +432,7 @@ class Runner:
         self.model, self.options = command.model, command.options
         how = self._continuation_mode()
         self._seam("options", how, changes, {})
-        return _Attempt(how)
+        return Attempt(how)
 
     def _seam(
         self, reason: SeamReason, how: Continuation | None, changes: JsonObject, details: JsonObject

@@ -29,6 +29,7 @@ from grantha.engine.ids import new_id
 from grantha.engine.load import Load
 from grantha.engine.log import Log
 from grantha.engine.observer import Observer, Observers
+from grantha.engine.plan import Models, Plan
 from grantha.engine.reader import Reader
 from grantha.engine.replay import (
     continuation_seam,
@@ -36,7 +37,7 @@ from grantha.engine.replay import (
     read_log_text,
     trimmed_frames,
 )
-from grantha.engine.runner import Models, Plan, Runner
+from grantha.engine.runner import Runner
 from grantha.engine.running_generations import RunningGeneration, RunningGenerations
 from grantha.engine.snapshot import AnswerSnapshot, read_snapshot
 from grantha.engine.titles import Titler, title_from
@@ -286,7 +287,12 @@ class Supervisor:
     def reader(self, subject: str, generation: str, cursor: RecordId) -> Reader:
         """A cursor over a log; the caller has checked that the generation exists."""
         return Reader(
-            self._store, subject, generation, cursor, self._running.log, lambda: self._closing
+            self._store,
+            subject,
+            generation,
+            cursor,
+            self._running.log,
+            is_closing=lambda: self._closing,
         )
 
     async def reader_from_start(self, subject: str, row: GenerationRow) -> Reader:

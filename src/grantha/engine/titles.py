@@ -7,7 +7,7 @@ import contextlib
 
 from grantha.chat import Call, Options, TextPart, text_message
 from grantha.engine.feed import Change, Feed
-from grantha.engine.runner import Models
+from grantha.engine.plan import Models
 from grantha.errors import GranthaError
 from grantha.events import Text
 from grantha.providers.base import Provider
