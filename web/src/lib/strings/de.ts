@@ -382,7 +382,7 @@ export const de: Strings = {
   fromUrl: 'Von einer URL',
   fromUrlHint: 'Jede GGUF-Datei. Mit ihrer SHA-256 prüft der Server, dass es die richtige ist.',
   modelUrl: 'URL einer GGUF-Datei',
-  sha256Label: 'SHA-256 (optional)',
+  sha256Label: 'SHA-256, falls bekannt',
   getMoreModels: 'Weitere lokale Modelle',
 
   commands: 'Befehle',
