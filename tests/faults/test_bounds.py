@@ -14,6 +14,7 @@ import pytest
 
 from grantha.engine.supervisor import Tuning
 from grantha.events import RecordId
+from grantha.providers.scripted.provider import BATCH
 from grantha.storage.base import Append
 from tests.engine.rig import ME, Rig
 from tests.faults.log_follower import LogFollower
@@ -175,13 +176,11 @@ async def cost_of(folder: Path, count: int) -> tuple[int, int, int, int]:
 
 async def test_what_an_answer_costs_grows_with_its_length_and_no_faster(tmp_path: Path) -> None:
     """Counted in queries, records and bytes, at n, 2n and 4n; never in time."""
-    n = 2000
-    once, twice, four = [await cost_of(tmp_path / str(k), k * n) for k in (1, 2, 4)]
-    for name, a, b, c in zip(
-        ("queries", "read", "written", "sent"), once, twice, four, strict=True
-    ):
-        assert b <= 2.3 * a + 20, f"{name}: {a}, {b}, {c}"
-        assert c <= 2.3 * b + 20, f"{name}: {a}, {b}, {c}"
+    for count in (2000, 4000, 8000):
+        *rows, sent = await cost_of(tmp_path / str(count), count)
+        # How many of the provider's batches share a write depends on the machine; none needs two.
+        assert max(rows) <= count // BATCH + 20, f"queries, read, written: {rows}"
+        assert sent == 2 * len(counted(count))
 
 
 async def test_the_tail_in_memory_does_not_grow_with_the_answer(tmp_path: Path) -> None:
