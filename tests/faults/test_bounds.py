@@ -18,6 +18,7 @@ from grantha.providers.scripted.provider import BATCH
 from grantha.storage.base import Append
 from tests.engine.rig import ME, Rig
 from tests.faults.log_follower import LogFollower
+from tests.faults.resources import resident
 from tests.scripts import counted
 from tests.server import Server
 
@@ -34,12 +35,6 @@ def slow_socket(server: Server, generation: str) -> socket.socket:
         f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: text/event-stream\r\n\r\n".encode()
     )
     return one
-
-
-def resident(server: Server) -> int:
-    """Bytes of memory that the server holds."""
-    pages = int(Path(f"/proc/{server.pid}/statm").read_text().split()[1])
-    return pages * 4096
 
 
 async def test_readers_that_read_nothing_cost_little_and_slow_nobody(server: Server) -> None:

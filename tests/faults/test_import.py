@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -15,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.faults.log_follower import LogFollower
+from tests.faults.resources import fill, mounted_disk, peak
 from tests.scripts import counted
 from tests.server import HttpReply, MakeServer, Server, until
 
@@ -81,27 +79,8 @@ def test_a_kill_in_the_middle_leaves_nothing(
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """A folder on a disk of 48 MB; needs root."""
-    mount = shutil.which("mount")
-    if os.geteuid() != 0 or mount is None:
-        pytest.skip("mounting a small disk needs root")
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    options = ["-t", "tmpfs", "-o", "size=48m,mode=0700", "tmpfs"]
-    made = subprocess.run([mount, *options, str(folder)], capture_output=True, check=False)
-    if made.returncode != 0:
-        pytest.skip(f"mounting a small disk isn't allowed here: {made.stderr.decode().strip()}")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
-def fill(ballast: Path) -> None:
-    """Writes until the disk is full."""
-    with ballast.open("wb", buffering=0) as file:
-        try:
-            while True:
-                file.write(b"\0" * 65536)
-        except OSError:
-            return
+    with mounted_disk(tmp_path / "disk", "48m") as folder:
+        yield folder
 
 
 def test_a_disk_that_fills_up_in_the_middle_leaves_nothing(
@@ -137,12 +116,6 @@ def test_an_import_for_which_there_is_no_room_is_refused_before_it_takes_any(
     assert written(server) < before + 500_000
     assert titles(server) == []
     assert server.ended(server.ask("scripted/count-5")["id"])["status"] == "done"
-
-
-def peak(server: Server) -> int:
-    """Most bytes of memory that the server has held."""
-    status = Path(f"/proc/{server.pid}/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
 
 async def test_an_import_of_60_mb_takes_little_memory_and_answers_go_on(server: Server) -> None:

@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-import os
 import resource
-import shutil
 import socket
 import sqlite3
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
@@ -20,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.log_follower import LogFollower
+from tests.faults.resources import fill, mounted_disk
 from tests.scripts import counted
 from tests.server import MakeServer, Server, until
 
@@ -29,21 +27,8 @@ pytestmark = pytest.mark.faults
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A folder on a disk of 3 MB; needs root."""
-    mount = shutil.which("mount")
-    if os.geteuid() != 0 or mount is None:
-        pytest.skip("mounting a small disk needs root")
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    made = subprocess.run(
-        [mount, "-t", "tmpfs", "-o", "size=3m,mode=0700", "tmpfs", str(folder)],
-        capture_output=True,
-        check=False,
-        text=True,
-    )
-    if made.returncode != 0:
-        pytest.skip(f"mounting a small disk isn't allowed here: {made.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+    with mounted_disk(tmp_path / "disk", "3m") as folder:
+        yield folder
 
 
 def storage(server: Server) -> dict[str, object]:
@@ -81,15 +66,6 @@ async def test_a_full_disk_makes_answers_wait_and_room_lets_them_go_on(
     await following
     assert (running.text, running.end.ending) == (counted(3000), "done")
     assert storage(server)["ok"]
-
-
-def fill(path: Path) -> None:
-    with path.open("wb", buffering=0) as file:
-        try:
-            while True:
-                file.write(b"\0" * 4096)
-        except OSError:
-            return
 
 
 async def test_stop_works_while_the_disk_is_full(

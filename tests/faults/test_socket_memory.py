@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import time
-from pathlib import Path
 
 import pytest
 
+from tests.faults.resources import resident
 from tests.server import DEADLINE, MakeServer, Server
 
 pytestmark = pytest.mark.faults
@@ -16,11 +15,6 @@ PING = b"\x89\xfd" + bytes(4) + b"x" * 125
 PONG = b"\x8a\x7d" + b"x" * 125
 FRAGMENT = b"\x00\x81" + bytes(4) + b"x"
 FIRST_FRAGMENT = b"\x01\x80" + bytes(4)
-
-
-def resident(server: Server) -> int:
-    """Bytes of memory that the server holds."""
-    return int(Path(f"/proc/{server.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
 
 
 def connected(server: Server) -> socket.socket:

@@ -6,13 +6,13 @@ import asyncio
 import json
 import struct
 from collections.abc import AsyncIterator
-from pathlib import Path
 from socket import SO_LINGER, SOL_SOCKET
 from typing import Any
 
 import pytest
 
 from tests.faults.log_follower import LogFollower
+from tests.faults.resources import peak
 from tests.server import DEADLINE, MakeServer, Server, until
 
 pytestmark = pytest.mark.faults
@@ -194,12 +194,6 @@ async def test_stop_closes_the_socket_of_the_vendor(talking: Server, vendor: Fak
     await asyncio.wait_for(vendor.closed.wait(), DEADLINE)
     ended = await asyncio.to_thread(talking.ended, conversation["id"])
     assert (ended["status"], ended["text"]) == ("stopped", "Half an ")
-
-
-def peak(server: Server) -> int:
-    """Most bytes of memory that the server has held."""
-    status = Path(f"/proc/{server.pid}/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
 
 @pytest.mark.parametrize("how", ["endless", "endless-line"])
