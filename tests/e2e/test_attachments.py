@@ -100,7 +100,7 @@ def test_a_refused_first_question_comes_back_and_leaves_no_conversation(
     attach(page, "drawing.svg", "image/svg+xml", SVG)
     expect(page.locator(".attachments img")).to_be_visible()
     ask(page, "What is this?")
-    expect(page.get_by_text("The image is broken.")).to_be_visible()
+    expect(page.locator(".toast")).to_have_text("The image is broken.")
     expect(page).to_have_url(re.compile(r"/$"))
     expect(page.get_by_role("textbox", name="Message")).to_have_value("What is this?")
     expect(page.locator(".attachments img")).to_be_visible()
