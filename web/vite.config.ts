@@ -39,6 +39,9 @@ export default defineConfig(({ mode }) => ({
   test: {
     include: ['src/**/*.test.ts', '*.test.ts'],
     environment: 'node',
+    // A machine that is busy otherwise takes many times as long; what hangs is found all the same.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     coverage: {
       include: ['src/**/*.{ts,svelte}'],
       exclude: ['src/**/*.test.ts'],

@@ -35,7 +35,7 @@ test('what arrives in bulk is shown in steps, and all of it in the end', async (
   await vi.waitFor(() => {
     flushSync();
     expect(list.shown()).toBe(95);
-  });
+  }, 20_000);
   list.grow(96);
   expect(list.shown()).toBe(96);
   list.end();
