@@ -237,12 +237,12 @@ class Notice:
 class Seam:
     """Between two segments. `text_length`, in code points so far, is where the mark stands.
 
-    `how` is None when no text stood before it. `changes` maps an option (or "model") to its
+    `mode` is None when no text stood before it. `changes` maps an option (or "model") to its
     [old, new].
     """
 
     reason: SeamReason
-    how: Continuation | None
+    mode: Continuation | None
     model: str
     options: JsonObject
     text_length: int

@@ -126,7 +126,7 @@ def test_the_inspector_shows_segments_and_when_each_record_was_written(shared: S
     } <= set(found["timings"])
     first, second = found["segments"]
     assert (first["offset"], first["options"], first["reason"]) == (0, {"temperature": 0.1}, None)
-    assert (second["options"], second["reason"], second["how"]) == (
+    assert (second["options"], second["reason"], second["mode"]) == (
         {"temperature": 1.2},
         "options",
         "prefix",

@@ -353,7 +353,7 @@ async def test_a_change_acts_at_once_and_leaves_a_seam(client: httpx.AsyncClient
         changed = await client.patch(f"/api/generations/{made['id']}", json={"temperature": 1.5})
         assert changed.json() == {
             "applied": True,
-            "how": "prefix",
+            "mode": "prefix",
             "model": "scripted/count-100000-at-200",
             "options": {"temperature": 1.5},
         }

@@ -162,7 +162,7 @@ async def test_an_answer_is_stopped_changed_continued_and_regenerated(shared: Se
         conversation = await client.conversation(generation.conversation)
 
     assert changed is not None
-    assert (changed.how, changed.options.temperature) == ("prefix", 0.75)
+    assert (changed.mode, changed.options.temperature) == ("prefix", 0.75)
     assert receipt.stopped
     assert not again.stopped
     assert [seam.reason for seam in first.seams] == ["options"]

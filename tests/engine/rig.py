@@ -286,7 +286,7 @@ class Answer:
     @property
     def reasons(self) -> list[tuple[str, str | None]]:
         """Reason and kind of every seam."""
-        return [(seam.reason, seam.how) for seam in self.folded.seams]
+        return [(seam.reason, seam.mode) for seam in self.folded.seams]
 
     def events(self, kind: type[Event]) -> list[Any]:
         """All events of a kind."""

@@ -1,9 +1,11 @@
 """A database of every released schema is brought up to date with all that is in it."""
 
 import hashlib
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
@@ -11,7 +13,7 @@ from alembic.config import Config
 
 from grantha.chat import TextPart
 from grantha.errors import StorageFull
-from grantha.events import RecordId
+from grantha.events import Event, RecordId, Seam, TextDelta, payload_of
 from grantha.storage import connect
 from grantha.storage.base import EPHEMERAL, FILE_NAME
 from grantha.storage.connect import NEWEST, migrate, writing_engine
@@ -29,6 +31,7 @@ SCHEMAS = {
     "0003": "91cfe5198ad485cb31e20d8aba1d70a8bf8bae1850fc012818673da41e291d20",
     "0004": "a4ac88325255f656846a0c0d624616fd569ff252a96b955acab783f81a093b58",
     "0005": "c194e799b5676f686e30a390c423c3aaf3905cec01feb848f50622246ca0eced",
+    "0006": "c194e799b5676f686e30a390c423c3aaf3905cec01feb848f50622246ca0eced",
 }
 SUBJECT = "local"
 ROWS = """
@@ -55,6 +58,21 @@ VALUES
     ('g_1', 'local', 'c_1', 'm_2', 'm_1', 'scripted/hello', '{"temperature": 0.5}', 'done', 'b_1', 1, 3,
      0, 1001, 1500, NULL, 0, NULL);
 """
+# What a running answer has in its log and in the journal, and an ended one in its message.
+LOGGED = Seam("options", "prefix", "scripted/hello", {"temperature": 0.5}, 6, {"how": [None, 1]})
+JOURNALED = Seam(
+    "provider-lost", None, "scripted/hello", {}, 9, details={"how": "lost, \u0917\u2028"}
+)
+RUNNING = """
+INSERT INTO generations
+    (id, subject, conversation, message, parent, model, options, status, owner, epoch, seq,
+     recoveries, created_at, ended_at, "end", trimmed, trace)
+VALUES
+    ('g_2', 'local', 'c_1', 'm_3', 'm_2', 'scripted/hello', '{}', 'running', 'b_1', 1, 1, 0, 1002,
+     NULL, NULL, 0, NULL);
+"""
+DAMAGED = b'{"how": "\xff'
+HALF_A_PAIR = b'{"how": "\\ud800"}'
 
 
 def _built(path: Path, revision: str) -> None:
@@ -137,6 +155,52 @@ async def test_what_an_older_release_stored_is_there_after_the_upgrade(
         (TextPart("A book of palm leaves."),),
     ]
     assert (generation.status, generation.last_id) == ("done", RecordId(1, 3))
+
+
+@pytest.mark.parametrize("revision", [revision for revision in REVISIONS if revision >= "0002"])
+async def test_seams_of_an_older_release_are_read_after_the_upgrade(
+    tmp_path: Path, revision: str
+) -> None:
+    path = tmp_path / FILE_NAME
+    _built(path, revision)
+    text = TextDelta(0, 'A "how", and a "seam"')
+    entries = [["g_2", 1, 2, 1004, text.kind, _stored(text, revision)]]
+    entries.append(["g_2", 1, 3, 1005, "seam", _stored(JOURNALED, revision)])
+    with closing(sqlite3.connect(path)) as database, database:
+        database.executescript(ROWS.replace(":ephemeral", EPHEMERAL) + RUNNING)
+        seam = json.dumps(_stored(LOGGED, revision))
+        database.execute("UPDATE messages SET seams = ? WHERE id = 'm_2'", (f"[{seam}]",))
+        database.execute("UPDATE messages SET seams = CAST(? AS TEXT) WHERE id = 'm_1'", (DAMAGED,))
+        record = "INSERT INTO records VALUES (?, 1, ?, 1003, 'seam', CAST(? AS TEXT))"
+        database.execute(record, ("g_1", 2, DAMAGED))
+        database.execute(record, ("g_1", 3, HALF_A_PAIR))
+        database.execute(record, ("g_2", 1, seam))
+        journal = "INSERT INTO journal VALUES (?, 'b_1', ?)"
+        database.execute(journal, (1, json.dumps(entries)))
+        database.execute(journal, (2, '[["g_3",1,1,1,"seam",{"how'))
+    store = SqlStore(tmp_path, "b_2")
+    await store.open()
+    try:
+        records = await store.records(SUBJECT, "g_2", RecordId(0, 0), 10)
+        message = await store.message(SUBJECT, "m_2")
+    finally:
+        await store.aclose()
+    assert [record.event for record in records] == [LOGGED, text, JOURNALED]
+    assert message.seams == (json.loads(payload_of(LOGGED)),)
+    with closing(sqlite3.connect(path)) as database:
+        damaged = database.execute(
+            "SELECT CAST(seams AS BLOB) FROM messages WHERE id = 'm_1' "
+            "UNION ALL SELECT CAST(payload AS BLOB) FROM records WHERE generation = 'g_1'"
+        )
+        assert damaged.fetchall() == [(DAMAGED,), (DAMAGED,), (HALF_A_PAIR,)]
+
+
+def _stored(event: Event, revision: str) -> dict[str, Any]:
+    """An event's JSON as the release with this revision wrote it."""
+    body: dict[str, Any] = json.loads(payload_of(event))
+    if revision < "0006" and "mode" in body:
+        body["how"] = body.pop("mode")
+    return body
 
 
 def test_a_first_start_that_failed_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def segments(
             "model": model,
             "options": dict(options),
             "reason": None,
-            "how": None,
+            "mode": None,
             "start_ms": 0,
         }
     ]
@@ -74,7 +74,7 @@ def segments(
             "model": seam.get("model"),
             "options": dict(seam.get("options") or {}),
             "reason": seam.get("reason"),
-            "how": seam.get("how"),
+            "mode": seam.get("mode"),
             "start_ms": seam_times[n] if n < len(seam_times) else whole,
         }
         for n, seam in enumerate(seams)

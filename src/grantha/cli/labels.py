@@ -27,7 +27,7 @@ def seam(event: Seam) -> str:
         what = f"continued by {event.model}"
     else:
         what = _SEAMS.get(event.reason, event.reason)
-    return " · ".join(part for part in (what, _MODES.get(event.how or "", "")) if part)
+    return " · ".join(part for part in (what, _MODES.get(event.mode or "", "")) if part)
 
 
 def ending(event: GenerationEnd) -> str:

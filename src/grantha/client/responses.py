@@ -278,9 +278,9 @@ class StopResult:
 
 @dataclass(frozen=True, slots=True)
 class ChangeResult:
-    """The result of changing a running answer. `how` is "prefix" or "instruction"."""
+    """The result of changing a running answer. `mode` is "prefix" or "instruction"."""
 
-    how: str | None
+    mode: str | None
     model: str
     options: Options
 
@@ -288,7 +288,7 @@ class ChangeResult:
     def from_json(body: JsonObject) -> ChangeResult:
         """From the native API's JSON."""
         return ChangeResult(
-            body.get("how"), body["model"], Options.from_json(body.get("options") or {})
+            body.get("mode"), body["model"], Options.from_json(body.get("options") or {})
         )
 
 

@@ -28,10 +28,10 @@ def continuation_mode(model: str, capabilities: Capabilities) -> Continuation:
 
 
 def continued_call(
-    model: str, messages: tuple[Message, ...], options: Options, text: str, how: Continuation
+    model: str, messages: tuple[Message, ...], options: Options, text: str, mode: Continuation
 ) -> Call:
     """The call that goes on from `text`, which isn't empty."""
-    if how == "prefix":
+    if mode == "prefix":
         return Call(model, messages, options, prefix=text)
     request = (
         "Your answer was cut off. Go on with it from exactly where it stopped. "

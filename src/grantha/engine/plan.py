@@ -39,7 +39,7 @@ class Attempt:
     `announced` says that a record which counts the call was just added to the log.
     """
 
-    how: Continuation | None = None
+    mode: Continuation | None = None
     delay: float = 0.0
     resume: str | None = None
     announced: bool = True

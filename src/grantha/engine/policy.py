@@ -75,9 +75,9 @@ class Continue:
 
 @dataclass(frozen=True, slots=True)
 class FallBack:
-    """The next model takes over after `delay` seconds; `how` is None when there is no text yet."""
+    """The next model takes over after `delay` seconds; `mode` is None when there is no text yet."""
 
-    how: Continuation | None
+    mode: Continuation | None
     delay: float
 
 

@@ -103,7 +103,7 @@ class Recovery:
         length = sum(len(event.text) for event in events if isinstance(event, TextDelta))
         tools = any(isinstance(e, PartStart) and e.part_kind == "tool-call" for e in events)
         history = await self._history_of(orphan)
-        wanted, how, cause = self._choose_model(model, length, tools=tools)
+        wanted, mode, cause = self._choose_model(model, length, tools=tools)
         if history is None:
             wanted, cause = None, "its conversation was deleted"
         elif orphan.damaged:
@@ -116,7 +116,9 @@ class Recovery:
         else:
             changes = {} if wanted == model else {"model": [model, wanted]}
             opening.append(
-                Seam("restart", how, wanted, options.to_json(), length, changes, _downtime(records))
+                Seam(
+                    "restart", mode, wanted, options.to_json(), length, changes, _downtime(records)
+                )
             )
         at = time.time_ns() // 1_000_000
         epoch = row.last_id.epoch + 1

@@ -118,11 +118,11 @@ def continuing_records(
 
 
 def continuation_seam(
-    how: Continuation | None, before: GenerationRow, model: str, options: Options, length: int
+    mode: Continuation | None, before: GenerationRow, model: str, options: Options, length: int
 ) -> Seam:
     """The seam between an ended answer and what is added to it."""
     changes = {} if model == before.model else {"model": [before.model, model]}
-    return Seam("continued", how, model, options.to_json(), length, changes)
+    return Seam("continued", mode, model, options.to_json(), length, changes)
 
 
 def _with_seams(number: int, text: str, offset: int, seams: list[Seam]) -> Iterator[Event]:

@@ -149,9 +149,10 @@ class Runner:
     def change(
         self, model: str | None, changes: JsonObject
     ) -> tuple[Continuation | None, str, Options]:
-        """Goes on under other options from the next token; returns how, and what holds then.
+        """Goes on under other options from the next token.
 
-        Raises `Conflict` when it isn't running, `Unsupported` with the reason when the model can't.
+        Returns the continuation mode, the model and the options. Raises `Conflict` when it isn't
+        running, `Unsupported` with the reason when the model can't.
         """
         if not self.lifecycle.running or isinstance(self._commands.pending, Stop | Fail):
             raise Conflict("This answer has ended.", advice="Change the next one.")
@@ -165,7 +166,7 @@ class Runner:
             )
         wanted = ChangeOptions(model or now.model, now.options.changed(changes))
         provider, name = self._models.resolve(wanted.model)
-        how = mode_after_change(
+        mode = mode_after_change(
             wanted.model,
             provider.capabilities(name),
             wanted.options,
@@ -173,7 +174,7 @@ class Runner:
             has_tools=self._parts.tools_begun,
         )
         self._commands.put(wanted)
-        return how, wanted.model, wanted.options
+        return mode, wanted.model, wanted.options
 
     # ---- the run -------------------------------------------------------------------------------
 
@@ -255,7 +256,7 @@ class Runner:
                 raise Fenced("Another owner has this generation.")
         self.lifecycle.move_to("calling")
         provider, name = self._models.resolve(self.model)
-        call = await self._call(name, attempt.how)
+        call = await self._call(name, attempt.mode)
         self._timings.called(_now_ms())
         upstream = await provider.open(call, attempt.resume)
         if self._pulling is not asyncio.current_task():
@@ -290,15 +291,15 @@ class Runner:
                 raise Fenced("Another owner has this generation.")
         return True
 
-    async def _call(self, name: str, how: Continuation | None) -> Call:
+    async def _call(self, name: str, mode: Continuation | None) -> Call:
         options = self._options_left()
         self._trimmer = OverlapTrimmer("")
-        if how is None:
+        if mode is None:
             return Call(name, self._history, options)
         text = await self._read_text()
-        if how == "instruction":
+        if mode == "instruction":
             self._trimmer = OverlapTrimmer(text)
-        return continued_call(name, self._history, options, text, how)
+        return continued_call(name, self._history, options, text, mode)
 
     def _take(self, batch: Sequence[UpstreamEvent]) -> None:
         for event in batch:
@@ -410,15 +411,15 @@ class Runner:
             case Retry():
                 return Attempt(delay=step.delay)
             case Continue():
-                how = self._continuation_mode()
-                self._seam("provider-lost", how, {}, why)
-                return Attempt(how, step.delay)
+                mode = self._continuation_mode()
+                self._seam("provider-lost", mode, {}, why)
+                return Attempt(mode, step.delay)
             case FallBack():
                 before, self.model = self.model, self._fallbacks.pop(0)
                 self._tries = 0
-                how = self._continuation_mode()
-                self._seam("fallback", how, {"model": [before, self.model]}, why)
-                return Attempt(how, step.delay)
+                mode = self._continuation_mode()
+                self._seam("fallback", mode, {"model": [before, self.model]}, why)
+                return Attempt(mode, step.delay)
 
     async def _changed(self, command: ChangeOptions) -> Attempt:
         self._commands.clear()
@@ -430,17 +431,21 @@ class Runner:
             (self.model, self.options.to_json()), (command.model, command.options.to_json())
         )
         self.model, self.options = command.model, command.options
-        how = self._continuation_mode()
-        self._seam("options", how, changes, {})
-        return Attempt(how)
+        mode = self._continuation_mode()
+        self._seam("options", mode, changes, {})
+        return Attempt(mode)
 
     def _seam(
-        self, reason: SeamReason, how: Continuation | None, changes: JsonObject, details: JsonObject
+        self,
+        reason: SeamReason,
+        mode: Continuation | None,
+        changes: JsonObject,
+        details: JsonObject,
     ) -> None:
         self._parts.end_segment()
         length = self.log.text_length
         options = self.options.to_json()
-        self._announce(Seam(reason, how, self.model, options, length, changes, details))
+        self._announce(Seam(reason, mode, self.model, options, length, changes, details))
 
     def _announce(self, event: Event) -> None:
         """Adds an event that stands before an upstream call, and counts that call."""

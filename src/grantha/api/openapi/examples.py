@@ -166,7 +166,7 @@ EXAMPLES: dict[str, JsonDict] = {
     },
     "ChangeReply": {
         "applied": True,
-        "how": "prefix",
+        "mode": "prefix",
         "model": "local/default",
         "options": {"temperature": 1.2},
     },
@@ -233,7 +233,7 @@ EXAMPLES: dict[str, JsonDict] = {
                 "model": "local/default",
                 "options": {"temperature": 0.7},
                 "reason": None,
-                "how": None,
+                "mode": None,
                 "start_ms": 0,
                 "end_ms": 790,
                 "text_length": 13,

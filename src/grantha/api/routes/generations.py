@@ -185,10 +185,10 @@ async def change(generation: str, body: ChangeBody, request: Request) -> Respons
             "The body names nothing to change.", advice="Name temperature, for example."
         )
     try:
-        how, wanted, options = state.supervisor.change(subject, generation, changes, model)
+        mode, wanted, options = state.supervisor.change(subject, generation, changes, model)
     except Unsupported as error:
         return problems.problem(error, applied=False, reason=error.message)
-    changed = ChangeReply(applied=True, how=how, model=wanted, options=options.to_json())
+    changed = ChangeReply(applied=True, mode=mode, model=wanted, options=options.to_json())
     return changed.response()
 
 

@@ -225,7 +225,7 @@ class ChangeReply(ResponseModel):
     """How a change acts: as a true continuation, by instruction, or before any text."""
 
     applied: bool
-    how: Continuation | None
+    mode: Continuation | None
     model: str
     options: OptionsJson
 
@@ -366,7 +366,7 @@ class SegmentReply(ResponseModel):
     model: str | None
     options: OptionsJson
     reason: SeamReason | None
-    how: Continuation | None
+    mode: Continuation | None
     start_ms: int
     end_ms: int
     text_length: int

@@ -311,7 +311,7 @@ describe('words', () => {
   it('say what changed at a seam, and how it was joined', () => {
     const seam: Seam = {
       reason: 'options',
-      how: 'prefix',
+      mode: 'prefix',
       model: 'a/b',
       options: { temperature: 0.9 },
       text_length: 1,
@@ -319,7 +319,7 @@ describe('words', () => {
     };
     expect(seamText(seam, en, 'en')).toEqual({
       what: 'temperature 0.2 → 0.9 from here',
-      how: 'Changed by you, exact continuation.'
+      detail: 'Changed by you, exact continuation.'
     });
   });
 

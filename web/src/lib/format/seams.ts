@@ -3,22 +3,22 @@ import type { Strings } from '#lib/strings/en.ts';
 import type { Seam } from '#lib/wire/types.ts';
 import { formatNumber, formatDuration } from './numbers.ts';
 
-export function seamText(seam: Seam, t: Strings, locale: string): { what: string; how: string } {
-  const how = seam.how === 'prefix' ? t.howPrefix : seam.how === 'instruction' ? t.howInstruction : '';
+export function seamText(seam: Seam, t: Strings, locale: string): { what: string; detail: string } {
+  const mode = seam.mode === 'prefix' ? t.modePrefix : seam.mode === 'instruction' ? t.modeInstruction : '';
   switch (seam.reason) {
     case 'options':
       return {
         what: t.seamOptions(changesIn(seam, t, locale)),
-        how: how ? sentence(`${t.seamByYou} ${how}`) : ''
+        detail: mode ? sentence(`${t.seamByYou} ${mode}`) : ''
       };
     case 'restart':
-      return { what: t.seamRestart, how: backIn(seam, t, locale) };
+      return { what: t.seamRestart, detail: backIn(seam, t, locale) };
     case 'provider-lost':
-      return { what: t.seamProvider, how: how ? sentence(how) : t.nothingLost };
+      return { what: t.seamProvider, detail: mode ? sentence(mode) : t.nothingLost };
     case 'fallback':
-      return { what: t.seamFallback(seam.model), how: sentence(how) };
+      return { what: t.seamFallback(seam.model), detail: sentence(mode) };
     default:
-      return { what: t.seamContinued, how: sentence(how) };
+      return { what: t.seamContinued, detail: sentence(mode) };
   }
 }
 

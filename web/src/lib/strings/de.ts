@@ -165,8 +165,8 @@ export const de: Strings = {
   seamFallback: (model) => `fortgesetzt von ${model}`,
   seamContinued: 'fortgesetzt',
   seamByYou: 'Von Ihnen geändert,',
-  howPrefix: 'exakte Fortsetzung',
-  howInstruction: 'zur Fortsetzung aufgefordert, Überlappung geprüft',
+  modePrefix: 'exakte Fortsetzung',
+  modeInstruction: 'zur Fortsetzung aufgefordert, Überlappung geprüft',
   backIn: (time) => `Nach ${time} zurück. Nichts ging verloren.`,
   nothingLost: 'Nichts ging verloren.',
   optionNames: {

@@ -172,8 +172,8 @@ export const en = {
   seamFallback: (model: string) => `continued by ${model}`,
   seamContinued: 'continued',
   seamByYou: 'Changed by you,',
-  howPrefix: 'exact continuation',
-  howInstruction: 'asked to continue, overlap checked',
+  modePrefix: 'exact continuation',
+  modeInstruction: 'asked to continue, overlap checked',
   backIn: (time: string) => `Back in ${time}. Nothing was lost.`,
   nothingLost: 'Nothing was lost.',
   optionNames: {

@@ -165,8 +165,8 @@ export const es: Strings = {
   seamFallback: (model) => `continuada por ${model}`,
   seamContinued: 'continuada',
   seamByYou: 'Cambiado por usted,',
-  howPrefix: 'continuación exacta',
-  howInstruction: 'se pidió continuar, solapamiento comprobado',
+  modePrefix: 'continuación exacta',
+  modeInstruction: 'se pidió continuar, solapamiento comprobado',
   backIn: (time) => `De vuelta en ${time}. No se ha perdido nada.`,
   nothingLost: 'No se ha perdido nada.',
   optionNames: {

@@ -166,8 +166,8 @@ export const fr: Strings = {
   seamFallback: (model) => `reprise par ${model}`,
   seamContinued: 'reprise',
   seamByYou: 'Modifié par vous,',
-  howPrefix: 'continuation exacte',
-  howInstruction: 'invité à continuer, chevauchement vérifié',
+  modePrefix: 'continuation exacte',
+  modeInstruction: 'invité à continuer, chevauchement vérifié',
   backIn: (time) => `De retour en ${time}. Rien n’a été perdu.`,
   nothingLost: 'Rien n’a été perdu.',
   optionNames: {

@@ -56,7 +56,7 @@ export interface ChangeBody {
 /** How a change acts: as a true continuation, by instruction, or before any text. */
 export interface ChangeReply {
   applied: boolean;
-  how: 'prefix' | 'instruction' | null;
+  mode: 'prefix' | 'instruction' | null;
   model: string;
   options: Options;
 }
@@ -588,10 +588,10 @@ export interface ReasoningPart {
   type: 'reasoning';
 }
 
-/** Between two segments. `text_length`, in code points so far, is where the mark stands. `how` is None when no text stood before it. `changes` maps an option (or "model") to its [old, new]. */
+/** Between two segments. `text_length`, in code points so far, is where the mark stands. `mode` is None when no text stood before it. `changes` maps an option (or "model") to its [old, new]. */
 export interface Seam {
   reason: 'options' | 'restart' | 'provider-lost' | 'fallback' | 'continued';
-  how: 'prefix' | 'instruction' | null;
+  mode: 'prefix' | 'instruction' | null;
   model: string;
   options: Options;
   text_length: number;
@@ -605,7 +605,7 @@ export interface SegmentReply {
   model: string | null;
   options: Options;
   reason: 'options' | 'restart' | 'provider-lost' | 'fallback' | 'continued' | null;
-  how: 'prefix' | 'instruction' | null;
+  mode: 'prefix' | 'instruction' | null;
   start_ms: number;
   end_ms: number;
   text_length: number;
