@@ -11,14 +11,10 @@ import pytest
 from hypothesis import given, settings
 from pydantic import TypeAdapter
 
-from grantha.api.openapi.compat import (
-    EXAMPLES,
-    ai_sdk_schemas,
-    schemas,
-)
+from grantha.api.openapi.compat import EXAMPLES, schemas
 from grantha.events import GenerationEnd, Record
-from grantha.wire.compat import ai_sdk_view as ui_view
 from grantha.wire.compat import (
+    ai_sdk_replies,
     anthropic_replies,
     ollama_replies,
     ollama_view,
@@ -26,6 +22,7 @@ from grantha.wire.compat import (
     openai_responses_input,
     openai_responses_replies,
 )
+from grantha.wire.compat import ai_sdk_view as ui_view
 from grantha.wire.compat import anthropic_view as messages_view
 from grantha.wire.compat import openai_chat_view as chat_view
 from grantha.wire.compat import openai_responses_view as responses_view
@@ -58,7 +55,7 @@ STREAMS: dict[str, tuple[Callable[[], CompatStream], Any]] = {
         openai_responses_replies.ResponseEvent,
     ),
     "messages": (lambda: messages_view.MessagesStream(SHOWN), anthropic_replies.MessagesEvent),
-    "ui": (lambda: ui_view.UiStream(SHOWN), ai_sdk_schemas.UiChunk),
+    "ui": (lambda: ui_view.UiStream(SHOWN), ai_sdk_replies.UiChunk),
     "chat lines": (
         lambda: ollama_view.ChatLines(SHOWN),
         ollama_replies.OllamaChatReply | ollama_replies.OllamaError,
@@ -172,8 +169,8 @@ def test_the_example_of_a_chat_is_streamed_in_form(shared: Server) -> None:
     reply = shared.call("POST", "/ai-sdk/chat", body)
     assert reply.headers["location"].startswith("/api/generations/g_")
     for chunk in bodies(reply.body):
-        fits(ai_sdk_schemas.UiChunk, chunk)
-    fits(ai_sdk_schemas.UiError, shared.call("POST", "/ai-sdk/chat", {}).expect(400))
+        fits(ai_sdk_replies.UiChunk, chunk)
+    fits(ai_sdk_replies.UiError, shared.call("POST", "/ai-sdk/chat", {}).expect(400))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Final
 
 from grantha.chat import (
     JsonObject,
@@ -37,11 +37,25 @@ from grantha.events import (
 from grantha.wire.compat import view
 from grantha.wire.compat.view import ParsedRequest, ResponseMeta, sse_block
 
+if TYPE_CHECKING:  # types only: the server loads them with the API's description
+    from grantha.wire.compat.ai_sdk_replies import (
+        UiChunk,
+        UiError,
+        UiFinish,
+        UiFinishReason,
+        UiPartDelta,
+        UiPartEnd,
+        UiProviderMetadata,
+        UiSource,
+        UiToolInput,
+        UiToolInputError,
+    )
+
 HEADERS = {"x-vercel-ai-ui-message-stream": "v1"}
 _LONGEST_ID = 200
-_METADATA_KEY = "grantha"  # the name our metadata has among the providers'
+_METADATA_KEY: Final = "grantha"  # the name our metadata has among the providers'
 _DONE = "data: [DONE]\n\n"
-_FINISH = {
+_FINISH: dict[str, UiFinishReason] = {
     "stop": "stop",
     "length": "length",
     "tool-calls": "tool-calls",
@@ -96,22 +110,31 @@ class UiStream:
         ended = isinstance(frame.event, GenerationEnd)
         return [sse_block(chunk, id=at) for chunk in chunks] + ([_DONE] if ended else [])
 
-    def _begin(self) -> list[dict[str, Any]]:
+    def _begin(self) -> list[UiChunk]:
         self._begun = True
-        metadata = {"generation": self._meta.id, "model": self._meta.model}
-        start = {"type": "start", "messageId": self._message, "messageMetadata": metadata}
-        return [start, {"type": "start-step"}]
+        return [
+            {
+                "type": "start",
+                "messageId": self._message,
+                "messageMetadata": {"generation": self._meta.id, "model": self._meta.model},
+            },
+            {"type": "start-step"},
+        ]
 
-    def _chunks(self, frame: Frame) -> list[dict[str, Any]]:
+    def _chunks(self, frame: Frame) -> list[UiChunk]:
         event = frame.event
         match event:
             case PartStart():
-                return self._start(event)
+                return [self._start(event)]
             case TextDelta():
                 return [{"type": "text-delta", "id": str(event.part), "delta": event.text}]
             case ReasoningDelta():
                 self._sign(event.part, event.signature)
-                delta = {"type": "reasoning-delta", "id": str(event.part), "delta": event.text}
+                delta: UiPartDelta = {
+                    "type": "reasoning-delta",
+                    "id": str(event.part),
+                    "delta": event.text,
+                }
                 return [delta] if event.text else []
             case ToolCallDelta():
                 self._sign(event.part, event.signature)
@@ -123,51 +146,88 @@ class UiStream:
             case PartEnd():
                 return self._close(event.part)
             case Citation(url=str(url)):
-                source = {"type": "source-url", "sourceId": str(frame.id), "url": url}
-                return [source | ({"title": event.title} if event.title else {})]
+                source: UiSource = {"type": "source-url", "sourceId": str(frame.id), "url": url}
+                if event.title:
+                    source["title"] = event.title
+                return [source]
             case GenerationEnd():
                 return self._end(event)
             case _:
                 return []
 
-    def _start(self, start: PartStart) -> list[dict[str, Any]]:
+    def _start(self, start: PartStart) -> UiChunk:
         self._open[start.part] = start
-        if start.part_kind == "tool-call":
-            call = self._call_id(start.part)
-            return [{"type": "tool-input-start", "toolCallId": call, "toolName": start.name or ""}]
-        return [{"type": f"{start.part_kind}-start", "id": str(start.part)}]
+        match start.part_kind:
+            case "text":
+                return {"type": "text-start", "id": str(start.part)}
+            case "reasoning":
+                return {"type": "reasoning-start", "id": str(start.part)}
+            case "tool-call":
+                call = self._call_id(start.part)
+                return {
+                    "type": "tool-input-start",
+                    "toolCallId": call,
+                    "toolName": start.name or "",
+                }
 
-    def _close(self, part: int) -> list[dict[str, Any]]:
+    def _close(self, part: int) -> list[UiChunk]:
         call_id = self._call_id(part)
         start = self._open.pop(part, None)
         if start is None:
             return []
         signature = self._signatures.pop(part, None)
-        proof: dict[str, Any] = (
-            {"providerMetadata": {_METADATA_KEY: {"signature": signature}}} if signature else {}
+        metadata: UiProviderMetadata | None = (
+            {_METADATA_KEY: {"signature": signature}} if signature else None
         )
-        if start.part_kind != "tool-call":
-            return [{"type": f"{start.part_kind}-end", "id": str(part), **proof}]
-        chunk = {"toolCallId": call_id, "toolName": start.name or "", **proof}
-        text = "".join(self._arguments.pop(part, [])) or "{}"
-        try:
-            return [{"type": "tool-input-available", **chunk, "input": json.loads(text)}]
-        except ValueError:
-            wrong = {"input": text, "errorText": "The arguments aren't JSON."}
-            return [{"type": "tool-input-error", **chunk, **wrong}]
+        if start.part_kind == "tool-call":
+            return [self._tool_input(call_id, start.name or "", part, metadata)]
+        end: UiPartEnd = {
+            "type": "text-end" if start.part_kind == "text" else "reasoning-end",
+            "id": str(part),
+        }
+        if metadata:
+            end["providerMetadata"] = metadata
+        return [end]
 
-    def _end(self, end: GenerationEnd) -> list[dict[str, Any]]:
+    def _tool_input(
+        self, call_id: str, name: str, part: int, metadata: UiProviderMetadata | None
+    ) -> UiChunk:
+        text = "".join(self._arguments.pop(part, [])) or "{}"
+        chunk: UiToolInput | UiToolInputError
+        try:
+            chunk = {
+                "type": "tool-input-available",
+                "toolCallId": call_id,
+                "toolName": name,
+                "input": json.loads(text),
+            }
+        except ValueError:
+            chunk = {
+                "type": "tool-input-error",
+                "toolCallId": call_id,
+                "toolName": name,
+                "input": text,
+                "errorText": "The arguments aren't JSON.",
+            }
+        if metadata:
+            chunk["providerMetadata"] = metadata
+        return chunk
+
+    def _end(self, end: GenerationEnd) -> list[UiChunk]:
         chunks = [chunk for part in sorted(self._open) for chunk in self._close(part)]
         error = view.end_error(end)
         if error is not None:
             return [*chunks, {"type": "error", "errorText": view.error_text(error)}]
         if end.ending == "stopped":
             return [*chunks, {"type": "abort"}]
-        finish = {"type": "finish", "finishReason": _FINISH.get(end.finish_reason or "", "other")}
-        metadata: dict[str, Any] = {"sha256": end.sha256}
+        finish: UiFinish = {
+            "type": "finish",
+            "finishReason": _FINISH.get(end.finish_reason or "", "other"),
+            "messageMetadata": {"sha256": end.sha256},
+        }
         if end.usage is not None:
-            metadata["usage"] = end.usage.to_json()
-        return [*chunks, {"type": "finish-step"}, finish | {"messageMetadata": metadata}]
+            finish["messageMetadata"]["usage"] = end.usage.to_json()
+        return [*chunks, {"type": "finish-step"}, finish]
 
     def _sign(self, part: int, signature: str | None) -> None:
         if signature:
@@ -178,7 +238,7 @@ class UiStream:
         return (start.call_id if start else None) or f"call_{part}"
 
 
-def error_body(error: GranthaError) -> dict[str, Any]:
+def error_body(error: GranthaError) -> UiError:
     """An error before the first chunk: the transport shows the body's text."""
     return {"error": view.error_text(error.to_json()), "code": error.code}
 

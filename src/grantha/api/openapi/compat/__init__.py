@@ -22,6 +22,7 @@ from grantha.api.openapi.compat import (
 from grantha.api.openapi.compat.compat_examples import EXAMPLES
 from grantha.api.openapi.compat.schema import Schema
 from grantha.wire.compat import (
+    ai_sdk_replies,
     anthropic_replies,
     ollama_replies,
     openai_chat_replies,
@@ -40,6 +41,7 @@ _MODULES = (
     ollama_schemas,
     ollama_replies,
     ai_sdk_schemas,
+    ai_sdk_replies,
 )
 
 

@@ -1,4 +1,4 @@
-"""What the AI SDK's chat transport sends, and the chunks of its UI message stream.
+"""The part of the AI SDK's requests that Grantha reads.
 
 Members are named as they are there.
 """
@@ -7,7 +7,7 @@ Members are named as they are there.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -62,48 +62,3 @@ class UiRequest(Schema):
     reasoning: str | None = None
     tools: dict[str, UiTool] | None = None
     toolChoice: Literal["auto", "none", "required"] | UiChosen | None = None
-
-
-class UiChunk(Schema):
-    """One `data:` line; the last is `[DONE]`. The other members depend on its type."""
-
-    type: Literal[
-        "start",
-        "start-step",
-        "text-start",
-        "text-delta",
-        "text-end",
-        "reasoning-start",
-        "reasoning-delta",
-        "reasoning-end",
-        "tool-input-start",
-        "tool-input-delta",
-        "tool-input-available",
-        "tool-input-error",
-        "source-url",
-        "finish-step",
-        "finish",
-        "abort",
-        "error",
-    ]
-    id: str | None = None
-    delta: str | None = None
-    messageId: str | None = None
-    messageMetadata: JsonDict | None = None
-    toolCallId: str | None = None
-    toolName: str | None = None
-    inputTextDelta: str | None = None
-    input: Any = None
-    providerMetadata: JsonDict | None = None
-    sourceId: str | None = None
-    url: str | None = None
-    title: str | None = None
-    finishReason: str | None = None
-    errorText: str | None = None
-
-
-class UiError(Schema):
-    """An error before the first chunk."""
-
-    error: str
-    code: str
