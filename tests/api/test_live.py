@@ -13,13 +13,14 @@ from pydantic import Field, TypeAdapter
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from grantha.api.schemas.live_messages import LiveMessage
+from grantha.api.schemas.live_messages import LiveClientMessage, LiveMessage
 from tests.api.streams import SseReader, assert_dense, text_of
 from tests.scripts import counted
 from tests.server import DEADLINE, MakeServer, Server
 
 WORDS = counted(60)
 MESSAGE: TypeAdapter[LiveMessage] = TypeAdapter(Annotated[LiveMessage, Field(discriminator="type")])
+CLIENT_MESSAGE: TypeAdapter[LiveClientMessage] = TypeAdapter(LiveClientMessage)
 
 
 class Tab:
@@ -30,6 +31,7 @@ class Tab:
         self.seen: list[dict[str, Any]] = []
 
     async def say(self, **word: Any) -> None:
+        CLIENT_MESSAGE.validate_python(word, extra="forbid")
         await self.socket.send_str(json.dumps(word))
 
     async def next(self) -> dict[str, Any]:
@@ -189,32 +191,34 @@ async def test_what_is_unknown_is_gone(shared: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "reason"),
     [
-        "{",
-        "[]",
-        "null",
-        "{}",
-        '{"type": 5}',
-        '{"type": "dance"}',
-        '{"type": "stop", "generation": "g_unknown"}',
-        '{"type": "stop"}',
-        '{"type": "stop", "generation": "\\ud800"}',
-        '{"type": "subscribe", "generation": "\\ud800"}',
-        '{"type": "subscribe", "generation": "g_\\u0000"}',
-        '{"type": "subscribe", "generation": "x", "after": "no id"}',
-        '{"type": "subscribe", "generation": {"a": "\\ud800"}, "after": {}}',
-        "[" * 3000,
-        "x" * 20_000,
+        ("{", "isn't JSON"),
+        ("[]", "an object with a 'type'"),
+        ("null", "an object with a 'type'"),
+        ("{}", "an object with a 'type'"),
+        ('{"type": 5}', "an object with a 'type'"),
+        ('{"type": "dance"}', "no message of type 'dance'"),
+        ('{"type": "stop", "generation": "g_unknown"}', "no generation 'g_unknown'"),
+        ('{"type": "stop"}', "'generation': Field required"),
+        ('{"type": "unsubscribe", "generation": null}', "'generation': Input should be"),
+        ('{"type": "stop", "generation": "\\ud800"}', "half of a surrogate pair"),
+        ('{"type": "subscribe", "generation": "\\ud800"}', "half of a surrogate pair"),
+        ('{"type": "subscribe", "generation": "g_\\u0000"}', "NUL"),
+        ('{"type": "subscribe", "generation": "x", "after": "no id"}', "'no id' isn't a record id"),
+        ('{"type": "subscribe", "generation": "x", "after": 5}', "'after': Input should be"),
+        ('{"type": "subscribe", "generation": {"a": "b"}, "after": {}}', "'generation'"),
+        ("[" * 3000, "nested"),
+        ("x" * 20_000, "too long"),
     ],
 )
-async def test_what_it_cannot_read_is_an_error_and_it_stays_open(shared: Server, text: str) -> None:
+async def test_what_it_cannot_read_is_an_error_and_it_stays_open(
+    shared: Server, text: str, reason: str
+) -> None:
     async with tab(shared) as one:
         await one.socket.send_str(text)
-        message = await one.next()
-        while message["type"] == "change":
-            message = await one.next()
-        assert message["type"] in {"error", "gone"}
+        message = await one.until(type="error")
+        assert reason in message["error"]["message"]
         await one.say(type="ping")
         await one.until(type="pong")
 

@@ -255,6 +255,21 @@ async def test_a_socket_can_stop_what_it_reads(shared: Server) -> None:
         assert last["ending"] == "stopped"
 
 
+async def test_a_stop_with_further_members_is_a_body_and_stops_nothing(shared: Server) -> None:
+    model = shared.gated_count("no-stop", 3)
+    shared.allow("no-stop.gate", 1)
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"{shared.ws_url}/ws/chat") as socket,
+    ):
+        await socket.send_json({**JOKE, "model": model})
+        await socket.receive_str(timeout=DEADLINE)
+        await socket.send_json({"type": "stop", "messages": []})
+        shared.allow("no-stop.gate")
+        assert (await _lines(socket))[-1]["finish_reason"] == "stop"
+        assert (await _lines(socket))[-1]["error"]["code"] == "bad_request"
+
+
 async def test_a_socket_that_closes_leaves_the_answer_running(
     shared: Server, client: httpx.AsyncClient
 ) -> None:

@@ -10,25 +10,32 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import suppress
-from typing import Any
+from typing import get_args
 
 from fastapi import APIRouter
+from pydantic import ValidationError
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from grantha.api.http.bodies import decode_json
+from grantha.api.http.problems import first_validation_error
 from grantha.api.http.sockets import receive_all
 from grantha.api.http.streams import PROTOCOL, snapshot_frame
 from grantha.api.routes import serializers
 from grantha.api.schemas.live_messages import (
     LiveChange,
+    LiveClientMessage,
     LiveError,
     LiveGone,
     LiveHeartbeat,
     LiveHello,
     LiveMessage,
+    LivePing,
     LivePong,
+    LiveStop,
     LiveStopped,
+    LiveSubscribe,
     LiveSubscribed,
+    LiveUnsubscribe,
 )
 from grantha.api.state import AppState, app_state, subject_of
 from grantha.engine.feed import Change
@@ -82,41 +89,36 @@ class LiveConnection:
 
     async def _take(self, text: str) -> None:
         try:
-            message = _parse(text)
-            match message["type"]:
-                case "subscribe":
-                    await self._subscribe(message)
-                case "unsubscribe":
-                    task = self._tasks.pop(str(message.get("generation")), None)
-                    if task is not None:
-                        task.cancel()
-                case "stop":
-                    generation = str(message.get("generation"))
+            match _parse(text):
+                case LiveSubscribe(generation=generation, after=after):
+                    self._subscribe(generation, after)
+                case LiveUnsubscribe(generation=generation):
+                    self._unsubscribe(generation)
+                case LiveStop(generation=generation):
                     row, receipt = await self._state.supervisor.stop(self._subject, generation)
                     stopped = serializers.stop_reply(row, receipt)
                     await self._send(LiveStopped(type="stopped", **stopped.model_dump()))
-                case "ping":
+                case LivePing():
                     await self._send(LivePong(type="pong"))
-                case other:
-                    raise BadRequest(f"There is no message of type {str(other)[:40]!r}.")
         except GranthaError as error:
             await self._send(LiveError(type="error", error=error.to_json()))
 
-    async def _subscribe(self, message: dict[str, Any]) -> None:
-        generation = str(message.get("generation"))
+    def _subscribe(self, generation: str, after: str | None) -> None:
         if len(self._tasks) >= _MAX_SUBSCRIPTIONS and generation not in self._tasks:
             raise BadRequest(f"One socket reads at most {_MAX_SUBSCRIPTIONS} generations.")
-        after = message.get("after")
         try:
-            cursor = RecordId.parse(after) if isinstance(after, str) else None
+            cursor = RecordId.parse(after) if after is not None else None
         except ValueError as error:
             raise BadRequest(f"{after!r:.60} isn't a record id.") from error
-        before = self._tasks.pop(generation, None)
-        if before is not None:
-            before.cancel()
+        self._unsubscribe(generation)
         task = asyncio.create_task(self._follow(generation, cursor))
         self._tasks[generation] = task
         task.add_done_callback(lambda done: self._forget(generation, done))
+
+    def _unsubscribe(self, generation: str) -> None:
+        task = self._tasks.pop(generation, None)
+        if task is not None:
+            task.cancel()
 
     def _forget(self, generation: str, done: asyncio.Task[None]) -> None:
         if self._tasks.get(generation) is done:
@@ -200,10 +202,23 @@ def _is_lost(row: GenerationRow, cursor: RecordId) -> bool:
     return (row.trimmed and cursor < row.last_id) or cursor > row.last_id
 
 
-def _parse(text: str) -> dict[str, Any]:
+_CLIENT_MODELS: dict[str, type[LiveClientMessage]] = {
+    get_args(model.model_fields["type"].annotation)[0]: model
+    for model in get_args(LiveClientMessage)
+}
+
+
+def _parse(text: str) -> LiveClientMessage:
     if len(text) > _MAX_MESSAGE:
         raise BadRequest("The message is too long.")
-    message = decode_json(text.encode("utf-8", "replace"))
-    if not isinstance(message, dict) or not isinstance(message.get("type"), str):
+    value = decode_json(text.encode("utf-8", "replace"))
+    kind = value.get("type") if isinstance(value, dict) else None
+    if not isinstance(kind, str):
         raise BadRequest("A message is an object with a 'type'.")
-    return message
+    model = _CLIENT_MODELS.get(kind)
+    if model is None:
+        raise BadRequest(f"There is no message of type {kind[:40]!r}.")
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise first_validation_error(error) from error

@@ -17,7 +17,7 @@ from grantha.api.http.bodies import decode_json, read_body
 from grantha.api.http.problems import first_validation_error
 from grantha.api.http.sockets import receive_all
 from grantha.api.routes.simple_chat import SimpleChatView, error_line, start_generation
-from grantha.api.schemas.requests import SimpleChatBody
+from grantha.api.schemas.requests import SimpleChatBody, SimpleChatStop
 from grantha.api.state import app_state, subject_of
 from grantha.engine.reader import Reader
 from grantha.errors import Busy, GranthaError
@@ -26,6 +26,7 @@ from grantha.storage.base import GenerationRow
 
 router = APIRouter()
 _MAX_QUEUED = 16  # bodies that may wait for the answer before theirs
+_MAX_STOP = 100  # characters; a longer message is a body, and is read once
 
 
 @router.websocket("/ws/chat")
@@ -103,8 +104,10 @@ class ChatSocket:
 
 
 def _is_stop(text: str) -> bool:
-    if len(text) > 100:
+    if len(text) > _MAX_STOP:
         return False
-    with contextlib.suppress(GranthaError):
-        return bool(decode_json(text.encode("utf-8", "replace")) == {"type": "stop"})
-    return False
+    try:
+        SimpleChatStop.model_validate(decode_json(text.encode("utf-8", "replace")))
+    except (GranthaError, ValidationError):
+        return False
+    return True

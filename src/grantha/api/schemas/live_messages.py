@@ -1,12 +1,14 @@
-"""What `WS /api/live` sends: built, serialised and described as these models.
+"""The messages of `WS /api/live`: built, parsed, serialised and described as these models.
 
-OpenAPI has no WebSockets: `LiveMessage` stands among its schemas, from which the page's types are written.
+OpenAPI has no WebSockets: `LiveMessage`, from the server, and `LiveClientMessage` stand among its schemas,
+from which the page's types are written.
 """
 
 from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
+from grantha.api.schemas.requests import Body
 from grantha.api.schemas.responses import ConversationListItem, ErrorJson, ResponseModel, StopReply
 from grantha.chat import JsonObject, Status
 from grantha.engine.feed import ChangeKind
@@ -92,3 +94,34 @@ LiveMessage: TypeAlias = (
     | LivePong
     | LiveHeartbeat
 )
+
+
+class LiveSubscribe(Body):
+    """Reads a generation's log after a record id; from a snapshot on if there is none."""
+
+    type: Literal["subscribe"]
+    generation: str
+    after: str | None = None
+
+
+class LiveUnsubscribe(Body):
+    """Reads it no longer."""
+
+    type: Literal["unsubscribe"]
+    generation: str
+
+
+class LiveStop(Body):
+    """Stops a generation; the receipt is the answer."""
+
+    type: Literal["stop"]
+    generation: str
+
+
+class LivePing(Body):
+    """Asks for a pong."""
+
+    type: Literal["ping"]
+
+
+LiveClientMessage: TypeAlias = LiveSubscribe | LiveUnsubscribe | LiveStop | LivePing

@@ -198,6 +198,15 @@ class SimpleChatBody(Body):
         return Options(temperature=self.temperature, top_p=self.top_p, max_tokens=self.max_tokens)
 
 
+class SimpleChatStop(Body):
+    """Stops the answer that `WS /ws/chat` is writing."""
+
+    # A body with a member `type` of its own is still a body.
+    model_config = ConfigDict(extra="forbid")
+
+    type: Literal["stop"]
+
+
 def part_of(body: TextPartBody | ImagePartBody | FilePartBody) -> Part:
     """A part as a value. Raises `BadRequest` or `TooLarge` for an image that can't be used."""
     if isinstance(body, TextPartBody):

@@ -11,7 +11,8 @@ from typing import get_args
 from pydantic import TypeAdapter
 
 from grantha.analytics.timings import Timings
-from grantha.api.schemas.live_messages import LiveChange, LiveError, LiveMessage
+from grantha.api.schemas.live_messages import LiveChange, LiveClientMessage, LiveError, LiveMessage
+from grantha.api.schemas.requests import SimpleChatStop
 from grantha.api.schemas.responses import (
     Hello,
     Problem,
@@ -37,8 +38,10 @@ REF = "#/components/schemas/{model}"
 _EVENTS: tuple[type[Event], ...] = get_args(Event)
 # What no route names as its reply.
 _LIVE: tuple[type[LiveMessage], ...] = get_args(LiveMessage)
+_LIVE_CLIENT: tuple[type[LiveClientMessage], ...] = get_args(LiveClientMessage)
 _UNROUTED = (
-    Problem, ErrorObject, Timings, StopReceipt, Hello, SnapshotFrame, SimpleChatLine, *_LIVE,
+    Problem, ErrorObject, Timings, StopReceipt, Hello, SnapshotFrame, SimpleChatLine, SimpleChatStop,
+    *_LIVE, *_LIVE_CLIENT,
 )  # fmt: skip
 _SPARSE = (
     TextPart, ReasoningPart, ToolCallPart, ToolResultPart, FilePart,
@@ -65,6 +68,10 @@ def add_values(schemas: JsonDict) -> None:
     schemas["LiveMessage"] = {
         "oneOf": [_ref(cls.__name__) for cls in _LIVE],
         "description": "A message that `WS /api/live` sends.",
+    }
+    schemas["LiveClientMessage"] = {
+        "oneOf": [_ref(cls.__name__) for cls in _LIVE_CLIENT],
+        "description": "A message that `WS /api/live` takes.",
     }
     schemas["LiveFrame"]["properties"]["frame"] = {"anyOf": [_ref("Frame"), _ref("SnapshotFrame")]}
     for cls, fields in _INSIDE.items():

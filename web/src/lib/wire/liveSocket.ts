@@ -1,7 +1,7 @@
 // The tab's only WebSocket: pushes changes of conversations, and streams any number of logs.
 // Reconnects with growing delays; subscriptions end with their socket, and their owner subscribes again.
 import type { ReceivedFrame, ReadOutcome, TransportReader, Sink } from './transport.ts';
-import type { LiveMessage } from './schema.ts';
+import type { LiveClientMessage, LiveMessage } from './schema.ts';
 
 export type LiveChange = Omit<Extract<LiveMessage, { type: 'change' }>, 'type'>;
 
@@ -168,7 +168,7 @@ export class LiveSocket {
     for (const done of [...this.#openWaiters]) done(open);
   }
 
-  #send(message: Record<string, unknown>): void {
+  #send(message: LiveClientMessage): void {
     if (this.open) this.#socket?.send(JSON.stringify(message));
   }
 }

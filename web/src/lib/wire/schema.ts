@@ -330,6 +330,9 @@ export interface LiveChange {
   row?: ConversationListItem;
 }
 
+/** A message that `WS /api/live` takes. */
+export type LiveClientMessage = LiveSubscribe | LiveUnsubscribe | LiveStop | LivePing;
+
 /** A message was invalid, or a generation's log can't be read any further; the socket stays open. */
 export interface LiveError {
   type: 'error';
@@ -367,9 +370,20 @@ export interface LiveHello {
 /** A message that `WS /api/live` sends. */
 export type LiveMessage = LiveHello | LiveSubscribed | LiveFrame | LiveGone | LiveStopped | LiveChange | LiveError | LivePong | LiveHeartbeat;
 
+/** Asks for a pong. */
+export interface LivePing {
+  type: 'ping';
+}
+
 /** The answer to a ping. */
 export interface LivePong {
   type: 'pong';
+}
+
+/** Stops a generation; the receipt is the answer. */
+export interface LiveStop {
+  type: 'stop';
+  generation: string;
 }
 
 /** The receipt of a stop. */
@@ -383,11 +397,24 @@ export interface LiveStopped {
   type: 'stopped';
 }
 
+/** Reads a generation's log after a record id; from a snapshot on if there is none. */
+export interface LiveSubscribe {
+  type: 'subscribe';
+  generation: string;
+  after?: string | null;
+}
+
 /** The generation's log is read from here on; a snapshot may have come before. */
 export interface LiveSubscribed {
   type: 'subscribed';
   generation: string;
   status: 'running' | 'done' | 'stopped' | 'failed' | 'interrupted';
+}
+
+/** Reads it no longer. */
+export interface LiveUnsubscribe {
+  type: 'unsubscribe';
+  generation: string;
 }
 
 /** The models that this machine could have, and the download, if there is one. `free` is the room on the server's disk, `memory` the machine's memory, both in bytes. */
@@ -652,6 +679,11 @@ export interface SimpleChatReply {
   finish_reason: 'stop' | 'length' | 'tool-calls' | 'content-filter' | 'refusal' | 'unknown' | null;
   ending: 'done' | 'stopped' | 'failed' | 'interrupted';
   generation: string;
+}
+
+/** Stops the answer that `WS /ws/chat` is writing. */
+export interface SimpleChatStop {
+  type: 'stop';
 }
 
 /** A snapshot on a native transport; `id` is the record after which its tail continues. */
