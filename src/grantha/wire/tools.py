@@ -17,6 +17,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from grantha.chat import JsonDict, JsonObject
+from grantha.wire import lenient_json
+from grantha.wire.lenient_json import InvalidJson
 
 Api = Literal["openai-chat", "openai-responses", "anthropic"]
 _INPUT = "input"  # the one parameter of a custom tool
@@ -95,8 +97,8 @@ def custom_arguments(text: str) -> str:
 def custom_input(arguments: str) -> str:
     """The free text of a call of a custom tool; a model may have left the object out."""
     try:
-        decoded = json.loads(arguments)
-    except ValueError:
+        decoded = lenient_json.loads(arguments)
+    except InvalidJson:
         return arguments
     text = decoded.get(_INPUT) if isinstance(decoded, dict) else None
     return text if isinstance(text, str) else arguments

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import pytest
 
 from grantha.chat import Usage
@@ -179,6 +180,29 @@ def test_a_call_without_arguments_has_an_empty_object_at_every_api() -> None:
     (call,) = reply["choices"][0]["message"]["tool_calls"]
     assert call["type"] == "function"
     assert call["function"]["arguments"] == "{}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "read"),
+    [
+        ('{"x": NaN, "y": [-Infinity, 1e999, 1]}', {"x": None, "y": [None, None, 1]}),
+        ('{"x": ' + "[" * 20_000 + "]" * 20_000 + "}", None),
+    ],
+)
+def test_arguments_of_no_strict_json_spoil_no_view(arguments: str, read: Any) -> None:
+    call = ToolCall(0, "call_1", "look", arguments)
+    records = numbered(_written([call, Finished("tool-calls", None)], None))
+    streams = {name: shown(make(), frames_of(records)) for name, make in STREAMS.items()}
+    for raw in streams.values():
+        for line in raw.decode().splitlines():
+            if line.startswith(("{", "data: {")):
+                msgspec.json.decode(line.removeprefix("data: "))  # strict, unlike Python's own
+    chunk = meanings.of_ui(streams["ui"])["others"][-3]
+    assert chunk["input"] == (arguments if read is None else read)
+    (called,) = meanings.of_ollama(streams["ollama"])["calls"]
+    assert called["function"]["arguments"] == (read or {})
+    (block,) = anthropic_view.response_body(SHOWN, whole_of(records))["content"]
+    assert block["input"] == (read or {})  # type: ignore[typeddict-item]  # it is a call
 
 
 @pytest.mark.parametrize(

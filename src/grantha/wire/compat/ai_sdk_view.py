@@ -7,7 +7,6 @@ Signatures travel as provider metadata, which the SDK keeps with a part and send
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -34,8 +33,10 @@ from grantha.events import (
     TextDelta,
     ToolCallDelta,
 )
+from grantha.wire import lenient_json
 from grantha.wire.compat import view
 from grantha.wire.compat.view import ParsedRequest, ResponseMeta, sse_block
+from grantha.wire.lenient_json import InvalidJson
 
 if TYPE_CHECKING:  # types only: the server loads them with the API's description
     from grantha.wire.compat.ai_sdk_replies import (
@@ -199,9 +200,9 @@ class UiStream:
                 "type": "tool-input-available",
                 "toolCallId": call_id,
                 "toolName": name,
-                "input": json.loads(text),
+                "input": lenient_json.loads(text),
             }
-        except ValueError:
+        except InvalidJson:
             chunk = {
                 "type": "tool-input-error",
                 "toolCallId": call_id,

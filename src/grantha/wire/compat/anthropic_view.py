@@ -7,7 +7,6 @@ a thinking block; its signature is passed through unchanged.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -37,8 +36,10 @@ from grantha.events import (
     TextDelta,
     ToolCallDelta,
 )
+from grantha.wire import lenient_json
 from grantha.wire.compat import view
 from grantha.wire.compat.view import AnswerFold, ParsedRequest, ResponseMeta, sse_block
+from grantha.wire.lenient_json import InvalidJson
 from grantha.wire.signatures import REDACTED
 from grantha.wire.tools import hosted_tool
 
@@ -179,8 +180,8 @@ class MessagesStream:
         if not self._arguments:
             return False
         try:
-            return isinstance(json.loads("".join(self._arguments)), dict)
-        except ValueError:
+            return isinstance(lenient_json.loads("".join(self._arguments)), dict)
+        except InvalidJson:
             return False
 
     def _write(self, event: Event, part: int, at: str) -> list[str]:

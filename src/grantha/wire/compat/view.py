@@ -29,7 +29,8 @@ from grantha.chat import (
 from grantha.errors import BadRequest, GranthaError
 from grantha.events import Citation, Event, Frame, GenerationEnd, TextDelta
 from grantha.fold import Fold
-from grantha.wire import images
+from grantha.wire import images, lenient_json
+from grantha.wire.lenient_json import InvalidJson
 
 if TYPE_CHECKING:
     from grantha.wire.compat.openai_chat_replies import Logprob
@@ -322,8 +323,8 @@ def logprobs(found: Sequence[JsonObject]) -> list[Logprob]:
 def parse_arguments(text: str) -> Any:
     """A call's arguments, decoded; empty if the text was cut off, which the end reports."""
     try:
-        return json.loads(text or "{}")
-    except ValueError:
+        return lenient_json.loads(text or "{}")
+    except InvalidJson:
         return {}
 
 
