@@ -255,6 +255,28 @@ async def test_a_socket_can_stop_what_it_reads(shared: Server) -> None:
         assert last["ending"] == "stopped"
 
 
+async def test_a_stop_right_behind_its_body_stops_the_answer(shared: Server) -> None:
+    model = shared.gated_count("stopped-early", 3)  # its gate is never opened
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"{shared.ws_url}/ws/chat") as socket,
+    ):
+        await socket.send_json({**JOKE, "model": model})
+        await socket.send_json({"type": "stop"})
+        assert (await _lines(socket))[-1]["ending"] == "stopped"
+        await socket.send_json({**JOKE, "model": "scripted/count-3"})
+        assert (await _lines(socket))[-1]["finish_reason"] == "stop"
+
+
+async def test_a_stop_where_nothing_is_to_be_answered_is_an_error_line(shared: Server) -> None:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"{shared.ws_url}/ws/chat") as socket,
+    ):
+        await socket.send_json({"type": "stop"})
+        assert (await _lines(socket))[-1]["error"]["code"] == "bad_request"
+
+
 async def test_a_stop_with_further_members_is_a_body_and_stops_nothing(shared: Server) -> None:
     model = shared.gated_count("no-stop", 3)
     shared.allow("no-stop.gate", 1)

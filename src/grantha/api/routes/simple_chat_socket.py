@@ -1,7 +1,7 @@
 """`WS /ws/chat`: each message is a body of the simple chat endpoint, each reply its lines.
 
-One task listens, one answers, in order; `{"type": "stop"}` stops the answer that is being written.
-A client that disconnects only stops reading: every body that it sent is stored and answered.
+One task listens, one answers, in order; `{"type": "stop"}` stops the answer that is being written, or the
+next. A client that disconnects only stops reading: every body that it sent is stored and answered.
 """
 
 from __future__ import annotations
@@ -45,6 +45,8 @@ class ChatSocket:
         self._subject = subject_of(socket)
         self._waiting: asyncio.Queue[str | None] = asyncio.Queue()  # None: the client has gone
         self._reader: Reader | None = None
+        self._answering = False  # from a body's turn to its last line
+        self._stopping = False  # the answer in turn, or the next, is to be stopped
         self._gone = False
 
     async def run(self) -> None:
@@ -60,9 +62,10 @@ class ChatSocket:
             await answering  # it may hold a body whose close arrived together with it
 
     async def _take(self, text: str) -> None:
-        if self._reader is not None and _is_stop(text):
-            with contextlib.suppress(GranthaError):  # the answer's last line reports it
-                await self._state.supervisor.stop(self._subject, self._reader.generation)
+        if (self._answering or not self._waiting.empty()) and _is_stop(text):
+            self._stopping = True
+            if self._reader is not None:  # else the answer is stopped once it has begun
+                await self._stop(self._reader.generation)
             return
         if self._waiting.qsize() < _MAX_QUEUED:
             self._waiting.put_nowait(text)
@@ -73,8 +76,10 @@ class ChatSocket:
 
     async def _answer_all(self) -> None:
         while (text := await self._waiting.get()) is not None:
+            self._answering = True
             with contextlib.suppress(WebSocketDisconnect, RuntimeError):  # sent to a closed socket
                 await self._answer(text)
+            self._answering = self._stopping = False
 
     async def _answer(self, text: str) -> None:
         body: SimpleChatBody | None = None
@@ -96,11 +101,17 @@ class ChatSocket:
         reader = self._reader = self._state.supervisor.reader(self._subject, row.id, START)
         try:
             with self._state.supervisor.attach(row.id):
+                if self._stopping:
+                    await self._stop(row.id)
                 async for frame in reader:
                     if line := view.line(frame):
                         await self._socket.send_text(f'{line[:-1]},"id":"{frame.id}"}}')
         finally:
             self._reader = None
+
+    async def _stop(self, generation: str) -> None:
+        with contextlib.suppress(GranthaError):  # the answer's last line reports it
+            await self._state.supervisor.stop(self._subject, generation)
 
 
 def _is_stop(text: str) -> bool:

@@ -199,7 +199,7 @@ class SimpleChatBody(Body):
 
 
 class SimpleChatStop(Body):
-    """Stops the answer that `WS /ws/chat` is writing."""
+    """Stops the answer that `WS /ws/chat` is writing, or is about to write."""
 
     # A body with a member `type` of its own is still a body.
     model_config = ConfigDict(extra="forbid")

@@ -681,7 +681,7 @@ export interface SimpleChatReply {
   generation: string;
 }
 
-/** Stops the answer that `WS /ws/chat` is writing. */
+/** Stops the answer that `WS /ws/chat` is writing, or is about to write. */
 export interface SimpleChatStop {
   type: 'stop';
 }
