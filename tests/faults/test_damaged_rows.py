@@ -35,12 +35,12 @@ def readable(server: Server, conversation: str, generation: str) -> None:
     listed = server.call("GET", "/api/conversations?limit=200").expect(200)["items"]
     assert conversation in {row["id"] for row in listed}
     for path in (
-        "/api/analytics",
+        "/api/analytics/summary",
+        f"/api/analytics/generations/{generation}",
         f"/api/conversations/{conversation}",
         f"/api/conversations/{conversation}/export",
         f"/api/generations/{generation}",
         f"/api/generations/{generation}/events",
-        f"/api/generations/{generation}/trace",
         "/api/conversations?q=script",
     ):
         reply = server.call("GET", path)

@@ -32,6 +32,7 @@ SCHEMAS = {
     "0004": "a4ac88325255f656846a0c0d624616fd569ff252a96b955acab783f81a093b58",
     "0005": "c194e799b5676f686e30a390c423c3aaf3905cec01feb848f50622246ca0eced",
     "0006": "c194e799b5676f686e30a390c423c3aaf3905cec01feb848f50622246ca0eced",
+    "0007": "8e7a5b3eafe08bc4cdff47776f114ec08ed54400b0a3c8bd2969423f7fa6fe59",
 }
 SUBJECT = "local"
 ROWS = """
@@ -75,7 +76,7 @@ DAMAGED = b'{"how": "\xff'
 HALF_A_PAIR = b'{"how": "\\ud800"}'
 
 
-def _built(path: Path, revision: str) -> None:
+def built_at(path: Path, revision: str) -> None:
     """A database as the release with this revision left it."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
@@ -115,7 +116,7 @@ def test_every_revision_has_its_schema_recorded() -> None:
 
 @pytest.mark.parametrize("revision", REVISIONS)
 def test_a_released_migration_is_not_edited(tmp_path: Path, revision: str) -> None:
-    _built(tmp_path / "old.db", revision)
+    built_at(tmp_path / "old.db", revision)
     schema = "\n".join(_schema(tmp_path / "old.db"))
     assert hashlib.sha256(schema.encode()).hexdigest() == SCHEMAS[revision], schema
 
@@ -125,7 +126,7 @@ async def test_what_an_older_release_stored_is_there_after_the_upgrade(
     tmp_path: Path, revision: str
 ) -> None:
     old, fresh = tmp_path / FILE_NAME, tmp_path / "fresh.db"
-    _built(old, revision)
+    built_at(old, revision)
     with closing(sqlite3.connect(old)) as database:
         origin = "unkept" if revision < "0003" else EPHEMERAL
         database.executescript(ROWS.replace(":ephemeral", origin))
@@ -215,5 +216,5 @@ def test_a_first_start_that_failed_leaves_nothing_behind(tmp_path: Path) -> None
     with_room = writing_engine(path, "OFF")
     migrate(with_room)
     with_room.dispose()
-    _built(tmp_path / "migrated.db", NEWEST)
+    built_at(tmp_path / "migrated.db", NEWEST)
     assert _schema(path) == _schema(tmp_path / "migrated.db")

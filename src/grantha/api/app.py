@@ -224,13 +224,15 @@ async def _watch_storage(state: AppState) -> None:
 
 
 async def _clean(state: AppState) -> None:
-    """Deletes old records, hidden and ephemeral conversations and old keys, in small transactions."""
+    """Deletes old records, hidden and ephemeral conversations and old keys, and prepares the analytics of
+    what an older version stored, in small transactions."""
     store = state.store
     while True:
         now = time.time_ns() // 1_000_000
         with suppress(GranthaError):  # `/readyz` reports it already
             trim = partial(store.trim, now - round(state.settings.record_ttl * 1000))
-            for batch in (trim, partial(store.purge, now - _HOUR_MS), store.shrink):
+            purge = partial(store.purge, now - _HOUR_MS)
+            for batch in (trim, purge, store.shrink, store.roll_up):
                 await _repeat(batch)
         await asyncio.sleep(_CLEANUP_INTERVAL)
 

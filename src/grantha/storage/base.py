@@ -213,7 +213,7 @@ class AnalyticsGroup:
     """Counts, sums and percentiles of generations that share a key: a model id or a day (UTC).
 
     `errors` ended failed or interrupted. Sums cover the generations that report a value; None is
-    unknown.
+    unknown. Counts and sums are exact, percentiles within 2.5 % of the value.
     """
 
     key: str
@@ -382,7 +382,17 @@ class Store(Protocol):
         ...
 
     async def analytics(self, subject: str, since: int) -> AnalyticsSummary:
-        """Analytics of the generations that ended since a time."""
+        """Analytics of the generations that ended since a time and aren't purged.
+
+        Those of deleted conversations and ephemeral ones count until the purge; imported answers never do.
+        """
+        ...
+
+    async def roll_up(self) -> int:
+        """Prepares the analytics of generations that an older version stored; a batch of them.
+
+        Makes `analytics` faster and changes no result. Returns how many there were; 0 at the end.
+        """
         ...
 
     # -- logins

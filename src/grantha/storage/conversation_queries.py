@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, delete, insert, or_, select, text, update
 
 from grantha.errors import BadRequest, NotFound
-from grantha.storage import rows
+from grantha.storage import analytics_queries, rows
 from grantha.storage.base import (
     EPHEMERAL,
     ConversationPage,
@@ -195,13 +195,17 @@ def purge(connection: Connection, before: int, ended_before: int, keys_before: i
         .limit(PURGE_BATCH)
     ).scalars()
     count = 0
+    raw = rows.raw_connection(connection)
+    answers: list[analytics_queries.Ended] = []
     for wanted in list(gone):
+        answers += analytics_queries.ended_of(raw, wanted)
         mine = select(generations.c.id).where(generations.c.conversation == wanted)
         connection.execute(delete(idempotency).where(idempotency.c.generation.in_(mine)))
         connection.execute(delete(messages).where(messages.c.conversation == wanted))
         connection.execute(delete(generations).where(generations.c.conversation == wanted))
         connection.execute(delete(conversations).where(conversations.c.id == wanted))
         count += 1
+    analytics_queries.remove(raw, answers)
     return count
 
 

@@ -14,7 +14,7 @@ from grantha.chat import ReasoningPart, TextPart
 from grantha.errors import NotFound
 from grantha.events import GenerationEnd, Record, RecordId, decode_json, payload_of
 from grantha.fold import Fold
-from grantha.storage import rows
+from grantha.storage import analytics_queries, rows
 from grantha.storage.base import Append, GenerationRow, Orphan
 from grantha.storage.journal import Journal, Staged
 from grantha.storage.schema import conversations, generations, records
@@ -24,7 +24,7 @@ _RECORDS_BEFORE = (
     "SELECT kind, payload FROM records "
     "WHERE generation = ? AND (epoch, seq) < (?, ?) ORDER BY epoch, seq"
 )
-_PLACE = "SELECT message, conversation FROM generations WHERE id = ?"
+_PLACE = "SELECT message, conversation, subject, model FROM generations WHERE id = ?"
 _END_GENERATION = 'UPDATE generations SET status = ?, "end" = ?, ended_at = ? WHERE id = ?'
 # By their ids, which are indexed: a search by generation alone would scan the table.
 _END_MESSAGE = (
@@ -198,8 +198,9 @@ def _fold_into_message(
     parts = folded.parts()
     shown = [part for part in parts if isinstance(part, TextPart | ReasoningPart)]
     end_json, now = payload_of(end), item.records[-1].at
-    message, conversation = raw.execute(_PLACE, (wanted,)).fetchone()
+    message, conversation, subject, model = raw.execute(_PLACE, (wanted,)).fetchone()
     raw.execute(_END_GENERATION, (end.ending, end_json, now, wanted))
+    analytics_queries.add(raw, [(subject, model, now, end.ending, end_json)])
     raw.execute(
         _END_MESSAGE,
         (

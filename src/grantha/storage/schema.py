@@ -14,6 +14,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
     String,
@@ -140,6 +141,30 @@ logins = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
 )
+
+# What the answers of an hour or a day, in UTC from `start` on, add up to; see `storage.rollups`.
+rollups = Table(
+    "rollups",
+    metadata,
+    Column("subject", Text, nullable=False),
+    Column("hours", Integer, nullable=False),  # 1 or 24
+    Column("start", BigInteger, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("generations", BigInteger, nullable=False),
+    Column("errors", BigInteger, nullable=False),
+    Column("stopped", BigInteger, nullable=False),
+    Column("tokens_known", BigInteger, nullable=False),
+    Column("tokens", Text, nullable=False),
+    Column("costs_known", BigInteger, nullable=False),
+    Column("cost", Text, nullable=False),
+    Column("first_text_ms", LargeBinary, nullable=False),
+    Column("tok_s", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("subject", "hours", "start", "model"),
+    sqlite_with_rowid=False,
+)
+
+# At most one row: generations that ended before this time aren't in `rollups` yet.
+rollup_backlog = Table("rollup_backlog", metadata, Column("before", BigInteger, nullable=False))
 
 # Alembic's own: which migration the schema is at.
 alembic_version = Table(

@@ -19,9 +19,15 @@ from typing_extensions import override
 
 from grantha.errors import GranthaError, StorageFailed, StorageFull, StorageLost
 from grantha.events import Record, RecordId
+from grantha.storage import (
+    analytics_queries,
+    import_queries,
+    log_queries,
+    login_queries,
+    rows,
+    start_queries,
+)
 from grantha.storage import conversation_queries as conversations
-from grantha.storage import import_queries, log_queries, login_queries, rows, start_queries
-from grantha.storage.analytics_queries import summary
 from grantha.storage.base import (
     FILE_NAME,
     AnalyticsSummary,
@@ -192,7 +198,15 @@ class SqlStore(Store):
 
     @override
     async def analytics(self, subject: str, since: int) -> AnalyticsSummary:
-        return await self._read(lambda connection: summary(connection, subject, since), slow=True)
+        return await self._read(
+            lambda connection: analytics_queries.summary(connection, subject, since), slow=True
+        )
+
+    @override
+    async def roll_up(self) -> int:
+        return await self._write(
+            lambda connection: analytics_queries.roll_up(rows.raw_connection(connection))
+        )
 
     # ---- conversations
 

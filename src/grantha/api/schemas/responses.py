@@ -327,7 +327,8 @@ class ImportReply(ResponseModel):
 
 
 class AnswerStatistics(ResponseModel):
-    """Numbers of some answers; null is unknown. Percentiles by nearest rank."""
+    """Numbers of some answers; null is unknown. Counts and sums are exact; percentiles, by nearest rank,
+    are within 2.5 % of the true value, since they are read from histograms."""
 
     generations: int
     errors: int

@@ -1,7 +1,7 @@
 // The API's bodies, replies and events as the server describes them in /openapi.json.
 // Written by tools/page_types.py (`make types`); what is changed here is lost.
 
-/** Numbers of some answers; null is unknown. Percentiles by nearest rank. */
+/** Numbers of some answers; null is unknown. Counts and sums are exact; percentiles, by nearest rank, are within 2.5 % of the true value, since they are read from histograms. */
 export interface AnswerStatistics {
   generations: number;
   errors: number;
