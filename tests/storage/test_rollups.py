@@ -330,11 +330,31 @@ async def test_what_is_purged_from_the_backlog_never_counts(tmp_path: Path) -> N
     await ended(store, NOON, tokens=7)
     with closing(sqlite3.connect(tmp_path / FILE_NAME)) as writing, writing:
         _forget_rollups(writing)
+    await ended(store, NOON + 1, tokens=5)  # as many as the one that is purged
     await store.delete_conversation(ME, gone.conversation)
     await store.purge(2**60)
     for _ in range(2):
-        assert (await store.analytics(ME, 0)).totals.output_tokens == 7
+        assert (await store.analytics(ME, 0)).totals.output_tokens == 12
         await store.roll_up()
+    await store.aclose()
+
+
+async def test_a_rollup_that_is_counted_anew_leaves_out_the_backlog(tmp_path: Path) -> None:
+    store = await _opened(tmp_path)
+    await ended(store, NOON, tokens=1)
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as writing, writing:
+        _forget_rollups(writing)
+    gone = await ended(store, NOON + 1, tokens=5)
+    await ended(store, NOON + 2, tokens=7)
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as writing, writing:
+        writing.execute("UPDATE generations SET \"end\" = '7' WHERE id = ?", (gone.id,))
+    await store.delete_conversation(ME, gone.conversation)
+    await store.purge(2**60)
+    assert (await store.analytics(ME, 0)).totals.output_tokens == 8
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as writing, writing:
+        writing.execute("UPDATE rollups SET tokens = 'many'")
+    await store.roll_up()
+    assert (await store.analytics(ME, 0)).totals.output_tokens == 8
     await store.aclose()
 
 
