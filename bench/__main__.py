@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bench import (
+    analytics,
     compression,
     concurrency,
     durability,
@@ -28,6 +29,7 @@ ALL = (
     linear,
     startup,
     store,
+    analytics,
 )
 
 for program in ALL:

@@ -1,6 +1,8 @@
 """Numbers over HTTP: the summary, the inspector, the metrics."""
 
+import sqlite3
 import time
+from contextlib import closing
 
 from tests.server import MakeServer, Server, until
 
@@ -16,6 +18,31 @@ def test_the_summary_over_http_has_an_entry_for_today(shared: Server) -> None:
     assert model["tok_s_p50"] > 0
     assert body["by_day"][-1]["generations"] >= 1
     assert body["totals"]["generations"] >= 1
+
+
+def test_a_running_server_adds_up_what_an_older_version_stored(server_factory: MakeServer) -> None:
+    server = server_factory().start()
+    made = [server.ask("scripted/hello") for _ in range(3)]
+    for one in made:
+        server.ended(one["id"])
+    before = server.call("GET", "/api/analytics/summary").expect(200)
+    server.terminate()
+    with closing(sqlite3.connect(server.database)) as database, database:
+        sums = database.execute("SELECT * FROM rollups").fetchall()
+        database.execute("DELETE FROM rollups")
+        database.execute("INSERT INTO rollup_backlog SELECT max(ended_at) + 1 FROM generations")
+    server.start()
+    assert server.call("GET", "/api/analytics/summary").expect(200) == before
+
+    def added_up() -> bool:
+        with closing(sqlite3.connect(server.database)) as database:
+            return database.execute("SELECT before FROM rollup_backlog").fetchall() == [(0,)]
+
+    until(added_up, "the backlog to be worked off", hint=server.output)
+    assert server.call("GET", "/api/analytics/summary").expect(200) == before
+    server.terminate()
+    with closing(sqlite3.connect(server.database)) as database:
+        assert database.execute("SELECT * FROM rollups").fetchall() == sums
 
 
 def test_the_inspector_shows_segments_and_when_each_record_was_written(shared: Server) -> None:
