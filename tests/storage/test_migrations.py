@@ -163,7 +163,7 @@ async def test_seams_of_an_older_release_are_read_after_the_upgrade(
     tmp_path: Path, revision: str
 ) -> None:
     path = tmp_path / FILE_NAME
-    _built(path, revision)
+    built_at(path, revision)
     text = TextDelta(0, 'A "how", and a "seam"')
     entries = [["g_2", 1, 2, 1004, text.kind, _stored(text, revision)]]
     entries.append(["g_2", 1, 3, 1005, "seam", _stored(JOURNALED, revision)])
