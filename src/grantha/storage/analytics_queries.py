@@ -73,7 +73,7 @@ def remove(raw: sqlite3.Connection, ended: Iterable[Ended]) -> None:
     """Takes generations away again; call it after their rows are deleted."""
     backlog = _backlog(raw)
     counted = [one for one in ended if one[2] >= backlog]
-    damaged = {key for one in counted if _end_from(one[-1]) is None for key in _keys(one)}
+    damaged = _rolled_up(one for one in counted if _end_from(one[-1]) is None)
     for key, less in _rolled_up(counted).items():
         stored = None if key in damaged else _stored(raw, key)
         left = None if stored is None else stored.without(less)
@@ -141,9 +141,8 @@ def _since(raw: sqlite3.Connection, subject: str, since: int) -> Iterator[tuple[
     rows = raw.execute(
         _ENDED_BETWEEN + " AND subject = ?", (since, max(hour, _backlog(raw)), subject)
     )
-    for (_, hours, start, model), rollup in _rolled_up(rows).items():
-        if hours == 1:
-            yield start, model, rollup
+    for (_, _, start, model), rollup in _by_hour(rows).items():
+        yield start, model, rollup
     for hours, first, last in ((1, hour, day), (24, day, _LAST_MS)):
         for start, model, *values in raw.execute(_BETWEEN, (subject, hours, first, last)):
             found = _rollup_from(values)
@@ -151,24 +150,24 @@ def _since(raw: sqlite3.Connection, subject: str, since: int) -> Iterator[tuple[
                 yield start, model, found
 
 
-def _rolled_up(ended: Iterable[Ended]) -> dict[_Key, Rollup]:
-    """By hour and by day. What an end that can't be read reports is unknown."""
+def _by_hour(ended: Iterable[Ended]) -> dict[_Key, Rollup]:
+    """What an end that can't be read reports is unknown."""
     by_hour: dict[_Key, Rollup] = {}
     for subject, model, ended_at, status, text in ended:
         key = (subject, 1, ended_at - ended_at % _HOUR_MS, model)
         one = Rollup.of_answer(status, _end_from(text) or {})
         before = by_hour.get(key)
         by_hour[key] = one if before is None else Rollup.total((before, one))
+    return by_hour
+
+
+def _rolled_up(ended: Iterable[Ended]) -> dict[_Key, Rollup]:
+    """By hour and by day."""
+    by_hour = _by_hour(ended)
     by_day: dict[_Key, list[Rollup]] = defaultdict(list)
     for (subject, _, start, model), rollup in by_hour.items():
         by_day[subject, 24, start - start % _DAY_MS, model].append(rollup)
     return by_hour | {key: Rollup.total(rollups) for key, rollups in by_day.items()}
-
-
-def _keys(ended: Ended) -> Iterator[_Key]:
-    subject, model, ended_at, *_ = ended
-    for hours in (1, 24):
-        yield subject, hours, ended_at - ended_at % (hours * _HOUR_MS), model
 
 
 def _end_from(text: str | None) -> JsonObject | None:
