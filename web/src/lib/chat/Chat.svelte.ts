@@ -48,6 +48,12 @@ export class Chat {
   readonly #api: Api;
   readonly #source: GenerationSource;
   #refreshing: ReturnType<typeof setTimeout> | undefined;
+  /** Requests for the conversation are numbered, so that no reply replaces a later one. */
+  #requests = 0;
+  #latest = 0;
+  /** Changes of this tab under way, and whether a reload waits for their end. */
+  #changes = 0;
+  #stale = false;
 
   readonly turns: Turn[] = $derived(buildTurns(this.messages, this.leaf));
   readonly running: Answer[] = $derived.by(() => {
@@ -74,20 +80,17 @@ export class Chat {
     return message ? this.answer(message.id) : undefined;
   }
 
-  async load(): Promise<void> {
-    try {
-      this.apply(await this.#api.conversation(this.id));
-      this.problem = null;
-    } catch (problem) {
-      this.missing = (problem as Problem).status === 404;
-      this.problem = problem as Problem;
-    }
+  load(): Promise<void> {
+    return this.#settle(this.#read());
   }
 
-  /** Reloads after a change in another tab or on another device; debounced. */
+  /** Reloads after a change in another tab or on another device; debounced, and not before own changes are through. */
   refresh(): void {
     clearTimeout(this.#refreshing);
-    this.#refreshing = setTimeout(() => void this.load(), 120);
+    this.#refreshing = setTimeout(() => {
+      if (this.#changes > 0) this.#stale = true;
+      else void this.load();
+    }, 120);
   }
 
   /** Takes over the server's version. Subscriptions to running answers stay open. */
@@ -177,12 +180,13 @@ export class Chat {
 
   /** Shows another version of a question or an answer, down to its newest leaf. */
   async selectVersion(message: string): Promise<void> {
-    this.leaf = newestLeaf(this.messages, message);
-    await this.#api.change(this.id, { leaf: this.leaf });
+    const leaf = newestLeaf(this.messages, message);
+    this.leaf = leaf;
+    await this.#changing(() => this.#api.change(this.id, { leaf }));
   }
 
   async change(body: ConversationBody): Promise<void> {
-    this.apply(await this.#api.change(this.id, body));
+    await this.#changing(() => this.#show(() => this.#api.change(this.id, body)));
   }
 
   /** Removes a message from the queue. */
@@ -221,13 +225,57 @@ export class Chat {
     if (before?.problem && before.body.parts) this.unsent = [...this.unsent, before];
     this.outgoing = outgoing;
     try {
-      await sendWithRetry(send, outgoing.key);
-      await this.load();
+      await this.#changing(async () => {
+        await sendWithRetry(send, outgoing.key);
+        // Until this has been read, the question is nowhere but in `outgoing`.
+        await this.#settle(sendWithRetry(() => this.#read(), outgoing.key));
+      });
       this.outgoing = null;
     } catch (problem) {
       this.outgoing = { ...outgoing, problem: problem as Problem };
     } finally {
       this.sending = false;
+    }
+    // A short answer may have ended before all this was read.
+    if (!this.outgoing && !this.problem) this.#sendQueued();
+  }
+
+  /** Runs a change of this tab. What was requested before it doesn't hold it, and would take it off the screen. */
+  async #changing(job: () => Promise<void> | Promise<Conversation>): Promise<void> {
+    this.#latest = ++this.#requests;
+    this.#changes++;
+    try {
+      await job();
+    } finally {
+      this.#changes--;
+      if (this.#changes === 0 && this.#stale) {
+        this.#stale = false;
+        this.refresh();
+      }
+    }
+  }
+
+  #read(): Promise<void> {
+    return this.#show(() => this.#api.conversation(this.id));
+  }
+
+  /** Shows the reply, unless something later is on screen already. */
+  async #show(request: () => Promise<Conversation>): Promise<void> {
+    const number = ++this.#requests;
+    const conversation = await request();
+    if (number < this.#latest) return this.refresh();
+    this.#latest = number;
+    this.apply(conversation);
+  }
+
+  /** Keeps the problem of a failed read; never throws. */
+  async #settle(read: Promise<void>): Promise<void> {
+    try {
+      await read;
+      this.problem = null;
+    } catch (problem) {
+      this.missing = (problem as Problem).status === 404;
+      this.problem = problem as Problem;
     }
   }
 
@@ -260,8 +308,12 @@ export class Chat {
     this.#version++;
     if (this.running.length > 0) return;
     this.resend();
+    this.#sendQueued();
+  }
+
+  #sendQueued(): void {
     const [next, ...rest] = this.queued;
-    if (!next || this.sending) return;
+    if (!next || this.sending || this.running.length > 0) return;
     this.queued = rest;
     void this.send(next);
   }

@@ -31,8 +31,10 @@ export class NewChat {
    */
   async sendFirst(app: App, chat: Chat, parts: SentPart[]): Promise<boolean> {
     await chat.send(parts);
-    const problem = chat.outgoing?.problem;
+    const refused = chat.outgoing;
+    const problem = refused?.problem;
     if (!problem || !REFUSED.has(problem.status) || chat.messages.length > 0) return true;
+    chat.drop(refused); // else it would be on screen beside the toast until the start screen is back
     await app.attempt(() => app.discardChat(chat));
     app.restoreDraft('new', parts);
     app.showToast([problem.message, problem.advice].filter(Boolean).join(' '));

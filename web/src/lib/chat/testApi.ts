@@ -29,7 +29,7 @@ export function conversation(id: string, more: Partial<Conversation> = {}): Conv
   } as Conversation;
 }
 
-/** Replies by "METHOD path"; null stands for an unreachable server, a number for that status. */
+/** Replies by "METHOD path"; a number stands for that status, a promise for a reply that comes late. */
 export class CannedServer {
   readonly calls: string[] = [];
   replies: Record<string, unknown> = {};
@@ -40,7 +40,7 @@ export class CannedServer {
     const call = `${init?.method ?? 'GET'} ${url.pathname}${url.searchParams.has('cursor') ? '?cursor' : ''}`;
     this.calls.push(call);
     if (!this.reachable) throw new TypeError('Failed to fetch');
-    const reply = this.replies[call];
+    const reply = await this.replies[call];
     if (typeof reply === 'number') return new Response('{}', { status: reply });
     if (reply === undefined) return new Response('{}', { status: 404 });
     return new Response(JSON.stringify(reply), { status: 200 });

@@ -1,0 +1,123 @@
+// @vitest-environment jsdom
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { Api } from '#lib/wire/api.ts';
+import type { Conversation, Message, SentPart } from '#lib/wire/types.ts';
+import { Chat } from './Chat.svelte.ts';
+import { CannedServer, conversation } from './testApi.ts';
+
+const READ = 'GET /api/conversations/c';
+const START = 'POST /api/conversations/c/generations';
+const CHANGE = 'PATCH /api/conversations/c';
+
+let server: CannedServer;
+let chat: Chat;
+
+const settled = (ms = 200): Promise<unknown> => vi.advanceTimersByTimeAsync(ms);
+const words = (text: string): SentPart[] => [{ type: 'text', text }];
+const shown = (): string[] => chat.messages.map((one) => one.id);
+
+function message(id: string, parent: string | null, role: 'user' | 'assistant'): Message {
+  return {
+    id,
+    parent,
+    role,
+    parts: [{ type: 'text', text: id }],
+    created_at: new Date(0).toISOString(),
+    model: role === 'assistant' ? 'a/b' : null,
+    generation: role === 'assistant' ? `g-${id}` : null,
+    status: role === 'assistant' ? 'done' : null,
+    end: null,
+    seams: [],
+    citations: []
+  };
+}
+
+const question = message('q', null, 'user');
+const answer = message('a', 'q', 'assistant');
+const other = message('b', 'q', 'assistant');
+const answered = (...answers: Message[]): Conversation =>
+  conversation('c', { messages: [question, ...answers], leaf: answers.at(-1)?.id ?? 'q' });
+/** What the server replies when an answer begins; this one has ended by the time the reply arrives. */
+const started = { ...answer, id: 'g-a', message: 'a' };
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  server = new CannedServer();
+  server.replies = { [READ]: conversation('c') };
+  chat = new Chat('c', new Api(server.fetch), {
+    attach: () => ({ close: () => undefined, wake: () => undefined }),
+    generation: () => Promise.reject(new Error('not asked for here'))
+  });
+});
+
+afterEach(() => {
+  chat.close();
+  vi.useRealTimers();
+});
+
+test('a question on its way is not shown a second time by a change that is pushed meanwhile', async () => {
+  const reply = Promise.withResolvers();
+  server.replies = { [READ]: answered(answer), [START]: reply.promise };
+  const sent = chat.send(words('q'));
+  chat.refresh();
+  await settled();
+  expect([shown(), chat.outgoing !== null]).toEqual([[], true]);
+  reply.resolve(started);
+  await sent;
+  expect([shown(), chat.outgoing]).toEqual([['q', 'a'], null]);
+  await settled();
+  expect(server.count(READ)).toBe(2);
+});
+
+test('a question stays on screen until it has been read, though the network fails in between', async () => {
+  const reply = Promise.withResolvers();
+  server.replies = { [READ]: answered(answer), [START]: reply.promise };
+  const sent = chat.send(words('q'));
+  server.reachable = false;
+  reply.resolve(started);
+  await settled();
+  expect([shown(), chat.outgoing?.problem]).toEqual([[], null]);
+  server.reachable = true;
+  await settled(2000);
+  await sent;
+  expect([shown(), chat.outgoing, server.count(START)]).toEqual([['q', 'a'], null, 1]);
+});
+
+test('what is queued is sent although the answer before it ended before it was read', async () => {
+  server.replies = { [READ]: answered(answer), [START]: started };
+  void chat.send(words('q'));
+  void chat.send(words('next'));
+  expect(chat.queued).toHaveLength(1);
+  await settled();
+  expect([chat.queued.length, server.count(START)]).toEqual([0, 2]);
+});
+
+test('a reply that was overtaken by a later one is dropped', async () => {
+  const late = Promise.withResolvers();
+  server.replies[READ] = late.promise;
+  const first = chat.load();
+  server.replies[READ] = answered(answer);
+  await chat.load();
+  late.resolve(conversation('c'));
+  await first;
+  expect(shown()).toEqual(['q', 'a']);
+});
+
+test('a version stays chosen though a reply from before the choice comes after it', async () => {
+  server.replies[READ] = answered(answer, other);
+  await chat.load();
+  const late = Promise.withResolvers();
+  const saved = Promise.withResolvers();
+  server.replies = { [READ]: late.promise, [CHANGE]: saved.promise };
+  const before = chat.load();
+  const chosen = chat.selectVersion('a');
+  late.resolve(answered(answer, other));
+  await before;
+  await settled();
+  expect(chat.leaf).toBe('a');
+  server.replies[READ] = { ...answered(answer, other), leaf: 'a' };
+  saved.resolve(conversation('c'));
+  await chosen;
+  await settled();
+  expect([chat.leaf, server.count(READ)]).toEqual(['a', 3]);
+});
