@@ -9,6 +9,8 @@ export interface Attachment {
   part: Exclude<SentPart, { type: 'text' }>;
   /** URL of a thumbnail; only images have one. */
   preview: string | null;
+  /** It was long text in the clipboard, not a file: it can go into the message after all. */
+  pasted: boolean;
 }
 
 /** Why a file can't be attached. */
@@ -29,20 +31,27 @@ export async function readAttachment(file: File): Promise<Attachment | Attachmen
       media_type: image.type,
       data: base64(new Uint8Array(await image.arrayBuffer()))
     };
-    return { key, name: file.name || 'image', part, preview: URL.createObjectURL(image) };
+    return { key, name: file.name || 'image', part, preview: URL.createObjectURL(image), pasted: false };
   }
   if (file.size > MAX_TEXT_BYTES) return 'too-large';
   const text = decodeText(new Uint8Array(await file.arrayBuffer()));
   if (text === null) return 'not-text';
   const part: FilePart = { type: 'file', name: file.name, media_type: file.type || 'text/plain', text };
-  return { key, name: file.name, part, preview: null };
+  return { key, name: file.name, part, preview: null, pasted: false };
+}
+
+/** Long text from the clipboard, as a file. */
+export function attachmentFromText(name: string, text: string): Attachment {
+  const part: FilePart = { type: 'file', name, media_type: 'text/plain', text };
+  return { key: `${++lastKey}`, name, part, preview: null, pasted: true };
 }
 
 /** An attachment again, from the part that was made of one. */
 export function attachmentFromPart(part: Attachment['part']): Attachment {
   const key = `${++lastKey}`;
-  if (part.type === 'file') return { key, name: part.name, part, preview: null };
-  return { key, name: 'image', part, preview: `data:${part.media_type};base64,${part.data}` };
+  if (part.type === 'file') return { key, name: part.name, part, preview: null, pasted: false };
+  const preview = `data:${part.media_type};base64,${part.data}`;
+  return { key, name: 'image', part, preview, pasted: false };
 }
 
 /** A stored part as it can be sent again: images are fetched, since the server returns only their URL. */
