@@ -26,7 +26,7 @@ LONG = "Leaf of the book.\n" * 12_000
 
 
 def drag(page: Page, place: Locator, event: str, text: str, name: str = "") -> None:
-    """Moves a file, or text when it has no name, from outside over a place of the page, or drops it there."""
+    """Moves a file, or text when it has no name, over a place of the page, or drops it there."""
     data = page.evaluate_handle(DATA, [name, text])
     place.dispatch_event(event, {"dataTransfer": data})
 
@@ -90,7 +90,9 @@ def test_long_pasted_text_becomes_an_attachment(page: Page, server: Server) -> N
     page.get_by_role("button", name="Send").click()
     answer(page, "done")
     conversation = server.call("GET", "/api/conversations").expect(200)["items"][0]["id"]
-    parts = server.call("GET", f"/api/conversations/{conversation}").expect(200)["messages"][0]["parts"]
+    parts = server.call("GET", f"/api/conversations/{conversation}").expect(200)["messages"][0][
+        "parts"
+    ]
     assert [part["type"] for part in parts] == ["file", "text"]
     assert parts[0]["text"] == LONG
     assert parts[1]["text"] == "Summarise this"

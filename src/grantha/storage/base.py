@@ -91,6 +91,15 @@ class GenerationRow:
 
 
 @dataclass(frozen=True, slots=True)
+class RunningAnswer:
+    """A generation that is running, with the title and the origin of its conversation."""
+
+    row: GenerationRow
+    title: str
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
 class NewConversation:
     """A conversation to be created together with its first generation."""
 
@@ -299,6 +308,10 @@ class Store(Protocol):
         self, subject: str, generation: str, *, include_deleted: bool = False
     ) -> GenerationRow:
         """Raises `NotFound`, also for one of a deleted conversation unless `include_deleted` is set."""
+        ...
+
+    async def running(self, subject: str, limit: int) -> list[RunningAnswer]:
+        """Up to `limit` generations that are running, oldest first; none of deleted conversations."""
         ...
 
     async def records(

@@ -15,7 +15,7 @@ from grantha.errors import NotFound
 from grantha.events import GenerationEnd, Record, RecordId, decode_json, payload_of
 from grantha.fold import Fold
 from grantha.storage import analytics_queries, rows
-from grantha.storage.base import Append, GenerationRow, Orphan
+from grantha.storage.base import Append, GenerationRow, Orphan, RunningAnswer
 from grantha.storage.journal import Journal, Staged
 from grantha.storage.schema import conversations, generations, records
 from grantha.storage.start_queries import INSERT_RECORDS
@@ -98,6 +98,22 @@ def generation(
     if found is None:
         raise NotFound(f"There is no generation {wanted!r}.")
     return rows.generation_from(found)
+
+
+def running(connection: Connection, subject: str, limit: int) -> list[RunningAnswer]:
+    """See `Store.running`."""
+    found = connection.execute(
+        select(generations, conversations.c.title, conversations.c.origin)
+        .join(conversations, conversations.c.id == generations.c.conversation)
+        .where(
+            generations.c.status == "running",
+            generations.c.subject == subject,
+            conversations.c.deleted_at.is_(None),
+        )
+        .order_by(generations.c.created_at, generations.c.id)
+        .limit(limit)
+    ).mappings()
+    return [RunningAnswer(rows.generation_from(row), row["title"], row["origin"]) for row in found]
 
 
 def read_records(  # noqa: PLR0917

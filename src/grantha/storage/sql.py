@@ -42,6 +42,7 @@ from grantha.storage.base import (
     MessageRow,
     NewConversation,
     Orphan,
+    RunningAnswer,
     Store,
     StoreHealth,
 )
@@ -174,6 +175,10 @@ class SqlStore(Store):
             )
         )
         return self._journal.with_last_id(row, pending)
+
+    @override
+    async def running(self, subject: str, limit: int) -> list[RunningAnswer]:
+        return await self._read(lambda connection: log_queries.running(connection, subject, limit))
 
     @override
     async def records(

@@ -147,6 +147,19 @@ EXAMPLES: dict[str, JsonDict] = {
         "timings": None,
         "end": None,
     },
+    "RunningAnswersReply": {
+        "items": [
+            {
+                "id": _LINE["generation"],
+                "conversation": _LINE["id"],
+                "title": _LINE["title"],
+                "origin": "page",
+                "message": _ANSWER["id"],
+                "model": "local/default",
+                "created_at": _AT,
+            }
+        ]
+    },
     "FramesReply": {
         "frames": [
             {"id": "1-4", "kind": "text-delta", "part": 0, "text": "Hello, ", "at": 1772366400123},

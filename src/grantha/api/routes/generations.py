@@ -36,6 +36,7 @@ from grantha.api.schemas.responses import (
     ChangeReply,
     FramesReply,
     GenerationReply,
+    RunningAnswersReply,
     StartedReply,
     StopReply,
 )
@@ -50,6 +51,7 @@ router = APIRouter(
     prefix="/api", route_class=StrictRoute, tags=["generations"], responses=failures("409")
 )
 _MAX_WAIT = 60.0  # seconds of a long-poll
+_MAX_RUNNING = 200  # running answers in one reply
 _MAX_CATCH_UP = 2000  # records of one JSON catch-up
 
 
@@ -107,6 +109,16 @@ async def start(conversation: str, body: GenerationBody, request: Request) -> Re
     )
     rows, created = await state.supervisor.start(generation_request)
     return await _started(request, rows, created)
+
+
+@router.get(
+    "/generations", responses=response_doc(200, RunningAnswersReply, "Those that are running.")
+)
+async def running(request: Request) -> Response:
+    """The answers that are running, of all conversations, oldest first; at most 200."""
+    state, subject = app_state(request), subject_of(request)
+    found = await state.store.running(subject, _MAX_RUNNING)
+    return RunningAnswersReply(items=[serializers.running_answer(one) for one in found]).response()
 
 
 @router.get(

@@ -12,6 +12,7 @@ from grantha.api.schemas.responses import (
     MessageReply,
     ModelReply,
     ProviderReply,
+    RunningAnswerReply,
     StopReply,
 )
 from grantha.chat import ImagePart, JsonDict, JsonObject, Part, iso_time, part_to_json
@@ -21,7 +22,7 @@ from grantha.engine.supervisor import Supervisor
 from grantha.events import Event, payload_of
 from grantha.providers.base import ModelCard
 from grantha.providers.registry import ProviderCard
-from grantha.storage.base import ConversationRow, GenerationRow, MessageRow
+from grantha.storage.base import ConversationRow, GenerationRow, MessageRow, RunningAnswer
 
 
 def conversation_list_item(row: ConversationRow) -> ConversationListItem:
@@ -70,6 +71,20 @@ def part(message_id: str, number: int, value: Part) -> JsonObject:
 async def generation(supervisor: Supervisor, subject: str, row: GenerationRow) -> GenerationReply:
     """A snapshot: the parts folded so far, and the id after which the tail continues."""
     return _snapshot(await supervisor.snapshot(subject, row))
+
+
+def running_answer(answer: RunningAnswer) -> RunningAnswerReply:
+    """An answer that is running."""
+    row = answer.row
+    return RunningAnswerReply(
+        id=row.id,
+        conversation=row.conversation,
+        title=answer.title,
+        origin=answer.origin,
+        message=row.message,
+        model=row.model,
+        created_at=iso_time(row.created_at),
+    )
 
 
 def stop_reply(row: GenerationRow, receipt: StopReceipt | None) -> StopReply:

@@ -195,6 +195,24 @@ class GenerationReply(ResponseModel):
     end: EndJson | None
 
 
+class RunningAnswerReply(ResponseModel):
+    """An answer that is running, and the conversation it belongs to."""
+
+    id: str
+    conversation: str
+    title: str
+    origin: Origin
+    message: str
+    model: str
+    created_at: str
+
+
+class RunningAnswersReply(ResponseModel):
+    """The answers that are running, oldest first."""
+
+    items: list[RunningAnswerReply]
+
+
 class StartedReply(GenerationReply):
     """What was started; `generations` are all of them when several models answer."""
 

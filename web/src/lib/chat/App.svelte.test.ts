@@ -168,3 +168,18 @@ test('messages that wait become the draft when the tab closes', async () => {
   window.dispatchEvent(new Event('pagehide'));
   expect(app.preferences.draft('c')).toBe('Later\n\nNow');
 });
+
+test('answers that run are read at the start and after each change of one, once for several', async () => {
+  const running = { id: 'g', conversation: 'c', title: 'Tides', message: 'a', model: 'a/b' };
+  server.replies['GET /api/generations'] = { items: [running] };
+  stop = app.start();
+  await settled();
+  expect(app.running.items.map((one) => one.id)).toEqual(['g']);
+  open();
+  server.replies['GET /api/generations'] = { items: [] };
+  push({ type: 'change', change: 'generation', conversation: 'c', generation: 'g' });
+  push({ type: 'change', change: 'generation', conversation: 'c', generation: 'h' });
+  await settled();
+  expect(app.running.items).toEqual([]);
+  expect(server.count('GET /api/generations')).toBe(2);
+});

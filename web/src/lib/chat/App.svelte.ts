@@ -19,6 +19,7 @@ import { messageText } from './messageText.ts';
 import { LocalModels } from './LocalModels.svelte.ts';
 import { Models } from './Models.svelte.ts';
 import { Preferences } from './Preferences.svelte.ts';
+import { RunningAnswers } from './RunningAnswers.svelte.ts';
 
 const MAX_CACHED_CHATS = 6;
 const TICK_MS = 500;
@@ -30,6 +31,7 @@ export class App {
   readonly api: Api;
   readonly live: LiveSocket;
   readonly conversations: Conversations;
+  readonly running: RunningAnswers;
   readonly models: Models;
   readonly localModels: LocalModels;
   readonly preferences: Preferences;
@@ -64,6 +66,7 @@ export class App {
     this.api = new Api(fetcher);
     this.live = new LiveSocket(connect);
     this.conversations = new Conversations(this.api);
+    this.running = new RunningAnswers(this.api);
     this.models = new Models(this.api);
     this.localModels = new LocalModels(this.api);
     this.preferences = new Preferences(storage);
@@ -119,7 +122,9 @@ export class App {
     const first = await Promise.allSettled([this.conversations.load(), this.models.load()]);
     const refused = first.some((r) => r.status === 'rejected' && (r.reason as Problem).status === 401);
     this.needsToken = refused;
-    if (!refused) this.live.start();
+    if (refused) return;
+    this.running.refresh();
+    this.live.start();
   }
 
   async unlock(token: string): Promise<void> {
@@ -139,6 +144,14 @@ export class App {
     }
     this.#evictOldChats(id);
     return chat;
+  }
+
+  /** Chooses the versions of a conversation so that an answer is on screen once the conversation is. */
+  async showAnswer(conversation: string, message: string): Promise<void> {
+    const chat = this.chat(conversation);
+    if (!chat.messages.some((one) => one.id === message)) await chat.load();
+    const shown = chat.turns.some((turn) => turn.answers.some((answer) => answer.id === message));
+    if (!shown) await chat.selectVersion(message);
   }
 
   /** Creates a conversation on the server. */
@@ -203,6 +216,7 @@ export class App {
   #onChange(change: LiveChange): void {
     if (change.change === 'everything') this.#resync();
     this.conversations.applyChange(change);
+    if (change.change === 'generation' || change.change === 'conversation-deleted') this.running.refresh();
     if (change.change === 'models') {
       void this.models.load().catch(() => undefined);
       this.localModels.refresh();
@@ -226,6 +240,7 @@ export class App {
 
   #resync(): void {
     void this.conversations.load().catch(() => undefined);
+    this.running.refresh();
     void this.models.load().catch(() => undefined);
     this.localModels.refresh();
     for (const chat of this.#chats.values()) {

@@ -63,6 +63,13 @@ export class Chat {
       .filter((answer) => answer !== undefined && answer.running) as Answer[];
   });
 
+  /** Answers that are being written in versions that aren't on screen. */
+  readonly hidden: Answer[] = $derived.by(() => {
+    void this.#version;
+    const shown = this.running;
+    return [...this.#answers.values()].filter((answer) => answer.running && !shown.includes(answer));
+  });
+
   constructor(id: string, api: Api, source: GenerationSource) {
     this.id = id;
     this.#api = api;
@@ -161,8 +168,10 @@ export class Chat {
     return [...failed.filter((parts) => parts.length > 0), ...this.queued];
   }
 
+  /** Stops what is on screen; if nothing runs there, what runs in versions that aren't. */
   async stop(answer?: Answer): Promise<void> {
-    const running = answer ? [answer] : this.running;
+    const shown = answer ? [answer] : this.running;
+    const running = shown.length > 0 ? shown : this.hidden;
     await Promise.all(running.map((one) => one.generation && this.#api.stop(one.generation)));
   }
 

@@ -147,6 +147,8 @@ export const de: Strings = {
   noTextYet: 'Noch kein Text',
   emptyAnswer: 'Das Modell hat keinen Text geliefert.',
   stop: 'Stoppen',
+  runningAnswers: 'Laufend',
+  stopAnswer: (title, model) => `„${title}“ (${model}) stoppen`,
   continue: 'Fortsetzen',
   regenerate: 'Neu generieren',
   copyAnswer: 'Antwort kopieren',

@@ -153,6 +153,8 @@ export const en = {
   noTextYet: 'No text yet',
   emptyAnswer: 'The model returned no text.',
   stop: 'Stop',
+  runningAnswers: 'Running',
+  stopAnswer: (title: string, model: string) => `Stop “${title}” (${model})`,
   continue: 'Continue',
   regenerate: 'Regenerate',
   copyAnswer: 'Copy answer',

@@ -147,6 +147,8 @@ export const es: Strings = {
   noTextYet: 'Aún sin texto',
   emptyAnswer: 'El modelo no devolvió ningún texto.',
   stop: 'Detener',
+  runningAnswers: 'En curso',
+  stopAnswer: (title, model) => `Detener «${title}» (${model})`,
   continue: 'Continuar',
   regenerate: 'Regenerar',
   copyAnswer: 'Copiar la respuesta',

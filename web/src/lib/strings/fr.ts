@@ -148,6 +148,8 @@ export const fr: Strings = {
   noTextYet: 'Pas encore de texte',
   emptyAnswer: 'Le modèle n’a renvoyé aucun texte.',
   stop: 'Arrêter',
+  runningAnswers: 'En cours',
+  stopAnswer: (title, model) => `Arrêter « ${title} » (${model})`,
   continue: 'Continuer',
   regenerate: 'Régénérer',
   copyAnswer: 'Copier la réponse',

@@ -14,6 +14,7 @@ import type {
   ModelList,
   Options,
   ProviderList,
+  RunningAnswersReply,
   ServerState,
   StartBody,
   Started,
@@ -102,6 +103,10 @@ export class Api {
 
   changeOptions(generation: string, change: Options & { model?: string }): Promise<ChangeReply> {
     return this.#json('PATCH', `/api/generations/${generation}`, change);
+  }
+
+  running(): Promise<RunningAnswersReply> {
+    return this.#json('GET', '/api/generations');
   }
 
   generation(id: string): Promise<Generation> {

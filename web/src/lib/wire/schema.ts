@@ -615,6 +615,22 @@ export interface ReasoningPart {
   type: 'reasoning';
 }
 
+/** An answer that is running, and the conversation it belongs to. */
+export interface RunningAnswerReply {
+  id: string;
+  conversation: string;
+  title: string;
+  origin: 'page' | 'api' | 'ephemeral';
+  message: string;
+  model: string;
+  created_at: string;
+}
+
+/** The answers that are running, oldest first. */
+export interface RunningAnswersReply {
+  items: RunningAnswerReply[];
+}
+
 /** Between two segments. `text_length`, in code points so far, is where the mark stands. `mode` is None when no text stood before it. `changes` maps an option (or "model") to its [old, new]. */
 export interface Seam {
   reason: 'options' | 'restart' | 'provider-lost' | 'fallback' | 'continued';

@@ -14,6 +14,7 @@ import type {
   Options,
   ProviderReply,
   ReadyReply,
+  RunningAnswerReply,
   SegmentReply,
   StartedReply,
   SummaryReply
@@ -36,6 +37,7 @@ export type {
   LocalModelList,
   ModelList,
   ProviderList,
+  RunningAnswersReply,
   Seam,
   StopReply,
   Usage
@@ -47,6 +49,7 @@ export type Conversation = ConversationReply;
 export type Message = MessageReply;
 export type Generation = GenerationReply;
 export type Started = StartedReply;
+export type RunningAnswer = RunningAnswerReply;
 export type Model = ModelReply;
 export type LocalModel = LocalModelReply;
 export type Download = DownloadReply;
