@@ -63,3 +63,30 @@ def test_streamed_text_is_announced_by_sentence_and_its_end_by_a_word(
     answer(page, "done")
     expect(log).to_contain_text("It was cut, and mended.")
     expect(log).to_contain_text("Answer finished")
+
+
+def test_the_whole_conversation_is_printed_without_the_frame(page: Page, server: Server) -> None:
+    conversation = server.conversation(title="Printed")
+    for number in range(8):
+        made = server.ask("scripted/hello", f"Question {number}", conversation)
+        server.ended(made["id"])
+    # Older turns are drawn in idle time, which never comes here.
+    page.add_init_script("window.requestIdleCallback = () => 0; window.cancelIdleCallback = () => {};")
+    open_page(page, server, f"/c/{conversation}")
+    questions = page.locator("article[data-role=user]")
+    expect(questions).to_have_count(4)
+    page.evaluate(
+        """() => window.addEventListener('beforeprint', () => {
+          window.printed = [...document.querySelectorAll('article')].map((one) => one.textContent);
+        })"""
+    )
+    assert page.pdf().startswith(b"%PDF-")
+    printed = page.evaluate("window.printed")
+    assert len(printed) == 16
+    assert [f"Question {n}" in printed[2 * n] for n in range(8)] == [True] * 8
+    assert all("one word at a time." in answer for answer in printed[1::2])
+    page.emulate_media(media="print")
+    expect(page.get_by_role("heading", name="Printed")).to_be_visible()
+    expect(page.get_by_role("navigation", name="Conversations")).to_be_hidden()
+    expect(page.get_by_role("textbox", name="Message")).to_be_hidden()
+    expect(page.get_by_role("button")).to_have_count(0)

@@ -1,6 +1,7 @@
 // How much of a long list is rendered. Small additions are rendered at once, bulk ones (an old answer that is
 // opened) in steps, so that no task gets long. Create it during component initialisation.
 
+import { printing } from './printing.svelte.ts';
 import { defer } from './taskQueue.ts';
 
 export class IncrementalRender {
@@ -14,7 +15,7 @@ export class IncrementalRender {
     this.#step = step;
     $effect(() => {
       const all = count();
-      if (all > this.#drawn + step) return defer(() => (this.#drawn += step));
+      if (all > this.#drawn + step && !printing.active) return defer(() => (this.#drawn += step));
       this.#drawn = all;
       return undefined;
     });
@@ -22,6 +23,6 @@ export class IncrementalRender {
 
   /** How many to render now. */
   get shown(): number {
-    return Math.min(this.#count(), this.#drawn + this.#step);
+    return printing.active ? this.#count() : Math.min(this.#count(), this.#drawn + this.#step);
   }
 }
