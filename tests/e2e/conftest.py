@@ -6,10 +6,14 @@ Everything here is marked `browser`. Waits are for a state, with a deadline, nev
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from tests.server import DEADLINE
 
 # A name that Chromium does not take for this machine: plain HTTP there is no secure origin, as on a LAN.
 LAN_HOST = "grantha.test"
@@ -32,22 +36,30 @@ def browser(chromium: str) -> Iterator[Browser]:
     """
     if not BUILT.exists():
         pytest.fail("The page isn't built; run `make build-page`.")
-    expect.set_options(timeout=20_000)
+    expect.set_options(timeout=DEADLINE * 1000)
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", LAN])
         yield started
         started.close()
 
 
+@contextmanager
+def new_context(browser: Browser, **options: Any) -> Iterator[BrowserContext]:
+    """A fresh profile of an English reader on a desktop screen; `options` go to Playwright."""
+    desktop = {"viewport": {"width": 1280, "height": 800}, "locale": "en-GB"}
+    fresh = browser.new_context(**{**desktop, **options})
+    fresh.set_default_timeout(DEADLINE * 1000)
+    try:
+        yield fresh
+    finally:
+        fresh.close()
+
+
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
-    """A fresh profile of an English reader."""
-    fresh = browser.new_context(
-        viewport={"width": 1280, "height": 800}, locale="en-GB", permissions=["clipboard-write"]
-    )
-    fresh.set_default_timeout(20_000)
-    yield fresh
-    fresh.close()
+    """A fresh profile that may write to the clipboard."""
+    with new_context(browser, permissions=["clipboard-write"]) as fresh:
+        yield fresh
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import random
 import socket
 import struct
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -90,11 +90,11 @@ class FaultyProxy:
 
     def stall(self) -> None:
         """From now on no byte comes through, and no connection is closed."""
-        self._loop.call_soon_threadsafe(self._flows.clear)
+        self._do(self._set(self._flows.clear))
 
     def flow(self) -> None:
         """Everything that was held back goes on."""
-        self._loop.call_soon_threadsafe(self._flows.set)
+        self._do(self._set(self._flows.set))
 
     def cut(self, times: int) -> None:
         """Resets so many connections, each after a random number of bytes."""
@@ -123,6 +123,9 @@ class FaultyProxy:
 
     def _do(self, job: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(job, self._loop).result(20)
+
+    async def _set(self, change: Callable[[], None]) -> None:
+        change()  # and when it returns, the change is in force
 
     async def _close(self) -> None:
         self._server.close()

@@ -11,7 +11,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.downloads.file_host import FileHost, serving
-from tests.e2e.actions import open_page
+from tests.e2e.actions import announced, listen, open_page
+from tests.e2e.conftest import new_context
 from tests.e2e.test_accessibility import violations
 from tests.providers.local.conftest import PAIRS, gguf
 from tests.server import MakeServer, Server, reserved_port
@@ -54,6 +55,7 @@ def test_a_model_arrives_while_the_page_is_away_and_is_used_at_once(
     page: Page, machine: Server, host: FileHost
 ) -> None:
     host.allow(2_000_000)
+    listen(page)
     _open(page, machine)
     _start(page, host, hashlib.sha256(CONTENT).hexdigest())
     row = page.get_by_role("listitem").filter(has_text="own.gguf")
@@ -65,7 +67,7 @@ def test_a_model_arrives_while_the_page_is_away_and_is_used_at_once(
     other = page.get_by_role("button", name="Download Qwen3 0.6B")
     expect(other).to_have_attribute("aria-disabled", "true")
     other.press("Enter")
-    expect(page.get_by_text("Finish or remove own.gguf first.")).to_be_visible()
+    announced(page, "Finish or remove own.gguf first.")
     page.goto("about:blank")
     host.allow(None)
     _open(page, machine)
@@ -80,7 +82,8 @@ def test_a_download_is_paused_resumed_and_cancelled_with_the_keyboard(
     host.allow(2_000_000)
     _open(page, machine)
     _start(page, host)
-    expect(page.get_by_text("2 MB of 4 MB")).to_be_visible()
+    own = page.get_by_role("listitem").filter(has_text="own.gguf")
+    expect(own).to_contain_text("2 MB of 4 MB")
     # The focus is where it can be stopped, and stays there.
     expect(page.get_by_role("button", name="Pause own.gguf")).to_be_focused()
     page.keyboard.press("Enter")
@@ -90,7 +93,7 @@ def test_a_download_is_paused_resumed_and_cancelled_with_the_keyboard(
     expect(page.get_by_role("button", name="Pause own.gguf")).to_be_focused()
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    expect(page.get_by_text("own.gguf")).to_have_count(0)
+    expect(own).to_have_count(0)
     expect(page.get_by_role("heading", name="Local models")).to_be_focused()
     assert not list((machine.data_dir / "models").glob("*own*"))
 
@@ -101,24 +104,24 @@ def test_axe_finds_nothing_in_any_state(
     browser: Browser, machine: Server, host: FileHost, theme: Literal["light", "dark"], phone: bool
 ) -> None:
     host.allow(2_000_000)
-    context = browser.new_context(
-        viewport={"width": 390, "height": 844} if phone else {"width": 1280, "height": 800},
-        color_scheme=theme,
-        locale="en-GB",
-        bypass_csp=True,  # for axe, which the page itself would never load
-    )
-    page = context.new_page()
-    _open(page, machine)
-    assert violations(page) == []
-    _start(page, host)
-    expect(page.get_by_text("2 MB of 4 MB")).to_be_visible()
-    assert violations(page) == []
-    page.get_by_role("button", name="Cancel own.gguf").click()
-    page.get_by_role("button", name="Download Qwen3.5 4B").click()
-    expect(page.get_by_role("alert")).to_be_visible()
-    assert violations(page) == []
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    context.close()
+    size = {"width": 390, "height": 844} if phone else {"width": 1280, "height": 800}
+    # The policy is bypassed for axe, which the page itself would never load.
+    with new_context(
+        browser, viewport=size, color_scheme=theme, reduced_motion="reduce", bypass_csp=True
+    ) as context:
+        page = context.new_page()
+        _open(page, machine)
+        assert violations(page) == []
+        _start(page, host)
+        own = page.get_by_role("listitem").filter(has_text="own.gguf")
+        expect(own).to_contain_text("2 MB of 4 MB")
+        assert violations(page) == []
+        page.get_by_role("button", name="Cancel own.gguf").click()
+        expect(own).to_have_count(0)
+        page.get_by_role("button", name="Download Qwen3.5 4B").click()
+        expect(page.get_by_role("alert")).to_be_visible()
+        assert violations(page) == []
+        page.wait_for_function("document.documentElement.scrollWidth <= innerWidth")
 
 
 def test_the_model_picker_leads_here(page: Page, machine: Server) -> None:
@@ -152,14 +155,10 @@ def test_a_disk_that_is_too_small_is_said_before_anything_arrives(
     page: Page, machine: Server
 ) -> None:
     folder: Path = machine.data_dir / "models"
+    models = machine.call("GET", "/api/local-models").expect(200)
+    full = {**models, "free": 1_000_000_000}
+    page.route("**/api/local-models", lambda route: route.fulfill(json=full))
     _open(page, machine)
-
-    def full(route) -> None:  # type: ignore[no-untyped-def]
-        reply = route.fetch()
-        route.fulfill(response=reply, json={**reply.json(), "free": 1_000_000_000})
-
-    page.route("**/api/local-models", full)
-    page.reload()
     row = page.get_by_role("listitem").filter(has_text="Qwen3.5 4B")
     expect(row.get_by_text("Doesn’t fit: 1 GB free on the server’s disk.")).to_be_visible()
     assert not list(folder.glob(".*.part"))

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from playwright.sync_api import Page, expect
 
-from tests.e2e.actions import PACED, answer, ask, choose_model, has_text, open_page
+from tests.e2e.actions import (
+    AWAY,
+    PACED,
+    announced,
+    answer,
+    ask,
+    choose_model,
+    has_text,
+    listen,
+    open_page,
+    scroll_away,
+)
 from tests.server import Server
 
 PARAGRAPHS = {
@@ -12,7 +23,6 @@ PARAGRAPHS = {
     "steps": [{"repeat": "Paragraph {n} of the text.\n\n", "start": 0, "count": 400}],
 }
 TOP = "() => document.querySelector('.text').getBoundingClientRect().top"
-AWAY = "e => e.scrollHeight - e.scrollTop - e.clientHeight"
 
 
 def test_text_that_is_being_read_does_not_move_and_a_button_brings_back(
@@ -24,14 +34,10 @@ def test_text_that_is_being_read_does_not_move_and_a_button_brings_back(
     choose_model(page, model)
     ask(page, "Write")
     has_text(page, "Paragraph 59")
-    scroller = page.get_by_role("region", name="Conversation", exact=True)
-    pane = scroller.element_handle()
-    page.wait_for_function(f"e => ({AWAY})(e) <= 2", arg=pane)  # the end is followed
-    scroller.hover()
-    page.mouse.wheel(0, -400)
+    pane = page.get_by_role("region", name="Conversation", exact=True).element_handle()
+    scroll_away(page, 400)
     back = page.get_by_role("button", name="Jump to latest")
     expect(back).to_be_visible()
-    page.wait_for_function(f"e => ({AWAY})(e) >= 399", arg=pane)  # the wheel has come to rest
     before = page.evaluate(TOP)
     server.allow("go", 120)
     has_text(page, "Paragraph 119")
@@ -53,16 +59,16 @@ def test_streamed_text_is_announced_by_sentence_and_its_end_by_a_word(
         "spoken", {"rate": 200, "gate": "go", "steps": [{"text": f"{words} mended."}]}
     )
     server.allow("go", 9)
+    listen(page)
     open_page(page, server)
     choose_model(page, model)
     ask(page, "Tell me")
-    log = page.get_by_role("log")
-    expect(log).to_contain_text("The cord kept every leaf.")
-    expect(log).not_to_contain_text("It was cut")
+    # What is said stays only until there is something else to say.
+    announced(page, "The cord kept every leaf.")
+    assert "It was cut" not in " ".join(page.evaluate("window.announced"))
     server.allow("go")
-    answer(page, "done")
-    expect(log).to_contain_text("It was cut, and mended.")
-    expect(log).to_contain_text("Answer finished")
+    announced(page, "It was cut, and mended.")
+    announced(page, "Answer finished")
 
 
 def test_the_whole_conversation_is_printed_without_the_frame(page: Page, server: Server) -> None:

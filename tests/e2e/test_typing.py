@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.actions import answer, ask, counting, open_page
+from tests.e2e.actions import answer, ask, composer, counting, open_page
+from tests.e2e.conftest import new_context
 from tests.server import Server
 
 PRESS = """(area, [key, init]) => {
@@ -19,22 +20,19 @@ PRESS = """(area, [key, init]) => {
 @pytest.fixture
 def phone(browser: Browser) -> Iterator[Page]:
     """A tab on a phone: touch, no hover, no mouse."""
-    context = browser.new_context(
-        viewport={"width": 390, "height": 844}, locale="en-GB", has_touch=True, is_mobile=True
-    )
-    context.set_default_timeout(20_000)
-    yield context.new_page()
-    context.close()
+    size = {"width": 390, "height": 844}
+    with new_context(browser, viewport=size, has_touch=True, is_mobile=True) as context:
+        yield context.new_page()
 
 
 def test_enter_starts_a_new_line_on_a_phone_and_send_sends(phone: Page, server: Server) -> None:
     open_page(phone, server)
-    box = phone.get_by_role("textbox", name="Message")
+    box = composer(phone)
     box.tap()
     box.press_sequentially("One\nTwo")
     expect(box).to_have_value("One\nTwo")
     expect(phone.locator("article")).to_have_count(0)
-    phone.get_by_role("button", name="Send").tap()
+    phone.get_by_role("button", name="Send", exact=True).tap()
     answer(phone, "done")
 
 
@@ -42,7 +40,7 @@ def test_what_enter_does_can_be_chosen(page: Page, server: Server) -> None:
     page.goto(server.url + "/settings#keyboard")
     page.get_by_role("combobox", name="Enter key").select_option("newline")
     open_page(page, server)
-    box = page.get_by_role("textbox", name="Message")
+    box = composer(page)
     box.press_sequentially("One\nTwo")
     expect(box).to_have_value("One\nTwo")
     box.press("Control+Enter")
@@ -51,8 +49,8 @@ def test_what_enter_does_can_be_chosen(page: Page, server: Server) -> None:
 
 def test_a_question_can_be_edited_on_a_phone(phone: Page, server: Server) -> None:
     open_page(phone, server)
-    phone.get_by_role("textbox", name="Message").fill("First")
-    phone.get_by_role("button", name="Send").tap()
+    composer(phone).fill("First")
+    phone.get_by_role("button", name="Send", exact=True).tap()
     answer(phone, "done")
     edit = phone.get_by_role("button", name="Edit", exact=True)
     expect(edit).to_have_css("opacity", "1")
@@ -67,8 +65,8 @@ def test_the_menus_of_the_list_are_visible_where_nothing_hovers(
     phone: Page, server: Server
 ) -> None:
     open_page(phone, server)
-    phone.get_by_role("textbox", name="Message").fill("First")
-    phone.get_by_role("button", name="Send").tap()
+    composer(phone).fill("First")
+    phone.get_by_role("button", name="Send", exact=True).tap()
     answer(phone, "done")
     phone.get_by_role("button", name="Conversations").tap()
     expect(phone.locator(".row-line button")).to_have_css("opacity", "1")
@@ -81,7 +79,7 @@ def test_a_key_of_an_input_method_neither_sends_nor_stops(
     page: Page, server: Server, init: dict[str, object]
 ) -> None:
     counting(page, server, 20)
-    box = page.get_by_role("textbox", name="Message")
+    box = composer(page)
     box.fill("にほん")
     box.evaluate(PRESS, ["Enter", init])
     expect(box).to_have_value("にほん")
@@ -93,7 +91,7 @@ def test_a_key_of_an_input_method_neither_sends_nor_stops(
 
 def test_ctrl_enter_sends_as_well(page: Page, server: Server) -> None:
     open_page(page, server)
-    box = page.get_by_role("textbox", name="Message")
+    box = composer(page)
     box.fill("First")
     box.press("Control+Enter")
     answer(page, "done")
