@@ -24,6 +24,8 @@ import { RunningAnswers } from './RunningAnswers.svelte.ts';
 const MAX_CACHED_CHATS = 6;
 const TICK_MS = 500;
 
+type Overlay = 'palette' | 'shortcuts' | 'options';
+
 /** Something that a shortcut or the command palette can run; some take a value. */
 export type Action = (value?: string) => unknown;
 
@@ -43,7 +45,7 @@ export class App {
   offlineSince = $state(0);
   now = $state(Date.now());
   /** The open overlay, at most one. */
-  overlay = $state<'palette' | 'shortcuts' | 'options' | null>(null);
+  overlay = $state<Overlay | null>(null);
   drawerOpen = $state(false);
   inspectedGeneration = $state<string | null>(null);
   current = $state.raw<Chat | null>(null);
@@ -193,6 +195,11 @@ export class App {
     const act = this.actions[action];
     act?.(value);
     return act !== undefined;
+  }
+
+  /** Of a dialog that closes: its event comes late, when another one may be open already. */
+  closeOverlay(overlay: Overlay): void {
+    if (this.overlay === overlay) this.overlay = null;
   }
 
   showToast(text: string): void {
