@@ -55,11 +55,11 @@ BODIES: list[tuple[bytes, str]] = [
 ]
 
 
-async def _stored(client: httpx.AsyncClient) -> Any:
+async def _newest(client: httpx.AsyncClient) -> str:
+    """The conversation that was stored last: ids sort by time, the list by what ended last."""
     params = {"origin": "all", "limit": "200"}
-    return {
-        row["id"] for row in (await client.get("/api/conversations", params=params)).json()["items"]
-    }
+    items = (await client.get("/api/conversations", params=params)).json()["items"]
+    return max((row["id"] for row in items), default="")
 
 
 @pytest.mark.parametrize("path", ["/chat/completions/stream", "/chat/completions"])
@@ -67,14 +67,14 @@ async def _stored(client: httpx.AsyncClient) -> Any:
 async def test_a_malformed_body_is_told_what_is_wrong_with_it(
     client: httpx.AsyncClient, path: str, body: bytes, said: str
 ) -> None:
-    before = await _stored(client)
+    before = await _newest(client)
     reply = await client.post(path, content=body, headers={"Content-Type": "application/json"})
     assert reply.status_code == 400, reply.text
     assert reply.headers["content-type"] == PROBLEM
     problem = reply.json()
     assert said in problem["detail"], problem
     assert (problem["status"], problem["code"]) == (400, "bad_request")
-    assert await _stored(client) == before
+    assert await _newest(client) == before
 
 
 async def test_ten_megabytes_are_too_large(client: httpx.AsyncClient) -> None:

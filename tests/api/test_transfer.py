@@ -231,18 +231,24 @@ def _answer(**more: Any) -> dict[str, Any]:
 async def test_a_file_that_cannot_be_read_says_where_and_stores_nothing(
     client: httpx.AsyncClient, document: Any, said: str
 ) -> None:
-    before = await _ids(client)
+    before = await _newest(client)
     reply = await client.post("/api/import", json=document)
     assert reply.status_code == 400, reply.text
     assert reply.headers["content-type"] == "application/problem+json"
     assert said in reply.json()["detail"]
-    assert await _ids(client) == before
+    assert await _newest(client) == before
 
 
-async def _ids(client: httpx.AsyncClient) -> set[str]:
+async def _newest(client: httpx.AsyncClient) -> str:
+    """The conversation that was stored last: ids sort by time, the list by the times in files."""
+    ids = [""]
     params = {"origin": "all", "limit": "200"}
-    items = (await client.get("/api/conversations", params=params)).json()["items"]
-    return {row["id"] for row in items}
+    while True:
+        page = (await client.get("/api/conversations", params=params)).json()
+        ids += [row["id"] for row in page["items"]]
+        if page["next_cursor"] is None:
+            return max(ids)
+        params["cursor"] = page["next_cursor"]
 
 
 async def test_an_image_has_the_type_of_its_bytes(client: httpx.AsyncClient) -> None:
@@ -253,7 +259,7 @@ async def test_an_image_has_the_type_of_its_bytes(client: httpx.AsyncClient) -> 
 
 
 async def test_nothing_of_a_file_stays_that_is_wrong_at_its_end(client: httpx.AsyncClient) -> None:
-    before = await _ids(client)
+    before = await _newest(client)
     good = _own(_MESSAGE)["conversations"] * 1000
     wrong = {"format": "grantha", "version": 1, "conversations": [*good, {"messages": 3}]}
     reply = await client.post("/api/import", json=wrong)
@@ -261,7 +267,7 @@ async def test_nothing_of_a_file_stays_that_is_wrong_at_its_end(client: httpx.As
     cut = json.dumps(wrong)[:-30]
     head = {"Content-Type": "application/json"}
     assert (await client.post("/api/import", content=cut, headers=head)).status_code == 400
-    assert await _ids(client) == before
+    assert await _newest(client) == before
 
 
 async def test_characters_that_nothing_can_store_are_replaced(client: httpx.AsyncClient) -> None:

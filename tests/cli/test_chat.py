@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli.command import Terminal, piped, read_until, run
 from tests.scripts import counted
-from tests.server import MakeServer, Server, until
+from tests.server import DEADLINE, MakeServer, Server, until
 
 HELLO = "Hello! This answer is read from a script, one word at a time.\n"
 
@@ -107,7 +107,7 @@ def test_ctrl_c_stops_the_answer_at_the_server(shared: Server) -> None:
     with piped(shared, "chat", "Count", "-m", "scripted/temperature") as process:
         read_until(process.stdout, "1003:")
         process.send_signal(signal.SIGINT)
-        code = process.wait(30)
+        code = process.wait(DEADLINE)
 
     assert code == 130
     assert shared.generation(_latest(shared))["status"] == "stopped"
@@ -144,7 +144,7 @@ def test_an_answer_that_nobody_reads_any_more_is_stopped(shared: Server) -> None
         assert process.stdout is not None
         process.stdout.close()
         process.stdout = None
-        code = process.wait(30)
+        code = process.wait(DEADLINE)
 
     assert code == 1
     assert shared.ended(_latest(shared))["status"] == "stopped"

@@ -77,10 +77,13 @@ def test_a_change_leaves_a_seam_below_its_block(shared: Server) -> None:
 
 def test_a_killed_server_is_reported_waited_for_and_read_on(server_factory: MakeServer) -> None:
     server = server_factory().start()
-    with Terminal(server, "chat", "Count", "-m", "scripted/count-200-at-50") as window:
+    model = server.gated_count("killed", 200)
+    server.allow("killed.gate", 30)
+    with Terminal(server, "chat", "Count", "-m", model) as window:
         window.wait_for("w20 ")
         server.kill()
         window.wait_for("No response from the server, retrying")
+        server.allow("killed.gate")
         server.start()
         code = window.finish()
 

@@ -72,8 +72,10 @@ class CompatServer(Server):
 
     def newest(self) -> str:
         """The address of the newest answer asked for from outside, for clients that hide headers."""
-        row = self.call("GET", "/api/conversations?origin=api&limit=1").expect(200)["items"][0]
-        return f"/api/generations/{row['generation']}/events"
+        rows = self.call("GET", "/api/conversations?origin=api&limit=50").expect(200)["items"]
+        # By their ids, which sort by time: an older one that ends meanwhile is listed before it.
+        newest = max(rows, key=lambda row: row["id"])
+        return f"/api/generations/{newest['generation']}/events"
 
     def stop(self, location: str) -> None:
         """Stops it through the native API."""
