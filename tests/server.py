@@ -25,7 +25,7 @@ from typing import Any, Protocol, TypeVar
 import pytest
 
 T = TypeVar("T")
-DEADLINE = 60.0  # seconds that anything here may take before it counts as hung
+DEADLINE = 120.0  # seconds that anything here may take before it counts as hung
 _INHERITED = {  # nothing of the developer's own surroundings reaches a test
     name: value
     for name, value in os.environ.items()

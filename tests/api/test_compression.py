@@ -23,7 +23,7 @@ else:
     from backports import zstd
 
 CODINGS = ["gzip", "br", "zstd"]
-_PATIENCE = 20.0
+_PATIENCE = 60.0
 
 
 def _decoder(coding: str) -> Callable[[bytes], bytes]:

@@ -19,7 +19,7 @@ from grantha.api.logins import COOKIE, LOGIN_SECONDS, MAX_LOGINS, Logins
 from grantha.errors import StorageFailed, Unauthorized
 from grantha.storage.sql import SqlStore
 from tests.api.conftest import TOKEN, until_listening
-from tests.server import MakeServer, Server
+from tests.server import DEADLINE, MakeServer, Server
 
 ENV = {"GRANTHA_TOKEN": TOKEN, "GRANTHA_TRUSTED_PROXIES": "127.0.0.1"}
 SILENT = {"model": "scripted/silent", "messages": [{"role": "user", "content": "x"}]}
@@ -88,17 +88,17 @@ async def test_logging_out_closes_the_sockets_of_that_login(guarded: Server, pat
         session.ws_connect(guarded.ws_url + path, headers=kept) as open_one,
     ):
         assert guarded.call("POST", "/api/logout", headers=out).status == 204
-        while (message := await closed.receive(timeout=20)).type is aiohttp.WSMsgType.TEXT:
+        while (message := await closed.receive(timeout=DEADLINE)).type is aiohttp.WSMsgType.TEXT:
             pass  # what was sent before
         assert (message.type, closed.close_code) == (aiohttp.WSMsgType.CLOSE, 4401)
         await open_one.send_str('{"type": "ping"}' if path == "/api/live" else "{}")
-        assert (await open_one.receive(timeout=20)).type is aiohttp.WSMsgType.TEXT
+        assert (await open_one.receive(timeout=DEADLINE)).type is aiohttp.WSMsgType.TEXT
 
 
 @pytest.mark.parametrize("path", ["/chat/completions/stream", "/v1/chat/completions", "events"])
 async def test_logging_out_ends_the_streams_of_that_login(guarded: Server, path: str) -> None:
     out, kept = _login(guarded), _login(guarded)
-    async with httpx.AsyncClient(base_url=guarded.url, timeout=20, verify=False) as client:
+    async with httpx.AsyncClient(base_url=guarded.url, timeout=DEADLINE, verify=False) as client:
         async with (
             _silent_stream(client, path, out) as ending,
             _silent_stream(client, path, kept) as living,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from grantha.storage.sql import copy_database
-from tests.server import MakeServer, Server, until
+from tests.server import DEADLINE, MakeServer, Server, until
 
 
 def _refused(server: Server) -> str:
@@ -149,5 +149,5 @@ def test_ctrl_c_ends_a_server_well(server: Server) -> None:
     said = server.output()
     server.process.send_signal(signal.SIGINT)
     # Anything but 0 makes `make run` print an error.
-    assert server.process.wait(60) == 0
+    assert server.process.wait(DEADLINE) == 0
     assert server.output() == said

@@ -10,7 +10,7 @@ from typing import Any
 
 HERE = Path(__file__).parent / "js"
 NODE = Path(sys.prefix) / "node" / "bin" / "node"
-DEADLINE = 60.0  # seconds
+DEADLINE = 120.0  # seconds
 
 
 def run(script: str, *arguments: str) -> Any:

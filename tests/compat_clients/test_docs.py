@@ -27,7 +27,7 @@ from tests.wire.compat.logs import end_of, everything, frames_of, numbered
 from tests.wire.compat.test_merging import STREAMS
 
 PAGE = Path(__file__).parents[2] / "docs" / "compatible-apis.md"
-DEADLINE = 60.0  # seconds
+DEADLINE = 120.0  # seconds
 
 
 def programs(language: str) -> list[str]:

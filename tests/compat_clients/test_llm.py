@@ -11,7 +11,7 @@ import pytest
 
 from tests.compat_clients.conftest import TEXT, CompatServer
 
-DEADLINE = 60.0  # seconds
+DEADLINE = 120.0  # seconds
 pytestmark = pytest.mark.slow  # it takes seconds to start
 
 

@@ -29,7 +29,7 @@ from grantha.storage.base import GenerationRow, NewConversation, Store
 from grantha.storage.sql import SqlStore
 
 ME = "local"
-DEADLINE = 60.0  # seconds that a wait may take before it counts as hung
+DEADLINE = 120.0  # seconds that a wait may take before it counts as hung
 NO_PAUSES = CallLimits(first_pause=0.001, longest_pause=0.001)
 EAGER = Tuning(window=0.001, window_behind=0.002, titles=False, limits=NO_PAUSES)
 

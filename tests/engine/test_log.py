@@ -464,7 +464,7 @@ async def test_no_reader_runs_inside_the_commit() -> None:
     assert [str(error) for error in failures] == ["a reader's own error"]
 
 
-async def test_silence_is_counted_from_the_last_push() -> None:
+async def test_silence_is_counted_from_the_last_push(monkeypatch: pytest.MonkeyPatch) -> None:
     log = a_log()
     reader = Reader(cast("Any", None), "local", "g", RecordId(1, 0), lambda _: log)
     pushed: list[Frame] = []
@@ -474,11 +474,23 @@ async def test_silence_is_counted_from_the_last_push() -> None:
         return True
 
     loop = asyncio.get_running_loop()
-    began = loop.time()
-    reading = asyncio.create_task(reader.read(0.2, push))
-    for delay in (0.1, 0.15):
-        loop.call_later(delay, log.add, TextDelta(0, "x"))
-        loop.call_later(delay, flush, log)
+    now = loop.time()
+    monkeypatch.setattr(loop, "time", lambda: now)
+
+    async def turns() -> None:
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+    reading = asyncio.create_task(reader.read(20.0, push))
+    await turns()
+    for count in (1, 2):
+        now += 15.0
+        log.add(TextDelta(0, "x"))
+        flush(log)
+        await turns()
+        assert len(pushed) == count
+    now += 19.0
+    await turns()
+    assert not reading.done()
+    now += 1.0
     assert await reading == []
-    assert len(pushed) == 2
-    assert loop.time() - began >= 0.35  # of the loop's own clock: a timer never fires early

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -36,11 +37,10 @@ def mounted_disk(folder: Path, size: str) -> Iterator[Path]:
 def fill(ballast: Path) -> None:
     """Writes this file until the disk is full."""
     with ballast.open("wb", buffering=0) as file:
-        try:
-            while True:
-                file.write(b"\0" * 4096)
-        except OSError:
-            return
+        for size in (2**20, 4096):
+            with contextlib.suppress(OSError):
+                while True:
+                    file.write(bytes(size))
 
 
 def resident(server: Server) -> int:

@@ -22,7 +22,7 @@ from tests.server import DEADLINE, MakeServer, Server, until
 pytestmark = pytest.mark.faults
 
 
-async def followed(followers: list[LogFollower], deadline: float = 60.0) -> None:
+async def followed(followers: list[LogFollower], deadline: float = DEADLINE) -> None:
     async with asyncio.timeout(deadline):
         await asyncio.gather(*(follower.follow(TRANSPORTS, cuts=5) for follower in followers))
 
@@ -32,11 +32,13 @@ async def test_ten_kills_during_ten_answers_lose_nothing(server: Server) -> None
     followers = [
         LogFollower(server, conversation) for conversation in conversations for _ in range(2)
     ]
-    following = asyncio.create_task(followed(followers, 180))
+    following = asyncio.create_task(followed(followers, 280))
     choice = random.Random(7)
-    for _ in range(10):
+    for number in range(10):
         if following.done():
             break
+        if number % 2:  # an answer that gets no word between several kills is given up
+            await all_grown(followers)
         await asyncio.sleep(choice.uniform(0.0, 0.4))  # the moment of the kill is left to chance
         await asyncio.to_thread(server.restart)
     await following
@@ -126,7 +128,7 @@ async def test_a_second_server_can_not_take_over_the_answers_of_a_frozen_one(
 
 
 async def test_an_orderly_stop_lets_answers_end_that_are_nearly_there(server: Server) -> None:
-    server.env["GRANTHA_DRAIN"] = "10"
+    server.env["GRANTHA_DRAIN"] = "60"
     server.terminate()
     server.start()
     conversation = server.ask("scripted/count-300-at-200")["id"]
@@ -158,7 +160,16 @@ async def test_a_log_cut_at_any_place_opens_dense_and_goes_on(
     server: Server, server_factory: MakeServer, tmp_path: Path
 ) -> None:
     """As after a loss of power: the database as it was synced, the WAL torn at some byte."""
-    conversations = [server.ask("scripted/count-4000-at-2000")["id"] for _ in range(3)]
+    # Quick, so that the WAL holds many commits, and gated, so that no answer ends before the kill.
+    script = {
+        "rate": 2000,
+        "gate": "gate",
+        "capabilities": {"prefix": True},
+        "steps": [{"repeat": "w{n} ", "count": 4000}],
+    }
+    model = server.script("torn", script)
+    server.allow("gate", 2000)
+    conversations = [server.ask(model)["id"] for _ in range(3)]
     until(lambda: all(len(server.generation(t)["text"]) > 900 for t in conversations), "some text")
     server.kill()
     wal = server.database.with_name("grantha.db-wal").read_bytes()
@@ -171,6 +182,8 @@ async def test_a_log_cut_at_any_place_opens_dense_and_goes_on(
         lengths.add(await text_length_of_dense_logs(torn))
     assert len(lengths) > 3
     after = server_factory()
+    after.script("torn", script)
+    after.allow("gate")
     torn_copy(server, after.data_dir, wal[: round(len(wal) * 0.9)])
     after.start()
     followers = [LogFollower(after, conversation) for conversation in conversations]
@@ -204,6 +217,17 @@ async def text_length_of_dense_logs(folder: Path) -> int:
     with closing(sqlite3.connect(folder / "grantha.db")) as opened:
         assert opened.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     return length
+
+
+async def all_grown(followers: list[LogFollower]) -> None:
+    """Waits until every follower has got text since the call, or its end."""
+    before = [follower.folded.text_length for follower in followers]
+    async with asyncio.timeout(DEADLINE):
+        while any(  # noqa: ASYNC110  it grows as it is read
+            follower.folded.text_length == length and follower.folded.end is None
+            for follower, length in zip(followers, before, strict=True)
+        ):
+            await asyncio.sleep(0.005)
 
 
 async def shown(follower: LogFollower, least: int) -> None:

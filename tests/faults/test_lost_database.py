@@ -16,7 +16,7 @@ from grantha.errors import StorageLost
 from grantha.storage.base import LOCAL_SUBJECT, NewConversation
 from grantha.storage.sql import SqlStore
 from tests.api.streams import attached
-from tests.server import MakeServer
+from tests.server import DEADLINE, MakeServer
 
 pytestmark = pytest.mark.faults
 _OTHER = b"what has taken its place"
@@ -61,7 +61,7 @@ async def test_a_lost_database_ends_streams_with_its_error_and_shows_in_health_a
     silent = server.ask("scripted/silent")
     writing = server.ask("scripted/count-100000-at-100")
     async with (
-        httpx.AsyncClient(base_url=server.url, timeout=60, verify=False) as client,
+        httpx.AsyncClient(base_url=server.url, timeout=DEADLINE, verify=False) as client,
         attached(client, silent["id"], after="1-0") as first,
         attached(client, writing["id"], after="1-0") as second,
     ):
@@ -111,7 +111,7 @@ async def test_a_loss_is_noticed_without_any_call(
     store: SqlStore, tmp_path: Path, lose: Callable[[Path], None], words: str
 ) -> None:
     await asyncio.to_thread(lose, tmp_path / "grantha.db")
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(DEADLINE):
         lost = await store.until_lost()
     with pytest.raises(StorageLost, match=words):
         raise lost

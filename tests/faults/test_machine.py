@@ -65,7 +65,7 @@ async def test_a_full_disk_makes_answers_wait_and_room_lets_them_go_on(
     ballast.unlink()
     await following
     assert (running.text, running.end.ending) == (counted(3000), "done")
-    assert storage(server)["ok"]
+    await asyncio.to_thread(until, lambda: storage(server)["ok"], "/readyz to report the room")
 
 
 async def test_stop_works_while_the_disk_is_full(
@@ -146,7 +146,7 @@ async def test_a_database_locked_by_another_process_delays_and_loses_nothing(
         assert server.call("GET", "/api/conversations").status == 200
     await following
     assert (follower.text, follower.end.ending, follower.seams) == (counted(2500), "done", [])
-    assert storage(server)["ok"]
+    await asyncio.to_thread(until, lambda: storage(server)["ok"], "/readyz to report it is free")
 
 
 async def test_too_few_open_files_refuse_the_newest_and_harm_nobody_else(

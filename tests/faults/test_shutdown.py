@@ -89,7 +89,7 @@ async def test_every_answer_that_was_accepted_before_the_stop_is_whole(
             assert "".join(delta.get("content") or "" for delta in deltas) == counted(40)
 
     limits = httpx.Limits(max_connections=100, max_keepalive_connections=0)
-    async with httpx.AsyncClient(base_url=server.url, limits=limits, timeout=60) as client:
+    async with httpx.AsyncClient(base_url=server.url, limits=limits, timeout=DEADLINE) as client:
         clients = [asyncio.create_task(send_all(client)) for _ in range(24)]
         await asyncio.to_thread(until, lambda: statuses.count(200) > 60, "some answers")
         server.terminate(wait=False)

@@ -28,7 +28,7 @@ from tests.fake_vendors.server import (
     whole,
 )
 
-DEADLINE = 10.0
+DEADLINE = 60.0
 QUESTION = (text_message("user", "Hello?"),)
 
 

@@ -23,7 +23,7 @@ from grantha.providers.scripted.provider import ScriptedProvider
 from tests.fake_vendors import wire_samples
 from tests.fake_vendors.server import ANSWER, fake_vendor
 
-DEADLINE = 10.0
+DEADLINE = 60.0
 CALL = Call("m", (text_message("user", "Hello?"),))
 
 

@@ -15,7 +15,7 @@ from grantha.errors import BadRequest, GranthaError, UnknownModel
 from grantha.events import Cited, Finished, Reasoning, Text, ToolCall, UpstreamEvent, UsageSeen
 from grantha.providers.scripted.provider import SHIPPED, ScriptedProvider, ScriptedUpstream
 
-DEADLINE = 10.0
+DEADLINE = 60.0
 QUESTION = (text_message("user", "Say it now"),)
 
 

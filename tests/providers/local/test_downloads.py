@@ -20,6 +20,7 @@ from grantha.providers.local.downloads import LocalDownloads
 from grantha.providers.model_downloads import DownloadStatus
 from tests.downloads.flaky_host import Answer, FlakyHost, serving
 from tests.providers.local.conftest import PAIRS, gguf
+from tests.server import DEADLINE
 
 CONTENT = gguf(PAIRS) + b"\7" * 300_000
 MODEL = replace(
@@ -39,7 +40,7 @@ class Watched:
 
     async def until(self, found: Callable[[DownloadStatus], bool]) -> DownloadStatus:
         """The status once it is so."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(DEADLINE):
             while True:
                 self._changed.clear()
                 status = (await self.downloads.offers()).download
