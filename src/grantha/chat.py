@@ -22,7 +22,7 @@ Role = Literal["system", "user", "assistant", "tool"]
 Ending = Literal["done", "stopped", "failed", "interrupted"]
 Status = Literal["running", "done", "stopped", "failed", "interrupted"]
 FinishReason = Literal["stop", "length", "tool-calls", "content-filter", "refusal", "unknown"]
-Continuation = Literal["prefix", "instruction"]
+ContinuationMode = Literal["prefix", "instruction"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +253,7 @@ class Capabilities:
     price_tiers: tuple[PriceTier, ...] = ()
 
     @property
-    def continuation(self) -> Continuation | None:
+    def continuation(self) -> ContinuationMode | None:
         """How an answer cut in the middle can be continued, or None if it can't be."""
         if self.prefix:
             return "prefix"

@@ -18,7 +18,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from typing_extensions import override
 
 from grantha.chat import (
-    Continuation,
+    ContinuationMode,
     Ending,
     FinishReason,
     JsonObject,
@@ -242,7 +242,7 @@ class Seam:
     """
 
     reason: SeamReason
-    mode: Continuation | None
+    mode: ContinuationMode | None
     model: str
     options: JsonObject
     text_length: int

@@ -10,7 +10,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from grantha.chat import Capabilities, Continuation, JsonObject, Options
+from grantha.chat import Capabilities, ContinuationMode, JsonObject, Options
 from grantha.engine.continuation import continuation_mode
 from grantha.errors import GranthaError, Unsupported
 
@@ -95,7 +95,7 @@ class CommandSlot:
 
 def mode_after_change(
     model: str, capabilities: Capabilities, options: Options, *, has_text: bool, has_tools: bool
-) -> Continuation | None:
+) -> ContinuationMode | None:
     """How an answer goes on under other options; None when there is no text yet to go on from.
 
     Raises `Unsupported` with the reason when the model can't.

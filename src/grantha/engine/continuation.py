@@ -8,7 +8,7 @@ the end of what is already there; if the requested words come exactly, exactly t
 
 from __future__ import annotations
 
-from grantha.chat import Call, Capabilities, Continuation, Message, Options, text_message
+from grantha.chat import Call, Capabilities, ContinuationMode, Message, Options, text_message
 from grantha.errors import Unsupported
 
 _ANCHOR = 60  # characters of the end that the model is to repeat
@@ -17,7 +17,7 @@ _MAX_BUFFERED = 400
 _MIN_OVERLAP = 8  # shorter repetitions are left out only from the start of a word
 
 
-def continuation_mode(model: str, capabilities: Capabilities) -> Continuation:
+def continuation_mode(model: str, capabilities: Capabilities) -> ContinuationMode:
     """How a model goes on from a partial answer. Raises `Unsupported` when it can't."""
     if capabilities.continuation is None:
         raise Unsupported(
@@ -28,7 +28,7 @@ def continuation_mode(model: str, capabilities: Capabilities) -> Continuation:
 
 
 def continued_call(
-    model: str, messages: tuple[Message, ...], options: Options, text: str, mode: Continuation
+    model: str, messages: tuple[Message, ...], options: Options, text: str, mode: ContinuationMode
 ) -> Call:
     """The call that goes on from `text`, which isn't empty."""
     if mode == "prefix":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from grantha.chat import Continuation, Message, Options
+from grantha.chat import ContinuationMode, Message, Options
 from grantha.events import SeamReason
 from grantha.providers.base import Provider
 
@@ -39,7 +39,7 @@ class Attempt:
     `announced` says that a record which counts the call was just added to the log.
     """
 
-    mode: Continuation | None = None
+    mode: ContinuationMode | None = None
     delay: float = 0.0
     resume: str | None = None
     announced: bool = True

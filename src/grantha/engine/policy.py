@@ -21,7 +21,7 @@ import random
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from grantha.chat import Capabilities, Continuation
+from grantha.chat import Capabilities, ContinuationMode
 from grantha.engine.call_budget import DEFAULT_LIMITS, CallLimits
 from grantha.errors import ContentBlocked, GranthaError, ProviderError, RequestRefused
 
@@ -77,7 +77,7 @@ class Continue:
 class FallBack:
     """The next model takes over after `delay` seconds; `mode` is None when there is no text yet."""
 
-    mode: Continuation | None
+    mode: ContinuationMode | None
     delay: float
 
 

@@ -16,7 +16,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from grantha.chat import Capabilities, Continuation, Message
+from grantha.chat import Capabilities, ContinuationMode, Message
 from grantha.engine.call_budget import CallBudget, estimate_prompt_size
 from grantha.engine.history import HistoryReader
 from grantha.engine.plan import Models, Plan
@@ -167,7 +167,7 @@ class Recovery:
 
     def _choose_model(
         self, model: str, length: int, *, tools: bool
-    ) -> tuple[str | None, Continuation | None, str]:
+    ) -> tuple[str | None, ContinuationMode | None, str]:
         """The model that continues and its mode, or None and the reason why no model can."""
         if tools:
             return None, None, "the answer had begun to call tools"

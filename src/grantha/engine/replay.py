@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
-from grantha.chat import Continuation, Options, Part, ReasoningPart, TextPart, ToolCallPart
+from grantha.chat import ContinuationMode, Options, Part, ReasoningPart, TextPart, ToolCallPart
 from grantha.errors import Unsupported
 from grantha.events import (
     START,
@@ -118,7 +118,7 @@ def continuing_records(
 
 
 def continuation_seam(
-    mode: Continuation | None, before: GenerationRow, model: str, options: Options, length: int
+    mode: ContinuationMode | None, before: GenerationRow, model: str, options: Options, length: int
 ) -> Seam:
     """The seam between an ended answer and what is added to it."""
     changes = {} if model == before.model else {"model": [before.model, model]}

@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 from grantha.analytics.timings import TimingsFold
-from grantha.chat import Call, Capabilities, Continuation, Ending, JsonObject, Options
+from grantha.chat import Call, Capabilities, ContinuationMode, Ending, JsonObject, Options
 from grantha.engine.answer_length import AnswerLength, AnswerLimits
 from grantha.engine.call_budget import CallBudget, CallLimits, estimate_prompt_size
 from grantha.engine.commands import (
@@ -148,7 +148,7 @@ class Runner:
 
     def change(
         self, model: str | None, changes: JsonObject
-    ) -> tuple[Continuation | None, str, Options]:
+    ) -> tuple[ContinuationMode | None, str, Options]:
         """Goes on under other options from the next token.
 
         Returns the continuation mode, the model and the options. Raises `Conflict` when it isn't
@@ -291,7 +291,7 @@ class Runner:
                 raise Fenced("Another owner has this generation.")
         return True
 
-    async def _call(self, name: str, mode: Continuation | None) -> Call:
+    async def _call(self, name: str, mode: ContinuationMode | None) -> Call:
         options = self._options_left()
         self._trimmer = OverlapTrimmer("")
         if mode is None:
@@ -438,7 +438,7 @@ class Runner:
     def _seam(
         self,
         reason: SeamReason,
-        mode: Continuation | None,
+        mode: ContinuationMode | None,
         changes: JsonObject,
         details: JsonObject,
     ) -> None:
@@ -487,7 +487,7 @@ class Runner:
             return Capabilities(instruction=False)
         return provider.capabilities(name)
 
-    def _continuation_mode(self) -> Continuation | None:
+    def _continuation_mode(self) -> ContinuationMode | None:
         """How the present model goes on from the text so far; None when there is none."""
         return self._capabilities(self.model).continuation if self.log.text_length else None
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from grantha.chat import Continuation, JsonObject, Options
+from grantha.chat import ContinuationMode, JsonObject, Options
 from grantha.engine.abandonment import Attachment, ReaderCount
 from grantha.engine.answer_length import DEFAULT_ANSWER_LIMITS, AnswerLimits
 from grantha.engine.call_budget import DEFAULT_LIMITS, CallLimits
@@ -264,7 +264,7 @@ class Supervisor:
 
     def change(
         self, subject: str, generation: str, changes: JsonObject, model: str | None
-    ) -> tuple[Continuation | None, str, Options]:
+    ) -> tuple[ContinuationMode | None, str, Options]:
         """Changes a running generation; returns the continuation mode, the model and the options."""
         running = self._running.get(generation)
         if running is None or running.subject != subject:

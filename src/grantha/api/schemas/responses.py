@@ -17,7 +17,7 @@ from starlette.responses import Response
 from grantha.analytics.timings import Timings
 from grantha.chat import (
     Capabilities,
-    Continuation,
+    ContinuationMode,
     Ending,
     FilePart,
     FinishReason,
@@ -243,7 +243,7 @@ class ChangeReply(ResponseModel):
     """How a change acts: as a true continuation, by instruction, or before any text."""
 
     applied: bool
-    mode: Continuation | None
+    mode: ContinuationMode | None
     model: str
     options: OptionsJson
 
@@ -385,7 +385,7 @@ class SegmentReply(ResponseModel):
     model: str | None
     options: OptionsJson
     reason: SeamReason | None
-    mode: Continuation | None
+    mode: ContinuationMode | None
     start_ms: int
     end_ms: int
     text_length: int
