@@ -15,25 +15,22 @@ _SIMPLE = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[\[{,\]}]', re.DOTALL)
 
 
 @pytest.mark.parametrize("window", [1, 2, 3, 5, 8, 1000])
-def test_any_window_finds_the_same_strings_and_brackets(
-    window: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(bodies, "_WINDOW", window)
+def test_any_window_finds_the_same_strings_and_brackets(window: int) -> None:
     choice = random.Random(window)
     for _ in range(5000):
         body = bytes(choice.choice(b'"\\a[{,]} ') for _ in range(choice.randrange(14)))
-        found = [at for at, _, _ in bodies.scan(body, 99, 99)]
+        found = [at for at, _, _ in bodies.scan(body, 99, 99, window=window)]
         assert found == [match.start() for match in _SIMPLE.finditer(body)], body
 
 
-def test_a_text_that_no_endpoint_takes_is_refused_before_it_is_decoded(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(bodies, "_WINDOW", 10)
-    monkeypatch.setattr(bodies, "_MAX_STRING", 100)
-    assert list(bodies.scan(b'"' + b"x" * 90 + b'"', 9, 9)) == [(0, ord('"'), 0)]
+def test_a_text_that_no_endpoint_accepts_is_refused_before_it_is_decoded() -> None:
+    def scanned(length: int) -> list[tuple[int, int, int]]:
+        body = b'"' + b"x" * length + b'"'
+        return list(bodies.scan(body, 9, 9, window=10, max_string=100))
+
+    assert scanned(90) == [(0, ord('"'), 0)]
     with pytest.raises(BadRequest, match="more than 100 bytes"):
-        list(bodies.scan(b'"' + b"x" * 200 + b'"', 9, 9))
+        scanned(200)
 
 
 @pytest.mark.parametrize(

@@ -108,12 +108,12 @@ def stored(database: Path) -> list[Any]:
         return reading.execute("SELECT * FROM rollups ORDER BY 1, 2, 3, 4").fetchall()
 
 
-def counted_anew(database: Path) -> list[Any]:
+def recounted_from_rows(database: Path) -> list[Any]:
     """What the table would be if all rows were a backlog."""
     with closing(sqlite3.connect(database, isolation_level=None)) as writing:
         writing.execute("BEGIN")
         _forget_rollups(writing)
-        while analytics_queries.roll_up(writing):
+        while analytics_queries.roll_up(writing, 1000):
             pass
         found = writing.execute("SELECT * FROM rollups ORDER BY 1, 2, 3, 4").fetchall()
         writing.execute("ROLLBACK")
@@ -168,7 +168,7 @@ async def _play(folder: Path, steps: list[tuple[str, Any]], since: int) -> None:
             agree(await store.analytics(ME, begin), recounted(database, ME, begin))
     finally:
         await store.aclose()
-    assert stored(database) == counted_anew(database)
+    assert stored(database) == recounted_from_rows(database)
 
 
 def _forget_rollups(writing: sqlite3.Connection) -> None:
@@ -261,7 +261,7 @@ async def test_a_damaged_end_is_taken_away_with_all_that_it_reported(
         "tok_s = zeroblob(9999)",
     ],
 )
-async def test_a_damaged_rollup_costs_itself_until_it_is_counted_anew(
+async def test_a_damaged_rollup_loses_only_itself_until_it_is_recounted(
     tmp_path: Path, damage: str
 ) -> None:
     store = await _opened(tmp_path)
@@ -273,16 +273,13 @@ async def test_a_damaged_rollup_costs_itself_until_it_is_counted_anew(
     await ended(store, NOON + 2, tokens=1)
     agree(await store.analytics(ME, 0), recounted(tmp_path / FILE_NAME, ME, 0))
     await store.aclose()
-    assert stored(tmp_path / FILE_NAME) == counted_anew(tmp_path / FILE_NAME)
+    assert stored(tmp_path / FILE_NAME) == recounted_from_rows(tmp_path / FILE_NAME)
 
 
 # ---- the upgrade ---------------------------------------------------------------------------------
 
 
-async def test_answers_from_before_the_rollups_count_at_once_and_after(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(analytics_queries, "_BATCH", 2)
+async def test_answers_from_before_the_rollups_count_at_once_and_after(tmp_path: Path) -> None:
     database = tmp_path / FILE_NAME
     built_at(database, "0005")
     with closing(sqlite3.connect(database)) as writing, writing:
@@ -314,7 +311,7 @@ async def test_answers_from_before_the_rollups_count_at_once_and_after(
         assert (totals.generations, totals.output_tokens) == (8, expected)
         assert (await store.analytics(ME, NOON + 1)).totals.generations == 4
         assert (await store.analytics(OTHER, 0)).totals.output_tokens == 2**5
-        if not await store.roll_up():
+        if not await store.roll_up(limit=2):
             break
         steps += 1
     assert steps >= 3
@@ -339,7 +336,7 @@ async def test_what_is_purged_from_the_backlog_never_counts(tmp_path: Path) -> N
     await store.aclose()
 
 
-async def test_a_rollup_that_is_counted_anew_leaves_out_the_backlog(tmp_path: Path) -> None:
+async def test_a_rollup_that_is_recounted_leaves_out_the_backlog(tmp_path: Path) -> None:
     store = await _opened(tmp_path)
     await ended(store, NOON, tokens=1)
     with closing(sqlite3.connect(tmp_path / FILE_NAME)) as writing, writing:

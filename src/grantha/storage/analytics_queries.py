@@ -29,7 +29,6 @@ from grantha.storage.rows import raw_connection
 _log = logging.getLogger(__name__)
 _HOUR_MS = 3600 * 1000
 _DAY_MS = 24 * _HOUR_MS
-_BATCH = 1000  # generations of the backlog in one transaction: answers wait for it
 _LAST_MS = 253_402_300_800_000  # the year 10000, which no date can name
 _UNIX_EPOCH = date(1970, 1, 1).toordinal()
 
@@ -83,12 +82,12 @@ def remove(raw: sqlite3.Connection, ended: Iterable[Ended]) -> None:
             _write(raw, key, left)
 
 
-def roll_up(raw: sqlite3.Connection) -> int:
-    """See `Store.roll_up`."""
+def roll_up(raw: sqlite3.Connection, limit: int) -> int:
+    """See `Store.roll_up`. All of a batch is one transaction, which answers wait for."""
     backlog = _backlog(raw)
     if not backlog:
         return 0
-    found = raw.execute(_OLDEST_OF_BATCH, (backlog, _BATCH)).fetchone()
+    found = raw.execute(_OLDEST_OF_BATCH, (backlog, limit)).fetchone()
     first = max(found[0], 0) if found else 0
     ended = raw.execute(_ENDED_BETWEEN, (first, backlog)).fetchall()
     raw.execute(_SET_BACKLOG, (first,))

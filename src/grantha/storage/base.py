@@ -18,7 +18,7 @@ from grantha.events import GenerationEnd, Record, RecordId
 FILE_NAME = "grantha.db"  # of SQLite's database, in the data folder
 DATABASE_FILES = (FILE_NAME, f"{FILE_NAME}-wal", f"{FILE_NAME}-shm")
 LOCAL_SUBJECT = "local"  # the one owner, until accounts come
-Durability = Literal["FULL", "NORMAL", "OFF"]  # SQLite's own words
+Durability = Literal["FULL", "NORMAL", "OFF"]  # SQLite's own values
 Origin = Literal["page", "api", "ephemeral"]
 # The origin of conversations that are never listed and purged early.
 EPHEMERAL: Literal["ephemeral"] = "ephemeral"
@@ -265,7 +265,7 @@ class Store(Protocol):
         ...
 
     async def until_lost(self) -> StorageLost:
-        """Returns once what is stored was taken away from under us; from then on every call raises it."""
+        """Returns the error once the database's files are lost; from then on every call raises it."""
         ...
 
     # -- logs
@@ -348,12 +348,12 @@ class Store(Protocol):
 
     async def purge(self, before: int) -> int:
         """Deletes conversations hidden before a time, ephemeral ones that ended half a minute ago, and
-        idempotency keys older than a day; a batch of them. Returns how many conversations.
+        idempotency keys older than a day, in one batch. Returns how many conversations.
         """
         ...
 
     async def shrink(self) -> int:
-        """Gives a little of the room that deleted rows left back to the disk. Returns how many pages."""
+        """Returns a little of the space of deleted rows to the disk. Returns how many pages."""
         ...
 
     async def messages(self, subject: str, conversation: str) -> list[MessageRow]:
@@ -397,12 +397,13 @@ class Store(Protocol):
     async def analytics(self, subject: str, since: int) -> AnalyticsSummary:
         """Analytics of the generations that ended since a time and aren't purged.
 
-        Those of deleted conversations and ephemeral ones count until the purge; imported answers never do.
+        Those of deleted conversations and ephemeral ones count until the purge; imported answers never
+        do.
         """
         ...
 
-    async def roll_up(self) -> int:
-        """Prepares the analytics of generations that an older version stored; a batch of them.
+    async def roll_up(self, limit: int = 1000) -> int:
+        """Prepares the analytics of some `limit` generations that an older version stored.
 
         Makes `analytics` faster and changes no result. Returns how many there were; 0 at the end.
         """

@@ -61,7 +61,7 @@ from grantha.storage.writer import Writer, storage_error
 T = TypeVar("T")
 _MB = 1024 * 1024
 _DAY_MS = 24 * 3600 * 1000
-_EPHEMERAL_MS = 30 * 1000  # for which a reader can come back to an ephemeral answer
+_EPHEMERAL_MS = 30 * 1000  # in which a reader can come back to an ephemeral answer
 
 
 class SqlStore(Store):
@@ -90,7 +90,7 @@ class SqlStore(Store):
         self._writing = writing_engine(self._path, self._synchronous)
         await asyncio.to_thread(migrate, self._writing)
         self._readers = ReaderPool(self._path)
-        # Before anybody reads: a client that comes back right after a crash has seen these records.
+        # Before anything is read: a client that comes back right after a crash has seen these records.
         await self._read(lambda connection: self._journal.load(rows.raw_connection(connection)))
         self._writer = Writer(self._writing, self._folder / WRITE_LOCK, FileWatch(self._path))
         self._writer.start()
@@ -208,9 +208,9 @@ class SqlStore(Store):
         )
 
     @override
-    async def roll_up(self) -> int:
+    async def roll_up(self, limit: int = 1000) -> int:
         return await self._write(
-            lambda connection: analytics_queries.roll_up(rows.raw_connection(connection))
+            lambda connection: analytics_queries.roll_up(rows.raw_connection(connection), limit)
         )
 
     # ---- conversations
@@ -366,7 +366,7 @@ class SqlStore(Store):
     async def _read(self, work: Callable[[Connection], T], *, slow: bool = False) -> T:
         if self._readers is None:
             raise _not_open()
-        # A new connection would open what has taken the file's place.
+        # A new connection would open whatever has taken the file's place.
         if self._writer is not None and self._writer.lost is not None:
             raise self._writer.lost
         return await self._readers.run(work, slow=slow)
@@ -385,7 +385,7 @@ def copy_database(source: Path, target: Path) -> None:
         raise StorageFailed(f"There is no database at {str(source)!r}.")
     if target.exists():
         raise StorageFailed(
-            f"{str(target)!r} exists already.", advice="Name a file that isn't there yet."
+            f"{str(target)!r} exists already.", advice="Name a file that doesn't exist yet."
         )
     try:
         reading = sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)

@@ -95,14 +95,20 @@ def check_text(value: Any, path: str = "") -> None:
 
 
 def scan(
-    body: bytes | bytearray, max_depth: int, max_values: int
+    body: bytes | bytearray,
+    max_depth: int,
+    max_values: int,
+    *,
+    window: int = _WINDOW,
+    max_string: int = _MAX_STRING,
 ) -> Iterator[tuple[int, int, int]]:
     """Strings, brackets and commas of a body: where each begins, its first byte, and its depth.
 
-    One linear pass, which decodes nothing. Raises `BadRequest` for what is too deep or has too many values.
+    One linear pass, which decodes nothing and searches `window` bytes at a time. Raises `BadRequest` for a
+    body that is too deep, has too many values, or has a string of more than about `max_string` bytes.
     """
     depth = values = before = 0  # `before`: values up to the last object that was closed
-    for at in _tokens(body):
+    for at in _tokens(body, window, max_string):
         sign = body[at]
         if sign in _CLOSING:
             yield at, sign, depth
@@ -120,21 +126,21 @@ def scan(
         yield at, sign, depth
 
 
-def _tokens(body: bytes | bytearray) -> Iterator[int]:
+def _tokens(body: bytes | bytearray, window: int, max_string: int) -> Iterator[int]:
     """Where strings, brackets and commas begin."""
     position = 0
     while position < len(body):
-        end = position + _WINDOW
+        end = position + window
         token = None
         for token in _TOKENS.finditer(body, position, end):
             yield token.start()
         begun = token.start() if token is not None else end
         while token is not None and token[1] is not None and token[1] != b'"' and end < len(body):
-            if end - begun > _MAX_STRING:
-                raise BadRequest(f"The body has a text of more than {_MAX_STRING} bytes.")
+            if end - begun > max_string:
+                raise BadRequest(f"The body has a text of more than {max_string} bytes.")
             # The string goes on; a backslash at the window's end belongs to the byte after it.
             position = end + len(token[1])
-            end = position + _WINDOW
+            end = position + window
             token = _REST_OF_STRING.match(body, position, end)
             end = min(end, token.end()) if token is not None else end
         position = end
