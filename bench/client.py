@@ -56,8 +56,7 @@ _STAMPED = re.compile(rb"w(\d+)@(\d+) ")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where to send an answer's request: a port of this machine, the API behind it, and the content
-    coding that is asked for."""
+    """Where to send a request: a port of this machine, the API behind it, the content coding."""
 
     name: str
     port: int
@@ -67,7 +66,7 @@ class Target:
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of one stream. Times in seconds; `delays` in microseconds, one a stamped token."""
+    """The outcome of one stream. Times in seconds; `delays` in microseconds, one a stamped token."""
 
     tokens: int = 0
     ttft: float | None = None

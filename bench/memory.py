@@ -20,7 +20,7 @@ LASTING = 60  # tokens
 async def program(running: Rig, streams: int, readers: int) -> list[list[object]]:
     """Rows: what, how many, kB each."""
     target, pids = running.grantha.target("simple"), running.grantha.pids
-    await client.many(target, 200, 5)  # whatever is made once is made now
+    await client.many(target, 200, 5)  # whatever is created once is created now
     before = memory_kb(pids)
     held = [
         asyncio.create_task(client.ask(target, LASTING, RATE, timeout=30)) for _ in range(streams)

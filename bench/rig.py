@@ -27,7 +27,7 @@ from bench.machine import CLIENT_CORE, SERVER_CORE, family, most_files, pin
 
 ROOT = Path(__file__).resolve().parents[1]
 _NOT_INHERITED = ("GRANTHA_", "OPENAI_", "PYTHONDONTWRITEBYTECODE")
-_SETTLING = 1.5  # seconds in which a server that has started still does things aside
+_SETTLING = 1.5  # seconds in which a started server still works in the background
 _NGINX = """
 worker_processes 1;
 daemon off;
@@ -70,7 +70,7 @@ class Running:
         return family(self.process.pid)
 
     def target(self, api: str) -> Target:
-        """Where the load client goes."""
+        """Where the load client connects."""
         return Target(self.name if api != "native" else f"{self.name} native", self.port, api)
 
 
@@ -83,7 +83,7 @@ class Rig:
     grantha: Running
 
     def targets(self, *, native: bool = False) -> list[tuple[Target, list[int]]]:
-        """Each way to the upstream, with the pids of what stands between."""
+        """Each route to the upstream, with the pids of what is in between."""
         found = [(self.upstream.target("openai"), [])]
         found[0] = (Target("direct", self.upstream.port, "openai"), [])
         if self.nginx is not None:

@@ -19,7 +19,7 @@ def arguments(about: str) -> argparse.Namespace:
     """`--source` another checkout's Grantha, `--repeat` how often, `--quick` a tenth of the load."""
     parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--source", type=Path, help="checkout whose Grantha is measured")
-    parser.add_argument("--repeat", type=int, default=3, help="runs; the median is told")
+    parser.add_argument("--repeat", type=int, default=3, help="runs; the median is reported")
     parser.add_argument("--quick", action="store_true", help="less load, rougher numbers")
     return parser.parse_args()
 
@@ -31,7 +31,7 @@ def run(work: Callable[[], Awaitable[T]]) -> T:
 
 
 def median(values: Sequence[float]) -> float:
-    """The middle one."""
+    """The median."""
     ordered = sorted(values)
     return ordered[len(ordered) // 2] if ordered else float("nan")
 

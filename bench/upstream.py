@@ -57,7 +57,7 @@ _FIRST = _event(b'{"role":"assistant","content":""}')
 
 @functools.lru_cache(maxsize=16)
 def _blocks(count: int) -> list[bytes]:
-    """An unpaced answer in pieces of about 32 kB."""
+    """An unpaced answer in chunks of about 32 kB."""
     blocks, block, size = [], [HEAD, _FIRST], 0
     for number in range(count):
         block.append(_event(b'{"content":"w%d "}' % number))

@@ -1,7 +1,7 @@
 """Writes the page's types, web/src/lib/wire/schema.ts, from the API's own description.
 
 `python tools/page_types.py`; with `--check` it changes nothing and fails when the file is behind.
-Knows as much of JSON Schema as the description uses, and stops at what it doesn't know.
+Supports the part of JSON Schema that the description uses, and fails for anything else.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def _by_name(schema: Json, pad: str) -> str:
 
 
 def _grouped(text: str, sign: str) -> str:
-    """In brackets where another sign binds otherwise."""
+    """In brackets where operator precedence needs them."""
     return f"({text})" if any(f" {other} " in text for other in "|&" if other not in sign) else text
 
 

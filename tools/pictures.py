@@ -1,7 +1,7 @@
 """Takes the pictures of the README from the running page: `python tools/pictures.py [folder]`.
 
-Starts a server of its own with scripts in a temporary folder, asks in a headless Chromium, waits for
-states and writes PNG files. Pictures show the page as it is: nothing is drawn over.
+Starts a server of its own with scripts in a temporary folder, sends questions in a headless Chromium, waits
+for states and writes PNG files. Pictures show the page as it is: nothing is drawn over.
 """
 
 from __future__ import annotations

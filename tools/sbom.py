@@ -41,7 +41,7 @@ def document(packages: Packages, version: str) -> dict[str, Any]:
 
 
 def _shipped(packages: Packages) -> set[str]:
-    """Places in the lock file that are reached from the page's own dependencies."""
+    """Entries of the lock file that are reached from the page's own dependencies."""
     found: set[str] = set()
     waiting = list(_needed(packages, ""))
     while waiting:

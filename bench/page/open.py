@@ -1,4 +1,4 @@
-"""What the page costs before an answer is asked for: first load, a long conversation, a long list.
+"""What the page costs before any answer: first load, a long conversation, a long list.
 
 `python -m bench.page.open` serves 10,000 conversations and one of 500 messages from a folder of its
 own and drives a headless Chromium (`CHROMIUM=` if it isn't /usr/bin/chromium). The page must be

@@ -3,7 +3,7 @@
     python -m bench.wire.chunks [socket] [bare] [grantha] [openai] [litellm]
 
 Each reader runs in a process of its own against the same local source: once with chunks that come one by
-one (20 streams at 150 a second), once as fast as they can be read. Each piece is counted; medians of 3.
+one (20 streams at 150 a second), once as fast as they can be read. Each chunk is counted; medians of 3.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ async def grantha() -> Reader:
 
 
 async def socket() -> Reader:
-    """The least there can be: the event loop's callback for each read, without HTTP."""
+    """The lower bound: the event loop's callback for each read, without HTTP."""
 
     class Counting(asyncio.Protocol):
         def __init__(self) -> None:

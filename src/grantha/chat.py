@@ -35,7 +35,7 @@ class TextPart:
 
 @dataclass(frozen=True, slots=True)
 class ReasoningPart:
-    """What a model thought before it answered; `signature` goes back only to the model that made it."""
+    """A model's reasoning before its answer; `signature` goes back only to the model that made it."""
 
     text: str
     signature: str | None = None
@@ -45,7 +45,7 @@ class ReasoningPart:
 
 @dataclass(frozen=True, slots=True)
 class ToolCallPart:
-    """A call the model asks for. `arguments` is JSON text, "{}" when empty."""
+    """A tool call that the model requests. `arguments` is JSON text, "{}" when empty."""
 
     call_id: str
     name: str
@@ -56,7 +56,7 @@ class ToolCallPart:
 
 @dataclass(frozen=True, slots=True)
 class ToolResultPart:
-    """What a tool gave back, as text."""
+    """A tool's result, as text."""
 
     call_id: str
     text: str
@@ -75,7 +75,7 @@ class ImagePart:
 
 @dataclass(frozen=True, slots=True)
 class FilePart:
-    """A document that was turned into text."""
+    """A document, converted to text."""
 
     name: str
     media_type: str
@@ -115,7 +115,7 @@ def text_message(role: Role, text: str) -> Message:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a person can set for an answer; None leaves the model's own default.
+    """The options of an answer; None leaves the model's own default.
 
     `extra` holds vendor fields passed through unchanged by dialects that know them
     (for example frequency_penalty, logit_bias, logprobs).
@@ -162,7 +162,7 @@ _OPTION_FIELDS = tuple(item.name for item in dataclasses.fields(Options))
 
 
 def _is(*kinds: type) -> Callable[[Any], bool]:
-    """A check of the type; a truth value is no number."""
+    """A type check; a bool isn't a number."""
     return lambda value: isinstance(value, kinds) and not isinstance(value, bool)
 
 
@@ -240,7 +240,7 @@ class Capabilities:
     images: bool = False
     tools: bool = False
     reasoning: bool = False
-    prefix: bool = False  # takes a partial answer and goes on exactly there
+    prefix: bool = False  # continues a partial answer exactly where it ends
     instruction: bool = True  # can be instructed to continue a text
     temperature: bool = True
     top_p: bool = True
@@ -292,7 +292,7 @@ def parts_to_json(parts: Sequence[Part]) -> list[dict[str, Any]]:
 
 
 def iso_time(ms: int) -> str:
-    """Milliseconds since 1970 as ISO 8601 in UTC, with milliseconds; the nearest that it can write."""
+    """Milliseconds since 1970 as ISO 8601 in UTC, with milliseconds, clamped to 1970 and 9999."""
     at = _EPOCH + timedelta(milliseconds=min(max(ms, 0), LATEST_MS))
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 

@@ -255,7 +255,7 @@ def _is_list(value: Any) -> bool:
 
 
 def _known_beside(names: list[str]) -> Iterator[str]:
-    """The names that could stand in the place of an unknown one, written as it is."""
+    """The names to suggest for an unknown one, in the same spelling."""
     models: dict[str, type[BaseModel]] = {"providers": ProviderSettings, "timeouts": Timeouts}
     model = models.get(names[0], Settings) if len(names) > 1 else Settings
     for name in model.model_fields.keys() - _NOT_A_SETTING:
@@ -285,5 +285,5 @@ def _belongs_to_plugin(name: str) -> bool:
 
 
 def variable_part(provider: str) -> str:
-    """A provider's name as it stands in names of variables: `openai-responses` as OPENAI_RESPONSES."""
+    """A provider's name as part of a variable's name: `openai-responses` as OPENAI_RESPONSES."""
     return "".join(c if c.isalnum() else "_" for c in provider.upper())

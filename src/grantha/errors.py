@@ -53,7 +53,7 @@ from typing import ClassVar, Literal, NotRequired
 from typing_extensions import TypedDict
 
 Fault = Literal["caller", "provider", "us"]
-_LONGEST_PAUSE = 7 * 86400.0  # seconds
+_MAX_PAUSE = 7 * 86400.0  # seconds
 
 
 class ErrorObject(TypedDict):
@@ -174,7 +174,7 @@ class Conflict(CallerError):
 
 
 class Trimmed(CallerError):
-    """The records asked for have been deleted; the snapshot still stands."""
+    """The requested records have been deleted; the snapshot is still there."""
 
     code = "trimmed"
     http_status = 410
@@ -202,7 +202,7 @@ class Unsupported(CallerError):
 
 
 class MissingKey(CallerError):
-    """A provider was named whose key isn't set on this server."""
+    """The provider's key isn't set on this server."""
 
     code = "missing_key"
     http_status = 503
@@ -273,7 +273,7 @@ class ContextOverflow(ProviderError):
 
 
 class RequestRefused(ProviderError):
-    """The provider calls the request invalid (400, 422)."""
+    """The provider rejected the request as invalid (400, 422)."""
 
     code = "request_refused"
 
@@ -294,14 +294,14 @@ class TimedOut(ProviderError):
 
 
 class Truncated(ProviderError):
-    """The reply ended without the sign that its dialect ends with."""
+    """The reply ended without its dialect's terminal sign."""
 
     code = "truncated"
     retryable = True
 
 
 class MalformedReply(ProviderError):
-    """The reply isn't what its dialect allows."""
+    """The reply breaks the rules of its dialect."""
 
     code = "malformed_reply"
 
@@ -318,7 +318,7 @@ class ServerError(GranthaError):
 
 
 class StorageFull(ServerError):
-    """The disk has no room; nothing stored is lost."""
+    """The disk is full; nothing stored is lost."""
 
     code = "storage_full"
     http_status = 507
@@ -375,7 +375,7 @@ class Interrupted(ServerError):
 
 
 class Internal(ServerError):
-    """A defect; the log on the server has the trace."""
+    """A bug; the server's log has the traceback."""
 
     code = "internal"
     default_advice = "Try again; if it stays, look at the server's log."
@@ -403,10 +403,10 @@ def error_from_json(body: Mapping[str, object]) -> GranthaError:
 
 
 def _pause(seconds: float | None) -> float | None:
-    # A provider may name any number. What isn't finite can't be stored or slept.
+    # A provider may send any number, and infinity can be neither stored nor slept.
     if seconds is None or not math.isfinite(seconds):
         return None
-    return min(max(0.0, seconds), _LONGEST_PAUSE)
+    return min(max(0.0, seconds), _MAX_PAUSE)
 
 
 def _subclasses(cls: type[GranthaError]) -> Iterator[type[GranthaError]]:

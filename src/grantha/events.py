@@ -30,7 +30,7 @@ from grantha.chat import (
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The provider took the call: the model it says it uses, and its own id for the reply."""
+    """The provider accepted the call: the model it reports, and its own id for the reply."""
 
     model: str | None = None
     upstream_id: str | None = None
@@ -47,7 +47,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Reasoning:
-    """Thought before the answer; a `signature` may come alone, at the end of a thought."""
+    """Reasoning before the answer; a `signature` may come alone, at its end."""
 
     text: str
     signature: str | None = None
@@ -76,7 +76,7 @@ class Cited:
 
 @dataclass(frozen=True, slots=True)
 class ProviderNotice:
-    """What a reader should know of a reply that is no part of it.
+    """Something a reader should know about the reply that isn't part of it.
 
     | code | when |
     |---|---|
@@ -114,7 +114,7 @@ UpstreamEvent: TypeAlias = (
 
 
 class RecordId(NamedTuple):
-    """Place of a record in its log; ordered as it reads. Also a legal Redis Stream entry id."""
+    """Position of a record in its log; ids sort in log order. Also a legal Redis Stream entry id."""
 
     epoch: int
     seq: int
@@ -374,7 +374,7 @@ def decode_json(text: str) -> Any:
 
 
 def replace_surrogates(event: Event) -> Event:
-    """The event with U+FFFD for every half of a surrogate pair, which is no text and can't be stored.
+    """The event with U+FFFD for every lone surrogate, which can't be stored.
 
     Vendors cut a character in two between two chunks; a model's own error may hold anything.
     """
@@ -461,12 +461,12 @@ def _join(events: list[Event]) -> Event:
             tuple(lp for e in texts for lp in e.logprobs),
         )
     if isinstance(first, ReasoningDelta):
-        thoughts = [e for e in events if isinstance(e, ReasoningDelta)]
+        reasoning = [e for e in events if isinstance(e, ReasoningDelta)]
         return ReasoningDelta(
             first.part,
-            "".join([e.text for e in thoughts]),
-            next((e.signature for e in reversed(thoughts) if e.signature), None),
-            sum([e.deltas for e in thoughts]),
+            "".join([e.text for e in reasoning]),
+            next((e.signature for e in reversed(reasoning) if e.signature), None),
+            sum([e.deltas for e in reasoning]),
         )
     calls = [e for e in events if isinstance(e, ToolCallDelta)]
     return ToolCallDelta(

@@ -77,7 +77,7 @@ def unknown_setting(name: str, place: str, known: Iterable[str]) -> BadRequest:
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that was probably meant."""
-    # What all of them begin with would make any two names alike.
+    # The prefix that all of them share would make any two names alike.
     by_rest = {other.removeprefix(_PREFIX): other for other in sorted(known)}
     found = difflib.get_close_matches(name.removeprefix(_PREFIX), by_rest, n=1, cutoff=0.7)
     return by_rest[found[0]] if found else None

@@ -1,4 +1,4 @@
-"""The types of settings that are text with a form: addresses, origins, networks, tokens.
+"""The types of settings that are text of a given format: addresses, origins, networks, tokens.
 
 What a check raises completes the sentence "Set it to …".
 """

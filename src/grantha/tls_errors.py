@@ -20,8 +20,8 @@ def describe_tls_error(error: BaseException | None) -> tuple[str, str]:
             "Renew it there, or set this machine's clock."
         )
     if error.verify_code == _OTHER_HOST:
-        return f"has a certificate of another name ({why})", (
-            "Call it by a name that its certificate holds."
+        return f"has a certificate for another name ({why})", (
+            "Use a name that its certificate lists."
         )
     return f"has a certificate that isn't trusted here ({why})", (
         "If you trust it, set SSL_CERT_FILE to the file of its authority, or to itself."

@@ -113,7 +113,7 @@ async def test_markdown_holds_the_branch_that_is_shown(client: httpx.AsyncClient
     await client.delete(f"/api/conversations/{conversation}")
 
 
-async def test_an_imported_answer_can_be_asked_further(client: httpx.AsyncClient) -> None:
+async def test_a_conversation_that_was_imported_can_be_continued(client: httpx.AsyncClient) -> None:
     (conversation,) = await _import(client, json.loads((EXAMPLES / "claude.json").read_text()))
     made = await _ask(client, conversation=conversation["id"], text="And now?")
     assert (await _ended(client, made["id"]))["status"] == "done"
@@ -134,7 +134,7 @@ async def test_a_chatgpt_export_keeps_its_branches(client: httpx.AsyncClient) ->
     assert conversation["leaf"] == conversation["messages"][4]["id"]
 
 
-async def test_a_claude_export_keeps_thoughts_and_attachments(client: httpx.AsyncClient) -> None:
+async def test_a_claude_export_keeps_reasoning_and_attachments(client: httpx.AsyncClient) -> None:
     (conversation,) = await _import(client, json.loads((EXAMPLES / "claude.json").read_text()))
     assert conversation["title"] == "A poem"
     assert _shape(conversation) == [
@@ -174,6 +174,16 @@ _END: dict[str, Any] = {
     "timings": {},
     "text_length": 1,
     "sha256": "0" * 64,
+}
+
+
+# As development versions wrote seams: the mode was called "how".
+_SEAM_WITHOUT_MODE: dict[str, Any] = {
+    "reason": "restart",
+    "how": "prefix",
+    "model": "scripted/hello",
+    "options": {},
+    "text_length": 1,
 }
 
 
@@ -221,8 +231,9 @@ def _answer(**more: Any) -> dict[str, Any]:
         (_answer(end={"ending": "done"}), "end isn't valid (finish_reason"),
         (_answer(end={**_END, "timings": {"duration_ms": "long"}}), "end isn't valid (duration_ms"),
         (_answer(end={**_END, "error": {"code": 5}}), "end isn't valid (code"),
-        (_answer(seams=[{"reason": "options"}]), "seams isn't valid"),
-        (_answer(citations=[{"part": "x"}]), "citations isn't valid"),
+        (_answer(seams=[{"reason": "options"}]), "seams.0 isn't valid"),
+        (_answer(seams=[_SEAM_WITHOUT_MODE]), "seams.0 isn't valid (mode: Field required)"),
+        (_answer(citations=[{"part": "x"}]), "citations.0 isn't valid"),
         ([{"mapping": {"a": {"parent": "b"}, "b": {"parent": "a"}}}], "has a cycle"),
         ([{"mapping": {"a": {"message": {"author": {"role": "user"}, "content": 1}}}}], "content"),
         ([{"chat_messages": [{"sender": "dog"}]}], "sender is neither"),

@@ -124,7 +124,7 @@ def test_a_backup_of_nothing_is_an_error_and_leaves_nothing(
     assert list(tmp_path.glob("*backup*")) == []
 
 
-def test_doctor_is_content_with_a_server_that_works(shared: Server) -> None:
+def test_doctor_finds_nothing_wrong_with_a_server_that_works(shared: Server) -> None:
     done = run(shared, "doctor", env={"GRANTHA_SCRIPTED": "1"})
 
     assert done.returncode == 0, done.stdout
@@ -148,7 +148,7 @@ def test_doctor_asks_the_server_and_not_its_own_shell(server_factory: MakeServer
 
     without = run(server, "doctor", env=shell)
     assert without.returncode == 1
-    assert "wants its access token. Set GRANTHA_TOKEN." in without.stdout
+    assert "requires its access token. Set GRANTHA_TOKEN." in without.stdout
     done = run(server, "doctor", env={**shell, "GRANTHA_TOKEN": "a-long-secret-for-tests"})
     assert done.returncode == 0, done.stdout
     assert "✓ scripted: " in done.stdout
@@ -307,7 +307,7 @@ def test_a_port_that_the_system_chooses_must_be_named() -> None:
         server_url(Settings(port=0))
 
 
-def test_seams_are_reported_in_the_words_of_the_page() -> None:
+def test_seams_are_worded_as_on_the_page() -> None:
     change = Seam("options", "prefix", "a/b", {}, 5, {"temperature": [0.2, 0.9]})
     fallback = Seam("fallback", "instruction", "c/d", {}, 5)
     nothing = Seam("provider-lost", None, "a/b", {}, 0)

@@ -136,9 +136,9 @@ def test_a_new_conversation_is_begun(shared: Server, window: Terminal) -> None:
     assert [parts[0]["text"] for parts in _questions(shared)] == ["Two"]
 
 
-def test_mistakes_are_told_and_the_session_goes_on(window: Terminal, tmp_path: Path) -> None:
+def test_mistakes_are_reported_and_the_session_continues(window: Terminal, tmp_path: Path) -> None:
     assert "Did you mean /retry?" in _say(window, "/retyr", "Did you mean")
-    assert "Nothing was asked yet." in _say(window, "/retry", "asked yet")
+    assert "There is no question yet." in _say(window, "/retry", "question yet")
     assert "There is no answer yet." in _say(window, "/copy", "answer yet")
     assert "can't be read" in _say(window, f"/attach {tmp_path / 'nowhere'}", "can't be read")
     assert "Did you mean scripted/hello?" in _say(window, "/model scripted/helo", "Did you mean")

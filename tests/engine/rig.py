@@ -30,7 +30,7 @@ from grantha.storage.sql import SqlStore
 
 ME = "local"
 DEADLINE = 120.0  # seconds that a wait may take before it counts as hung
-NO_PAUSES = CallLimits(first_pause=0.001, longest_pause=0.001)
+NO_PAUSES = CallLimits(first_pause=0.001, max_pause=0.001)
 EAGER = Tuning(window=0.001, window_behind=0.002, titles=False, limits=NO_PAUSES)
 
 Batches = AsyncIterator[Sequence[UpstreamEvent]]

@@ -49,7 +49,7 @@ def added(first: Usage, second: Usage) -> Usage:
 def _charge(
     tokens: int, price: float | None, *special: tuple[int | None, float | None]
 ) -> float | None:
-    """Tokens times price, those among them with a price of their own at that; None when unknown."""
+    """Tokens times price, where some of them have a price of their own; None when unknown."""
     if price is None:
         return None
     total = 0.0

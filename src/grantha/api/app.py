@@ -50,7 +50,7 @@ from grantha.storage.sql import SqlStore
 STATIC = Path(__file__).parent.parent / "static"
 _log = logging.getLogger(__name__)
 _HOUR_MS = 3_600_000
-_SMALLEST_ROOM = 256 * 1024  # bytes: an empty database and its log
+_MIN_FREE = 256 * 1024  # bytes: an empty database and its log
 _MAX_BATCHES = 100  # in one go
 _CLEANUP_INTERVAL = 20.0  # seconds: an ephemeral answer is gone a minute after its end
 
@@ -104,8 +104,8 @@ def assemble(settings: Settings, registry: Registry | None) -> tuple[ASGIApp, Su
             asyncio.create_task(_watch_storage(state)),
             asyncio.create_task(_warm(known)),
             *([asyncio.create_task(downloads.open())] if downloads is not None else []),
-            # The HTTP client takes a tenth of a second: too long before the server is ready, or within the
-            # first question.
+            # The HTTP client takes a tenth of a second: too long before the server is ready, or within
+            # the first question.
             asyncio.create_task(asyncio.to_thread(import_module, "aiohttp")),
         ]
         try:
@@ -183,7 +183,7 @@ def check_database(settings: Settings) -> None:
         migrate(engine)
     except StorageFailed as error:
         # SQLite calls it an I/O error where its shared memory finds no room.
-        if shutil.disk_usage(settings.folder()).free < _SMALLEST_ROOM:
+        if shutil.disk_usage(settings.folder()).free < _MIN_FREE:
             raise full_disk(settings.folder()) from error
         path = repr(str(settings.folder() / FILE_NAME))
         if path in error.message:
@@ -216,7 +216,7 @@ async def _recover(state: AppState) -> None:
     recovery = Recovery(state.supervisor, state.store, state.registry, state.instance_id)
     found = await recovery.run()
     if found:
-        _log.info("took up %d answers that were cut when the server stopped", found)
+        _log.info("recovered %d answers that were cut off when the server stopped", found)
 
 
 async def _watch_storage(state: AppState) -> None:

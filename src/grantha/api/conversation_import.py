@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from grantha.api.http.json_items import JsonItems
-from grantha.api.schemas import recorded
+from grantha.api.schemas import import_checks
 from grantha.chat import FilePart, ImagePart, Part, part_to_json
 from grantha.engine.ids import new_id
 from grantha.engine.titles import title_from
@@ -168,18 +168,18 @@ def _check(portable: PortableConversation, place: str) -> None:
     if len(portable.system_prompt) > _MAX_PROMPT:
         raise invalid(f"{place}.system_prompt", f"has more than {_MAX_PROMPT} characters")
     with _place(f"{place}.options"):
-        recorded.check_options(portable.options)
+        import_checks.check_options(portable.options)
     for n, message in enumerate(portable.messages):
         at = f"{place}.messages.{n}"
         if message.end is not None:
             with _place(f"{at}.end"):
-                recorded.check_end(message.end)
-        for seam in message.seams:
-            with _place(f"{at}.seams"):
-                recorded.check_seam(seam)
-        for citation in message.citations:
-            with _place(f"{at}.citations"):
-                recorded.check_citation(citation)
+                import_checks.check_end(message.end)
+        for number, seam in enumerate(message.seams):
+            with _place(f"{at}.seams.{number}"):
+                import_checks.check_seam(seam)
+        for number, citation in enumerate(message.citations):
+            with _place(f"{at}.citations.{number}"):
+                import_checks.check_citation(citation)
 
 
 def _checked_part(part: Part, place: str) -> Part:
@@ -187,7 +187,7 @@ def _checked_part(part: Part, place: str) -> Part:
     match part:
         case ImagePart():
             try:
-                return images.check(part, images.LARGEST)
+                return images.check(part, images.MAX_SIZE)
             except (BadRequest, TooLarge) as error:
                 raise invalid(place, f"can't be used. {error.message}") from error
         case FilePart():

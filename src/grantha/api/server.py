@@ -93,7 +93,7 @@ def serve(settings: Settings, on_ready: Callable[[str], None] | None = None) -> 
 
 
 def _without_trace(record: logging.LogRecord) -> bool:
-    """A log filter: what a client sent wrongly is one line, no defect of ours with a trace."""
+    """A log filter: what a client sent wrongly is one line, not a traceback as for a bug of ours."""
     if record.exc_info and isinstance(record.exc_info[1], UnicodeDecodeError):
         record.exc_info = None
         record.levelno, record.levelname = logging.WARNING, "WARNING"
@@ -182,7 +182,7 @@ class _Drain:
             _log.info("Waiting for %s, Ctrl-C again to quit", answers)
 
     def hurry(self) -> None:
-        """Ends the waiting. The text of running answers is stored, and the next start takes them up."""
+        """Ends the waiting. The text of running answers is stored, and the next start recovers them."""
         self._hurry.set()
 
     async def run(self) -> None:

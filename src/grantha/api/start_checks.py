@@ -1,7 +1,7 @@
 """What the settings must agree on before the server starts: who could reach it, and what they name.
 
-Each check raises `CannotStart` with the setting, its value and what to do. Nothing is asked of a
-provider: a model that only its vendor knows passes.
+Each check raises `CannotStart` with the setting, its value and what to do. No provider is called: a
+model that only its vendor knows passes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from grantha.providers.registry import Registry
 from grantha.setting_problems import nearest, shown
 from grantha.tls_errors import missing_certificates
 
-_SHORTEST_TOKEN = 16  # characters; `openssl rand -hex 32` gives 64
+_MIN_TOKEN_LENGTH = 16  # characters; `openssl rand -hex 32` gives 64
 _MAGIC = b"GGUF"
 _log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ def check_exposure(settings: Settings, host: str) -> None:
                 "and no token is set.",
                 advice="Set GRANTHA_TOKEN to a long secret, or serve on 127.0.0.1.",
             )
-    elif len(settings.token) < _SHORTEST_TOKEN:
+    elif len(settings.token) < _MIN_TOKEN_LENGTH:
         raise CannotStart(
             f"{settings.label('token')} has {len(settings.token)} characters, and others can reach "
             "this server: it could be guessed.",
@@ -107,7 +107,7 @@ def _check_model(registry: Registry, label: str, model: str) -> str | None:
     except (UnknownProvider, UnknownModel) as error:
         raise CannotStart(
             f"{label} names the model {shown(model)}, and {_lower_first(error.message)}.",
-            advice=_meant(registry, model),
+            advice=_suggestion(registry, model),
         ) from error
     except (MissingKey, Unsupported) as error:
         return f"{label} names the model {shown(model)}, which can't be used: {error.message}"
@@ -116,15 +116,15 @@ def _check_model(registry: Registry, label: str, model: str) -> str | None:
     return None
 
 
-def _meant(registry: Registry, model: str) -> str:
+def _suggestion(registry: Registry, model: str) -> str:
     provider, slash, name = model.partition("/")
-    meant = nearest(provider, [card.name for card in registry.providers()])
-    if slash and meant and meant != provider:
-        return f"Did you mean {meant}/{name}?"
+    near = nearest(provider, [card.name for card in registry.providers()])
+    if slash and near and near != provider:
+        return f"Did you mean {near}/{name}?"
     return "Name one that `grantha models` lists, as provider/model, or unset it."
 
 
 def _lower_first(message: str) -> str:
-    """The message as a part of a sentence."""
+    """The message as part of a sentence."""
     message = message.removesuffix(".")
     return message[:1].lower() + message[1:] if message.startswith("There ") else message

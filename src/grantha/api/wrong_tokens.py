@@ -17,7 +17,7 @@ from starlette.types import Scope
 from grantha.api.client_address import TrustedProxies
 
 _FIRST_DELAY = 0.5  # seconds; doubled with each further guess
-_LONGEST_DELAY = 4.0
+_MAX_DELAY = 4.0
 _MEMORY = 900.0  # seconds without a guess after which an address starts from zero
 _MAX_ADDRESSES = 10_000
 _MAX_WAITING = 256  # answers held back at a time: more would use up the server's connections
@@ -68,4 +68,4 @@ class WrongTokens:
         guesses.tokens.append(mark)
         guesses.count += 1
         _log.warning("Wrong access token from %s", address)
-        return float(min(_LONGEST_DELAY, _FIRST_DELAY * 2 ** min(guesses.count - 1, 10)))
+        return float(min(_MAX_DELAY, _FIRST_DELAY * 2 ** min(guesses.count - 1, 10)))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class ShownAnswer:
-    """What became of an answer, as far as it was seen."""
+    """How an answer ended, as far as it was seen."""
 
     generation: Generation | None = None
     end: GenerationEnd | None = None
@@ -40,7 +40,7 @@ async def show_answer(display: Display, start: Callable[[], Awaitable[Generation
                     if isinstance(frame.event, GenerationEnd):
                         shown.end = frame.event
             except BrokenPipeError:
-                interrupt.stop()  # nobody reads the rest, and it may cost
+                interrupt.stop()  # nobody reads the rest, and it may cost money
                 raise
     except asyncio.CancelledError:
         if interrupt.count < 2:

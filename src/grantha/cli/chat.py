@@ -148,7 +148,7 @@ def _converse(url: str | None, args: ChatArgs) -> NoReturn:
             if args.system is not None:
                 session.handle(runner, f"/system {args.system}")
             if cut is not None:
-                session.follow(runner, lambda: _go_on(cut, args))
+                session.follow(runner, lambda: _resumed(cut, args))
         session.run(runner)
     raise SystemExit(0)
 
@@ -184,7 +184,7 @@ async def _continue(client: Client, args: ChatArgs) -> Generation:
         raise BadRequest("The last answer is complete.", advice="Write a prompt.")
     if args.system is not None:
         await client.update_conversation(conversation, system_prompt=args.system)
-    return await _go_on(cut, args)
+    return await _resumed(cut, args)
 
 
 async def _conversation(client: Client, args: ChatArgs) -> str:
@@ -205,7 +205,7 @@ async def _last_answer(client: Client, args: ChatArgs) -> tuple[str, Generation 
     return conversation, await client.generation(leaf[0].generation)
 
 
-async def _go_on(answer: Generation, args: ChatArgs) -> Generation:
+async def _resumed(answer: Generation, args: ChatArgs) -> Generation:
     if answer.snapshot.status == "running":
         return answer
     return await answer.continue_answer(model=args.model, options=args.options)

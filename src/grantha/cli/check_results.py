@@ -53,7 +53,7 @@ def provider_results(found: list[CheckResult], not_set_up: list[str]) -> list[Ch
 
 
 def _unless_only_looked_for(result: CheckResult) -> CheckResult:
-    """Servers of models are looked for on their usual ports: that one isn't there is no fault."""
+    """Model servers are looked for on their usual ports: one that isn't running there is no problem."""
     if result.state == "warning" and _LOOKED_FOR.search(result.message):
         return replace(result, state="off")
     return result
@@ -66,7 +66,7 @@ def print_results(results: Sequence[CheckResult]) -> None:
         return
     for result in results:
         advice = result.advice if result.state != "ok" else ""
-        # A message without advice may be no sentence.
+        # A message without advice needn't be a sentence.
         text = join_sentences(result.message, advice) if advice else result.message
         print(f"{_GLYPHS[result.state][0]} {result.name}: {text}")
 

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 async def run_checks(settings: Settings) -> list[CheckResult]:
     """All results, in the order in which a start meets them. Providers cost a few tokens.
 
-    A running server is asked what it sees: its keys, folder and network may be others than this
-    shell's. Without one, this shell is looked at as a server that is started from it would be.
+    A running server reports what it sees: its keys, folder and network may differ from this shell's.
+    Without one, the checks see what a server that is started from this shell would see.
     """
     server, running = await check_server(settings)
     if running or server.state == "error":
@@ -47,7 +47,7 @@ def _folder(folder: Path) -> CheckResult:
             "Set GRANTHA_DATA_DIR to a folder that you may write.",
         )
     if nearest != folder:
-        return CheckResult("ok", "data folder", f"{folder} is made at the first start.")
+        return CheckResult("ok", "data folder", f"{folder} is created at the first start.")
     free = os.statvfs(folder)
     room = free.f_bavail * free.f_frsize
     if room < 100 * 1024 * 1024:
@@ -61,7 +61,7 @@ def _database(path: Path) -> CheckResult:
     from grantha.storage.connect import NEWEST
 
     if not path.exists():
-        return CheckResult("ok", "database", "is made at the first start")
+        return CheckResult("ok", "database", "is created at the first start")
     try:
         connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
         try:
@@ -83,7 +83,7 @@ def _database(path: Path) -> CheckResult:
             "Install that version again, or restore a backup from before.",
         )
     size = path.stat().st_size / 1024**2
-    return CheckResult("ok", "database", f"whole, {size:.1f} MiB, SQLite {sqlite3.sqlite_version}")
+    return CheckResult("ok", "database", f"intact, {size:.1f} MiB, SQLite {sqlite3.sqlite_version}")
 
 
 def _free_port(settings: Settings) -> CheckResult:
@@ -149,6 +149,6 @@ async def _providers(settings: Settings) -> list[CheckResult]:
 
 def _provider(checkup: ProviderCheck) -> CheckResult:
     if checkup.state == "works":
-        spoke = f"{checkup.model} spoke after {(checkup.ttft_ms or 0) / 1000:.2f} s"
+        spoke = f"{checkup.model} answered after {(checkup.ttft_ms or 0) / 1000:.2f} s"
         return CheckResult("ok", checkup.provider, spoke)
     return CheckResult("warning", checkup.provider, checkup.message, checkup.advice)

@@ -66,7 +66,7 @@ class PlainDisplay:
 
 
 class JsonDisplay:
-    """A line with the ids, then every frame as it is on the wire."""
+    """A line with the ids, then every frame as it was sent."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out

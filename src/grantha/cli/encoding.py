@@ -1,4 +1,4 @@
-"""Text in and out where the terminal's encoding isn't UTF-8: signs that it lacks get simpler ones.
+"""Input and output where the terminal's encoding isn't UTF-8: characters that it lacks become simpler ones.
 
 Without this, one ✓ would end a command with a traceback. JSON is written in ASCII there, so that
 nothing in it is lost.
@@ -42,12 +42,12 @@ def ascii_json(line: str, stream: TextIO) -> str:
 
 
 def read_stdin() -> str:
-    """All of the standard input. Raises `BadRequest` for what isn't text."""
+    """All of standard input. Raises `BadRequest` for what isn't text."""
     try:
         return sys.stdin.buffer.read().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise BadRequest(
-            f"The standard input isn't text in UTF-8 (at byte {error.start:,}).",
+            f"Standard input isn't UTF-8 text (at byte {error.start:,}).",
             advice="Convert it, as with `iconv -t UTF-8`, or attach the file with -f.",
         ) from error
 

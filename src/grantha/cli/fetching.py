@@ -22,11 +22,11 @@ BUILTIN = "builtin"
 
 def fetch(
     model: Annotated[
-        str, typer.Argument(help="A name of `grantha models available`, a URL or a GGUF file.")
+        str, typer.Argument(help="A name from `grantha models available`, a URL or a GGUF file.")
     ] = BUILTIN,
     location: Annotated[
         str | None,
-        typer.Option("--from", metavar="URL|FILE", help="Take the named model from here instead."),
+        typer.Option("--from", metavar="URL|FILE", help="Get the named model from here instead."),
     ] = None,
     sha256: Annotated[
         str | None, typer.Option(help="What the SHA-256 of a URL or file of your own must be.")
@@ -100,7 +100,7 @@ def _is_digest(text: str) -> bool:
 
 @contextlib.contextmanager
 def _shown() -> Iterator[Progress]:
-    """A bar for a person; a pipe's reader gets the path at the end and nothing else."""
+    """A progress bar in a terminal; a pipe gets nothing but the path at the end."""
     if not sys.stderr.isatty():
         yield lambda _size, _total: None
         return

@@ -1,4 +1,4 @@
-"""How this Grantha was installed, found out from what installers leave, and what brings a newer one.
+"""How this Grantha was installed, by the traces that installers leave, and how to upgrade it.
 
 Runs nothing. An installation that Grantha can't upgrade gets advice instead.
 """
@@ -29,7 +29,7 @@ class Installation:
 
 
 def this_installation(variables: Mapping[str, str], prefix: Path | None = None) -> Installation:
-    """Of the running program; `prefix` is its environment."""
+    """The installation of the running program; `prefix` is its environment."""
     prefix = prefix or Path(sys.prefix)
     folder = _editable_folder()
     if folder is not None:

@@ -31,7 +31,7 @@ def seam(event: Seam) -> str:
 
 
 def ending(event: GenerationEnd) -> str:
-    """The text of an ending besides its numbers; empty when all went well."""
+    """The text of an ending, besides its numbers; empty for a complete answer."""
     error: Mapping[str, Any] = event.error or {}
     match event.ending:
         case "done":
@@ -70,7 +70,7 @@ def notice(event: Notice) -> str:
 
 
 def join_sentences(*parts: str) -> str:
-    """Joins the parts, each with a full stop unless it has its own sign; empty ones are left out."""
+    """Joins the parts, each with a full stop unless it ends with punctuation; empty ones are left out."""
     return " ".join(
         part if part.endswith((".", "?", "!")) else part + "." for part in parts if part
     )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from grantha.client import Client
     from grantha.client.responses import ConversationSummary
 
-Limit = Annotated[int, typer.Option("-n", "--limit", min=1, help="How many at most.")]
+Limit = Annotated[int, typer.Option("-n", "--limit", min=1, help="The maximum number.")]
 Json = Annotated[bool, typer.Option("--json", help="Print a line of JSON for each.")]
 
 

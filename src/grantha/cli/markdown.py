@@ -1,6 +1,6 @@
 """Markdown in a terminal: Rich's, with plain headings, indented code in four colours, and no HTML.
 
-Also finds where a growing answer is stable_length: its last block may still change, those before it not.
+Also finds how much of a growing answer is stable: its last block may still change, those before it won't.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ _LENGTH = 1000  # entries of the history
 
 
 class PromptLine:
-    """`complete` gives what a word may become, from the whole line and the word itself."""
+    """`complete` returns completions of a word, from the whole line and the word itself."""
 
     def __init__(self, history: Path, complete: Callable[[str, str], list[str]]) -> None:
         self._history = history
@@ -26,7 +26,7 @@ class PromptLine:
         self._candidates: list[str] = []
 
     def open(self) -> None:
-        """Reads the history and sets the terminal's editing up."""
+        """Reads the history and sets up line editing."""
         with contextlib.suppress(OSError):
             readline.read_history_file(self._history)
         readline.set_history_length(_LENGTH)
@@ -49,7 +49,7 @@ class PromptLine:
         return text.strip()
 
     def _write_history(self) -> None:
-        # A history that can't be kept is no reason to stop.
+        # A history that can't be saved is no reason to stop.
         with contextlib.suppress(OSError):
             self._history.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             os.close(os.open(self._history, os.O_CREAT | os.O_WRONLY, 0o600))

@@ -1,6 +1,7 @@
-"""`grantha restore`: puts a backup in the place of the database, which is kept.
+"""`grantha restore`: replaces the database with a backup; the old one is kept.
 
-Refuses while a server has the folder, and for what isn't a whole database of this version or an older one.
+Refuses while a server has the folder, and for what isn't a whole database of this version or an older
+one.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ from grantha.storage.base import DATABASE_FILES, FILE_NAME
 
 
 def restore(
-    file: Annotated[Path, typer.Argument(help="A file that `grantha backup` has made.")],
+    file: Annotated[Path, typer.Argument(help="A file written by `grantha backup`.")],
     data_dir: Annotated[str | None, typer.Option(help="Folder of the database.")] = None,
 ) -> None:
-    """Put a backup in the place of the database. Stop the server before; the old database is kept."""
+    """Replace the database with a backup. Stop the server first; the old database is kept."""
     folder = read_settings(data_dir=data_dir).folder()
     try:
         _restore(file, folder)
@@ -42,7 +43,7 @@ def _restore(file: Path, folder: Path) -> None:
     with lock_folder(folder):
         incoming = folder / f".restore.{os.getpid()}"
         try:
-            copy_to(file, incoming)  # whole and on this disk before anything is touched
+            copy_to(file, incoming)  # complete and on this disk before anything is touched
             kept = _keep(database) if database.exists() else None
             removed = [name for name in DATABASE_FILES[1:] if (folder / name).exists()]
             # They belong to the old database: with the new one they would be taken for its own.

@@ -67,7 +67,7 @@ def with_client(url: str | None, work: Callable[[Client], Awaitable[int]]) -> No
 
 @contextmanager
 def client_in(runner: asyncio.Runner, settings: Settings) -> Iterator[Client]:
-    """A client for work that a runner does piece by piece; an error ends the command."""
+    """A client for work that a runner does step by step; an error ends the command."""
     from grantha.client import Client
 
     client = Client(server_url(settings), settings.token)

@@ -1,4 +1,4 @@
-"""What `grantha doctor` learns from a running server, through routes that want the access token.
+"""What `grantha doctor` learns from a running server, through routes that require the access token.
 
 The server says whether a provider works and why not, never with which key.
 """
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from grantha.client import Client
     from grantha.client.responses import ProviderStatus
 
-_TIMEOUT = 5.0  # seconds for a server to say that it is there
+_TIMEOUT = 5.0  # seconds for a server to answer
 _USABLE = frozenset({"ready", "loading"})
 
 
@@ -47,7 +47,7 @@ async def check_server(settings: Settings) -> tuple[CheckResult, list[CheckResul
         return _unreachable(settings, url, error), []
     if found.status == 401:
         advice = "GRANTHA_TOKEN holds a different one." if settings.token else "Set GRANTHA_TOKEN."
-        wants = f"Grantha serves on {url} and wants its access token."
+        wants = f"Grantha serves on {url} and requires its access token."
         return CheckResult("error", "server", wants, advice), []
     if found.body is None:
         strange = f"Something that isn't Grantha answers at {url}."
@@ -62,7 +62,7 @@ async def check_server(settings: Settings) -> tuple[CheckResult, list[CheckResul
 
 
 def _readyz(url: str, token: str | None) -> _ReadyResponse:
-    """Asks the server straight: a proxy of this shell isn't on the way to it. Raises OSError."""
+    """Asks the server directly, not through a proxy of this shell. Raises OSError."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     request = urllib.request.Request(f"{url}/readyz", headers=headers)  # noqa: S310  a checked URL
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -127,6 +127,6 @@ async def _provider(client: Client, provider: ProviderStatus) -> CheckResult:
     found = await client.check_provider(provider.name)
     if found.ok:
         model = (found.model or "").removeprefix(f"{provider.name}/")
-        spoke = f"{model} spoke after {(found.ttft_ms or 0) / 1000:.2f} s"
+        spoke = f"{model} answered after {(found.ttft_ms or 0) / 1000:.2f} s"
         return CheckResult("ok", provider.name, spoke)
     return CheckResult("warning", provider.name, found.error or "", found.advice or "")

@@ -1,8 +1,8 @@
 """`grantha chat` without a prompt: a conversation in the terminal, until Ctrl-D.
 
-Lines that begin with a slash are commands. While a line is written nothing else runs: the event loop
-only turns for an answer or a command, so that Ctrl-C means the line at the prompt and the answer while
-one is shown. An error ends what was tried, never the session.
+Lines that begin with a slash are commands. While a line is edited nothing else runs: the event loop only
+runs for an answer or a command, so that Ctrl-C means the line at the prompt and the answer while one is
+shown. An error ends what was tried, never the session.
 """
 
 from __future__ import annotations
@@ -55,11 +55,11 @@ class ChatSession:
     system: str | None = None
     options: Options = field(default_factory=Options)
     attached: list[Part] = field(default_factory=list)
-    models: list[str] = field(default_factory=list)  # for completion, once they were listed
+    models: list[str] = field(default_factory=list)  # for completion, once they have been listed
     answer: str | None = None  # the last one's id
 
     def run(self, runner: asyncio.Runner) -> None:
-        """Reads and answers until the person leaves."""
+        """Reads and answers until the user leaves."""
         print("Write a message, or /help. Ctrl-D leaves.")
         while True:
             try:
@@ -92,7 +92,7 @@ class ChatSession:
             print()
 
     def complete(self, line: str, word: str) -> list[str]:
-        """What a word may become."""
+        """Completions of a word."""
         if line.startswith("/attach "):
             return _paths(word)
         if line.startswith("/model "):
@@ -103,7 +103,7 @@ class ChatSession:
     # ---- answers --------------------------------------------------------------------------------
 
     def follow(self, runner: asyncio.Runner, start: Callable[[], Awaitable[Generation]]) -> None:
-        """Shows an answer that `start` gives, as if it had been asked for here."""
+        """Shows an answer that `start` returns, as if its question had been sent here."""
         try:
             self._show(runner, start)
         except GranthaError as error:
@@ -137,7 +137,7 @@ class ChatSession:
             "/attach": lambda: self._attach(rest),
             "/retry": lambda: self._show(runner, self._retry),
             "/copy": lambda: _run(runner, self._copy()),
-            "/new": self._begin_anew,
+            "/new": self._start_over,
         }
         command = commands.get(name)
         if command is None:
@@ -187,11 +187,11 @@ class ChatSession:
 
     async def _retry(self) -> Generation:
         if self.conversation is None:
-            raise BadRequest("Nothing was asked yet.")
+            raise BadRequest("There is no question yet.")
         thread = (await self.client.conversation(self.conversation)).thread()
         question_ids = [message.id for message in thread if message.role == "user"]
         if not question_ids:
-            raise BadRequest("Nothing was asked yet.")
+            raise BadRequest("There is no question yet.")
         return await self.client.send(
             self.conversation, model=self.model, options=self.options, parent=question_ids[-1]
         )
@@ -205,7 +205,7 @@ class ChatSession:
         sys.stdout.flush()
         print(f"{len(text):,} characters are sent to the terminal's clipboard.")
 
-    def _begin_anew(self) -> None:
+    def _start_over(self) -> None:
         self.conversation = self.answer = None
         self.attached.clear()
         print("The next message begins another conversation.")

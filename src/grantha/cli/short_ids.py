@@ -1,6 +1,7 @@
 """Ids as people type them: whole, or enough of the beginning or the end to be unique.
 
-Ids begin with the time, so that those of one day are alike at their beginnings: `grantha list` shows ends.
+Ids begin with the time, so that those of one day are alike at their beginnings: `grantha list` shows
+ends.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from grantha.client import Client
 
 _WHOLE = 25  # characters of a whole id: a letter, an underscore and 23 digits
-_SHORTEST_SHOWN = 5
+_MIN_LENGTH = 5
 _MAX_NAMED = 4
 
 
@@ -27,7 +28,7 @@ async def find_conversation(client: Client, typed: str) -> str:
 
 
 async def find_answer(client: Client, typed: str) -> str:
-    """The answer that was meant: by its own id or by that of its conversation, whose newest it then is."""
+    """The answer that was meant: by its own id, or the newest one of a conversation by that one's."""
     if _is_whole(typed, "g_"):
         return typed
     lines = [line async for line in client.conversations(origin="all") if line.generation]
@@ -41,9 +42,9 @@ async def find_answer(client: Client, typed: str) -> str:
 
 
 def short_ids(ids: Iterable[str]) -> dict[str, str]:
-    """For each id an end of it that no other has."""
+    """For each id an ending that no other id has."""
     ids = list(ids)
-    for length in range(_SHORTEST_SHOWN, _WHOLE):
+    for length in range(_MIN_LENGTH, _WHOLE):
         ends = {whole: whole[-length:] for whole in ids}
         if len(set(ends.values())) == len(set(ids)):
             return ends

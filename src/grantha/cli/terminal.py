@@ -56,7 +56,7 @@ class TerminalDisplay:
         self._live = Live(console=console, auto_refresh=False, transient=True)
         self._ticking: asyncio.Task[None] | None = None
         self._tail = ""  # text whose last block may still change
-        self._pending_lines: list[Text] = []  # to stand below the block that is being written
+        self._pending_lines: list[Text] = []  # to be printed below the block that is being written
         self._sources: list[Text] = []
         self._reasoning = ""
         self._call = ""  # name and arguments of a tool call that is being written
@@ -175,8 +175,8 @@ class TerminalDisplay:
             shown.append(AnswerMarkdown(self._tail))
         shown += self._pending_lines
         if self._reasoning:
-            thought = Text(self._reasoning.strip(), "dim italic")
-            shown.append(_LastLines(Padding(thought, (0, 0, 0, 2)), _REASONING_LINES))
+            rendered = Text(self._reasoning.strip(), "dim italic")
+            shown.append(_LastLines(Padding(rendered, (0, 0, 0, 2)), _REASONING_LINES))
         body = _LastLines(Group(*shown), max(3, self._console.height - 4))
         gap = [Text()] if self._printed and shown else []
         below = [Text()] if self._printed or shown else []

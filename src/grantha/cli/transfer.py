@@ -38,7 +38,7 @@ def export_conversations(
     if conversation is not None:
         raise typer.BadParameter("--all takes no conversation.")
     if form == "markdown" and output is None:
-        raise typer.BadParameter("--all as Markdown is a file for each; name a folder with -o.")
+        raise typer.BadParameter("--all as Markdown writes a file for each; name a folder with -o.")
     with_client(url, lambda client: _export_all(client, output, form))
 
 
@@ -75,7 +75,7 @@ async def _export_all(client: Client, output: Path | None, form: str) -> int:
         documents = [json.loads(await client.export_conversation(name, form)) for name in ids]
         if not documents:
             raise NotFound("There is no conversation yet.")
-        # Documents of one format differ in nothing but their conversations.
+        # Documents of one format differ only in their conversations.
         conversations = [one for document in documents for one in document["conversations"]]
         whole = {**documents[0], "conversations": conversations}
         text = json.dumps(whole, ensure_ascii=False).encode()
@@ -90,7 +90,7 @@ async def _import(client: Client, file: str) -> int:
     try:
         imported = await client.import_document(document)
     except BadRequest as error:
-        named = "The standard input" if file == "-" else file
+        named = "Standard input" if file == "-" else file
         raise BadRequest(
             f"{named} can't be imported: {error.message}", advice=error.advice
         ) from error

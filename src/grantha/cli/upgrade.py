@@ -38,7 +38,7 @@ _PHASES = {"a": -3, "b": -2, "rc": -1}
 
 
 @dataclass(frozen=True, slots=True)
-class Newer:
+class NewerVersion:
     """A newer version: what its migrations would change in the database."""
 
     version: str
@@ -78,8 +78,8 @@ def version_key(version: str) -> tuple[tuple[int, ...], int, int, int]:
     return release, phase, int(found[3] or found[4] or 0), development
 
 
-async def _newer(variables: Mapping[str, str]) -> Newer | None:
-    """The newest release above the running one; a pre-release only for who runs one."""
+async def _newer(variables: Mapping[str, str]) -> NewerVersion | None:
+    """The newest release above the running one; a pre-release only if one is running."""
     from grantha.downloads.download import open_session
     from grantha.downloads.index_settings import read_index_settings
     from grantha.downloads.package_index import PackageIndex
@@ -90,7 +90,7 @@ async def _newer(variables: Mapping[str, str]) -> Newer | None:
         if not wheels:
             raise NotFound(
                 f"No package index of this machine has {PACKAGE}.",
-                advice="Upgrade it from where it was installed from.",
+                advice="Upgrade it from the place it was installed from.",
             )
         newest = _newest(wheels)
         if newest is None:
@@ -99,7 +99,7 @@ async def _newer(variables: Mapping[str, str]) -> Newer | None:
             archive = newest.path or Path(folder) / newest.filename
             if newest.path is None:
                 await _download(session, newest, archive)
-            return Newer(newest.version, await asyncio.to_thread(_migrations, archive))
+            return NewerVersion(newest.version, await asyncio.to_thread(_migrations, archive))
 
 
 async def _download(session: aiohttp.ClientSession, wheel: Wheel, archive: Path) -> None:
@@ -141,14 +141,14 @@ def _described(source: str) -> str:
     return (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0]
 
 
-def _report(newer: Newer | None, installation: Installation, database: Path) -> None:
+def _report(newer: NewerVersion | None, installation: Installation, database: Path) -> None:
     print(f"Installed: {__version__}, {installation.kind}")
     if newer is None:
         print("This is the newest version on the package index of this machine.")
         return
     print(f"Newest:    {newer.version}")
     if not database.exists():
-        print("Database:  made at the first start")
+        print("Database: created at the first start")
         return
     revision = _revision(database)
     pending = {key: what for key, what in newer.migrations.items() if key > revision}
@@ -169,7 +169,7 @@ def _revision(database: Path) -> str:
     return str(row[0]) if row else ""
 
 
-def _install(newer: Newer, installation: Installation, database: Path) -> int:
+def _install(newer: NewerVersion, installation: Installation, database: Path) -> int:
     if not installation.command:
         notify(f"Grantha is {installation.kind}. {installation.advice}")
         return FAILED
@@ -186,7 +186,7 @@ def _install(newer: Newer, installation: Installation, database: Path) -> int:
     if done.returncode != 0:
         notify(f"The installer failed (status {done.returncode}). Nothing else was changed.")
         return FAILED
-    print(f"Grantha {newer.version} is used from the next start of the server.")
+    print(f"Grantha {newer.version} takes effect at the next start of the server.")
     return 0
 
 

@@ -242,7 +242,7 @@ class ProviderStatus:
 
 @dataclass(frozen=True, slots=True)
 class ProviderCheckResult:
-    """What asking a provider for one word came to. `error` and `advice` are None where it answered."""
+    """The result of asking a provider for one word. `error` and `advice` are None where it answered."""
 
     ok: bool
     model: str | None

@@ -19,7 +19,7 @@ import aiohttp
 
 from grantha.downloads.egress import Egress, RefusedAddress
 from grantha.downloads.partial_file import PartialFile
-from grantha.downloads.threads import run_undivided
+from grantha.downloads.threads import run_to_completion
 from grantha.errors import Forbidden, GranthaError, ProviderFailed, Unreachable
 
 BLOCK = 1 << 20
@@ -85,16 +85,16 @@ async def download(
     `ProviderFailed` for another content, `Conflict` while the same file is being downloaded,
     `StorageFull`, `StorageFailed`, and what `check` raises.
     """
-    part = await run_undivided(PartialFile.open, target)
+    part = await run_to_completion(PartialFile.open, target)
     try:
-        if remote.size is not None and await run_undivided(part.is_done, remote.size):
+        if remote.size is not None and await run_to_completion(part.is_done, remote.size):
             return  # by another process, before the lock was ours
-        while await run_undivided(part.read_back):
+        while await run_to_completion(part.read_back):
             pass
         await _fill(session, remote, part, progress, pause)
-        await run_undivided(part.complete, remote.size, remote.sha256, check)
+        await run_to_completion(part.complete, remote.size, remote.sha256, check)
     finally:
-        await run_undivided(part.close)
+        await run_to_completion(part.close)
 
 
 async def copy(
@@ -106,21 +106,21 @@ async def copy(
     check: Callable[[Path], None] | None = None,
 ) -> None:
     """The same from a file of this machine. Raises like `download`."""
-    part = await run_undivided(PartialFile.open, target)
+    part = await run_to_completion(PartialFile.open, target)
     try:
-        await run_undivided(part.restart, None)
+        await run_to_completion(part.restart, None)
         try:
-            with await run_undivided(source.open, "rb") as file:
+            with await run_to_completion(source.open, "rb") as file:
                 size = os.fstat(file.fileno()).st_size
                 part.make_room(size)
-                while block := await run_undivided(file.read, BLOCK):
-                    await run_undivided(part.append, block)
+                while block := await run_to_completion(file.read, BLOCK):
+                    await run_to_completion(part.append, block)
                     progress(part.size, size)
         except OSError as error:
             raise ProviderFailed(f"{source} can't be read: {error.strerror}") from error
-        await run_undivided(part.complete, remote.size, remote.sha256, check)
+        await run_to_completion(part.complete, remote.size, remote.sha256, check)
     finally:
-        await run_undivided(part.close)
+        await run_to_completion(part.close)
 
 
 async def _fill(
@@ -160,7 +160,7 @@ async def _receive(
             return
         if remote.size is not None and total >= 0 and total != remote.size:
             raise ProviderFailed(
-                f"{remote.host} has another {part.name}: {total:,} bytes "
+                f"{remote.host} has a different {part.name}: {total:,} bytes "
                 f"instead of {remote.size:,}",
                 provider="local",
             )
@@ -172,7 +172,7 @@ async def _receive(
         async for block in response.content.iter_any():
             if expected is None:  # an endless one must not fill the database's disk
                 part.make_room(part.size + len(block))
-            await run_undivided(part.append, block)
+            await run_to_completion(part.append, block)
             progress(part.size, expected)
             if expected is not None and part.size > expected:
                 return  # `complete` refuses it
@@ -198,10 +198,10 @@ async def _begin(
     if status == 416 and total == part.size:
         return None
     if status in {206, 416}:  # not the range that was requested
-        await run_undivided(part.restart, None)
+        await run_to_completion(part.restart, None)
         raise _TryAgain
     if status == 200:
-        await run_undivided(part.restart, _validator(response))
+        await run_to_completion(part.restart, _validator(response))
         return response.content_length if response.content_length is not None else -1
     if status == 429 or status >= 500:
         raise _TryAgain(f"HTTP {status}")
@@ -219,7 +219,7 @@ def _refused(status: int, remote: RemoteFile, name: str) -> GranthaError:
     if status in {404, 410}:
         why = f"{remote.host} doesn't have {name} (HTTP {status})"
     elif status in {401, 403}:
-        why = f"{remote.host} doesn't give {name} to everybody (HTTP {status})"
+        why = f"{remote.host} doesn't offer {name} without a login (HTTP {status})"
     else:
         why = f"{remote.host} refused {name} (HTTP {status})"
     return ProviderFailed(why, advice="Get the file from another place.", provider="local")
@@ -256,5 +256,5 @@ def _unreachable(remote: RemoteFile, part: PartialFile, error: Exception) -> Gra
     elif isinstance(error, _TryAgain):
         why = f"{remote.host} can't serve {part.name} now" + (f" ({error})" if str(error) else "")
     else:
-        why = f"The connection to {remote.host} broke again and again"
+        why = f"The connection to {remote.host} kept breaking"
     return Unreachable(why + kept, advice="Try again: it resumes from there." if kept else "")

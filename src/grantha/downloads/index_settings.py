@@ -54,7 +54,7 @@ def read_index_settings(variables: Mapping[str, str]) -> IndexSettings:
 
 
 def default_index() -> str | None:
-    """Where pip looks when nobody tells it; None when this Python carries no pip at all."""
+    """pip's own default index; None when this Python carries no pip at all."""
     for text in _texts_of_pip():
         found = _DEFAULT_OF_PIP.search(text)
         if found is not None:
@@ -119,7 +119,7 @@ def _list(value: object) -> list[Any]:
 
 
 def _pip_files(variables: Mapping[str, str]) -> Iterator[Path]:
-    """The most particular first: pip lets it win."""
+    """The most specific first: it takes precedence in pip."""
     if named := variables.get("PIP_CONFIG_FILE"):
         yield Path(named)
         if named == "/dev/null":

@@ -24,13 +24,13 @@ from grantha.downloads.index_settings import IndexSettings
 from grantha.errors import Unreachable
 
 _ACCEPT = "application/vnd.pypi.simple.v1+json, text/html;q=0.5"
-_LARGEST_PAGE = 32 << 20
+_MAX_PAGE = 32 << 20
 _WHEEL = re.compile(r"(?P<name>[^-]+)-(?P<version>[^-]+)(-\d[^-]*)?-[^-]+-[^-]+-[^-]+\.whl")
 
 
 @dataclass(frozen=True, slots=True)
 class Wheel:
-    """One wheel that can be had. `url` is http(s) or file."""
+    """One available wheel. `url` is http(s) or file."""
 
     filename: str
     version: str
@@ -86,7 +86,7 @@ class PackageIndex:
             if response.status in {404, 410}:
                 return []
             response.raise_for_status()
-            if (response.content_length or 0) > _LARGEST_PAGE:
+            if (response.content_length or 0) > _MAX_PAGE:
                 raise ValueError("its list of files is too large")
             text = await response.text()
             if response.content_type.endswith("json"):

@@ -10,7 +10,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-async def run_undivided(work: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
+async def run_to_completion(work: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
     """Runs work in a thread. A cancellation waits for its end: it holds a file that is used next."""
     task = asyncio.ensure_future(asyncio.to_thread(work, *given, **named))
     try:

@@ -1,1 +1,1 @@
-"""The heart: starts, writes, reads, changes, stops and recovers generations."""
+"""The core: starts, writes, reads, changes, stops and recovers generations."""

@@ -31,13 +31,13 @@ class ReaderCount:
             self._wait(max(after, first_reader))
 
     def attach(self) -> Attachment:
-        """A reader has come; it stays until its attachment is closed."""
+        """Counts a reader until its attachment is closed."""
         self._count += 1
         self._cancel()
         return Attachment(self._detach)
 
     def close(self) -> None:
-        """Nobody will be waited for any more."""
+        """Stops waiting for readers."""
         self._after = None
         self._cancel()
 

@@ -23,7 +23,7 @@ from grantha.events import (
 )
 
 _EVENT_COST = 64  # bytes of an event besides its text: empty ones are stored, too
-_MAX_NATIVE = 200  # characters of a vendor's word for an end
+_MAX_NATIVE = 200  # characters of a vendor's own finish reason
 _LOGPROBS_SHARE = 16  # log probabilities are twenty times as long as their text, and may be
 
 
@@ -99,7 +99,7 @@ class AnswerLength:
                 return event if fits else None
 
     def _spend(self, size: int) -> bool:
-        """Counts what can't be cut; whether it fits."""
+        """Counts something that can't be cut; returns whether it fits."""
         self._left -= size
         self.exceeded = self.exceeded or self._left < 0
         return not self.exceeded
@@ -107,7 +107,7 @@ class AnswerLength:
     def _cut(self, text: str) -> str:
         before = max(self._left, 0)
         fits = self._spend(_size(text))
-        # A delta too many is stored, since it has come.
+        # A delta beyond the limit is stored all the same: it has arrived.
         self.exceeded = self.exceeded or self._tokens_left < 0
         return (
             text

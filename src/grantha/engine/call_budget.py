@@ -39,7 +39,7 @@ class CallLimits:
     seconds: float = 7200.0
     changes: int = 100
     first_pause: float = 0.5
-    longest_pause: float = 30.0
+    max_pause: float = 30.0
 
 
 DEFAULT_LIMITS = CallLimits()

@@ -35,7 +35,7 @@ class Fail:
 
 @dataclass(frozen=True, slots=True)
 class ChangeOptions:
-    """Go on with this model and these options."""
+    """Continue with this model and these options."""
 
     model: str
     options: Options
@@ -96,17 +96,17 @@ class CommandSlot:
 def mode_after_change(
     model: str, capabilities: Capabilities, options: Options, *, has_text: bool, has_tools: bool
 ) -> ContinuationMode | None:
-    """How an answer goes on under other options; None when there is no text yet to go on from.
+    """How an answer continues under other options; None while it has no text to continue.
 
     Raises `Unsupported` with the reason when the model can't.
     """
     for option in ("temperature", "top_p"):
         if getattr(options, option) is not None and not getattr(capabilities, option):
-            raise Unsupported(f"{model} takes no {option}.", advice="Choose another model.")
+            raise Unsupported(f"{model} doesn't accept {option}.", advice="Choose another model.")
     if has_tools:
         raise Unsupported(
-            "This answer calls tools; it can't be changed while it is written.",
-            advice="The change acts from the next answer.",
+            "This answer calls tools; it can't be changed while it's being written.",
+            advice="The change applies from the next answer.",
         )
     if not has_text:
         return None

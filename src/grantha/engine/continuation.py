@@ -1,7 +1,7 @@
 """Continuing from the text so far: by prefix where the model takes one, else by instruction.
 
 An instruction has the model repeat the last few words first. The trimmer then finds them and leaves
-them out, so that the answer goes on exactly where it stopped. It decides as early as it
+them out, so that the answer continues exactly where it stopped. It decides as early as it
 can and never holds back more than `_MAX_BUFFERED` characters. It only ever leaves out text that repeats
 the end of what is already there; if the requested words come exactly, exactly those.
 """
@@ -18,11 +18,11 @@ _MIN_OVERLAP = 8  # shorter repetitions are left out only from the start of a wo
 
 
 def continuation_mode(model: str, capabilities: Capabilities) -> ContinuationMode:
-    """How a model goes on from a partial answer. Raises `Unsupported` when it can't."""
+    """How a model continues a partial answer. Raises `Unsupported` when it can't."""
     if capabilities.continuation is None:
         raise Unsupported(
-            f"{model} can't go on from a partial answer.",
-            advice="Write the answer again, or choose another model.",
+            f"{model} can't continue a partial answer.",
+            advice="Regenerate the answer, or choose another model.",
         )
     return capabilities.continuation
 
@@ -30,7 +30,7 @@ def continuation_mode(model: str, capabilities: Capabilities) -> ContinuationMod
 def continued_call(
     model: str, messages: tuple[Message, ...], options: Options, text: str, mode: ContinuationMode
 ) -> Call:
-    """The call that goes on from `text`, which isn't empty."""
+    """The call that continues `text`, which isn't empty."""
     if mode == "prefix":
         return Call(model, messages, options, prefix=text)
     request = (
@@ -50,7 +50,7 @@ def anchor_of(text: str) -> str:
 
 
 class OverlapTrimmer:
-    """Takes the continuation text by text and gives back what is new."""
+    """Takes the continuation in pieces and returns what is new."""
 
     def __init__(self, text: str) -> None:
         self._tail = text[-_LOOK_BACK:]

@@ -11,7 +11,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Literal
 
-MOST_REMEMBERED = 1024  # of all listeners together
+MAX_REMEMBERED = 1024  # of all listeners together
 
 ChangeKind = Literal[
     "conversation", "conversation-deleted", "message", "generation", "models", "everything"
@@ -32,7 +32,7 @@ class Feed:
     """One for the process."""
 
     def __init__(self) -> None:
-        self._ring: deque[Change] = deque(maxlen=MOST_REMEMBERED)
+        self._ring: deque[Change] = deque(maxlen=MAX_REMEMBERED)
         self._count = 0
         self._waiters: set[asyncio.Future[None]] = set()
 

@@ -3,7 +3,7 @@
 Text is written at once if nothing of its log was flushed within the window; otherwise it waits for the
 end of the window, for `flush_bytes`, or for any event that isn't a delta. The window grows with the time
 that a tick takes and with the share of a core that the loop uses, so that load makes frames larger
-instead of readers fewer. Ticks of different logs that follow each other are spaced by a short rest, so
+instead of readers fewer. Ticks of different logs that follow each other are spaced a little, so
 that more logs share a commit; a single log never waits for it. While the store fails nothing is lost:
 the same records are written again under the same ids, after a pause that nothing cuts short.
 """
@@ -22,8 +22,8 @@ from grantha.storage.base import Append
 
 _log = logging.getLogger(__name__)
 _SLACK = 0.002  # seconds: logs due this soon share the tick
-_REST = 0.008  # seconds from the start of a tick to the next, once ticks don't pause by themselves
-_UNRESTED = 3 * _REST  # a few ticks come before any rest
+_TICK_SPACING = 0.008  # seconds between the starts of ticks, where nothing else spaces them
+_BURST = 3 * _TICK_SPACING  # a few ticks may follow each other at once
 _TICKS_PER_WINDOW = 4  # a tick may take a quarter of the window before the window grows
 _BUSY, _FULL = 0.5, 0.8  # shares of a core between which the window grows from least to most
 _MAX_RETRY = 2.0  # seconds between tries while the store fails
@@ -67,9 +67,11 @@ class Flusher:
         self.lag = 0.0  # seconds from numbering records to their publication, at the last write
         self.failing: GranthaError | None = None
         self._due: dict[Log, float] = {}
-        self._pace = 0.0  # loop time by which the ticks so far would be over, one every rest
+        self._pace = 0.0  # loop time by which the ticks so far would be over, spaced evenly
         self._last_alone: Log | None = None  # the one log of the last tick
-        self._not_before = 0.0  # loop time; in the future while resting, or while the store fails
+        self._not_before = (
+            0.0  # loop time; in the future while ticks are spaced, or while the store fails
+        )
         self._wake = asyncio.Event()
         self._asleep_until = 0.0  # loop time up to which the task waits; 0 while it doesn't
         self._unstored = False
@@ -122,7 +124,7 @@ class Flusher:
             try:
                 await self._tick(ready)
                 retry = self._first_retry
-                self._rest(ready, started)
+                self._space_ticks(ready, started)
             except GranthaError as error:
                 self._not_before = loop.time() + retry
                 self._failed(error, ready)
@@ -131,12 +133,12 @@ class Flusher:
                     return
             self._adapt(loop.time() - started)
 
-    def _rest(self, flushed: list[Log], started: float) -> None:
+    def _space_ticks(self, flushed: list[Log], started: float) -> None:
         alone = flushed[0] if len(flushed) == 1 else None
         if alone is None or alone is not self._last_alone:
-            self._pace = max(self._pace, started) + _REST
+            self._pace = max(self._pace, started) + _TICK_SPACING
         self._last_alone = alone
-        self._not_before = self._pace - _UNRESTED
+        self._not_before = self._pace - _BURST
 
     async def _ready(self) -> list[Log]:
         """Logs that are due now, or none after waiting for a change."""

@@ -1,4 +1,4 @@
-"""What a caller may ask of the engine: new answers, and the continuation of an ended one.
+"""What a caller can request from the engine: new answers, and the continuation of an ended one.
 
 Plain values. Bodies were validated at the edge; what depends on the store is checked by `history`.
 """

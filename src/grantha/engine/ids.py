@@ -6,7 +6,7 @@ import secrets
 import time
 from typing import Literal
 
-_DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"  # no i, l, o, u: they are read as others
+_DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"  # no i, l, o, u: they are easily misread
 
 Kind = Literal["c", "m", "g", "i"]  # conversation, message, generation, instance
 

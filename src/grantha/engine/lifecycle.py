@@ -36,7 +36,7 @@ TRANSITIONS: dict[str, frozenset[str]] = {
 
 
 class Lifecycle:
-    """Holds the state; a step that the table doesn't allow is a defect and raises."""
+    """Holds the state; a step that the table doesn't allow is a bug and raises."""
 
     def __init__(self) -> None:
         self.state: State = "calling"

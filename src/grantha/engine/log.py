@@ -184,7 +184,7 @@ class Log:
         self._listeners.add(published)
 
     def unsubscribe(self, published: Callable[[], None]) -> None:
-        """Takes a listener back."""
+        """Removes a listener."""
         self._listeners.discard(published)
 
     # ---- helpers below ---------------------------------------------------------------------

@@ -55,14 +55,14 @@ class PartWriter:
             self._add(TextDelta(self._part("text"), event.text, event.deltas, event.logprobs))
 
     def reasoning(self, event: Reasoning) -> None:
-        """Thought; a signature closes it."""
+        """Adds reasoning; a signature closes the part."""
         part = self._part("reasoning")
         self._add(ReasoningDelta(part, event.text, event.signature, event.deltas))
         if event.signature is not None:
             self._close()
 
     def tool_call(self, event: ToolCall) -> None:
-        """A fragment; the first one of an index needs a name."""
+        """Adds a fragment of a tool call; the first one of an index needs a name."""
         part = self._tools.get(event.index)
         if part is None:
             self._close()
@@ -72,11 +72,11 @@ class PartWriter:
             self._add(ToolCallDelta(part, event.arguments, event.signature))
 
     def cite(self, event: Cited) -> None:
-        """A source for the text so far."""
+        """Adds a source of the text so far."""
         self._add(Citation(self._part("text"), event.url, event.title, event.quoted))
 
     def end_segment(self) -> None:
-        """The provider's indexes mean something else from here on."""
+        """Ends a segment: the next call's indexes are others."""
         for part in self._tools.values():
             self._add(PartEnd(part))
         self._tools.clear()

@@ -1,4 +1,4 @@
-"""What a runner is to write, and where the model ids in it lead to."""
+"""What a runner is to write, and how its model ids are resolved."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from grantha.providers.base import Provider
 
 
 class Models(Protocol):
-    """Where model ids lead to."""
+    """Resolves model ids."""
 
     def resolve(self, model_id: str) -> tuple[Provider, str]:
         """The provider and its own model id; raises a `CallerError`."""

@@ -110,7 +110,7 @@ def pause_before(failures: int, limits: CallLimits, jitter: float | None = None)
     """Seconds before the next call: doubling with every failure, with half jitter."""
     share = random.random() if jitter is None else jitter  # noqa: S311  not a secret
     doubled = limits.first_pause * 2.0 ** min(max(failures - 1, 0), 32)
-    return min(limits.longest_pause, doubled) * (0.5 + 0.5 * share)
+    return min(limits.max_pause, doubled) * (0.5 + 0.5 * share)
 
 
 def _fallback(situation: FailureContext, pause: float) -> Step:

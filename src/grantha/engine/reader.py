@@ -112,7 +112,7 @@ class Reader:
             # A stream that is open while its conversation is deleted gets the end record all the same.
             row = await self._store.generation(self._subject, self.generation, include_deleted=True)
             if row.status != "running":
-                # What was written between the two questions is still to be read.
+                # What was written between the two queries is still to be read.
                 records = await self._stored()
                 self.ended = not records
             elif self._is_closing():
@@ -136,7 +136,7 @@ class Reader:
             return
         if self._timer is None:
             loop = asyncio.get_running_loop()
-            self._timer = loop.call_at(self._deadline, _look, weakref.ref(self))
+            self._timer = loop.call_at(self._deadline, _check_deadline, weakref.ref(self))
         waiter = self._waiter = asyncio.get_running_loop().create_future()
         log.subscribe(self._published)
         try:
@@ -161,7 +161,7 @@ class Reader:
         self._deadline = waiter.get_loop().time() + self._timeout
         return True
 
-    def look(self) -> None:
+    def check_deadline(self) -> None:
         """The timer: ends a wait whose time is over, else looks again then.
 
         One timer serves many waits, since most end long before their time.
@@ -173,7 +173,7 @@ class Reader:
         if loop.time() >= self._deadline:
             _resolve(self._waiter)
         else:
-            self._timer = loop.call_at(self._deadline, _look, weakref.ref(self))
+            self._timer = loop.call_at(self._deadline, _check_deadline, weakref.ref(self))
 
     def _disarm(self) -> None:
         if self._timer is not None:
@@ -181,11 +181,11 @@ class Reader:
             self._timer = None
 
 
-def _look(reader: weakref.ref[Reader]) -> None:
+def _check_deadline(reader: weakref.ref[Reader]) -> None:
     # Weakly, so that a timer doesn't keep an unused reader and its log's tail in memory.
     found = reader()
     if found is not None:
-        found.look()
+        found.check_deadline()
 
 
 def _resolve(waiter: asyncio.Future[None]) -> None:

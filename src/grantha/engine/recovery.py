@@ -1,6 +1,6 @@
-"""At the start: goes on with generations that a dead owner left running, or ends them as interrupted.
+"""At the start: continues generations that a dead owner left running, or ends them as interrupted.
 
-Each orphan gets a new epoch, so that nothing late can enter. It goes on by itself where no text was
+Each orphan gets a new epoch, so that nothing late can enter. It continues by itself where no text was
 shown yet, where the model takes a prefix, or where a fallback can; at most three times in a row without
 new text, so that an answer which crashes its server ends. Otherwise it ends `interrupted` with the text
 kept, never `done`: a cut answer is never complete. While the store fails, recovery waits and retries.
@@ -75,7 +75,7 @@ class Recovery:
                 except GranthaError as error:
                     name = orphan.row.id
                     _log.error("generation %s can't be recovered: %s", name, error.message)
-                except Exception:  # noqa: BLE001  a defect met by one answer mustn't leave the others waiting
+                except Exception:  # noqa: BLE001  a bug met by one answer mustn't hold up the others
                     _log.exception(
                         "generation %s can't be recovered: internal error", orphan.row.id
                     )
@@ -162,7 +162,7 @@ class Recovery:
         budget.replay(records)
         unproductive = _unproductive_owners(records)
         if unproductive >= self._max_unproductive:
-            return f"{unproductive} tries to go on wrote nothing"
+            return f"{unproductive} attempts to continue wrote nothing"
         return budget.exceeded(length, 0.0)
 
     def _choose_model(
@@ -180,7 +180,7 @@ class Recovery:
             other = self._capabilities(fallback)
             if other is not None and other.continuation is not None:
                 return fallback, other.continuation, ""
-        return None, None, f"{model} can't go on from a partial answer by itself"
+        return None, None, f"{model} can't continue a partial answer by itself"
 
     def _capabilities(self, model: str) -> Capabilities | None:
         try:

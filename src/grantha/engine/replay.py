@@ -48,7 +48,7 @@ async def read_log_text(store: Store, subject: str, generation: str) -> str:
 
 
 async def trimmed_frames(store: Store, subject: str, row: GenerationRow) -> list[Frame]:
-    """The frames of an answer whose records were trimmed, made again from its message.
+    """The frames of an answer whose records were trimmed, rebuilt from its message.
 
     The same text, parts, seams, citations and end; each part is one frame between two seams. The last
     frame has the last record's id, so that a client which comes back with it gets a 204.
@@ -90,7 +90,7 @@ async def trimmed_frames(store: Store, subject: str, row: GenerationRow) -> list
 def continuing_records(
     message: MessageRow, model: str, options: Options, at: int
 ) -> tuple[tuple[Record, ...], str]:
-    """The beginning of a log that goes on with a message: all it holds so far, and that text.
+    """The beginning of a log that continues a message: all it holds so far, and that text.
 
     The deltas count as none, so that a limit on tokens starts from zero. Raises `Unsupported` for an
     answer that calls tools.

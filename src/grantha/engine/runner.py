@@ -137,7 +137,7 @@ class Runner:
         return self._receipt
 
     def abandon(self) -> None:
-        """Ends as `stopped` soon, and says that nobody read it any more."""
+        """Ends as `stopped` soon, and records that nobody was reading it any more."""
         if self.lifecycle.running:
             self._commands.put(Stop(_now_ms(), abandoned=True))
 
@@ -149,7 +149,7 @@ class Runner:
     def change(
         self, model: str | None, changes: JsonObject
     ) -> tuple[ContinuationMode | None, str, Options]:
-        """Goes on under other options from the next token.
+        """Continues under other options from the next token.
 
         Returns the continuation mode, the model and the options. Raises `Conflict` when it isn't
         running, `Unsupported` with the reason when the model can't.
@@ -488,7 +488,7 @@ class Runner:
         return provider.capabilities(name)
 
     def _continuation_mode(self) -> ContinuationMode | None:
-        """How the present model goes on from the text so far; None when there is none."""
+        """How the present model continues the text so far; None when there is none."""
         return self._capabilities(self.model).continuation if self.log.text_length else None
 
     async def _close(self) -> bool | None:
@@ -518,7 +518,7 @@ class Runner:
         self._usage.finish(self._capabilities(self.model), complete=False)
         self._receipt = StopReceipt(closed_ms, confirmed, self.log.deltas)
         if command.abandoned:
-            self._add(Notice("abandoned", "Stopped, because the client left and nobody read on."))
+            self._add(Notice("abandoned", "Stopped: the client left and nobody else was reading."))
         self._end("stopped", None, receipt=self._receipt.to_json())
 
     def _end_failed(self, error: GranthaError) -> None:

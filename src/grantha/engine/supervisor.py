@@ -228,7 +228,7 @@ class Supervisor:
     def take_over(
         self, subject: str, row: GenerationRow, plan: Plan, records: tuple[Record, ...]
     ) -> None:
-        """Goes on with a claimed orphan; `records` are its whole log."""
+        """Continues a claimed orphan; `records` are its whole log."""
         self._begin(subject, row, plan, _monotonic_ms(), records)
         self._publish_change(subject, row)
 
@@ -249,7 +249,7 @@ class Supervisor:
             row = await self._store.generation(subject, generation)
             if row.status != "running" or self._recovered.is_set():
                 return row, None
-            await self._recovered.wait()  # else recovery would go on with what was stopped
+            await self._recovered.wait()  # else recovery would continue what was stopped
             return await self.stop(subject, generation)
         if running.subject != subject:
             raise NotFound(f"There is no generation {generation!r}.")

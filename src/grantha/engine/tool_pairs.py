@@ -1,8 +1,8 @@
-"""Makes every tool call in a conversation have its result, directly after it.
+"""Pairs every tool call in a conversation with a result directly after it.
 
 Vendors refuse a conversation with a call without a result, for ever, as each further message sends it
-again. Such calls remain when an answer was stopped, failed or was followed by another question. Repaired
-is what is sent; what is stored stays as it was. What is in order already comes back unchanged.
+again. Such calls remain when an answer was stopped, failed or was followed by another question. Only
+what is sent is repaired, never what is stored; a conversation in order is returned unchanged.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Places that models are reached at."""
+"""Where models are called: adapters, credentials, the registry, and local models."""

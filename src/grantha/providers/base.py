@@ -1,7 +1,7 @@
 """The protocol by which the engine uses a provider, and the cards of its models.
 
 A provider owns a key, a base URL and a client. It translates vendor and socket errors once, into
-`grantha.errors`. It never retries, never falls back, never stores: that is the engine's.
+`grantha.errors`. It never retries, never falls back, never stores: that is the engine's job.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class ModelCard:
 class Upstream(Protocol):
     """One call in flight. Iterated once, by one task; closed by its opener.
 
-    Yields batches: all events of one socket read together, so that many pieces cost one wake-up.
+    Yields batches: all events of one socket read together, so that many deltas cost one wake-up.
     Ends normally only after a `Finished`; anything else raises a `ProviderError`
     (`Truncated` when the reply ends without its terminal sign).
     """
@@ -74,7 +74,7 @@ class Upstream(Protocol):
 
 
 class Provider(Protocol):
-    """A place that models are reached at."""
+    """Something that serves models."""
 
     name: str
 

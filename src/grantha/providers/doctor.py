@@ -1,4 +1,4 @@
-"""Looks whether a provider can really be used: key, address, one streamed word, and how long it
+"""Checks whether a provider can really be used: key, address, one streamed word, and how long it
 took.
 
 Spends at most a few tokens. Never raises: failures are results.
@@ -26,7 +26,7 @@ QUESTION = "Reply with the one word: ready"
 
 @dataclass(frozen=True, slots=True)
 class ProviderCheck:
-    """How one provider is. `ttft_ms` is from the call to its first text or thought."""
+    """The result for one provider. `ttft_ms` is from the call to the first text or reasoning."""
 
     provider: str
     state: CheckState
@@ -73,7 +73,7 @@ async def check(provider: Provider, model: str) -> ProviderCheck:
 
 
 async def check_named(registry: Registry, name: str) -> ProviderCheck:
-    """The provider of a name by its default model, or the first it offers."""
+    """A provider by name, through its default model or the first it offers."""
     try:
         provider = registry.provider(name)
         model = await _model_of(registry, provider)

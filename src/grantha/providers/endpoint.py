@@ -1,5 +1,4 @@
-"""One configured place that models are reached at: its address, key and facts, put together at
-start.
+"""One configured endpoint of a vendor: its address, key and facts, put together at start.
 
 Made from a catalog row, `grantha.toml` and the environment's variables. The key stays inside: it
 is in no repr, and leaves only as a request header.

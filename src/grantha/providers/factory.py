@@ -1,4 +1,4 @@
-"""From settings to sites, and from a site to its adapter.
+"""From settings to endpoints, and from an endpoint to its adapter.
 
 Owns the order in which keys and addresses are looked for: `grantha.toml`,
 `GRANTHA_<PROVIDER>_BASE_URL`, the vendor's own variables, the catalog.
@@ -13,8 +13,8 @@ from typing import Any
 from grantha.chat import Capabilities
 from grantha.config import PREFIX, ProviderSettings, Settings, variable_part
 from grantha.errors import BadRequest
+from grantha.providers.adapters.discovered import DiscoveredServer
 from grantha.providers.adapters.hosted import ModelFacts
-from grantha.providers.adapters.nearby import NearbyServer
 from grantha.providers.adapters.openai_chat import OpenAIChat
 from grantha.providers.base import Provider
 from grantha.providers.catalog import DIALECTS, HOSTS, Dialect, Host
@@ -28,7 +28,7 @@ from grantha.wire.upstream.openai_chat_profile import DialectProfile
 
 
 def hosts_from(settings: Settings) -> Iterator[Host]:
-    """Every row that counts here: the catalog's, changed and added to by the settings.
+    """Every row in force: the catalog's, with the changes and additions of the settings.
 
     Raises `BadRequest` for a further host without base URL, for an unknown dialect, and for a variable
     with a base URL that belongs to no host or holds none.
@@ -55,7 +55,7 @@ def endpoint_for(host: Host, settings: Settings) -> Endpoint:
     names = (change.api_key_variable,) if change.api_key_variable else host.key_variables
     key = change.api_key or _first(settings, names)
     variable = names[0] if names and not host.keyless else None
-    configured, assumed = _base_url(host, change, settings), _nearby_url(host, settings)
+    configured, assumed = _base_url(host, change, settings), _discovery_url(host, settings)
     return Endpoint(
         name=host.name,
         title=host.title,
@@ -87,7 +87,7 @@ def make(host: Host, endpoint: Endpoint, http: HttpPool) -> Provider:
 
 def _openai_chat(host: Host, endpoint: Endpoint, http: HttpPool, facts: ModelFacts) -> Provider:
     if endpoint.assumed:
-        return NearbyServer(endpoint, http, facts, host.owner)
+        return DiscoveredServer(endpoint, http, facts, host.owner)
     return OpenAIChat(endpoint, http, facts, list_path=host.list_path, prefix_path=host.prefix_path)
 
 
@@ -200,8 +200,8 @@ def _base_url(host: Host, change: ProviderSettings, settings: Settings) -> str:
     return change.base_url or _first(settings, (override, *host.url_variables)) or host.base_url
 
 
-def _nearby_url(host: Host, settings: Settings) -> str:
-    """Where a server of this machine is looked for, unless it is we who listen there."""
+def _discovery_url(host: Host, settings: Settings) -> str:
+    """The URL where a server of this machine is looked for, unless this very server listens there."""
     if host.usual_port in {None, settings.port}:
         return ""
     return f"http://127.0.0.1:{host.usual_port}/v1"

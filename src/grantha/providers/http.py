@@ -1,7 +1,6 @@
-"""All HTTP calls to upstreams: a shared pool, deadlines, and the translation of what goes
-wrong.
+"""All HTTP calls to upstreams: a shared pool, deadlines, and the translation of errors.
 
-Owns sockets; knows no dialect: a decoder and the makers of errors are handed in. A redirect is
+Owns sockets; knows no dialect: a decoder and an error factory are passed in. A redirect is
 never followed, since that would carry the key to another host. Closing an upstream closes its
 socket at once.
 """
@@ -31,7 +30,7 @@ from grantha.wire.upstream.vendor_errors import (
 if TYPE_CHECKING:
     import aiohttp
 
-ERROR_BODY_LIMIT = 64 * 1024  # bytes of an error's body that we look at
+ERROR_BODY_LIMIT = 64 * 1024  # bytes of an error's body that are read
 BODY_LIMIT = 64 * 1024 * 1024  # bytes of a non-streaming reply or a listing
 TRAILING_USAGE_SECONDS = 2.0  # seconds that usage may come after the finish reason
 DRAIN_SECONDS = 0.02  # seconds to see the end of the body, so that the connection can be used again
@@ -338,7 +337,7 @@ class HttpUpstream:
             self._response.close()
 
     def _start_idle_timer(self) -> None:
-        """Looks whether the upstream has been silent too long: one timer, not one per chunk."""
+        """Checks whether the upstream has been silent too long: one timer, not one per chunk."""
         self._stop_idle_timer()
         left = self._last_read + self._limit - self._loop.time()
         if left <= 0:

@@ -1,6 +1,6 @@
 """Models that this machine could have: what is offered, and the download that is going on.
 
-The values and the protocol by which the API meets it; the local provider has the implementation.
+The values and the protocol that the API uses; the local provider has the implementation.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class ModelOffer:
 
 @dataclass(frozen=True, slots=True)
 class DownloadStatus:
-    """The one download. `name` is the curated model's, None for a URL of a person's own.
+    """The one download. `name` is the curated model's, None for another URL.
 
     `received` and `total` in bytes, `speed` in bytes a second over the last few; None is unknown. `error`
     says why it failed; `model` is the id of the finished model.
@@ -65,11 +65,11 @@ class ModelDownloads(Protocol):
     """Downloads one model at a time; goes on without a client, and after a restart."""
 
     async def open(self) -> None:
-        """Takes up what an earlier process left; a download that was running goes on."""
+        """Resumes what an earlier process left, if it was running."""
         ...
 
     async def aclose(self) -> None:
-        """Stops the download; the next start goes on with it."""
+        """Stops the download; the next start resumes it."""
         ...
 
     async def offers(self) -> Offers:
@@ -89,7 +89,7 @@ class ModelDownloads(Protocol):
         ...
 
     async def resume(self) -> DownloadStatus:
-        """Goes on with a paused or failed download. Raises `NotFound`, `Conflict`, `StorageFull`."""
+        """Resumes a paused or failed download. Raises `NotFound`, `Conflict`, `StorageFull`."""
         ...
 
     async def pause(self) -> DownloadStatus:

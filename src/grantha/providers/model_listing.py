@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from grantha.errors import GranthaError, TimedOut
 from grantha.providers.base import READY, ModelCard, Readiness
 
-FRESH_SECONDS = 600.0  # seconds a list counts as true
+FRESH_SECONDS = 600.0  # seconds a list counts as current
 RETRY_SECONDS = 30.0  # seconds before an unreachable vendor is tried again
 DEADLINE = 5.0  # seconds a caller waits for a list
 
@@ -47,7 +47,7 @@ class ModelListCache:
 
     @property
     def readiness(self) -> Readiness:
-        """Whether the last question was answered."""
+        """The error of the last request; None if it was answered."""
         if self.failure is None:
             return READY
         return Readiness("unreachable", self.failure.message, self.failure.advice)

@@ -18,12 +18,13 @@ METADATA_HOSTS = frozenset({"metadata.google.internal", "169.254.169.254"})
 
 
 class Proxies:
-    """By the variables that most programs read, in capitals or not."""
+    """By the variables that most programs read, in upper or lower case."""
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         self._by_scheme: dict[str, str] = {}
         for scheme in ("http", "https"):
-            # Uppercase HTTP_PROXY is read too: this is no CGI program that a request could set it for.
+            # Uppercase HTTP_PROXY is read too: this isn't a CGI program, for which a request could set
+            # it.
             found = variables.get(f"{scheme}_proxy") or variables.get(f"{scheme.upper()}_PROXY")
             if found:
                 self._by_scheme[scheme] = found
@@ -31,7 +32,7 @@ class Proxies:
         self._without = [name.strip().lstrip(".") for name in names.split(",") if name.strip()]
 
     def for_url(self, url: str) -> str | None:
-        """The proxy for an address; None: it is reached straight."""
+        """The proxy for an address; None: it is reached directly."""
         parts = urlsplit(url)
         host = parts.hostname or ""
         if host in METADATA_HOSTS:

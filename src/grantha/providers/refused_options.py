@@ -1,10 +1,10 @@
 """Learns from a host's refusals which options a model lacks, and removes them from requests.
 
-A refusal (HTTP 400 or 422) names the option in a vendor-specific form: in `param`, as the place
-of a validation, or in words. Such an option is left out, or set to a value that is offered, and the
-request is sent again; from then on it is so for that model. Only options that steer an answer are ever
-left out: never tools, schemas, messages or images. A value out of range teaches nothing, as it is the
-caller's mistake.
+A refusal (HTTP 400 or 422) names the option in a vendor-specific form: in `param`, as the path of a
+validation error, or in its message. Such an option is left out, or set to a value that is offered, and
+the request is sent again; from then on it is so for that model. Only options that steer an answer are
+ever left out: never tools, schemas, messages or images. Nothing is learnt from a value out of range,
+which is the caller's mistake.
 """
 
 from __future__ import annotations
@@ -86,8 +86,8 @@ _WRITTEN_AS: dict[str, frozenset[str]] = {
 
 
 @dataclass(slots=True)
-class _Lessons:
-    """What one model taught."""
+class _Corrections:
+    """What is known about one model."""
 
     left_out: set[_Path] = field(default_factory=set)
     limits: dict[_Path, int] = field(default_factory=dict)
@@ -95,10 +95,10 @@ class _Lessons:
 
 
 class RefusedOptions:
-    """The lessons of one host, by model; kept as long as the process lives."""
+    """The corrections of one host, by model; kept as long as the process lives."""
 
     def __init__(self) -> None:
-        self._lessons: dict[str, _Lessons] = {}
+        self._corrections: dict[str, _Corrections] = {}
 
     def learn(self, model: str, body: bytes, report: ErrorReport) -> bool:
         """Learns from a refusal of `body`; True if the request can be sent again."""
@@ -112,40 +112,40 @@ class RefusedOptions:
         )
         if path is None:
             return False
-        lessons = self._lessons.setdefault(model, _Lessons())
+        corrections = self._corrections.setdefault(model, _Corrections())
         value = paths[path]
         if _plain(path[-1]) in _LIMITS:
-            return _learn_limit(lessons, path, value, report.message)
+            return _learn_limit(corrections, path, value, report.message)
         offered = _offered(report.message, value) if isinstance(value, str) else None
-        if offered is not None and (path, offered) not in lessons.replaced:
-            lessons.replaced[path, value] = offered
+        if offered is not None and (path, offered) not in corrections.replaced:
+            corrections.replaced[path, value] = offered
             return True
         if _is_number(value) and _OUT_OF_RANGE.search(report.message):
             return False
-        lessons.left_out.add(path)
+        corrections.left_out.add(path)
         return True
 
     def apply(self, model: str, body: bytes) -> bytes:
         """A request's body without the options that the model is known to refuse."""
-        lessons = self._lessons.get(model)
-        if lessons is None:
+        corrections = self._corrections.get(model)
+        if corrections is None:
             return body
         sent = loads(body)
-        for path in lessons.left_out:
+        for path in corrections.left_out:
             _remove(sent, path)
-        for path, limit in lessons.limits.items():
+        for path, limit in corrections.limits.items():
             value = _value(sent, path)
             if _is_number(value) and value > limit:
                 _set(sent, path, limit)
-        for (path, refused), offered in lessons.replaced.items():
+        for (path, refused), offered in corrections.replaced.items():
             if _value(sent, path) == refused:
                 _set(sent, path, offered)
         return dumps(sent)
 
     def lacking(self, model: str) -> dict[str, Any]:
         """The capabilities that a model turned out not to have."""
-        lessons = self._lessons.get(model)
-        left_out = {_plain(path[-1]) for path in lessons.left_out} if lessons else set()
+        corrections = self._corrections.get(model)
+        left_out = {_plain(path[-1]) for path in corrections.left_out} if corrections else set()
         names = {"temperature": "temperature", "topp": "top_p"}
         return {name: False for written, name in names.items() if written in left_out}
 
@@ -228,14 +228,14 @@ def _shared(path: _Path, steps: list[str]) -> int:
     return sum(_plain(a) == b for a, b in zip(reversed(path), reversed(steps), strict=False))
 
 
-def _learn_limit(lessons: _Lessons, path: _Path, value: Any, message: str) -> bool:
+def _learn_limit(corrections: _Corrections, path: _Path, value: Any, message: str) -> bool:
     if not _is_number(value):
         return False
     numbers = [int(text.replace(",", "")) for text in re.findall(r"\d[\d,]*", message)]
     allowed = [number for number in numbers if 16 <= number < value]
     if not allowed:
         return False
-    lessons.limits[path] = max(allowed) - ("exclusive" in message)
+    corrections.limits[path] = max(allowed) - ("exclusive" in message)
     return True
 
 

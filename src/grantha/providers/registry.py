@@ -1,4 +1,4 @@
-"""All providers of this server, made from settings at start; models are found here by
+"""All providers of this server, made from settings at start; finds models by
 `provider/model`.
 
 Creating the registry opens no connection and sends no request. The one place, beside the composition
@@ -44,7 +44,7 @@ class ProviderCard:
 
 
 class Registry:
-    """`extra` are further providers that are already made, by name; they win over all others."""
+    """`extra` are further providers by name; they take precedence over all others."""
 
     def __init__(self, settings: Settings, extra: Mapping[str, Provider] | None = None) -> None:
         self._settings = settings
@@ -124,7 +124,7 @@ class Registry:
         for host in self._hosts.values():
             if host.model_prefixes and model.startswith(host.model_prefixes):
                 return f"{host.name}/{model}"
-        raise UnknownModel(f"{model!r} names no provider", advice=self._meant(model))
+        raise UnknownModel(f"{model!r} names no provider", advice=self._suggestion(model))
 
     def providers(self) -> list[ProviderCard]:
         """Every provider, usable or not, and why not. Sends no request."""
@@ -133,7 +133,7 @@ class Registry:
     async def models(self) -> list[ModelCard]:
         """The models of every available provider, each list cached and bounded in time.
 
-        One that didn't answer is asked again: it may have been started since.
+        One that didn't answer is called again: it may have been started since.
         """
         names = [
             card.name
@@ -165,11 +165,11 @@ class Registry:
             _log.debug("No models of %s: %s", name, error.message)
             return ()
 
-    def _meant(self, model: str) -> str:
+    def _suggestion(self, model: str) -> str:
         head, slash, rest = model.partition("/")
-        meant = nearest(head, self._names()) if slash else None
-        if meant is not None:
-            return f"Did you mean {meant}/{rest}?"
+        near = nearest(head, self._names()) if slash else None
+        if near is not None:
+            return f"Did you mean {near}/{rest}?"
         return "Write it as provider/model, as the list of models has it."
 
     def _names(self) -> list[str]:
@@ -213,7 +213,10 @@ class Registry:
     def _add_plugins(self) -> None:
         for point in metadata.entry_points(group=PLUGINS):
             if point.name in self._hosts or point.name in self._factories:
-                _log.warning("The provider %r of a plugin has a taken name; left out", point.name)
+                _log.warning(
+                    "The provider %r of a plugin has a name that is taken; it is left out",
+                    point.name,
+                )
                 continue
             self._factories[point.name] = _plugin(point)
             self._titles[point.name] = (point.name, "plugin")

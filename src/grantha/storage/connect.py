@@ -39,7 +39,7 @@ _NETWORK = frozenset(
 
 
 def prepare_folder(folder: Path) -> None:
-    """Makes the data folder and its files, their owner's alone. Raises `StorageFailed` with what to do."""
+    """Creates the data folder and its files, for their owner only. Raises `StorageFailed` with advice."""
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         probe = folder / ".write-probe"
@@ -72,7 +72,7 @@ def full_disk(folder: Path) -> StorageFull:
 
 def writing_engine(path: Path, synchronous: str) -> Engine:
     """An engine for the one writing connection; transactions are begun by hand."""
-    with suppress(OSError):  # SQLite will say what is wrong
+    with suppress(OSError):  # SQLite reports what is wrong
         # Its further files get the mode of the database.
         os.close(os.open(path, os.O_CREAT | os.O_RDONLY, 0o600))
     engine = create_engine(_url(path), isolation_level="AUTOCOMMIT", pool_size=1)
@@ -81,7 +81,7 @@ def writing_engine(path: Path, synchronous: str) -> Engine:
     def set_up(connection: Any, _record: object) -> None:
         _pragmas(
             connection,
-            # Only an empty file takes it, before WAL: else the file would never get smaller.
+            # Takes effect only in an empty file, before WAL; without it the file would never get smaller.
             "PRAGMA auto_vacuum=INCREMENTAL",
             "PRAGMA journal_mode=WAL",
             f"PRAGMA synchronous={synchronous}",
@@ -141,7 +141,7 @@ def migrate(engine: Engine) -> None:
 def shrink(connection: Connection) -> int:
     """See `Store.shrink`: up to `_SHRINK_PAGES` free pages, from the end of the file."""
     free = connection.exec_driver_sql("PRAGMA freelist_count").scalar_one()
-    # Each page is a row of the pragma's: what isn't fetched isn't freed.
+    # The pragma frees one page a row: what isn't fetched isn't freed.
     raw_connection(connection).execute(f"PRAGMA incremental_vacuum({_SHRINK_PAGES})").fetchall()
     left = connection.exec_driver_sql("PRAGMA freelist_count").scalar_one()
     return int(free) - int(left)
@@ -218,7 +218,7 @@ def _check_known(connection: Connection, found: str) -> None:
 
 
 def _check_tables(connection: Connection) -> None:
-    """A file whose set-up was cut short, or that a person has changed, would fail at the first question."""
+    """A file whose set-up was cut short, or that someone has changed, would fail at the first query."""
     missing = sorted(metadata.tables.keys() - _tables(connection))
     if missing:
         raise StorageFailed(

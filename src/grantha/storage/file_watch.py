@@ -1,7 +1,8 @@
 """Notices that the database's files were deleted, replaced or cut short while they are open.
 
-SQLite doesn't: it writes on into a file that has no name any more, and what is committed is gone with
-the process. Used by the writer's thread alone, between two transactions, when no checkpoint is under way.
+SQLite doesn't: it goes on writing to a file that has no name any more, and what is committed is gone
+with the process. Used by the writer's thread alone, between two transactions, when no checkpoint is
+under way.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class FileWatch:
             )
 
     def _is_whole(self, size: int) -> bool:
-        """Whether a smaller file has all the pages that it names, as after giving room back."""
+        """Whether a smaller file has all the pages that it names, as after pages were freed."""
         with self._path.open("rb") as file:
             header = file.read(_HEADER)
         if len(header) < _HEADER or not header.startswith(_MAGIC):

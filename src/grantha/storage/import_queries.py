@@ -15,7 +15,7 @@ from grantha.storage import rows
 from grantha.storage.base import ImportedConversation, MessageRow
 from grantha.storage.schema import conversations, messages
 
-_LONG_AGO = 0  # as time of a deletion: the next purge takes it
+_LONG_AGO = 0  # as the time of deletion: the next purge takes it
 
 
 def stage(

@@ -151,7 +151,7 @@ def ended_since(connection: Connection, subject: str, since: int) -> list[Genera
 
 
 def trim(connection: Connection, before: int, limit: int = 64) -> int:
-    """Deletes the records of at limit `limit` generations that ended before a time."""
+    """Deletes the records of at most `limit` generations that ended before a time."""
     due = connection.execute(
         select(generations.c.id)
         .where(generations.c.trimmed.is_(False), generations.c.ended_at < before)

@@ -1,8 +1,8 @@
-"""What the answers of one model in one hour or day add up to, as values that merge and can be taken apart.
+"""The totals of one model's answers in an hour or a day, as values that can be added and subtracted.
 
-Counts and sums are exact. Times to first text and speeds are histograms with 16 buckets per doubling, so a
-percentile is within `PERCENTILE_ERROR` of the value at its rank. A histogram is one integer with a count in
-every 32 bits: merging two is one addition, whatever they hold.
+Counts and sums are exact. Times to first text and speeds are histograms with 16 buckets per doubling, so
+a percentile is within `PERCENTILE_ERROR` of the value at its rank. A histogram is one integer with a
+count in every 32 bits: merging two is one addition, whatever they hold.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _SMALLEST = 0.1  # timings are rounded to it; bucket 0 is for zero
 _LANE = 32  # bits of a count
 _LANE_BYTES = _LANE // 8
 _PER_DOLLAR = 10**12  # costs are added as integers, so that taking one away leaves no residue
-_MOST = 2.0**53  # what is larger isn't a count of tokens or an amount of dollars
+_MAX_AMOUNT = 2.0**53  # what is larger isn't a count of tokens or an amount of dollars
 
 
 class Rollup(NamedTuple):
@@ -65,7 +65,7 @@ class Rollup(NamedTuple):
 
     @classmethod
     def total(cls, rollups: Iterable[Rollup]) -> Rollup:
-        """All of them together."""
+        """The sum of all."""
         return cls._make(map(sum, zip(*rollups, strict=True)))
 
     def without(self, other: Rollup) -> Rollup | None:
@@ -92,13 +92,13 @@ class Rollup(NamedTuple):
         )
 
     def to_row(self) -> tuple[object, ...]:
-        """In the order of the fields. Sums are text: nothing bounds them to 64 bits."""
+        """The columns, in the order of the fields. Sums are text: nothing bounds them to 64 bits."""
         *counts, tokens, costs_known, cost, first, tok_s = self
         return (*counts, str(tokens), costs_known, str(cost), _packed(first), _packed(tok_s))
 
     @classmethod
     def from_row(cls, row: Sequence[Any]) -> Rollup:
-        """What `to_row` gave. Raises `ValueError` or `TypeError` for a damaged row."""
+        """Inverse of `to_row`. Raises `ValueError` or `TypeError` for a damaged row."""
         *counts, first, tok_s = row
         return cls._make((*map(int, counts), _unpacked(first), _unpacked(tok_s)))
 
@@ -123,7 +123,7 @@ def _object(end: JsonObject, name: str) -> JsonObject:
 def _number(values: JsonObject, name: str) -> float | None:
     value: Any = values.get(name)
     # By type, because True is an int.
-    return value if type(value) in {int, float} and abs(value) < _MOST else None
+    return value if type(value) in {int, float} and abs(value) < _MAX_AMOUNT else None
 
 
 def _counted(value: float | None) -> _Histogram:

@@ -133,8 +133,8 @@ def parts_json(parts: Sequence[Part]) -> str:
     return to_json(parts_to_json(parts))
 
 
-# ---- helpers below -------------------------------------------------------------------------------
-# A damaged column costs what it holds, never the list, the conversation or the start that reads it.
+# ---- helpers below ------------------------------------------------------------------------------- A
+# damaged column loses its own content, but never breaks a list, a conversation or a start that reads it.
 
 
 def _column(row: Row, name: str, kind: type[T]) -> T | None:
@@ -145,7 +145,7 @@ def _column(row: Row, name: str, kind: type[T]) -> T | None:
         value = decode_json(text)
         if isinstance(value, kind):
             return value
-        _log.error("%s of %s is damaged: it is no %s", name, row["id"], kind.__name__)
+        _log.error("%s of %s is damaged: it isn't a %s", name, row["id"], kind.__name__)
     except ValueError as error:
         _log.error("%s of %s is damaged: %s", name, row["id"], error)
     return None
@@ -159,7 +159,7 @@ def _objects(row: Row, name: str) -> tuple[dict[str, Any], ...]:
     found = _column(row, name, list) or []
     objects = tuple(item for item in found if isinstance(item, dict))
     if len(objects) < len(found):
-        _log.error("%s of %s is damaged: not all of it are objects", name, row["id"])
+        _log.error("%s of %s is damaged: not all items are objects", name, row["id"])
     return objects
 
 

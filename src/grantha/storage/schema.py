@@ -142,7 +142,7 @@ logins = Table(
     Column("expires_at", BigInteger, nullable=False),
 )
 
-# What the answers of an hour or a day, in UTC from `start` on, add up to; see `storage.rollups`.
+# The totals of the answers of an hour or a day, in UTC from `start` on; see `storage.rollups`.
 rollups = Table(
     "rollups",
     metadata,
@@ -174,7 +174,7 @@ alembic_version = Table(
     PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
 )
 
-# SQLite's index of the messages' words. It holds no copy of the text: it names messages by number and is
+# The full-text index of messages. It holds no copy of the text: it names messages by number and is
 # kept by triggers.
 FULL_TEXT = (
     """

@@ -1,12 +1,12 @@
 """The one thread that writes: runs queued jobs in one transaction, commits, and reports.
 
-While a commit waits for the disk, further jobs queue up and share the next commit (group commit). A
-job that fails is rolled back alone, to its savepoint; if the database itself fails, all jobs of the
-batch fail with one `StorageFull` or `StorageFailed` and nothing of the batch was written. Every
-transaction runs under an exclusive `flock`, because SQLite before 3.51.3 can damage a WAL database
-when two processes commit and checkpoint at the same instant (https://sqlite.org/wal.html#walresetbug).
-Before each transaction, and every second without one, the files are looked at: once they are lost,
-nothing is written any more.
+While a commit waits for the disk, further jobs queue up and share the next commit (group commit). A job
+that fails is rolled back alone, to its savepoint; if the database itself fails, all jobs of the batch
+fail with one `StorageFull` or `StorageFailed` and nothing of the batch was written. Every transaction
+runs under an exclusive `flock`, because SQLite before 3.51.3 can damage a WAL database when two
+processes commit and checkpoint at the same instant (https://sqlite.org/wal.html#walresetbug). Before
+each transaction, and every second without one, the files are checked: once they are lost, nothing is
+written any more.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class Writer:
         return await asyncio.shield(done)
 
     async def until_lost(self) -> StorageLost:
-        """Returns once the files are lost, which is hopefully never."""
+        """Returns the error once the files are lost."""
         await self._lost_event.wait()
         return self.lost or StorageLost("The database was lost.")
 
@@ -224,7 +224,7 @@ def _acquire(lock: IO[str]) -> None:
 
 
 def storage_error(error: BaseException) -> GranthaError:
-    """The error of our tree for a raw's error, without the statement or its values."""
+    """The error of our tree for a database error, without the statement or its values."""
     origin = error.orig if isinstance(error, DBAPIError) else error
     code = getattr(origin, "sqlite_errorcode", 0) & 0xFF
     if code == sqlite3.SQLITE_FULL:

@@ -18,7 +18,7 @@ _BYTES, _STRING = 6, 7  # types whose value has its length before it
 
 
 class DamagedMessage(ValueError):
-    """A checksum doesn't fit, or a length can't be."""
+    """A checksum doesn't match, or a length is impossible."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +64,9 @@ class EventStreamDecoder:
             return None
         total, size, crc = _PRELUDE.unpack_from(self._buffer)
         if zlib.crc32(self._buffer[:8]) != crc:
-            raise DamagedMessage("The checksum of a frame's prelude doesn't fit")
+            raise DamagedMessage("The checksum of a frame's prelude doesn't match")
         if not 16 + size <= total <= LIMIT:
-            raise DamagedMessage("A frame's length can't be")
+            raise DamagedMessage("A frame's length is impossible")
         if len(self._buffer) < total:
             return None
         message = bytes(self._buffer[:total])
@@ -91,7 +91,7 @@ def encode(payload: bytes, headers: dict[str, str]) -> bytes:
 def _message(message: bytes, size: int) -> EventStreamMessage:
     (crc,) = struct.unpack_from(">I", message, len(message) - 4)
     if zlib.crc32(message[:-4]) != crc:
-        raise DamagedMessage("The checksum of a frame doesn't fit")
+        raise DamagedMessage("The checksum of a frame doesn't match")
     try:
         headers = _headers(message[12 : 12 + size])
     except (struct.error, IndexError, UnicodeDecodeError) as error:

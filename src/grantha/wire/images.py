@@ -8,7 +8,7 @@ import binascii
 from grantha.chat import ImagePart
 from grantha.errors import BadRequest, TooLarge
 
-LARGEST = 20 * 1024 * 1024  # bytes, decoded; the most that any of our endpoints takes
+MAX_SIZE = 20 * 1024 * 1024  # bytes, decoded; the largest that any of our endpoints accepts
 MEDIA_TYPES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 
 

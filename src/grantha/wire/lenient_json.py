@@ -64,7 +64,7 @@ def loads(payload: bytes | str) -> Any:
 def fit(value: Any, kind: type[T]) -> T:
     """The value as a struct, without the fields that don't fit. Raises `InvalidJson`.
 
-    A field fits, doesn't, or is essential to its struct: see `essential` there.
+    Fields that a struct names in `essential` must fit.
     """
     try:
         return msgspec.convert(value, kind, strict=False)

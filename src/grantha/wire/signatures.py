@@ -1,8 +1,8 @@
-"""Whose a thought's signature is: only the model that made it gets it back.
+"""Marks the signatures of reasoning with their maker: only that model gets them back.
 
 A signature is opaque. Vendors refuse each other's, and mostly those of their own other models too. So a
-decoder marks each with its maker, and a call is freed of others' before it is encoded. The mark goes with
-the signature through the log and through clients, which echo it as they got it.
+decoder marks each with its maker, and the signatures of others are removed from a call before it is
+encoded. The mark stays with the signature in the log and in clients, which echo it unchanged.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Follows the WHATWG HTML standard, section 9.2 (event stream format), with one leniency: what stands
 complete at the end of the input counts even if its blank line never came, because several vendors
-leave it out after their last event. Refuses to know what a payload means. Memory is bounded by
+leave it out after their last event. Knows nothing about payloads. Memory is bounded by
 `limit`; any split of the input gives the same payloads.
 """
 
@@ -51,7 +51,7 @@ class SseDecoder:
 
     def __init__(self, limit: int = LIMIT) -> None:
         self._limit = limit
-        self._rest: list[bytes] = []  # pieces of an unfinished line: joined once, not per piece
+        self._rest: list[bytes] = []  # fragments of an unfinished line, joined only once
         self._rest_size = 0
         self._data: list[bytes] = []
         self._size = 0

@@ -6,7 +6,7 @@
 | a new id in every fragment | one call, by its first id |
 | no index, no id | a name begins a call |
 | index 0 for every one of several calls, one after the other or interleaved | calls by their ids |
-| a name in pieces, or repeated | joined, or taken once |
+| a name in fragments, or repeated | joined, or taken once |
 | complete arguments repeated | taken once |
 | two objects at one index | two calls |
 | `{}` where arguments follow | left out |
@@ -113,9 +113,7 @@ class ToolCallAssembler:
         return call.take(final=False)
 
     def finish(self, *, complete: bool = False) -> list[ToolCall]:
-        """What was held back. `complete`: the reply ended normally, so that a call without arguments
-        has none, which is `{}`.
-        """
+        """What was held back. After a `complete` reply, a call without arguments gets `{}`."""
         for call in self._calls if complete else ():
             if not call.fragments:
                 call.held.append("{}")

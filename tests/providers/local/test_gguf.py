@@ -17,7 +17,7 @@ def test_a_header_tells_name_length_and_template(write_gguf: Write) -> None:
     assert (header.tools, header.reasoning) == (False, False)
 
 
-def test_a_template_with_tools_and_thought_is_recognised(write_gguf: Write) -> None:
+def test_a_template_with_tools_and_reasoning_is_recognised(write_gguf: Write) -> None:
     template = "{% if tools %}{{ tools }}{% endif %}<think>"
     header = read_header(write_gguf(tokenizer__chat_template=template))
     assert (header.tools, header.reasoning) == (True, True)
@@ -43,7 +43,7 @@ def test_a_file_cut_anywhere_is_called_incomplete(tmp_path: Path) -> None:
     ("content", "reason"),
     [
         (b"", "empty"),
-        (b"PK\3\4" + b"\0" * 60, "no GGUF"),
+        (b"PK\3\4" + b"\0" * 60, "isn't a GGUF"),
         (gguf(PAIRS, version=1), "version 1 isn't supported"),
         (gguf({**PAIRS, "general.architecture": "clip"}), "only a part of a language model"),
         (gguf({**PAIRS, "general.type": "adapter"}), "only a part of a language model"),
@@ -59,7 +59,7 @@ def test_a_file_that_cannot_be_used_says_why(tmp_path: Path, content: bytes, rea
     assert str(tmp_path) not in str(caught.value)
 
 
-def test_a_missing_file_and_a_folder_are_told(tmp_path: Path) -> None:
+def test_a_missing_file_and_a_folder_are_reported(tmp_path: Path) -> None:
     with pytest.raises(InvalidModelFile, match="doesn't exist"):
         read_header(tmp_path / "none.gguf")
     with pytest.raises(InvalidModelFile, match="can't be read"):

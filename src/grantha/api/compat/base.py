@@ -50,7 +50,7 @@ from grantha.wire.compat.view import (
 )
 from grantha.wire.sse import HEADERS
 
-DONE = "[DONE]"  # what two vendors end a stream with, in place of JSON
+DONE = "[DONE]"  # how two vendors end a stream, in place of JSON
 # The providers whose own API a path imitates, the most direct first.
 _NATIVE: dict[str, tuple[str, ...]] = {
     "/v1/chat/completions": ("openai", "azure", "local"),
@@ -247,7 +247,8 @@ def _failure_response(request: Request, row: GenerationRow, end: GenerationEnd) 
     failed = error_response(request.scope, error_from_json(end_error(end) or {}))
     failed.headers.update(location(row))
     if end.timings.get("retries"):
-        failed.headers["x-should-retry"] = "false"  # else each of our tries is made three times
+        # Else the client repeats each of our own retries.
+        failed.headers["x-should-retry"] = "false"
     return failed
 
 

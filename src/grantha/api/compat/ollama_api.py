@@ -76,7 +76,7 @@ async def show(request: Request) -> Response:
 
 @router.get("/api/version", openapi_extra=base.operation_doc(None, "OllamaVersion"))
 async def version() -> Response:
-    """The version of Ollama whose API this is: clients want a newer one than ours is called."""
+    """The version of Ollama whose API this is: clients want a newer version than Grantha's own."""
     found: OllamaVersion = {"version": API_VERSION, "grantha": __version__}
     return JSONResponse(found)
 

@@ -72,7 +72,7 @@ def install(app: FastAPI) -> None:
         reply.headers.update(failure.headers or {})  # such as Allow
         return reply
 
-    async def defect(request: Request, error: Exception) -> Response:
+    async def unexpected(request: Request, error: Exception) -> Response:
         _log.error(
             "%s %s failed unexpectedly",
             request.method,
@@ -84,7 +84,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(GranthaError, ours)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)
-    app.add_exception_handler(Exception, defect)
+    app.add_exception_handler(Exception, unexpected)
 
 
 def _headers(error: GranthaError) -> dict[str, str]:

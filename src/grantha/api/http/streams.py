@@ -90,7 +90,7 @@ def snapshot_block(snapshot: GenerationReply) -> bytes:
 
 
 class EventStream(Response):
-    """Sends `first`, then the log behind the reader's cursor, until the end or the client's.
+    """Sends `first`, then the log behind the reader's cursor, until the log ends or the client leaves.
 
     `attachment` is that of the reader, if it has one already; it is closed here.
     """

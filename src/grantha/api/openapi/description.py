@@ -101,7 +101,7 @@ def event_stream(*names: str, last: str | None = None) -> JsonDict:
 def response_doc(
     status: int, model: type[BaseModel] | None, description: str, **content: JsonDict
 ) -> dict[int | str, JsonDict]:
-    """The `responses` of a route that goes well. `content` names further media types."""
+    """The `responses` of a route that succeeds. `content` names further media types."""
     body: JsonDict = {"description": description}
     if model is not None:
         body["model"] = model

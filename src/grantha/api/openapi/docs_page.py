@@ -13,7 +13,7 @@ from typing import Any
 
 from grantha.chat import JsonDict
 
-_DEEPEST = 6  # levels of a schema that are written out
+_MAX_LEVELS = 6  # levels of a schema that are written out
 
 _STYLE = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8881; }
@@ -101,8 +101,8 @@ def _contents(holder: JsonDict, schemas: JsonDict) -> str:
     for media, content in holder.get("content", {}).items():
         blocks.append(f"<p><code>{escape(media)}</code></p>")
         schema = content.get("schema", {})
-        if drawn := _drawn(schema, schemas, 0):
-            blocks.append(f"<pre>{escape(drawn)}</pre>")
+        if rendered := _rendered(schema, schemas, 0):
+            blocks.append(f"<pre>{escape(rendered)}</pre>")
         for example in _examples(content, schema, schemas):
             text = json.dumps(example, indent=2, ensure_ascii=False)
             blocks.append(f"<p>For example</p><pre>{escape(text)}</pre>")
@@ -116,24 +116,24 @@ def _examples(content: JsonDict, schema: JsonDict, schemas: JsonDict) -> list[An
     return found or list(_resolved(schema, schemas).get("examples", []))
 
 
-def _drawn(schema: JsonDict, schemas: JsonDict, depth: int) -> str:
+def _rendered(schema: JsonDict, schemas: JsonDict, depth: int) -> str:
     """A schema as JSON with the types in place of the values."""
     schema = _resolved(schema, schemas)
     pad = "  " * (depth + 1)
-    if schema.get("properties") and depth < _DEEPEST:
+    if schema.get("properties") and depth < _MAX_LEVELS:
         required = schema.get("required", [])
         lines = [
-            f"{pad}{name}{'' if name in required else '?'}: {_drawn(value, schemas, depth + 1)}"
+            f"{pad}{name}{'' if name in required else '?'}: {_rendered(value, schemas, depth + 1)}"
             for name, value in schema["properties"].items()
         ]
         return "{\n" + "\n".join(lines) + "\n" + "  " * depth + "}"
     if schema.get("type") == "array":
-        return f"[{_drawn(schema.get('items', {}), schemas, depth)}]"
+        return f"[{_rendered(schema.get('items', {}), schemas, depth)}]"
     if "contentSchema" in schema:
-        return f"JSON, as text: {_drawn(schema['contentSchema'], schemas, depth)}"
+        return f"JSON, as text: {_rendered(schema['contentSchema'], schemas, depth)}"
     for union in ("anyOf", "oneOf"):
         if union in schema:
-            return " | ".join(_drawn(item, schemas, depth) for item in schema[union])
+            return " | ".join(_rendered(item, schemas, depth) for item in schema[union])
     return _short(schema)
 
 

@@ -1,4 +1,4 @@
-"""Numbers as JSON: one generation for the inspector, all of them for the usage page."""
+"""Analytics as JSON: one generation for the inspector, all of them for the usage page."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ async def summary(
 
 @router.get(
     "/generations/{generation}",
-    responses=response_doc(200, InspectionReply, "The answer from the inside."),
+    responses=response_doc(200, InspectionReply, "How the answer was written."),
 )
 async def inspect(generation: str, request: Request) -> Response:
-    """One answer from the inside: its timings, segments, and when each record was written."""
+    """How one answer was written: its timings, its segments, and when each record was added."""
     state, subject = app_state(request), subject_of(request)
     row = await state.store.generation(subject, generation)
     shown = await serializers.generation(state.supervisor, subject, row)

@@ -50,7 +50,7 @@ async def listing(
 @router.post(
     "/conversations",
     status_code=201,
-    responses=response_doc(201, ConversationReply, "The new one."),
+    responses=response_doc(201, ConversationReply, "The new conversation."),
 )
 async def create(body: ConversationBody, request: Request) -> Response:
     """A new, empty conversation."""
@@ -129,7 +129,7 @@ async def image(message: str, number: int, request: Request) -> Response:
         raise NotFound(f"Message {message!r} has no image at {number}.")
     try:
         # What was stored unchecked could name any type, and a browser would believe it.
-        part = images.check(part, images.LARGEST)
+        part = images.check(part, images.MAX_SIZE)
     except (BadRequest, TooLarge) as error:
         raise NotFound(f"The image at {number} of message {message!r} is damaged.") from error
     headers = {

@@ -122,7 +122,7 @@ async def running(request: Request) -> Response:
 
 
 @router.get(
-    "/generations/{generation}", responses=response_doc(200, GenerationReply, "As it is now.")
+    "/generations/{generation}", responses=response_doc(200, GenerationReply, "The current state.")
 )
 async def snapshot(generation: str, request: Request) -> Response:
     """The current state of an answer, with the id after which its tail continues."""
@@ -150,7 +150,7 @@ async def events(
     generation: str,
     request: Request,
     *,
-    after: Annotated[str | None, Query(description="Read on after this id.")] = None,
+    after: Annotated[str | None, Query(description="Continue after this id.")] = None,
     wait: Annotated[float, Query(ge=0, le=_MAX_WAIT, description="Seconds of a long-poll.")] = 25,
     merged: Annotated[bool, Query(description="JSON only: false keeps every record apart.")] = True,
     last_event_id: Annotated[str | None, Header()] = None,
@@ -182,12 +182,12 @@ async def events(
 @router.patch(
     "/generations/{generation}",
     responses={
-        **response_doc(200, ChangeReply, "It acts from the next token."),
+        **response_doc(200, ChangeReply, "It applies from the next token."),
         422: {"description": "The model can't do this; nothing was changed."},
     },
 )
 async def change(generation: str, body: ChangeBody, request: Request) -> Response:
-    """Live controls: acts from the next token, with a seam."""
+    """Live controls: the change applies from the next token, with a seam."""
     state, subject = app_state(request), subject_of(request)
     await state.store.generation(subject, generation)
     changes = {name: value for name, value in body.changes().items() if name != "model"}

@@ -63,7 +63,9 @@ async def resume(request: Request) -> Response:
     return _reply(await _downloads(request).resume()).response(202)
 
 
-@router.post("/download/pause", responses=response_doc(200, DownloadReply, "It is paused."))
+@router.post(
+    "/download/pause", responses=response_doc(200, DownloadReply, "The download is paused.")
+)
 async def pause(request: Request) -> Response:
     """Pauses the download; what has arrived is kept."""
     return _reply(await _downloads(request).pause()).response()

@@ -51,7 +51,7 @@ async def metrics(request: Request) -> Response:
 
 
 class Metrics(Observer):
-    """All numbers of one app."""
+    """All metrics of one app."""
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
@@ -67,7 +67,7 @@ class Metrics(Observer):
 
         self._started = counter("generations_started", "Generations begun.", "provider")
         self._ended = counter("generations_ended", "Generations ended.", "provider", "ending")
-        self._stops = counter("stops", "Stops by a person.", "provider", "confirmed")
+        self._stops = counter("stops", "Answers stopped by a user.", "provider", "confirmed")
         self._errors = counter("errors", "Answers that failed.", "provider", "code")
         self._retries = counter("retries", "Upstream calls that failed.", "provider")
         self._stalls = counter("stalls", "Silences over 3 s while writing.", "provider")
@@ -138,10 +138,10 @@ class _CurrentState(Collector):
         yield _gauge("log_flush_window_seconds", "How long text may wait.", flushing.window)
         yield _gauge("storage_up", "Whether the store accepts records.", float(self._stored()))
         active = GaugeMetricFamily(
-            "grantha_active_readers", "Clients that read now.", labels=["transport"]
+            "grantha_active_readers", "Clients that are reading now.", labels=["transport"]
         )
         attached = CounterMetricFamily(
-            "grantha_attaches", "ReaderLimits that began.", labels=["transport", "resumed"]
+            "grantha_attaches", "Readers that attached.", labels=["transport", "resumed"]
         )
         for transport, count in sorted(self._readers.active.items()):
             active.add_metric([transport], count)

@@ -17,7 +17,7 @@ from grantha.api.http.bodies import StrictRoute
 from grantha.api.openapi.description import response_doc
 from grantha.api.schemas.responses import ImportReply
 from grantha.api.state import app_state, subject_of
-from grantha.engine.feed import MOST_REMEMBERED, Change
+from grantha.engine.feed import MAX_REMEMBERED, Change
 from grantha.errors import Busy
 from grantha.import_export import grantha_format
 from grantha.import_export.markdown import to_markdown
@@ -68,7 +68,7 @@ async def import_file(request: Request) -> Response:
             body += chunk
         depth = state.settings.max_json_depth
         ids = await import_conversations(state.store, subject, body, depth)
-    for conversation in ids[-MOST_REMEMBERED:]:
+    for conversation in ids[-MAX_REMEMBERED:]:
         state.feed.publish(Change("conversation", subject, conversation))
     return ImportReply(imported=len(ids), conversations=ids).response(201)
 

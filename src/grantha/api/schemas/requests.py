@@ -45,7 +45,7 @@ class OptionsBody(Body):
     response_format: dict[str, Any] | None = None
 
     def changes(self) -> dict[str, Any]:
-        """What was named, None included (back to the model's own default)."""
+        """The options that were sent; None goes back to the model's own default."""
         return {k: v for k, v in self.model_dump(exclude_unset=True).items() if k in _OPTIONS}
 
     def options(self) -> Options:
@@ -81,7 +81,7 @@ PartBody = Annotated[TextPartBody | ImagePartBody | FilePartBody, Field(discrimi
 
 
 class GenerationBody(Body):
-    """A send: text or parts ask something new; neither answers an existing question again."""
+    """A send: text or parts are a new question; without them an existing one is answered again."""
 
     text: str | None = Field(default=None, max_length=_MAX_TEXT)
     parts: list[PartBody] | None = Field(default=None, max_length=64)
@@ -106,7 +106,7 @@ class GenerationBody(Body):
 
 
 class ContinueBody(Body):
-    """Going on with an ended answer."""
+    """Continues an ended answer."""
 
     model: ModelId | None = None
     options: OptionsBody | None = None
@@ -129,7 +129,7 @@ class ConversationBody(Body):
     leaf: str | None = None
 
     def changes(self) -> dict[str, Any]:
-        """What was named, in the store's words."""
+        """The changes that were sent, by the store's columns."""
         found: dict[str, Any] = {
             name: value
             for name, value in self.model_dump(exclude_unset=True, exclude={"options"}).items()
@@ -169,7 +169,7 @@ class SimpleChatMessage(Body):
 
 
 class SimpleChatBody(Body):
-    """`POST /chat/completions/stream` and its kin. `model` may be bare or `provider/model`."""
+    """The body of all calls of the simple chat endpoint. `model` may be bare or `provider/model`."""
 
     # A list of wrong messages would take the event loop for an error each.
     messages: Annotated[list[SimpleChatMessage], FailFast()] = Field(

@@ -116,7 +116,7 @@ class Problem(ResponseModel):
 
 
 class Hello(ResponseModel):
-    """What every transport says first. `heartbeat` is in seconds."""
+    """The first frame of every transport. `heartbeat` is in seconds."""
 
     kind: Literal["hello"]
     protocol: int
@@ -240,7 +240,7 @@ class StopReply(ResponseModel):
 
 
 class ChangeReply(ResponseModel):
-    """How a change acts: as a true continuation, by instruction, or before any text."""
+    """How a change applies: by prefix, by instruction, or (null) before any text."""
 
     applied: bool
     mode: ContinuationMode | None
@@ -328,7 +328,7 @@ class ProviderList(ResponseModel):
 
 
 class CheckReply(ResponseModel):
-    """What asking a provider for one word came to."""
+    """The result of asking a provider for one word."""
 
     ok: bool
     model: str | None
@@ -345,7 +345,7 @@ class ImportReply(ResponseModel):
 
 
 class AnswerStatistics(ResponseModel):
-    """Numbers of some answers; null is unknown. Counts and sums are exact; percentiles, by nearest rank,
+    """Statistics of some answers; null is unknown. Counts and sums are exact; percentiles, by nearest rank,
     are within 2.5 % of the true value, since they are read from histograms."""
 
     generations: int
@@ -371,7 +371,7 @@ class DayStatistics(AnswerStatistics):
 
 
 class SummaryReply(ResponseModel):
-    """Numbers in all, by model, by day."""
+    """Statistics in all, by model and by day."""
 
     totals: AnswerStatistics
     by_model: list[ModelStatistics]
@@ -399,7 +399,7 @@ class BytesReply(ResponseModel):
 
 
 class InspectionReply(ResponseModel):
-    """One answer from the inside.
+    """How one answer was written.
 
     A row of `trace` is [ms since the one before, kind, code points, deltas].
     """

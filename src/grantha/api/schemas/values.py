@@ -1,7 +1,7 @@
 """Schemas of values and events for the API's description, made from the classes of `chat` and `events`.
 
-So that what is described can't fall behind what is written. Fields at their default are left out by
-these classes: none of them is null where it may be absent.
+So the description can't fall behind what is written. Fields at their default are left out by these
+classes: none of them is null where it may be absent.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from grantha.providers.base import Readiness
 
 REF = "#/components/schemas/{model}"
 _EVENTS: tuple[type[Event], ...] = get_args(Event)
-# What no route names as its reply.
+# Schemas that no route returns by itself.
 _LIVE: tuple[type[LiveMessage], ...] = get_args(LiveMessage)
 _LIVE_CLIENT: tuple[type[LiveClientMessage], ...] = get_args(LiveClientMessage)
 _UNROUTED = (
@@ -82,7 +82,7 @@ def add_values(schemas: JsonDict) -> None:
 # ---- helpers below -------------------------------------------------------------------------------
 
 
-# What these classes hold as plain JSON, because they are below those who know its shape.
+# Fields that are plain JSON in these classes, which are in a layer below the one that knows their shape.
 _INSIDE: dict[type[Event], dict[str, str]] = {
     GenerationEnd: {"timings": "Timings", "error": "ErrorObject", "receipt": "StopReceipt"},
     Seam: {"options": "Options"},

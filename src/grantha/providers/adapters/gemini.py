@@ -31,7 +31,7 @@ class Gemini(HttpProvider):
     async def build_request(
         self, call: Call, error_factory: ErrorFactory, *, stream: bool
     ) -> UpstreamRequest:
-        """A generated content."""
+        """A `generateContent` request."""
         method = "streamGenerateContent?alt=sse" if stream else "generateContent"
 
         def parse_body(body: bytes) -> list[UpstreamEvent]:
@@ -67,7 +67,7 @@ class Gemini(HttpProvider):
 class Vertex(Gemini):
     """Vertex AI: Gemini and, for models named `claude-…`, Anthropic's messages.
 
-    The site's base URL ends with `projects/…/locations/…`. Tokens are refreshed before they end.
+    The endpoint's base URL ends with `projects/…/locations/…`. Tokens are refreshed before they expire.
     """
 
     def __init__(self, endpoint: Endpoint, http: HttpPool, facts: ModelFacts) -> None:
@@ -84,7 +84,7 @@ class Vertex(Gemini):
     async def build_request(
         self, call: Call, error_factory: ErrorFactory, *, stream: bool
     ) -> UpstreamRequest:
-        """A generated content, or a message."""
+        """A `generateContent` request, or one for a message."""
         if not call.model.startswith("claude-"):
             return await super().build_request(call, error_factory, stream=stream)
 

@@ -1,5 +1,4 @@
-"""What every provider over HTTP has in common: a site, the pool, facts, and a cached list of
-models.
+"""What every provider over HTTP has in common: an endpoint, the pool, facts, and a cached list of models.
 
 An adapter adds how a call becomes an `UpstreamRequest` and how the vendor's list is read. It never
 retries.
@@ -29,7 +28,7 @@ ModelFacts = Callable[[str], Capabilities]
 class HttpProvider:
     """See `grantha.providers.base.Provider`. `facts` returns the known facts about a model by its own id.
 
-    `list_path` is below the site's base URL; None: the host lists no models.
+    `list_path` is below the endpoint's base URL; None: the host lists no models.
     """
 
     def __init__(
@@ -65,7 +64,7 @@ class HttpProvider:
         )
 
     def readiness(self) -> Readiness:
-        """Whether address and key are there."""
+        """Whether address and key are set."""
         return self._endpoint.readiness()
 
     async def models(self) -> Sequence[ModelCard]:
@@ -140,7 +139,7 @@ class HttpProvider:
                     raise
 
     def _learn(self, call: Call, request: UpstreamRequest, refusal: ErrorResponse) -> bool:
-        """Whether a refusal taught something, so that the call can be sent again."""
+        """Whether a refusal was learnt from, so that the call can be sent again."""
         report = refusal.report
         if report.param == "stream" or "verified to stream" in report.message:
             known = call.model in self._never_streamed

@@ -24,7 +24,7 @@ from grantha.wire.upstream.ollama_decoder import ollama_decoder, parse_ollama_bo
 from grantha.wire.upstream.ollama_request import encode_request
 from grantha.wire.upstream.vendor_errors import ErrorFactory
 
-NO_THOUGHT = "does not support thinking"
+NO_THINKING = "does not support thinking"
 
 
 class Ollama(HttpProvider):
@@ -74,15 +74,15 @@ class Ollama(HttpProvider):
     @override
     async def _send(self, call: Call, resume: str | None) -> Upstream:
         if call.model in self._thoughtless:
-            return await super()._send(_unthinking(call), resume)
+            return await super()._send(_without_thinking(call), resume)
         try:
             return await super()._send(call, resume)
         except RequestRefused as error:
             cause = error.__cause__
-            if not (isinstance(cause, ErrorResponse) and NO_THOUGHT in cause.report.message):
+            if not (isinstance(cause, ErrorResponse) and NO_THINKING in cause.report.message):
                 raise
         self._thoughtless.add(call.model)
-        return await super()._send(_unthinking(call), resume)
+        return await super()._send(_without_thinking(call), resume)
 
     @override
     def model_names(self, listed: Any) -> Iterable[str]:
@@ -94,7 +94,7 @@ class Ollama(HttpProvider):
                 yield name
 
 
-def _unthinking(call: Call) -> Call:
+def _without_thinking(call: Call) -> Call:
     return replace(call, options=replace(call.options, reasoning_effort=None))
 
 

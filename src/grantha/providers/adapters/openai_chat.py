@@ -27,7 +27,7 @@ UNSUPPORTED = {"unsupported_parameter", "unsupported_value"}
 
 
 class OpenAIChat(HttpProvider):
-    """Paths are below the site's base URL and may hold `{model}`; calls that continue a prefix
+    """Paths are below the endpoint's base URL and may hold `{model}`; calls that continue a prefix
     may have a path of their own.
     """
 
@@ -93,7 +93,7 @@ class OpenAIChat(HttpProvider):
 
 
 class _FailedGeneration:
-    """The text that a model wrote before its host refused it, then the refusal."""
+    """The text that a model wrote before its host rejected it, then the error."""
 
     resume_token: str | None = None
 

@@ -59,13 +59,13 @@ class SigningKeys:
 
 
 class AwsCredentials:
-    """The credentials of one site."""
+    """The credentials of one endpoint."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
         self._on_amazon = on_amazon(endpoint.variables)
         self._lock = asyncio.Lock()
-        self._source: Any = None  # botocore's credentials, which know when they end
+        self._source: Any = None  # botocore's credentials, which know when they expire
         self._keys: SigningKeys | None = None
 
     def readiness(self) -> Readiness:
@@ -92,7 +92,7 @@ class AwsCredentials:
         return READY
 
     async def get(self) -> SigningKeys:
-        """Keys that are good for a while. Raises `MissingKey` or another `ProviderError`."""
+        """Keys that stay valid for a while. Raises `MissingKey` or another `ProviderError`."""
         async with self._lock:
             if self._keys is None or self._ends_soon():
                 try:

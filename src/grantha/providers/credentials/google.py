@@ -1,4 +1,4 @@
-"""Access tokens for Google Cloud, kept until shortly before they end.
+"""Access tokens for Google Cloud, kept until shortly before they expire.
 
 | looked for, in this order | what becomes of it |
 |---|---|
@@ -6,9 +6,9 @@
 | the file that `GOOGLE_APPLICATION_CREDENTIALS` names, else gcloud's own | exchanged for tokens |
 | Google's machines | their metadata server gives tokens |
 
-The files are a service account's (signed with the package pyjwt) or a person's own
-(`gcloud auth application-default login`, which needs no signing). Source: Google's "How Application
-Default Credentials works" and "Access and use metadata".
+The files are a service account's (signed with the package pyjwt) or a user's own (`gcloud auth
+application-default login`, which needs no signing). Source: Google's "How Application Default
+Credentials works" and "Access and use metadata".
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ METADATA = {"Metadata-Flavor": "Google"}  # without it, the metadata server refu
 
 
 class GoogleTokens:
-    """The token of one site."""
+    """The token of one endpoint."""
 
     def __init__(self, endpoint: Endpoint, http: HttpPool) -> None:
         self._endpoint = endpoint
@@ -62,7 +62,7 @@ class GoogleTokens:
         )
 
     async def headers(self) -> Mapping[str, str]:
-        """Headers with a token that is good for a while.
+        """Headers with a token that stays valid for a while.
 
         Raises `MissingKey`, `Unsupported` or another `ProviderError`.
         """
@@ -92,7 +92,7 @@ class GoogleTokens:
         return kept
 
     def _file(self) -> Path | None:
-        """The credentials' file; not looked for where a variable names it, so that it is missed."""
+        """The credentials' file. One that a variable names may be missing: reading it reports that."""
         variables = self._endpoint.variables
         named = variables.get(FILE)
         if named:
@@ -130,7 +130,7 @@ class GoogleTokens:
         else:
             raise Unsupported(
                 f"Google credentials of the type {str(kind)!r} can't be used",
-                advice="Use a service account's file, or a person's own.",
+                advice="Use a service account's file, or a user's own.",
                 provider=self._endpoint.name,
             )
         headers = {"Content-Type": "application/x-www-form-urlencoded"}

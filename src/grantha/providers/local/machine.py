@@ -1,4 +1,4 @@
-"""What this machine gives a model: how many threads, and which environment a child gets."""
+"""What a model's process gets from this machine: threads, environment variables, memory."""
 
 from __future__ import annotations
 

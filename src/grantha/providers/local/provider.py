@@ -1,7 +1,7 @@
 """The local provider: GGUF files on this machine, one child process each, behind the usual protocol.
 
-Owns the model files, a supervisor for each requested model, and the HTTP client that reaches the children.
-The server process never loads llama.cpp itself.
+Owns the model files, a supervisor for each requested model, and the HTTP client that reaches the
+children. The server process never loads llama.cpp itself.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from grantha.wire.upstream.openai_chat_decoder import chat_decoder, parse_chat_b
 
 DEFAULT = "default"  # an alias of the first model
 ENGINE = "xllamacpp"
-# A stop, and the next piece of every other answer, wait for the batch of a prompt that is being computed.
+# A stop, and the next delta of every other answer, wait for the batch of a prompt that is being computed.
 # Larger models compute larger batches so much better that this outweighs the waiting.
 SMALL_FILE = 512 * 1024 * 1024
 SMALL_BATCH, LARGE_BATCH = 16, 64
@@ -90,7 +90,7 @@ class LocalProvider:
             named = replace(call, model=file.name)
             body = request_bodies.counted_body(named, self.capabilities(file.name))
             prompt = await self._render(worker, body)
-            # As the child itself reads a prompt: marks of the template are tokens, not text.
+            # As the child itself reads a prompt: control markers of the template are tokens, not text.
             request = {"content": prompt, "add_special": True, "parse_special": True}
             found = await worker.ask(request_bodies.TOKENS_PATH, request)
         finally:

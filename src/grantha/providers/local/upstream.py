@@ -1,7 +1,7 @@
 """One reply of a local model: the HTTP upstream, and the slot that it is computed in.
 
-Closing it ends the computation, and looks whether it has ended: llama.cpp notices a closed connection at
-its next piece of text or batch of the prompt.
+Closing it ends the computation, and checks that it has ended: llama.cpp notices a closed connection at
+its next token or batch of the prompt.
 """
 
 from __future__ import annotations

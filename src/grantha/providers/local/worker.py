@@ -26,7 +26,7 @@ HTTP_SPARE = 8  # threads beyond one per slot, for slot status and for requests 
 
 
 def main() -> None:
-    """Reads the order, loads the model, reports, and serves until the pipe ends."""
+    """Reads its configuration, loads the model, reports, and serves until the pipe ends."""
     # Ctrl-C in the terminal is for the server, which may let answers finish first.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     openmp.use_bundled_if_missing()

@@ -30,7 +30,7 @@ from grantha.wire.upstream.vendor_errors import ErrorFactory
 PROGRAM = worker_program.__name__
 TAIL = 16 * 1024  # bytes of standard error that are kept
 STOP_SECONDS = 2.0  # seconds a child may take to exit on its own
-POLL = 0.004  # seconds between two looks at a slot
+POLL = 0.004  # seconds between two checks of a slot
 DRAIN_POLL = 0.05  # the same, once no call waits for it
 
 _LOADING = re.compile(r"(?:error loading model|unknown model architecture)[^:]*:\s*(.+)")
@@ -123,7 +123,7 @@ class Worker:
 
     @property
     def key(self) -> str:
-        """What its requests are signed with; in no error and no log."""
+        """The key of its requests; in no error and no log."""
         return self._config.key
 
     @property
@@ -136,7 +136,7 @@ class Worker:
         """How the process ended, for an error's text."""
         code = self._process.returncode
         if code is None:
-            return "it is still there"
+            return "it is still running"
         said = _ASSERTION.search(self._tail.decode("utf-8", "replace"))
         detail = f", {said[0]}" if said else ""
         if code >= 0:
@@ -159,7 +159,7 @@ class Worker:
         return f"{self._address}{path}"
 
     def headers(self) -> dict[str, str]:
-        """What every request to the child carries.
+        """The headers of every request to the child.
 
         Each has its own connection: llama.cpp closes idle ones, and a request that meets
         such an end would fail for nothing.
@@ -205,7 +205,7 @@ class Worker:
 
     async def explain_error(self, error: ProviderError) -> ProviderError:
         """The error, or its cause if the process has died."""
-        # The broken socket is seen a moment before the process is reaped.
+        # A broken socket is noticed a moment before the process is reaped.
         if self.ended or await self.wait_ended(0.25):
             return ProviderFailed(
                 f"The local model {self._config.name} broke off: {self.exit_reason}",

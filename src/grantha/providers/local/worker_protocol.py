@@ -1,7 +1,7 @@
 """The messages between server and child at its start: one line of JSON each.
 
-The order goes through the child's standard input, so that neither key nor path is on a command line.
-That pipe then stays open and empty: its end means for the child that the server is gone.
+The configuration goes through the child's standard input, so that neither key nor path is on a command
+line. That pipe then stays open and empty: its end means for the child that the server is gone.
 """
 
 from __future__ import annotations

@@ -32,10 +32,10 @@ from grantha.providers.local.worker_process import LoadFailed, Worker
 from grantha.providers.local.worker_protocol import WorkerConfig
 
 FIRST_PAUSE = 0.1  # seconds before a dead child is started again; doubled at each quick death
-LONGEST_PAUSE = 10.0
+MAX_PAUSE = 10.0
 STABLE = 30.0  # seconds after which a death counts as the first one again
-MOST_DEATHS = 6
-REFUSAL = 30.0  # seconds without a new try after so many deaths
+MAX_DEATHS = 6
+REFUSAL = 30.0  # seconds without a new attempt after so many deaths
 
 WorkerState = Literal["unloaded", "loading", "ready", "waiting"]
 
@@ -52,7 +52,7 @@ class LoadRefusal:
 
 
 class WorkerSupervisor:
-    """`config` makes a new order for the file, blocking, and raises `LoadFailed`. `idle` in seconds."""
+    """`config` builds the file's configuration, blocking, and raises `LoadFailed`. `idle` in seconds."""
 
     def __init__(
         self,
@@ -94,7 +94,7 @@ class WorkerSupervisor:
         if refusal is not None:
             return Readiness(
                 "unreachable",
-                f"It ended again and again: {refusal.error.reason}",
+                f"It keeps ending: {refusal.error.reason}",
                 "Try again in a while.",
             )
         if self._state == "loading":
@@ -134,7 +134,7 @@ class WorkerSupervisor:
             raise
 
     def release(self) -> None:
-        """One who borrowed is done; the last one starts the time after which the model is unloaded."""
+        """A caller is done; after the last one, the model is unloaded once it has been idle."""
         self._leases -= 1
         self._start_timer()
 
@@ -161,7 +161,7 @@ class WorkerSupervisor:
         """The next child; starts it if no other call has."""
         if self._next is None or self._next.done():
             self._next = asyncio.get_running_loop().create_future()
-            # The waiting callers may have gone; a failure that nobody reads is no defect.
+            # The waiting callers may have gone; a failure that nobody awaits isn't a bug.
             self._next.add_done_callback(lambda done: done.cancelled() or done.exception())
         if self._task is None or self._task.done():
             # Immediately: until the task runs, the model would be shown as ready without being loaded.
@@ -192,11 +192,11 @@ class WorkerSupervisor:
                 continue
             deaths = 1 if time.monotonic() - born > STABLE else deaths + 1
             _log.warning("The local model %s ended: %s", self.file.name, worker.exit_reason)
-            if deaths >= MOST_DEATHS:
+            if deaths >= MAX_DEATHS:
                 self._fail(LoadFailed(worker.exit_reason, final=False))
                 return
             self._state = "waiting"
-            await asyncio.sleep(min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** (deaths - 1)))
+            await asyncio.sleep(min(MAX_PAUSE, FIRST_PAUSE * 2.0 ** (deaths - 1)))
 
     async def _start(self) -> Worker:
         started = time.monotonic()

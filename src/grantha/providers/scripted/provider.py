@@ -1,9 +1,8 @@
 """The scripted provider: models that follow a script, with its delays and faults.
 
-For tests, tutorials and load, when `scripted` is set; it never stands in for another provider's
-answer. Deterministic: the same script, options and prefix give the same events. With a prefix in
-the call it continues exactly where that ends, by code points; waits and faults that lie before are
-not met again.
+For tests, tutorials and load, when `scripted` is set; it never stands in for another provider's answer.
+Deterministic: the same script, options and prefix give the same events. With a prefix in the call it
+continues exactly where that ends, by code points; waits and faults before that point are skipped.
 """
 
 from __future__ import annotations
@@ -37,12 +36,12 @@ from grantha.wire.tool_calls import new_call_id
 
 SHIPPED = Path(__file__).parent / "scripts"
 POLL = 0.005  # seconds between looks at a gate file
-BATCH = 64  # pieces that come at once when a script has no rate
+BATCH = 64  # deltas in a batch when a script has no rate
 _SUFFIXES = (".json", ".toml")
 
 
 class ScriptedProvider:
-    """See `grantha.providers.base.Provider`. A script in `folder` goes before a shipped one."""
+    """See `grantha.providers.base.Provider`. A script in `folder` takes precedence over a shipped one."""
 
     name = "scripted"
 
@@ -126,7 +125,7 @@ class ScriptedUpstream:
         self._closed = asyncio.Event()
         self._started = 0.0
         self._prefix_left = len(call.prefix)  # code points of text that were written before
-        self._written = 0  # pieces of text and thought so far
+        self._written = 0  # deltas of text and reasoning so far
         self._gate_limit = 0 if script.gate else None
         self._calls = 0
 
@@ -158,13 +157,13 @@ class ScriptedUpstream:
 
     async def _write_step(self, step: ScriptStep) -> AsyncIterator[list[UpstreamEvent]]:
         held: list[str] = []
-        thought = step.kind == "reasoning"
+        is_reasoning = step.kind == "reasoning"
         for whole in step.fragments(self._call.options):
-            fragment = whole if thought else self._after_prefix(whole)
-            if not fragment or (thought and self._call.prefix):
+            fragment = whole if is_reasoning else self._after_prefix(whole)
+            if not fragment or (is_reasoning and self._call.prefix):
                 continue
             if held and (self._delay() > 0 or self._gated() or len(held) >= BATCH):
-                yield [_join(held, thought)]
+                yield [_join(held, is_reasoning)]
                 held = []
                 await self._sleep(0)
             await self._wait_for_turn()
@@ -173,7 +172,7 @@ class ScriptedUpstream:
             if self._limit_reached():
                 break
         if held:
-            yield [_join(held, thought)]
+            yield [_join(held, is_reasoning)]
         if step.fields.get("signature") and not self._call.prefix:
             yield [Reasoning("", step.fields["signature"], 0)]
 
@@ -262,6 +261,6 @@ class ScriptedUpstream:
         )
 
 
-def _join(fragments: list[str], thought: bool) -> UpstreamEvent:
+def _join(fragments: list[str], is_reasoning: bool) -> UpstreamEvent:
     text = fragments[0] if len(fragments) == 1 else "".join(fragments)
-    return Reasoning(text, None, len(fragments)) if thought else Text(text, len(fragments))
+    return Reasoning(text, None, len(fragments)) if is_reasoning else Text(text, len(fragments))

@@ -10,7 +10,7 @@ A script is a table:
 | `rate` | deltas per second; 0 (the default) is as fast as possible |
 | `begin` | seconds before the reply begins |
 | `refuse` | an error instead of a reply: its class or code, or a table like an `error` step |
-| `gate` | a file in the script folder with the number of pieces that may be out so far, or `open` |
+| `gate` | a file in the script folder with the number of deltas that may be sent so far, or `open` |
 | `usage` | false: none is reported |
 | `steps` | the steps, in order |
 | `attempts` | a list of such tables: the first call takes the first, ..., later ones the last |
@@ -20,7 +20,7 @@ A step is a table with one of these keys, and its further fields:
 | step | further fields |
 |---|---|
 | `text`, `reasoning` | `split`: "words" (default), "chars", "whole"; `signature` |
-| `repeat` | `count`, `start` (0): `{n}` stands for the number, so 100,000 pieces need one line |
+| `repeat` | `count`, `start` (0): `{n}` stands for the number, so 100,000 deltas need one line |
 | `tool` | name; `arguments` (a table or JSON text), `call_id` |
 | `cite` | URL; `title`, `quoted` |
 | `usage` | a table of token counts |
@@ -79,7 +79,7 @@ class ScriptStep:
     fields: Mapping[str, Any] = field(default_factory=dict)
 
     def fragments(self, options: Options) -> Iterator[str]:
-        """The pieces of text or thought, with the options in force filled in."""
+        """The deltas of text or reasoning, with the options in force filled in."""
         if self.kind == "repeat":
             start = int(self.fields.get("start", 0))
             text = _fill_placeholders(str(self.value), options)
@@ -119,7 +119,7 @@ class Script:
 
 
 def generated_script(name: str) -> Script | None:
-    """The script of a name like `count-1000` or `count-1000-at-20` (pieces a second), or None."""
+    """The script of a name like `count-1000` or `count-1000-at-20` (deltas a second), or None."""
     match = _COUNT.fullmatch(name)
     if match is None:
         return None

@@ -1,8 +1,8 @@
 """The AI SDK's UI message stream, version 1, as a view, and the body its chat transport sends.
 
 Source: AI SDK documentation, "Stream protocols: data stream protocol". Parts are named by our numbers.
-Signatures travel as provider metadata, which the SDK keeps with a part and sends back. What its
-`streamText` are accepted in the body here, by the same names.
+Signatures travel as provider metadata, which the SDK keeps with a part and sends back. The options of
+its `streamText` are accepted in the body, by the same names.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ if TYPE_CHECKING:  # types only: the server loads them with the API's descriptio
     )
 
 HEADERS = {"x-vercel-ai-ui-message-stream": "v1"}
-_LONGEST_ID = 200
+_MAX_ID_LENGTH = 200
 _METADATA_KEY: Final = "grantha"  # the name our metadata has among the providers'
 _DONE = "data: [DONE]\n\n"
 _FINISH: dict[str, UiFinishReason] = {
@@ -77,8 +77,8 @@ def parse_request(body: JsonObject) -> ParsedRequest:
 def chat_id(body: JsonObject) -> str:
     """The id of the chat that a request belongs to. Raises `BadRequest`."""
     chat = view.required_string(body, "id")
-    if len(chat) > _LONGEST_ID:
-        raise BadRequest(f"'id' is longer than {_LONGEST_ID} characters.")
+    if len(chat) > _MAX_ID_LENGTH:
+        raise BadRequest(f"'id' is longer than {_MAX_ID_LENGTH} characters.")
     return chat
 
 
@@ -101,7 +101,7 @@ class UiStream:
         self._signatures: dict[int, str] = {}
 
     def frames(self, frames: Sequence[Frame]) -> bytes:
-        """The chunks of frames."""
+        """The chunks of some frames."""
         return "".join([text for frame in frames for text in self._frame(frame)]).encode()
 
     def _frame(self, frame: Frame) -> list[str]:

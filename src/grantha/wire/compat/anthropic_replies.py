@@ -1,7 +1,7 @@
 """The replies of Anthropic's Messages and Models APIs, member by member.
 
-Source: Anthropic's API reference, "Messages", "Streaming messages", "Errors" and "Models". The view builds
-exactly these, and the OpenAPI description is generated from them: there is no second description.
+Source: Anthropic's API reference, "Messages", "Streaming messages", "Errors" and "Models". The view
+builds exactly these, and the OpenAPI description is generated from them: there is no second description.
 """
 
 from typing import Literal, NotRequired, TypeAlias
@@ -102,7 +102,7 @@ AnthropicErrorType = Literal[
 ]
 
 
-class AnthropicFault(TypedDict):
+class AnthropicErrorDetails(TypedDict):
     """What went wrong, and what to do."""
 
     type: AnthropicErrorType
@@ -113,7 +113,7 @@ class AnthropicError(TypedDict):
     """An error, as a reply or as the last event of a stream."""
 
     type: Literal["error"]
-    error: AnthropicFault
+    error: AnthropicErrorDetails
 
 
 class MessageStart(TypedDict):
@@ -137,42 +137,44 @@ class ContentBlockStart(TypedDict):
     content_block: ContentBlock
 
 
-class AddedText(TypedDict):
+class BlockTextDelta(TypedDict):
     """More text."""
 
     type: Literal["text_delta"]
     text: str
 
 
-class AddedThinking(TypedDict):
+class BlockThinkingDelta(TypedDict):
     """More reasoning."""
 
     type: Literal["thinking_delta"]
     thinking: str
 
 
-class AddedSignature(TypedDict):
+class BlockSignatureDelta(TypedDict):
     """The signature of the reasoning."""
 
     type: Literal["signature_delta"]
     signature: str
 
 
-class AddedInput(TypedDict):
+class BlockInputDelta(TypedDict):
     """More of the JSON of a call's arguments."""
 
     type: Literal["input_json_delta"]
     partial_json: str
 
 
-class AddedCitation(TypedDict):
+class BlockCitationDelta(TypedDict):
     """A source of the text so far."""
 
     type: Literal["citations_delta"]
     citation: AnthropicCitation
 
 
-BlockDelta: TypeAlias = AddedText | AddedThinking | AddedSignature | AddedInput | AddedCitation
+BlockDelta: TypeAlias = (
+    BlockTextDelta | BlockThinkingDelta | BlockSignatureDelta | BlockInputDelta | BlockCitationDelta
+)
 
 
 class ContentBlockDelta(TypedDict):

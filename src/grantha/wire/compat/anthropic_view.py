@@ -47,8 +47,8 @@ if TYPE_CHECKING:  # types only: the server loads them with the API's descriptio
     from grantha.wire.compat.anthropic_replies import (
         AnthropicCitation,
         AnthropicError,
+        AnthropicErrorDetails,
         AnthropicErrorType,
-        AnthropicFault,
         AnthropicModel,
         AnthropicModels,
         AnthropicUsage,
@@ -68,7 +68,7 @@ _STOP: dict[str, StopReason] = {
     "content-filter": "refusal",
     "refusal": "refusal",
 }
-# The vendor's own words that say more than ours do, when the model is Anthropic's too.
+# The vendor's own stop reasons that say more than ours, when the model is Anthropic's too.
 _NATIVE: tuple[StopReason, ...] = ("stop_sequence", "pause_turn", "model_context_window_exceeded")
 _ERROR_TYPES: dict[str, AnthropicErrorType] = {
     "unauthorized": "authentication_error",
@@ -83,7 +83,7 @@ _ERROR_TYPES: dict[str, AnthropicErrorType] = {
     "content_blocked": "invalid_request_error",
     "request_refused": "invalid_request_error",
 }
-_EFFORTS = ((2048, "low"), (8192, "medium"))  # tokens of thought up to which an effort goes
+_EFFORTS = ((2048, "low"), (8192, "medium"))  # upper bounds of the efforts, in thinking tokens
 _EXTRA: view.MemberTypes = {"thinking": dict, "top_k": int, "metadata": dict, "service_tier": str}
 # Blocks that the vendor's own tools leave in a conversation. Other vendors' models can't read them.
 _VENDOR_BLOCKS = frozenset(
@@ -234,8 +234,8 @@ class MessagesStream:
             return self._begin_block(event.part, at, _redacted(signature))
         blocks = []
         if event.text:
-            thought: BlockDelta = {"type": "thinking_delta", "thinking": event.text}
-            blocks += self._delta(event.part, thought, at)
+            block_delta: BlockDelta = {"type": "thinking_delta", "thinking": event.text}
+            blocks += self._delta(event.part, block_delta, at)
         if signature:
             signed: BlockDelta = {"type": "signature_delta", "signature": signature}
             blocks += self._delta(event.part, signed, at)
@@ -281,7 +281,7 @@ class MessagesStream:
 
 
 def response_body(meta: ResponseMeta, answer: AnswerFold) -> MessagesReply:
-    """The whole answer, which has its end."""
+    """The whole answer, which has ended."""
     end = answer.end
     return {
         "id": f"msg_{meta.id}",
@@ -404,7 +404,7 @@ def _usage(usage: Usage | None) -> AnthropicUsage:
     }
 
 
-def _error(error: JsonObject) -> AnthropicFault:
+def _error(error: JsonObject) -> AnthropicErrorDetails:
     code = str(error.get("code"))
     kind = _ERROR_TYPES.get(code)
     if kind is None and (code.startswith("unknown_") or code in {"not_found", "model_not_found"}):
@@ -413,7 +413,7 @@ def _error(error: JsonObject) -> AnthropicFault:
         kind = "invalid_request_error" if error.get("fault") == "caller" else "api_error"
     text = view.error_text(error)
     if code == "context_overflow":
-        # By these words agents know that they must shorten the conversation.
+        # Agents recognise by these words that they must shorten the conversation.
         kind, text = "invalid_request_error", f"prompt is too long: {text}"
     return {"type": kind, "message": text}
 

@@ -64,9 +64,9 @@ _EXTRA: view.MemberTypes = {
 }
 _PROBABILITIES: view.MemberTypes = {"logprobs": bool, "top_logprobs": int}
 UNSUPPORTED = {
-    "suffix": "nothing is written into a gap",
+    "suffix": "filling in a gap isn't supported",
     "raw": "send messages",
-    "template": "models have theirs",
+    "template": "models have their own",
     "context": "send the messages so far to /api/chat",
 }
 
@@ -191,7 +191,7 @@ class CompletionLines(ChatLines):
 def response_body(
     meta: ResponseMeta, answer: AnswerFold, lines: type[ChatLines] = ChatLines
 ) -> OllamaReply:
-    """The whole answer, which has its end; in the form of these lines."""
+    """The whole answer, which has ended, in the format of these lines."""
     parts = answer.parts()
     message: OllamaAnswer = {"role": "assistant", "content": view.text_of(parts)}
     if reasoning := view.reasoning_of(parts):
@@ -303,7 +303,7 @@ def _format(form: Any) -> JsonObject | None:
 
 
 def _limit(options: JsonObject) -> int | None:
-    # Negative ones are words there: no limit at all, or as much as the context holds.
+    # Negative values mean: no limit at all, or as much as the context holds.
     limit = view.integer(options, "num_predict")
     return limit if limit is not None and limit > 0 else None
 

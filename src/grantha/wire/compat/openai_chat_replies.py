@@ -187,7 +187,7 @@ OpenAiErrorType = Literal[
 ]
 
 
-class OpenAiFault(TypedDict):
+class OpenAiErrorDetails(TypedDict):
     """What went wrong, and what to do."""
 
     message: str
@@ -199,7 +199,7 @@ class OpenAiFault(TypedDict):
 class OpenAiError(TypedDict):
     """An error, as a reply or as a line of a stream."""
 
-    error: OpenAiFault
+    error: OpenAiErrorDetails
 
 
 class OpenAiModel(TypedDict):

@@ -68,8 +68,8 @@ if TYPE_CHECKING:  # types only: the server loads them with the API's descriptio
         ChatReply,
         ChatUsage,
         OpenAiError,
+        OpenAiErrorDetails,
         OpenAiErrorType,
-        OpenAiFault,
         OpenAiModel,
         OpenAiModels,
     )
@@ -112,7 +112,7 @@ _EXTRA: view.MemberTypes = {
     "verbosity": str,
     "metadata": dict,
     "prompt_cache_key": str,
-    # These aren't OpenAI's: compatible hosts know them and clients send them.
+    # Not OpenAI's own: compatible hosts support them and clients send them.
     "top_k": int,
     "min_p": view.NUMBER_TYPES,
     "repetition_penalty": view.NUMBER_TYPES,
@@ -159,7 +159,7 @@ class ChatStream:
         self._include_usage = include_usage
         self._begun = False
         self._tools: dict[int, int] = {}  # our part -> the index of the call
-        self._without_arguments: set[int] = set()  # calls of which none have come yet
+        self._without_arguments: set[int] = set()  # calls without arguments so far
         self._custom: dict[int, tuple[PartStart, list[str]]] = {}  # calls whose input is free text
         self._given = meta.tools
         self._offsets = CitationOffsets()
@@ -273,7 +273,7 @@ class ChatStream:
 
 
 def response_body(meta: ResponseMeta, answer: AnswerFold) -> ChatReply:
-    """The whole answer, which has its end."""
+    """The whole answer, which has ended."""
     parts = answer.parts()
     calls = view.calls_of(parts)
     text = view.text_of(parts)
@@ -322,7 +322,7 @@ def error_body(error: GranthaError) -> OpenAiError:
 
 
 def openai_error_code(code: str) -> str:
-    """The vendor's own word for an error of ours, by which its clients know what to do; else ours."""
+    """The vendor's code for an error of ours, which tells its clients what to do; else our code."""
     return _ERROR_CODES.get(code, code)
 
 
@@ -443,7 +443,7 @@ def _annotation(source: PlacedCitation) -> ChatAnnotation:
     }
 
 
-def _error(error: JsonObject) -> OpenAiFault:
+def _error(error: JsonObject) -> OpenAiErrorDetails:
     code = str(error.get("code"))
     kind = _ERROR_TYPES.get(code)
     if kind is None:

@@ -1,4 +1,4 @@
-"""The OpenAI Responses API as a view, the half that reads: requests, and the items of their input.
+"""The reading half of the OpenAI Responses view: requests, and the items of their input.
 
 Source: OpenAI's API reference, "Responses". An input item is one message of ours, or a part of one.
 """
@@ -191,8 +191,8 @@ def _item_in(item: JsonObject) -> Message | None:
             return parse_tool_result(view.required_string(item, "call_id"), item.get("output"))
         case "reasoning":
             summary = [view.member(s, "text", str, "") for s in view.objects(item, "summary")]
-            proof = view.member(item, "encrypted_content", str)
-            return Message("assistant", (ReasoningPart("".join(summary), proof),))
+            signature = view.member(item, "encrypted_content", str)
+            return Message("assistant", (ReasoningPart("".join(summary), signature),))
         case "item_reference":
             raise BadRequest("'input' refers to an item that isn't stored.")
         case _:

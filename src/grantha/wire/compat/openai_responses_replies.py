@@ -87,7 +87,7 @@ class ResponseReasoning(TypedDict):
 ResponseOutput: TypeAlias = ResponseMessage | ResponseCall | ResponseCustomCall | ResponseReasoning
 
 
-class ResponseFault(TypedDict):
+class ResponseErrorDetails(TypedDict):
     """Why it failed."""
 
     code: Literal[
@@ -141,7 +141,7 @@ class ResponseReply(TypedDict):
     object: Literal["response"]
     created_at: int
     status: ResponseStatus
-    error: ResponseFault | None
+    error: ResponseErrorDetails | None
     incomplete_details: ResponseIncomplete | None
     instructions: str | None
     metadata: JsonDict

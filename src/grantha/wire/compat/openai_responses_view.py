@@ -2,8 +2,8 @@
 
 Source: OpenAI's API reference, "Responses" and "Streaming events". Each of our parts is one output item.
 `sequence_number` is made from a record's id, so that it means the same however records were merged and
-for every reader: `(epoch - 1) << 36 | seq << 6 | n`, n counting the events of one record. It grows but has
-gaps; `starting_after` accepts any of them.
+for every reader: `(epoch - 1) << 36 | seq << 6 | n`, n counting the events of one record. It grows but
+has gaps; `starting_after` accepts any of them.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ if TYPE_CHECKING:  # types only: the server loads them with the API's descriptio
         ResponseCall,
         ResponseContent,
         ResponseCustomCall,
+        ResponseErrorDetails,
         ResponseEvent,
-        ResponseFault,
         ResponseIncomplete,
         ResponseOutput,
         ResponseReply,
@@ -52,7 +52,7 @@ if TYPE_CHECKING:  # types only: the server loads them with the API's descriptio
         TextEvent,
     )
 
-# By these, agents decide whether to shorten the conversation, to wait or to give up.
+# Agents decide by these whether to shorten the conversation, to wait or to give up.
 _ERROR_CODES: tuple[
     Literal["context_length_exceeded", "insufficient_quota", "rate_limit_exceeded"], ...
 ] = ("context_length_exceeded", "insufficient_quota", "rate_limit_exceeded")
@@ -341,7 +341,7 @@ def output_item(meta: ResponseMeta, answer: AnswerFold, item: str) -> ResponseOu
 
 
 def generation_of_item(item: str) -> str:
-    """The generation that an output item is of."""
+    """The generation of an output item."""
     return item.removeprefix("item_").rpartition("_")[0]
 
 
@@ -364,12 +364,12 @@ def echoed_members(options: Options, body: JsonObject | None = None) -> dict[str
 
 
 def response_id(generation: str) -> str:
-    """The id that clients know a generation by."""
+    """The id under which clients know a generation."""
     return f"resp_{generation}"
 
 
 def generation_of(response: str) -> str:
-    """The generation that a response is."""
+    """The generation of a response id."""
     return response.removeprefix("resp_")
 
 
@@ -383,7 +383,7 @@ def _echoed_tool(tool: JsonObject) -> JsonObject:
     return {"type": "function", **{k: v for k, v in tool.items() if k != "origin"}}
 
 
-def _error(error: JsonObject) -> ResponseFault:
+def _error(error: JsonObject) -> ResponseErrorDetails:
     code = openai_error_code(str(error.get("code")))
     known = [known for known in _ERROR_CODES if known == code]
     return {"code": known[0] if known else "server_error", "message": view.error_text(error)}

@@ -1,7 +1,7 @@
 """What every view is made of. Pure: ids and times are given, no request, no store, no clock.
 
-A view has two halves: a function that reads a vendor's request into `ParsedRequest`, and a class that turns
-frames of a log into that vendor's stream. How frames were merged must not change the meaning.
+A view has two halves: a function that reads a vendor's request into `ParsedRequest`, and a class that
+turns frames of a log into that vendor's stream. How frames were merged must not change the meaning.
 """
 
 from __future__ import annotations
@@ -37,16 +37,14 @@ if TYPE_CHECKING:
 
 MAX_ITEMS = 4096  # of a list, such as the messages: reading one takes the event loop up to 10 us
 NUMBER_TYPES = (int, float)
-_LARGEST_EXACT = 2**53  # below, a number with a point is exactly what was written
+_MAX_EXACT = 2**53  # below, a number with a point is exactly what was written
 MemberTypes: TypeAlias = Mapping[str, type | tuple[type, ...]]  # members, and what each may be
 MESSAGE_ROLES: dict[str, Role] = {"system": "system", "user": "user", "assistant": "assistant"}
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedRequest:
-    """A vendor's request in our words; `model` is as the client wrote it, perhaps without
-    provider.
-    """
+    """A vendor's request in our terms; `model` is as the client wrote it, maybe without a provider."""
 
     messages: tuple[Message, ...]
     options: Options
@@ -161,12 +159,12 @@ _TYPE_NAMES: dict[type, str] = {
 
 
 def member(body: JsonObject, name: str, types: type | tuple[type, ...], default: Any = None) -> Any:
-    """A member of a JSON object, of one of some types; null counts as absent."""
+    """A member of a JSON object, of one of the given types; null counts as absent."""
     value = body.get(name)
     if value is None:
         return default
     allowed = types if isinstance(types, tuple) else (types,)
-    if float not in allowed and isinstance(value, float) and abs(value) < _LARGEST_EXACT:
+    if float not in allowed and isinstance(value, float) and abs(value) < _MAX_EXACT:
         # 40.0 is a whole number in JSON, and some clients write it so.
         value = int(value) if value.is_integer() else value
     # bool is an int in Python, but true isn't a number in JSON.
@@ -211,7 +209,7 @@ def objects(body: JsonObject, name: str) -> list[JsonObject]:
 
 
 def strings(body: JsonObject, name: str) -> tuple[str, ...]:
-    """One text or a list of them; empty when absent."""
+    """One text or a list of texts; empty when absent."""
     found = member(body, name, (str, list), [])
     listed = [found] if isinstance(found, str) else found
     for position, item in enumerate(listed):
@@ -221,7 +219,7 @@ def strings(body: JsonObject, name: str) -> tuple[str, ...]:
 
 
 def required_string(body: JsonObject, name: str) -> str:
-    """A text that must be there."""
+    """A required text."""
     value: str | None = member(body, name, str)
     if not value:
         raise BadRequest(f"{name!r} is missing.")
@@ -243,7 +241,7 @@ def reject_members(body: JsonObject, why: Mapping[str, str]) -> None:
 
 def image(media_type: str, data: str) -> ImagePart:
     """An image from base64; its bytes determine the type. Raises `BadRequest` or `TooLarge`."""
-    return images.check(ImagePart(media_type, data), images.LARGEST)
+    return images.check(ImagePart(media_type, data), images.MAX_SIZE)
 
 
 def image_from_url(url: str) -> ImagePart:
@@ -281,7 +279,7 @@ def data_url(file: FilePart) -> str:
 
 
 def parse_role(body: JsonObject, roles: Mapping[str, Role]) -> Role:
-    """A message's role in our words. Raises `BadRequest` for one that isn't among `roles`."""
+    """A message's role in our terms. Raises `BadRequest` for one that isn't among `roles`."""
     role = required_string(body, "role")
     if role not in roles:
         raise BadRequest(f"There is no 'role' {role[:40]!r}; there are {', '.join(roles)}.")

@@ -6,7 +6,7 @@
 | a second `message_start` | of the same message: only its usage is read; of another: `Truncated` |
 | `error` after 200 | the failure, after the text before it |
 | usage in `message_start` and, restated, in `message_delta` | the latest of each count |
-| `signature_delta`, `redacted_thinking` | the signature of the thought, for `anthropic_request` |
+| `signature_delta`, `redacted_thinking` | the signature of the reasoning, for `anthropic_request` |
 | tool input that is empty | `{}` |
 | tool input that is no JSON | the failure, unless the answer was cut or refused |
 | server-side tools and their results | a notice with the sources |
@@ -239,7 +239,7 @@ class AnthropicReplyParser(ReplyParser[_AnthropicEvent]):
             self._broken = True
 
     def _end(self) -> None:
-        """The message is over. Half a tool's input is right only where the answer was cut, too."""
+        """The message is over. Half a tool's input is valid only where the answer was cut as well."""
         for index in list(self._tools):
             self._stop(index)
         self.done = True

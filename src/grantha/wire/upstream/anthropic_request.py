@@ -31,11 +31,11 @@ from grantha.wire.upstream.turn_normalizer import (
 VERSION = "2023-06-01"
 IMAGE_BYTES = 5 * 1024 * 1024
 OUTPUT_LIMIT = 8192  # the field is required; used where a model's limit isn't known
-# Claude up to 4.5 counts its thought in tokens; later models measure it by an effort.
+# Claude up to 4.5 takes a budget of thinking tokens; later models take an effort.
 TOKEN_BUDGET_MODELS = re.compile(r"claude-(3|(opus|sonnet|haiku)-4([-.][015])?($|[@:]|-v|-20))")
-BUDGETS = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 24576}  # tokens of thought
-LEAST_BUDGET = 1024  # tokens of thought; fewer are refused
-LEAST_ANSWER = 1024  # tokens that thought leaves to the answer where the caller set no limit
+BUDGETS = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 24576}  # thinking tokens
+MIN_BUDGET = 1024  # thinking tokens; fewer are refused
+MIN_ANSWER = 1024  # tokens left to the answer after thinking, where the caller set no limit
 DEFAULT_THINKING_LIMIT = 32768  # tokens of output, of a model whose limit isn't known
 _KNOWN = frozenset({"top_k", "metadata", "service_tier", "thinking", "output_config", "container"})
 
@@ -119,7 +119,7 @@ def _block(part: Part, turn: Turn) -> list[dict[str, Any]]:
 def _reasoning_blocks(part: ReasoningPart) -> list[dict[str, Any]]:
     signature = part.signature
     if not signature:
-        return []  # without its proof a thought is refused
+        return []  # reasoning without its signature is refused
     if signature.startswith(REDACTED):
         return [{"type": "redacted_thinking", "data": signature.removeprefix(REDACTED)}]
     return [{"type": "thinking", "thinking": part.text, "signature": signature}]
@@ -147,7 +147,7 @@ def _thinking(body: dict[str, Any], options: Options, facts: Capabilities) -> No
 
 
 def _effort(body: dict[str, Any], effort: str | None) -> None:
-    """They refuse budgets, and the newest of them that thought is switched off."""
+    """They refuse budgets, and the newest of them refuse to have thinking switched off."""
     if body.get("thinking", {}).get("type") != "adaptive":
         body.pop("thinking", None)
     if effort is None:
@@ -170,8 +170,8 @@ def _budget(body: dict[str, Any], options: Options, facts: Capabilities) -> None
 def _grant_budget(body: dict[str, Any], budget: int, options: Options, facts: Capabilities) -> None:
     """Reasoning counts as output: its budget is added to the answer's, up to the model's limit."""
     limit = facts.output_limit or DEFAULT_THINKING_LIMIT
-    answer = min(options.max_tokens or LEAST_ANSWER, limit - LEAST_BUDGET)
-    budget = max(LEAST_BUDGET, min(budget, limit - answer))
+    answer = min(options.max_tokens or MIN_ANSWER, limit - MIN_BUDGET)
+    budget = max(MIN_BUDGET, min(budget, limit - answer))
     body["thinking"] = {"type": "enabled", "budget_tokens": budget}
     if options.max_tokens is not None:
         body["max_tokens"] = min(answer + budget, limit)
@@ -180,9 +180,7 @@ def _grant_budget(body: dict[str, Any], budget: int, options: Options, facts: Ca
 
 
 def _continues_without_thinking(messages: list[dict[str, Any]]) -> bool:
-    """Whether the answer continues a prefix, or a tool call without the reasoning before it:
-    to think is refused then.
-    """
+    """Whether it continues a prefix, or a tool call without its reasoning: thinking is refused then."""
     last = next((m for m in reversed(messages) if m["role"] == "assistant"), None)
     if last is None:
         return False

@@ -7,7 +7,7 @@
 | `reasoningContent` with text, signature, redacted bytes | reasoning and its signature |
 | `malformed_model_output`, `malformed_tool_use` | `ProviderFailed`: it may be tried again |
 | a tool's input that is no JSON | the failure, unless the answer was cut or filtered |
-| a checksum that doesn't fit | `MalformedReply` |
+| a checksum that doesn't match | `MalformedReply` |
 | the end without `messageStop` | `Truncated` |
 
 Source: the API reference of `ConverseStream`.
@@ -51,7 +51,7 @@ class _BedrockStart(msgspec.Struct):
     toolUse: _BedrockToolUse | None = None  # noqa: N815
 
 
-class _BedrockThought(msgspec.Struct):
+class _BedrockReasoning(msgspec.Struct):
     text: str | None = None
     signature: str | None = None
     redactedContent: str | None = None  # noqa: N815
@@ -62,7 +62,7 @@ class _BedrockDelta(msgspec.Struct):
 
     text: str | None = None
     toolUse: _BedrockToolUse | None = None  # noqa: N815
-    reasoningContent: _BedrockThought | None = None  # noqa: N815
+    reasoningContent: _BedrockReasoning | None = None  # noqa: N815
     citation: Any = None
 
 
@@ -127,7 +127,7 @@ class BedrockReplyParser(ReplyParser[_BedrockEvent]):
                 self._inputs[number].append(delta.toolUse.input)
                 self.batch.add(ToolCall(number, arguments=delta.toolUse.input))
         if delta.reasoningContent is not None:
-            self._thought(delta.reasoningContent)
+            self._reasoning(delta.reasoningContent)
         self._cite(delta.citation)
 
     def _cite(self, citation: Any) -> None:
@@ -149,12 +149,12 @@ class BedrockReplyParser(ReplyParser[_BedrockEvent]):
             error = self.error_factory.malformed("a tool call's input is no JSON")
             self.failure = self.failure or error
 
-    def _thought(self, thought: _BedrockThought) -> None:
-        self.batch.reasoning(thought.text or "")
-        if thought.signature:
-            self.batch.signature(thought.signature)
-        if thought.redactedContent:
-            self.batch.signature(REDACTED + thought.redactedContent)
+    def _reasoning(self, reasoning: _BedrockReasoning) -> None:
+        self.batch.reasoning(reasoning.text or "")
+        if reasoning.signature:
+            self.batch.signature(reasoning.signature)
+        if reasoning.redactedContent:
+            self.batch.signature(REDACTED + reasoning.redactedContent)
 
     def _tool(self, index: int, tool: _BedrockToolUse) -> None:
         number = self._tools[index] = len(self._inputs)
@@ -174,7 +174,7 @@ class BedrockReplyParser(ReplyParser[_BedrockEvent]):
 
 
 class _BedrockFrames:
-    """Binary frames to JSON payloads that carry their event's name, so that one decode does."""
+    """Binary frames to JSON payloads that carry their event's name, so that one decoding is enough."""
 
     def __init__(self) -> None:
         self._frames = EventStreamDecoder()
@@ -234,10 +234,10 @@ class _BedrockBodyParser(BedrockReplyParser):
             self.batch.text(fragment.get("text") or "")
         for citation in cited.get("citations") or ():
             self._cite(citation)
-        thought = block.get("reasoningContent", {})
-        inner = thought.get("reasoningText") or {}
-        redacted = thought.get("redactedContent")
-        self._thought(_BedrockThought(inner.get("text"), inner.get("signature"), redacted))
+        reasoning = block.get("reasoningContent", {})
+        inner = reasoning.get("reasoningText") or {}
+        redacted = reasoning.get("redactedContent")
+        self._reasoning(_BedrockReasoning(inner.get("text"), inner.get("signature"), redacted))
 
 
 def parse_bedrock_body(body: bytes, error_factory: ErrorFactory) -> list[UpstreamEvent]:
@@ -246,7 +246,7 @@ def parse_bedrock_body(body: bytes, error_factory: ErrorFactory) -> list[Upstrea
 
 
 def _cited(citation: dict[str, Any]) -> Cited:
-    """A source of the web has an address; one in a document has its title, and a page perhaps."""
+    """A web source has an address; one in a document has a title and maybe a page."""
     url, page = None, None
     location = citation.get("location")
     for kind, place in location.items() if isinstance(location, dict) else ():

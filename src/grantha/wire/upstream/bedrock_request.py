@@ -71,12 +71,12 @@ def _without_tools(messages: Sequence[Message]) -> tuple[Message, ...]:
     """
     names = tool_names_by_call(messages)
     return tuple(
-        Message(message.role, tuple(_in_words(part, names) for part in message.parts))
+        Message(message.role, tuple(_as_text(part, names) for part in message.parts))
         for message in messages
     )
 
 
-def _in_words(part: Part, names: Mapping[str, str]) -> Part:
+def _as_text(part: Part, names: Mapping[str, str]) -> Part:
     match part:
         case ToolCallPart():
             return TextPart(f"[Called the tool {part.name} with {part.arguments or '{}'}]")

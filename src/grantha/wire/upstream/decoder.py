@@ -54,9 +54,9 @@ _TEXT, _REASONING = 1, 2
 
 
 class EventBatch:
-    """The events of one feed. Adjacent pieces of text, and of reasoning, become one event each.
+    """The events of one feed. Adjacent texts, and adjacent reasoning, become one event each.
 
-    With `lone_surrogates` set, halves of surrogate pairs are joined across pieces and feeds; a half whose
+    With `lone_surrogates` set, halves of surrogate pairs are joined across texts and feeds; a half whose
     other half never comes becomes U+FFFD. Signatures leave marked with `owner`.
     """
 
@@ -82,26 +82,26 @@ class EventBatch:
         self.has_content = False  # text, reasoning or a tool call was seen
 
     def text(self, fragment: str) -> None:
-        """Visible text; an empty piece changes nothing."""
+        """Visible text; an empty one changes nothing."""
         if fragment:
             if self._kind != _TEXT:
                 self._close(_TEXT)
             self._fragments.append(fragment)
 
     def reasoning(self, fragment: str) -> None:
-        """Thought; an empty piece changes nothing."""
+        """Reasoning; an empty text changes nothing."""
         if fragment:
             if self._kind != _REASONING:
                 self._close(_REASONING)
             self._fragments.append(fragment)
 
     def logprobs(self, tokens: list[dict[str, object]]) -> None:
-        """Log probabilities of the text piece just added."""
+        """Log probabilities of the text just added."""
         if self._kind == _TEXT:
             self._logprobs.extend(tokens)
 
     def signature(self, signature: str) -> None:
-        """The vendor's proof for the thought so far."""
+        """The vendor's signature of the reasoning so far."""
         self.add(Reasoning("", tag_signature(signature, self._owner), 0))
 
     def add(self, event: UpstreamEvent) -> None:
@@ -223,7 +223,7 @@ class ReplyParser(Generic[T]):
         self.fail(parse_error_report({"error": error}) or ErrorReport())
 
     def unreadable(self, payload: bytes, error: InvalidJson) -> None:
-        """A payload that isn't of the dialect: an error of some other shape, or malformed."""
+        """A payload that isn't of the dialect: an error of another shape, or malformed."""
         try:
             report = parse_error_report(loads(payload))
         except InvalidJson:
@@ -275,7 +275,7 @@ class StreamDecoder:
         return parser.batch.take()
 
     def finish(self) -> list[UpstreamEvent]:
-        """The held back rest and `Finished`; raises the failure or `Truncated`."""
+        """What was held back, and `Finished`; raises the failure or `Truncated`."""
         parser = self._parser
         if not parser.done and parser.failure is None:
             self._parse_rest()

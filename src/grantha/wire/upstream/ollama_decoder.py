@@ -87,8 +87,8 @@ class OllamaReplyParser(ReplyParser[_OllamaLine]):
     def close(self) -> None:
         """Releases text that could have become a tag."""
         if self._think is not None:
-            for thought, text in self._think.finish():
-                (self.batch.reasoning if thought else self.batch.text)(text)
+            for is_reasoning, text in self._think.finish():
+                (self.batch.reasoning if is_reasoning else self.batch.text)(text)
             self._think = None
         super().close()
 
@@ -111,8 +111,8 @@ class OllamaReplyParser(ReplyParser[_OllamaLine]):
         if think is None:
             self.batch.text(text)
             return
-        for thought, fragment in think.feed(text):
-            (self.batch.reasoning if thought else self.batch.text)(fragment)
+        for is_reasoning, fragment in think.feed(text):
+            (self.batch.reasoning if is_reasoning else self.batch.text)(fragment)
         if think.idle:
             self._think = None
 

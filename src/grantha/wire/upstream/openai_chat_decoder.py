@@ -110,7 +110,7 @@ class ChatReplyParser(ReplyParser[UpstreamChunk]):
 
     @override
     def is_terminated(self) -> bool:
-        """By the host's own terminal sign; `[DONE]` alone ends no half of a call, and not nothing."""
+        """By the host's own terminal sign; `[DONE]` doesn't complete half a tool call or an empty reply."""
         if self.finish is not None:
             return self._profile.terminal != "done" or self.done
         done_counts = self.done and self._profile.terminal != "finish"
@@ -283,7 +283,7 @@ class ChatReplyParser(ReplyParser[UpstreamChunk]):
         if self._refused and mapped == "stop":
             mapped = "refusal"
         elif self._calls.count and mapped == "stop":
-            mapped = "tool-calls"  # several hosts say no more than that it stopped
+            mapped = "tool-calls"  # several hosts only report that it stopped
         self.finish = (mapped, choice.native_finish_reason or reason)
 
 

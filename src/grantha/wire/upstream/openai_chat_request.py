@@ -159,11 +159,11 @@ def _assistant(parts: tuple[Part, ...], profile: DialectProfile) -> dict[str, An
             }
             for call in calls
         ]
-    thoughts = [part for part in parts if isinstance(part, ReasoningPart)]
-    if thoughts and profile.echo_reasoning == "reasoning_content":
-        body["reasoning_content"] = "".join(part.text for part in thoughts)
-    elif thoughts and profile.echo_reasoning == "reasoning_details":
-        details = [detail for part in thoughts for detail in _details(part)]
+    reasoning = [part for part in parts if isinstance(part, ReasoningPart)]
+    if reasoning and profile.echo_reasoning == "reasoning_content":
+        body["reasoning_content"] = "".join(part.text for part in reasoning)
+    elif reasoning and profile.echo_reasoning == "reasoning_details":
+        details = [detail for part in reasoning for detail in _details(part)]
         if details:
             body["reasoning_details"] = details
     return body

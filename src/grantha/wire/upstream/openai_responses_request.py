@@ -61,7 +61,7 @@ def encode_request(call: Call, facts: Capabilities, *, stream: bool = True) -> b
 
 
 def _forget_ids(items: list[dict[str, Any]]) -> None:
-    """The ids of thoughts that weren't stored are looked up at the vendor all the same, in vain."""
+    """The vendor looks up ids of reasoning items even if they weren't stored, and fails."""
     for item in items:
         if item["type"] == "reasoning":
             item.pop("id", None)

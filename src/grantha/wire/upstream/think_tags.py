@@ -1,6 +1,6 @@
-"""Splits `<think>…</think>` out of visible text, for models that write their thought into the answer.
+"""Splits `<think>…</think>` out of visible text, for models that write their reasoning into the answer.
 
-Only a tag that opens the answer counts: later ones are the answer's own words. Blank lines around the
+Only a tag that opens the answer counts: later ones are part of the answer. Blank lines around the
 tags are dropped; without tags, every character is passed on. Takes the text
 in any split and holds back at most what could still become a tag.
 """
@@ -18,7 +18,7 @@ TagState = Literal["before", "lead", "inside", "after", "text"]
 
 
 class ThinkTagSplitter:
-    """Text pieces to (is_thought, text) pieces."""
+    """Text to (is_reasoning, text) pairs."""
 
     __slots__ = ("_held", "_state")
 
@@ -32,7 +32,7 @@ class ThinkTagSplitter:
         return self._state == "text"
 
     def feed(self, text: str) -> list[tuple[bool, str]]:
-        """What is certain after this text."""
+        """What can be passed on after this text."""
         self._held += text
         return [fragment for fragment in self._advance() if fragment[1]]
 
@@ -40,8 +40,8 @@ class ThinkTagSplitter:
         """Releases what was held back, at the end of the text."""
         held, self._held = self._held, ""
         if self._state == "inside" and held:
-            thought = held.removesuffix(_CLOSE)
-            return [(True, thought)] if thought else []
+            reasoning = held.removesuffix(_CLOSE)
+            return [(True, reasoning)] if reasoning else []
         return [(False, held)] if held and self._state in {"before", "text"} else []
 
     def _advance(self) -> Iterator[tuple[bool, str]]:
@@ -69,23 +69,23 @@ class ThinkTagSplitter:
         return False, ""
 
     def _until_close_tag(self) -> tuple[bool, str]:
-        end, closed = _end_of_thought(self._held)
+        end, closed = _end_of_reasoning(self._held)
         if not closed and end and self._held[end - 1] in _QUOTES:
             end -= 1  # a tag behind it would be a quoted one
-        thought = self._held[:end].rstrip(_BLANK)
+        reasoning = self._held[:end].rstrip(_BLANK)
         if closed:
             self._held = self._held[end + len(_CLOSE) :]
             self._state = "after"
         else:
-            self._held = self._held[len(thought) :]
-        return True, thought
+            self._held = self._held[len(reasoning) :]
+        return True, reasoning
 
     def _flush(self) -> str:
         held, self._held = self._held, ""
         return held
 
 
-def _end_of_thought(text: str) -> tuple[int, bool]:
+def _end_of_reasoning(text: str) -> tuple[int, bool]:
     """How much of the text is certainly reasoning, and whether the closing tag follows it.
 
     A tag in quotation marks is quoted by the model; it doesn't end its reasoning.

@@ -1,6 +1,4 @@
-"""Bends a conversation to the rules of stricter dialects: one system text apart, roles that
-alternate.
-"""
+"""Fits a conversation to stricter dialects: the system text apart, and roles that alternate."""
 
 from __future__ import annotations
 
@@ -95,9 +93,9 @@ def tool_names_by_call(messages: Sequence[Message]) -> dict[str, str]:
 
 
 class PrefixTrimmer:
-    """Where a reply meets a prefix whose last blanks the vendor refuses to be sent.
+    """Joins a reply to a prefix that was sent without its last blanks, because the vendor refuses them.
 
-    The model tends to write those blanks again: what equals them at the start of the reply is
+    The model tends to write those blanks again: blanks at the start of the reply that equal them are
     dropped.
     """
 

@@ -1,14 +1,13 @@
-"""A vendor's failure to one class of our error tree, the same for a status, a body or an event in
-mid-reply.
+"""Maps a vendor's failure to one class of our error tree, whether it is a status, a body or an event.
 
 | checked in this order | example |
 |---|---|
 | the vendor's own code | insufficient_quota, context_length_exceeded, overloaded_error |
 | the status | 401, 402, 403, 404, 408, 429, 5xx |
-| its words, as the last resort | "maximum context length", "API key not valid" |
+| its message, as the last resort | "maximum context length", "API key not valid" |
 
-Keeps two promises: no key and no stretch of the user's text ever gets into an error. So the
-vendor's words are quoted only when they hold neither.
+Keeps two promises: no key and no stretch of the user's text ever gets into an error. So the vendor's
+message is quoted only when it holds neither.
 """
 
 from __future__ import annotations
@@ -24,10 +23,10 @@ from typing import Any
 from grantha import errors
 from grantha.errors import ProviderError
 
-SEARCHED_LENGTH = 2000  # characters of a vendor's words that are searched: they may be a whole page
-QUOTED_LENGTH = 300  # characters of them that we pass on
+SEARCHED_LENGTH = 2000  # characters of a vendor's message that are searched: it may be a whole page
+QUOTED_LENGTH = 300  # characters of it that we pass on
 SECRET_RUN = 8  # characters of a secret, in a row, that no message may hold
-SHORTEST_SECRET = 20  # characters of a header that may be a key: shorter ones are content types
+MIN_SECRET_LENGTH = 20  # characters of a header that may be a key: shorter ones are content types
 SHARED_LENGTH = 20  # a substring this long that is also in the conversation is the user's text
 
 _CODES: dict[str, type[ProviderError]] = {
@@ -175,7 +174,7 @@ class ErrorReport:
     param: str | None = None
     status: int | None = None
     failed_generation: str | None = (
-        None  # what the model wrote before its tool call was found invalid
+        None  # what the model wrote before its tool call turned out invalid
     )
 
 
@@ -232,10 +231,10 @@ class ErrorFactory:
             for name, value in headers.items()
             if name.lower() not in _PUBLIC_HEADERS
         )
-        self._secrets += tuple(value for value in values if len(value) >= SHORTEST_SECRET)
+        self._secrets += tuple(value for value in values if len(value) >= MIN_SECRET_LENGTH)
 
     def truncated(self, native: str | None = None) -> ProviderError:
-        """The reply ended without the terminal sign, or with a vendor's word for being cut."""
+        """The reply ended without the terminal sign, or with a vendor's finish reason for being cut."""
         return errors.Truncated(
             f"{self.provider} broke off in the middle of the answer",
             provider=self.provider,
@@ -251,9 +250,7 @@ class ErrorFactory:
         )
 
     def quotable(self, message: str) -> str:
-        """The vendor's words on one line and shortened; empty if they hold a key or the user's
-        text.
-        """
+        """The vendor's message on one line, shortened; empty if it holds a key or the user's text."""
         message = _MASKED.sub("***", " ".join(message.split()))
         if any(_share_run(message, s, min(len(s), SECRET_RUN)) for s in self._secrets):
             return ""

@@ -1,5 +1,5 @@
-// Models that the server's machine could have, and the download that the server runs. The server is asked again
-// each second while a download runs and somebody looks at it.
+// Models that the server's machine could have, and the download that the server runs. Polls the
+// server each second while a download runs and the page shows it.
 import { Problem, type Api } from '#lib/wire/api.ts';
 import type { Download, DownloadBody, LocalModel } from '#lib/wire/types.ts';
 

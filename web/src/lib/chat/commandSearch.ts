@@ -11,7 +11,7 @@ export interface Command {
   run: () => void;
 }
 
-const MOST_A_GROUP = 8;
+const MAX_PER_GROUP = 8;
 
 export function searchCommands(
   commands: readonly Command[],
@@ -30,7 +30,7 @@ export function searchCommands(
     title,
     items: items
       .sort((a, b) => a.rank - b.rank)
-      .slice(0, MOST_A_GROUP)
+      .slice(0, MAX_PER_GROUP)
       .map((item) => item.command)
   }));
 }

@@ -1,13 +1,13 @@
 // Tells text files from binary ones by their bytes: names and types are guesses of the operating system.
 
-const LONGEST_SIGNATURE = 5;
+const SIGNATURE_LENGTH = 5;
 
 /** The text in `bytes` (UTF-8, UTF-16 with its mark, or Windows-1252); null when they are no text. */
 export function decodeText(bytes: Uint8Array): string | null {
   if (bytes[0] === 0xff && bytes[1] === 0xfe) return new TextDecoder('utf-16le').decode(bytes);
   if (bytes[0] === 0xfe && bytes[1] === 0xff) return new TextDecoder('utf-16be').decode(bytes);
   // A PDF may consist of ASCII and is no text nevertheless.
-  if (String.fromCharCode(...bytes.subarray(0, LONGEST_SIGNATURE)) === '%PDF-') return null;
+  if (String.fromCharCode(...bytes.subarray(0, SIGNATURE_LENGTH)) === '%PDF-') return null;
   if (bytes.some(isBinary)) return null;
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);

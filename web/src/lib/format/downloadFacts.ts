@@ -1,4 +1,4 @@
-// What the page shows about a download: how much has arrived, how fast, how long it takes still.
+// What the page shows about a download: how much has arrived, how fast, and how long it will take.
 import type { Strings } from '#lib/strings/en.ts';
 import type { Download } from '#lib/wire/types.ts';
 import { formatSize } from './numbers.ts';

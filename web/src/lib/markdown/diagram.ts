@@ -10,7 +10,7 @@ const CLEAN: Config = {
   FORBID_ATTR: ['href', 'xlink:href'],
   RETURN_DOM_FRAGMENT: true
 };
-const LONGEST = 20_000;
+const MAX_LENGTH = 20_000;
 
 let turn: Promise<unknown> = Promise.resolve();
 let count = 0;
@@ -51,7 +51,7 @@ export function harmless(source: string): string {
 }
 
 async function draw(root: ShadowRoot, source: string, dark: boolean): Promise<void> {
-  if (source.length > LONGEST) throw new Error('The diagram is too long to draw.');
+  if (source.length > MAX_LENGTH) throw new Error('The diagram is too long to draw.');
   const [{ default: mermaid }, { default: purify }] = await Promise.all([
     import('mermaid'),
     import('dompurify')
@@ -64,7 +64,7 @@ async function draw(root: ShadowRoot, source: string, dark: boolean): Promise<vo
     htmlLabels: false,
     layout: 'dagre',
     suppressErrorRendering: true,
-    maxTextSize: LONGEST,
+    maxTextSize: MAX_LENGTH,
     maxEdges: 500
   });
   // Loading, reading and drawing are three tasks of some length each: never one.

@@ -13,7 +13,7 @@ import { toBlocks, closeOpenBlock } from './blockBuilder.ts';
 export type Definitions = ReadonlyMap<string, string | null>;
 
 /** Largest growth treated as streaming, and how much of the old text is compared then, in UTF-16 units. */
-const LARGEST_STEP = 4_096;
+const MAX_STEP = 4_096;
 const COMPARED = 512;
 
 export interface Parsed {
@@ -47,7 +47,7 @@ export class MarkdownDocument {
   #continues(text: string, streaming: boolean): boolean {
     const before = this.#text;
     const grown = text.length - before.length;
-    if (!streaming || grown > LARGEST_STEP) return text.startsWith(before);
+    if (!streaming || grown > MAX_STEP) return text.startsWith(before);
     return grown >= 0 && text.endsWith(before.slice(-COMPARED), before.length);
   }
 

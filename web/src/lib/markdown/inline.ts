@@ -13,7 +13,7 @@ import { labelKey } from './blockStarts.ts';
 import type { Inline, SpanType } from './ast.ts';
 
 /** Beyond this, in UTF-16 units, a paragraph is no prose and is shown as written. */
-const LONGEST = 50_000;
+const MAX_LENGTH = 50_000;
 
 const PLAIN = /[^\\`$*_~[\]!<&\n]+/y;
 const RUN = /\*+|_+|~+|`+/y;
@@ -38,7 +38,7 @@ const TAGS: Readonly<Record<string, SpanType>> = {
 const ANGLE_WORDS = [...Object.keys(TAGS), 'br', 'http', 'https', 'mailto'];
 
 export function parseInline(source: string, live: boolean): readonly Inline[] {
-  if (source.length > LONGEST) return [{ type: 'text', at: 0, text: source }];
+  if (source.length > MAX_LENGTH) return [{ type: 'text', at: 0, text: source }];
   const text = live ? withoutUndecidedEnd(source) : source;
   return withBareLinks(new InlineParser(text, live).toInline(), live);
 }

@@ -17,11 +17,11 @@ export async function loadKatex(): Promise<Katex> {
 }
 
 /** Longest formula that is set, in UTF-16 units: beyond it, one formula could hold up the page. */
-const LONGEST = 4_000;
+const MAX_LENGTH = 4_000;
 
 /** `tex` as an element, or null if it cannot be read. */
 export function formulaElement(katex: Katex, tex: string, display: boolean): HTMLElement | null {
-  if (tex.length > LONGEST) return null;
+  if (tex.length > MAX_LENGTH) return null;
   const root = document.createElement('span');
   try {
     katex.render(tex, root, {

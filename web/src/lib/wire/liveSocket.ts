@@ -11,7 +11,7 @@ interface Subscription {
 }
 
 const FIRST_PAUSE_MS = 300;
-const LONGEST_PAUSE_MS = 10_000;
+const MAX_PAUSE_MS = 10_000;
 const PATIENCE = 2.5;
 const REFUSALS = 2;
 
@@ -119,7 +119,7 @@ export class LiveSocket {
     this.#subscriptions.clear();
     if (!this.#started) return;
     this.#retryTimer = setTimeout(() => this.#connectSocket(), this.#retryDelay * (0.75 + Math.random() / 2));
-    this.#retryDelay = Math.min(this.#retryDelay * 2, LONGEST_PAUSE_MS);
+    this.#retryDelay = Math.min(this.#retryDelay * 2, MAX_PAUSE_MS);
   }
 
   #receive(text: string): void {

@@ -1,7 +1,7 @@
 // The API's bodies, replies and events as the server describes them in /openapi.json.
 // Written by tools/page_types.py (`make types`); what is changed here is lost.
 
-/** Numbers of some answers; null is unknown. Counts and sums are exact; percentiles, by nearest rank, are within 2.5 % of the true value, since they are read from histograms. */
+/** Statistics of some answers; null is unknown. Counts and sums are exact; percentiles, by nearest rank, are within 2.5 % of the true value, since they are read from histograms. */
 export interface AnswerStatistics {
   generations: number;
   errors: number;
@@ -53,7 +53,7 @@ export interface ChangeBody {
   model?: string | null;
 }
 
-/** How a change acts: as a true continuation, by instruction, or before any text. */
+/** How a change applies: by prefix, by instruction, or (null) before any text. */
 export interface ChangeReply {
   applied: boolean;
   mode: 'prefix' | 'instruction' | null;
@@ -61,7 +61,7 @@ export interface ChangeReply {
   options: Options;
 }
 
-/** What asking a provider for one word came to. */
+/** The result of asking a provider for one word. */
 export interface CheckReply {
   ok: boolean;
   model: string | null;
@@ -78,7 +78,7 @@ export interface Citation {
   quoted?: string;
 }
 
-/** Going on with an ended answer. */
+/** Continues an ended answer. */
 export interface ContinueBody {
   model?: string | null;
   options?: OptionsBody | null;
@@ -201,7 +201,7 @@ export type Event = (Open & {
   kind: 'generation-end';
 });
 
-/** A document that was turned into text. */
+/** A document, converted to text. */
 export interface FilePart {
   name: string;
   media_type: string;
@@ -232,7 +232,7 @@ export interface FramesReply {
   at: number;
 }
 
-/** A send: text or parts ask something new; neither answers an existing question again. */
+/** A send: text or parts are a new question; without them an existing one is answered again. */
 export interface GenerationBody {
   text?: string | null;
   parts?: (TextPartBody | ImagePartBody | FilePartBody)[] | null;
@@ -281,7 +281,7 @@ export interface HealthReply {
   status: 'ok';
 }
 
-/** What every transport says first. `heartbeat` is in seconds. */
+/** The first frame of every transport. `heartbeat` is in seconds. */
 export interface Hello {
   kind: 'hello';
   protocol: number;
@@ -311,7 +311,7 @@ export interface ImportReply {
   conversations: string[];
 }
 
-/** One answer from the inside. A row of `trace` is [ms since the one before, kind, code points, deltas]. */
+/** How one answer was written. A row of `trace` is [ms since the one before, kind, code points, deltas]. */
 export interface InspectionReply {
   generation: GenerationReply;
   timings: Timings;
@@ -500,7 +500,7 @@ export interface Open {
   options?: Options;
 }
 
-/** What a person can set for an answer; None leaves the model's own default. `extra` holds vendor fields passed through unchanged by dialects that know them (for example frequency_penalty, logit_bias, logprobs). */
+/** The options of an answer; None leaves the model's own default. `extra` holds vendor fields passed through unchanged by dialects that know them (for example frequency_penalty, logit_bias, logprobs). */
 export interface Options {
   temperature?: number;
   top_p?: number;
@@ -607,7 +607,7 @@ export interface ReasoningDelta {
   deltas?: number;
 }
 
-/** What a model thought before it answered; `signature` goes back only to the model that made it. */
+/** A model's reasoning before its answer; `signature` goes back only to the model that made it. */
 export interface ReasoningPart {
   text: string;
   signature?: string;
@@ -654,7 +654,7 @@ export interface SegmentReply {
   text_length: number;
 }
 
-/** `POST /chat/completions/stream` and its kin. `model` may be bare or `provider/model`. */
+/** The body of all calls of the simple chat endpoint. `model` may be bare or `provider/model`. */
 export interface SimpleChatBody {
   messages: SimpleChatMessage[];
   model?: string | null;
@@ -771,7 +771,7 @@ export interface StorageReply {
   error: string | null;
 }
 
-/** Numbers in all, by model, by day. */
+/** Statistics in all, by model and by day. */
 export interface SummaryReply {
   totals: AnswerStatistics;
   by_model: ModelStatistics[];
@@ -822,7 +822,7 @@ export interface ToolCallDelta {
   signature?: string;
 }
 
-/** A call the model asks for. `arguments` is JSON text, "{}" when empty. */
+/** A tool call that the model requests. `arguments` is JSON text, "{}" when empty. */
 export interface ToolCallPart {
   call_id: string;
   name: string;
@@ -831,7 +831,7 @@ export interface ToolCallPart {
   type: 'tool-call';
 }
 
-/** What a tool gave back, as text. */
+/** A tool's result, as text. */
 export interface ToolResultPart {
   call_id: string;
   text: string;

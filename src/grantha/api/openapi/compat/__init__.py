@@ -1,8 +1,8 @@
 """Schemas of what the vendors' clients send and get, for the description of the API alone.
 
 Requests are models beside this file; replies are the typed dictionaries that the views in `wire.compat`
-build. Loaded when the description is first asked for: building some hundred schemas is none of a start's
-business.
+build. Loaded when the description is first requested, since building some hundred schemas would slow
+down the start.
 """
 
 from __future__ import annotations

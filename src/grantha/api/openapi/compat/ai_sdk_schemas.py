@@ -11,7 +11,14 @@ from typing import Literal
 
 from pydantic import Field
 
-from grantha.api.openapi.compat.schema import COUNT, MODEL, ONE, TWO, WHOLE, Schema
+from grantha.api.openapi.compat.schema import (
+    FromZeroToOne,
+    FromZeroToTwo,
+    ModelName,
+    PositiveInteger,
+    Schema,
+    WholeNumber,
+)
 from grantha.chat import JsonDict
 
 
@@ -40,8 +47,8 @@ class UiTool(Schema):
     inputSchema: JsonDict | None = None
 
 
-class UiChosen(Schema):
-    """The tool that must be called."""
+class UiToolChoice(Schema):
+    """A tool that the model must call."""
 
     type: Literal["tool"] = "tool"
     toolName: str = Field(min_length=1)
@@ -52,13 +59,13 @@ class UiRequest(Schema):
 
     id: str = Field(min_length=1, max_length=200)
     messages: list[UiMessage] = Field(min_length=1)
-    model: MODEL
+    model: ModelName
     system: str | None = None
-    temperature: TWO
-    topP: ONE
-    maxOutputTokens: COUNT
+    temperature: FromZeroToTwo
+    topP: FromZeroToOne
+    maxOutputTokens: PositiveInteger
     stopSequences: list[str] | str | None = None
-    seed: WHOLE
+    seed: WholeNumber
     reasoning: str | None = None
     tools: dict[str, UiTool] | None = None
-    toolChoice: Literal["auto", "none", "required"] | UiChosen | None = None
+    toolChoice: Literal["auto", "none", "required"] | UiToolChoice | None = None

@@ -6,7 +6,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from grantha.api.openapi.compat.schema import MODEL, ONE, STOPS, WHOLE, Schema
+from grantha.api.openapi.compat.schema import (
+    FromZeroToOne,
+    ModelName,
+    Schema,
+    StopSequences,
+    WholeNumber,
+)
 from grantha.chat import JsonDict
 
 
@@ -49,7 +55,7 @@ class DocumentBlock(Schema):
 
 
 class ThinkingBlockIn(Schema):
-    """A thought and its proof, which is sent back unchanged."""
+    """Reasoning and its signature, which is sent back unchanged."""
 
     type: Literal["thinking"]
     thinking: str
@@ -57,14 +63,14 @@ class ThinkingBlockIn(Schema):
 
 
 class RedactedBlockIn(Schema):
-    """A thought that only its vendor can read."""
+    """Reasoning that only its vendor can read."""
 
     type: Literal["redacted_thinking"]
     data: str = Field(min_length=1)
 
 
 class ToolUseBlockIn(Schema):
-    """A tool that the model wants used."""
+    """A tool call by the model."""
 
     type: Literal["tool_use"]
     id: str = Field(min_length=1)
@@ -73,7 +79,7 @@ class ToolUseBlockIn(Schema):
 
 
 class ToolResultBlock(Schema):
-    """What the tool gave back."""
+    """A tool's result."""
 
     type: Literal["tool_result"]
     tool_use_id: str = Field(min_length=1)
@@ -108,7 +114,7 @@ class AnthropicTool(Schema):
     input_schema: JsonDict | None = None
 
 
-class AnthropicChoice(Schema):
+class AnthropicToolChoice(Schema):
     """Whether a tool is used; `name` belongs to the type `tool`."""
 
     type: Literal["auto", "any", "none", "tool"]
@@ -116,46 +122,46 @@ class AnthropicChoice(Schema):
 
 
 class Thinking(Schema):
-    """How much thought."""
+    """Whether and how long the model thinks."""
 
     type: Literal["enabled", "disabled", "adaptive"]
     budget_tokens: Annotated[int | None, Field(ge=1)] = None
 
 
 class MessageFormat(Schema):
-    """The form of the answer."""
+    """The format of the answer."""
 
     type: Literal["json_schema"]
     json_schema: JsonDict | None = Field(default=None, alias="schema")
 
 
 class OutputConfig(Schema):
-    """Of the answer."""
+    """Options of the output."""
 
     effort: str | None = None
     format: MessageFormat | None = None
 
 
 class CountRequest(Schema):
-    """What an answer would be asked with."""
+    """A prompt whose tokens are to be counted."""
 
     messages: list[AnthropicMessage] = Field(min_length=1)
-    model: MODEL
+    model: ModelName
     system: str | list[TextBlockIn] | None = None
     tools: list[AnthropicTool] | None = None
-    tool_choice: AnthropicChoice | None = None
+    tool_choice: AnthropicToolChoice | None = None
     thinking: Thinking | None = None
 
 
 class MessagesRequest(CountRequest):
-    """A message to be answered."""
+    """A conversation to be answered."""
 
     max_tokens: int = Field(ge=1, lt=2**63)
     stream: bool | None = None
-    temperature: ONE
-    top_p: ONE
-    top_k: WHOLE
-    stop_sequences: STOPS
+    temperature: FromZeroToOne
+    top_p: FromZeroToOne
+    top_k: WholeNumber
+    stop_sequences: StopSequences
     metadata: JsonDict | None = None
     service_tier: str | None = None
     output_config: OutputConfig | None = None

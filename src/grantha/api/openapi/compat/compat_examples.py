@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from grantha.chat import JsonDict
 
-_MADE = 1_772_366_400
+_CREATED = 1_772_366_400
 _MODEL = "local/default"
-_HI: list[JsonDict] = [{"role": "user", "content": "Hello"}]
+_QUESTION: list[JsonDict] = [{"role": "user", "content": "Hello"}]
 _GENERATION = "g_01m7zq4f5a8cgk3tvw7yhp"
 _TEXT = "Hello, world!"
-_MOMENT = "2026-03-01T12:00:00Z"
-_WEATHER: JsonDict = {
+_TIME = "2026-03-01T12:00:00Z"
+_WEATHER_PARAMETERS: JsonDict = {
     "type": "object",
     "properties": {"city": {"type": "string"}},
     "required": ["city"],
 }
-_LOOK: JsonDict = {"name": "get_weather", "description": "The weather of a city"}
+_WEATHER_TOOL: JsonDict = {"name": "get_weather", "description": "The weather of a city"}
 _DETAILS: JsonDict = {
     "family": "local",
     "families": ["local"],
@@ -26,7 +26,7 @@ _DETAILS: JsonDict = {
     "parameter_size": "",
     "quantization_level": "",
 }
-_COUNTED: JsonDict = {
+_FINAL_COUNTS: JsonDict = {
     "done": True,
     "done_reason": "stop",
     "total_duration": 790_500_000,
@@ -37,15 +37,17 @@ _COUNTED: JsonDict = {
 EXAMPLES: dict[str, JsonDict] = {
     "ChatRequest": {
         "model": _MODEL,
-        "messages": [{"role": "system", "content": "Be brief."}, *_HI],
+        "messages": [{"role": "system", "content": "Be brief."}, *_QUESTION],
         "temperature": 0.7,
         "max_completion_tokens": 200,
-        "tools": [{"type": "function", "function": {**_LOOK, "parameters": _WEATHER}}],
+        "tools": [
+            {"type": "function", "function": {**_WEATHER_TOOL, "parameters": _WEATHER_PARAMETERS}}
+        ],
     },
     "ChatReply": {
         "id": f"chatcmpl-{_GENERATION}",
         "object": "chat.completion",
-        "created": _MADE,
+        "created": _CREATED,
         "model": _MODEL,
         "choices": [
             {
@@ -71,7 +73,7 @@ EXAMPLES: dict[str, JsonDict] = {
     "ChatChunk": {
         "id": f"chatcmpl-{_GENERATION}",
         "object": "chat.completion.chunk",
-        "created": _MADE,
+        "created": _CREATED,
         "model": _MODEL,
         "choices": [
             {"index": 0, "delta": {"content": "Hello"}, "logprobs": None, "finish_reason": None}
@@ -87,21 +89,21 @@ EXAMPLES: dict[str, JsonDict] = {
     },
     "OpenAiModels": {
         "object": "list",
-        "data": [{"id": _MODEL, "object": "model", "created": _MADE, "owned_by": "local"}],
+        "data": [{"id": _MODEL, "object": "model", "created": _CREATED, "owned_by": "local"}],
     },
-    "OpenAiModel": {"id": _MODEL, "object": "model", "created": _MADE, "owned_by": "local"},
+    "OpenAiModel": {"id": _MODEL, "object": "model", "created": _CREATED, "owned_by": "local"},
     "ResponseRequest": {
         "model": _MODEL,
         "instructions": "Be brief.",
         "input": "Hello",
         "temperature": 0.7,
         "background": True,
-        "tools": [{"type": "function", **_LOOK, "parameters": _WEATHER}],
+        "tools": [{"type": "function", **_WEATHER_TOOL, "parameters": _WEATHER_PARAMETERS}],
     },
     "ResponseReply": {
         "id": f"resp_{_GENERATION}",
         "object": "response",
-        "created_at": _MADE,
+        "created_at": _CREATED,
         "status": "completed",
         "error": None,
         "incomplete_details": None,
@@ -162,8 +164,8 @@ EXAMPLES: dict[str, JsonDict] = {
         "model": _MODEL,
         "max_tokens": 200,
         "system": "Be brief.",
-        "messages": _HI,
-        "tools": [{**_LOOK, "input_schema": _WEATHER}],
+        "messages": _QUESTION,
+        "tools": [{**_WEATHER_TOOL, "input_schema": _WEATHER_PARAMETERS}],
     },
     "MessagesReply": {
         "id": f"msg_{_GENERATION}",
@@ -189,7 +191,7 @@ EXAMPLES: dict[str, JsonDict] = {
         "type": "error",
         "error": {"type": "invalid_request_error", "message": "'max_tokens' is missing."},
     },
-    "CountRequest": {"model": _MODEL, "system": "Be brief.", "messages": _HI},
+    "CountRequest": {"model": _MODEL, "system": "Be brief.", "messages": _QUESTION},
     "CountReply": {"input_tokens": 24},
     "AnthropicModels": {
         "data": [
@@ -212,22 +214,22 @@ EXAMPLES: dict[str, JsonDict] = {
     },
     "OllamaChatRequest": {
         "model": _MODEL,
-        "messages": _HI,
+        "messages": _QUESTION,
         "options": {"temperature": 0.7, "num_predict": 200},
         "stream": False,
     },
     "OllamaChatReply": {
         "model": _MODEL,
-        "created_at": _MOMENT,
+        "created_at": _TIME,
         "message": {"role": "assistant", "content": _TEXT},
-        **_COUNTED,
+        **_FINAL_COUNTS,
     },
     "OllamaGenerateRequest": {"model": _MODEL, "prompt": "Hello", "stream": False},
     "OllamaGenerateReply": {
         "model": _MODEL,
-        "created_at": _MOMENT,
+        "created_at": _TIME,
         "response": _TEXT,
-        **_COUNTED,
+        **_FINAL_COUNTS,
     },
     "OllamaError": {"error": "'messages' holds nothing to answer. Send at least one user message."},
     "OllamaModels": {

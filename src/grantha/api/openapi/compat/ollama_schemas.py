@@ -7,7 +7,14 @@ from typing import Literal
 from pydantic import Field
 
 from grantha.api.openapi.compat.openai_chat_schemas import ChatTool
-from grantha.api.openapi.compat.schema import MODEL, ONE, STOPS, TWO, WHOLE, Schema
+from grantha.api.openapi.compat.schema import (
+    FromZeroToOne,
+    FromZeroToTwo,
+    ModelName,
+    Schema,
+    StopSequences,
+    WholeNumber,
+)
 from grantha.chat import JsonDict
 
 
@@ -19,7 +26,7 @@ class OllamaFunctionCallIn(Schema):
 
 
 class OllamaCallIn(Schema):
-    """A function that the model wants called."""
+    """A function call by the model."""
 
     id: str | None = None
     function: OllamaFunctionCallIn
@@ -38,30 +45,30 @@ class OllamaMessage(Schema):
 
 
 class OllamaOptions(Schema):
-    """Of an answer. Others, such as `num_ctx`, are the server's to decide here."""
+    """Options of an answer. Others, such as `num_ctx`, are decided by the server."""
 
-    temperature: TWO
-    top_p: ONE
-    num_predict: WHOLE
-    stop: STOPS
-    seed: WHOLE
+    temperature: FromZeroToTwo
+    top_p: FromZeroToOne
+    num_predict: WholeNumber
+    stop: StopSequences
+    seed: WholeNumber
     frequency_penalty: float | None = None
     min_p: float | None = None
     presence_penalty: float | None = None
     repeat_penalty: float | None = None
-    top_k: WHOLE
+    top_k: WholeNumber
 
 
 class OllamaPrompt(Schema):
-    """What both calls take."""
+    """The members that both calls share."""
 
-    model: MODEL
-    stream: bool | None = Field(default=None, description="True unless it is said.")
+    model: ModelName
+    stream: bool | None = Field(default=None, description="Default: true.")
     think: bool | str | None = None
     format: Literal["json", ""] | JsonDict | None = None
     options: OllamaOptions | None = None
     logprobs: bool | None = None
-    top_logprobs: WHOLE
+    top_logprobs: WholeNumber
 
 
 class OllamaChatRequest(OllamaPrompt):
@@ -72,16 +79,16 @@ class OllamaChatRequest(OllamaPrompt):
 
 
 class OllamaGenerateRequest(OllamaPrompt):
-    """One prompt. Without one the reply says that the model is there."""
+    """One prompt. Without one the reply says that the model is available."""
 
     prompt: str | None = None
     system: str | None = None
     images: list[str] | None = Field(default=None, description="Base64.")
-    keep_alive: str | int | None = Field(default=None, description="0 asks to unload.")
+    keep_alive: str | int | None = Field(default=None, description="0 asks to unload the model.")
 
 
 class OllamaShowRequest(Schema):
-    """Which model, by the newer name of the member or the older."""
+    """The model, as the newer member or the older one."""
 
     model: str | None = None
     name: str | None = None

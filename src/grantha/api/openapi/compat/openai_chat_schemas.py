@@ -7,14 +7,14 @@ from typing import Literal
 from pydantic import Field
 
 from grantha.api.openapi.compat.schema import (
-    COUNT,
-    DATA_URL,
-    MODEL,
-    ONE,
-    STOPS,
-    TWO,
-    WHOLE,
+    DataUrl,
+    FromZeroToOne,
+    FromZeroToTwo,
+    ModelName,
+    PositiveInteger,
     Schema,
+    StopSequences,
+    WholeNumber,
 )
 from grantha.chat import JsonDict
 from grantha.wire.compat.openai_chat_replies import ChatCall, ChatCustomCall
@@ -30,7 +30,7 @@ class ChatText(Schema):
 class ChatImageUrl(Schema):
     """Where the image is: in the URL itself."""
 
-    url: DATA_URL
+    url: DataUrl
 
 
 class ChatImage(Schema):
@@ -44,7 +44,7 @@ class ChatFileContent(Schema):
     """A document's name and bytes."""
 
     filename: str | None = None
-    file_data: DATA_URL
+    file_data: DataUrl
 
 
 class ChatFile(Schema):
@@ -86,8 +86,8 @@ class NamedFunction(Schema):
     name: str = Field(min_length=1)
 
 
-class ChatChosen(Schema):
-    """The function that must be called."""
+class ChatToolChoice(Schema):
+    """A function that the model must call."""
 
     type: Literal["function"] = "function"
     function: NamedFunction
@@ -103,14 +103,14 @@ class NamedSchema(Schema):
 
 
 class ChatFormat(Schema):
-    """The form of the answer."""
+    """The format of the answer."""
 
     type: Literal["text", "json_object", "json_schema"]
     json_schema: NamedSchema | None = None
 
 
 class ChatStreamOptions(Schema):
-    """Of a stream."""
+    """Options of a stream."""
 
     include_usage: bool | None = None
 
@@ -119,30 +119,30 @@ class ChatRequest(Schema):
     """A chat. With `store: false` it isn't kept once the answer has ended."""
 
     messages: list[ChatMessage] = Field(min_length=1)
-    model: MODEL
+    model: ModelName
     stream: bool | None = None
     stream_options: ChatStreamOptions | None = None
     store: bool | None = None
     n: Literal[1] | None = None
     modalities: list[Literal["text"]] | None = None
-    temperature: TWO
-    top_p: ONE
-    max_completion_tokens: COUNT
-    max_tokens: COUNT
-    stop: STOPS
-    seed: WHOLE
+    temperature: FromZeroToTwo
+    top_p: FromZeroToOne
+    max_completion_tokens: PositiveInteger
+    max_tokens: PositiveInteger
+    stop: StopSequences
+    seed: WholeNumber
     reasoning_effort: str | None = None
     tools: list[ChatTool] | None = None
-    tool_choice: Literal["auto", "none", "required"] | ChatChosen | None = None
+    tool_choice: Literal["auto", "none", "required"] | ChatToolChoice | None = None
     parallel_tool_calls: bool | None = None
     response_format: ChatFormat | None = None
     logprobs: bool | None = None
-    top_logprobs: WHOLE
+    top_logprobs: WholeNumber
     frequency_penalty: float | None = None
     presence_penalty: float | None = None
     repetition_penalty: float | None = None
     logit_bias: dict[str, float] | None = None
-    top_k: WHOLE
+    top_k: WholeNumber
     min_p: float | None = None
     metadata: JsonDict | None = None
     prompt_cache_key: str | None = None

@@ -6,12 +6,20 @@ from typing import Literal
 
 from pydantic import Field
 
-from grantha.api.openapi.compat.schema import COUNT, DATA_URL, MODEL, ONE, TWO, WHOLE, Schema
+from grantha.api.openapi.compat.schema import (
+    DataUrl,
+    FromZeroToOne,
+    FromZeroToTwo,
+    ModelName,
+    PositiveInteger,
+    Schema,
+    WholeNumber,
+)
 from grantha.chat import JsonDict
 
 
 class ResponseText(Schema):
-    """Text of a person, or of an answer that is sent back."""
+    """Text of the user, or of an answer that is sent back."""
 
     type: Literal["input_text", "output_text"]
     text: str
@@ -21,7 +29,7 @@ class ResponseImage(Schema):
     """An image."""
 
     type: Literal["input_image"]
-    image_url: DATA_URL
+    image_url: DataUrl
 
 
 class ResponseFile(Schema):
@@ -29,7 +37,7 @@ class ResponseFile(Schema):
 
     type: Literal["input_file"]
     filename: str | None = None
-    file_data: DATA_URL
+    file_data: DataUrl
 
 
 class ResponseMessageIn(Schema):
@@ -50,7 +58,7 @@ class ResponseCallIn(Schema):
 
 
 class ResponseResultIn(Schema):
-    """What the function gave back."""
+    """A function's result."""
 
     type: Literal["function_call_output"]
     call_id: str = Field(min_length=1)
@@ -58,7 +66,7 @@ class ResponseResultIn(Schema):
 
 
 class ResponseReasoningIn(Schema):
-    """A thought, sent back with the vendor's proof."""
+    """Reasoning, sent back with the vendor's encrypted content."""
 
     type: Literal["reasoning"]
     summary: list[JsonDict] | None = None
@@ -94,15 +102,15 @@ class ResponseOtherItem(Schema):
     type: str
 
 
-class ResponseChosen(Schema):
-    """The function that must be called."""
+class ResponseToolChoice(Schema):
+    """A function that the model must call."""
 
     type: Literal["function"] = "function"
     name: str = Field(min_length=1)
 
 
 class ResponseFormat(Schema):
-    """The form of the text; `name` and `schema` belong to `json_schema`."""
+    """The format of the text; `name` and `schema` belong to `json_schema`."""
 
     type: Literal["text", "json_object", "json_schema"]
     name: str | None = None
@@ -111,14 +119,14 @@ class ResponseFormat(Schema):
 
 
 class ResponseTextOptions(Schema):
-    """Of the text."""
+    """Options of the text."""
 
     format: ResponseFormat | None = None
     verbosity: str | None = None
 
 
 class ResponseReasoningOptions(Schema):
-    """How hard to think."""
+    """The reasoning effort."""
 
     effort: str | None = None
 
@@ -136,21 +144,21 @@ class ResponseRequest(Schema):
             | ResponseOtherItem
         ]
     ) = Field(min_length=1)
-    model: MODEL
+    model: ModelName
     instructions: str | None = None
     previous_response_id: str | None = None
     stream: bool | None = None
     background: bool | None = None
     store: bool | None = None
-    temperature: TWO
-    top_p: ONE
-    max_output_tokens: COUNT
+    temperature: FromZeroToTwo
+    top_p: FromZeroToOne
+    max_output_tokens: PositiveInteger
     reasoning: ResponseReasoningOptions | None = None
     tools: list[ResponseTool | ResponseOtherTool] | None = None
-    tool_choice: Literal["auto", "none", "required"] | ResponseChosen | None = None
+    tool_choice: Literal["auto", "none", "required"] | ResponseToolChoice | None = None
     parallel_tool_calls: bool | None = None
     text: ResponseTextOptions | None = None
-    top_logprobs: WHOLE
+    top_logprobs: WholeNumber
     metadata: JsonDict | None = None
     service_tier: str | None = None
     user: str | None = None

@@ -1,4 +1,4 @@
-"""What the vendors' schemas share. They describe; nothing is validated with them here.
+"""Types that the vendors' schemas share. They only describe: nothing is validated with them.
 
 Listed are the members that an endpoint reads or writes, no more: others may be there and are ignored.
 """
@@ -9,15 +9,15 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-ONE = Annotated[float | None, Field(default=None, ge=0, le=1)]
-TWO = Annotated[float | None, Field(default=None, ge=0, le=2)]
-COUNT = Annotated[int | None, Field(default=None, ge=1, lt=2**63)]
-WHOLE = Annotated[int | None, Field(default=None, gt=-(2**63), lt=2**63)]
-DATA_URL = Annotated[str, Field(pattern=r"^data:[^,]*;base64,", description="Nothing is fetched.")]
-MODEL = Annotated[
+FromZeroToOne = Annotated[float | None, Field(default=None, ge=0, le=1)]
+FromZeroToTwo = Annotated[float | None, Field(default=None, ge=0, le=2)]
+PositiveInteger = Annotated[int | None, Field(default=None, ge=1, lt=2**63)]
+WholeNumber = Annotated[int | None, Field(default=None, gt=-(2**63), lt=2**63)]
+DataUrl = Annotated[str, Field(pattern=r"^data:[^,]*;base64,", description="Nothing is fetched.")]
+ModelName = Annotated[
     str | None, Field(default=None, description="`provider/model`, or bare where that is clear.")
 ]
-STOPS = Annotated[str | list[str] | None, Field(default=None)]
+StopSequences = Annotated[str | list[str] | None, Field(default=None)]
 
 
 class Schema(BaseModel):

@@ -12,7 +12,7 @@ export interface Token {
 }
 
 /** Longer lines are data, not code: reading one could hold up the page. In UTF-16 units. */
-const LONGEST_LINE = 2_000;
+const MAX_LINE_LENGTH = 2_000;
 const INDENT = 4;
 
 const TOKEN_CLASSES: readonly (readonly [RegExp, TokenClass | null])[] = [
@@ -34,7 +34,7 @@ export class LineHighlighter {
   }
 
   next(line: string): Token[] {
-    if (line.length > LONGEST_LINE) return [{ text: line, tokenClass: null }];
+    if (line.length > MAX_LINE_LENGTH) return [{ text: line, tokenClass: null }];
     if (line === '') this.#grammar.blankLine?.(this.#state, INDENT);
     const stream = new StringStream(line, INDENT, INDENT);
     const tokens: Token[] = [];

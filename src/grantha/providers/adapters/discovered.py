@@ -1,8 +1,8 @@
-"""Servers of models on this machine, found by themselves on their usual port.
+"""Model servers on this machine, discovered on their usual ports.
 
-Whether one runs is found out when models are listed, as with Ollama: a machine without it pays
-nothing, and one where it is started later needs no restart. Other programs use these ports too, so
-only a list whose models name the right owner counts, and no question goes anywhere else.
+Whether one runs is found out when models are listed, as with Ollama: a machine without it pays nothing,
+and one where it is started later needs no restart. Other programs use these ports too, so only a list
+whose models name the right owner counts, and no prompt is sent anywhere else.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from grantha.providers.model_listing import ModelListCache
 LIST_DEADLINE = 1.0  # seconds; what listens there may be a program that never answers
 
 
-class NearbyServer(OpenAIChat):
+class DiscoveredServer(OpenAIChat):
     """`owner` is what the server calls the owner of its models; without one, any list will do."""
 
     def __init__(
@@ -36,7 +36,7 @@ class NearbyServer(OpenAIChat):
 
     @override
     async def open(self, call: Call, resume: str | None = None) -> Upstream:
-        """Looks who listens there before the first question is sent. Raises `ProviderError`."""
+        """Checks what listens there before the first prompt is sent. Raises `ProviderError`."""
         await self._model_list.get()
         readiness = self.readiness()
         if readiness != READY:
@@ -45,7 +45,7 @@ class NearbyServer(OpenAIChat):
 
     @override
     def readiness(self) -> Readiness:
-        """Being looked for until it was asked once; then whether it answered the last time."""
+        """`loading` until the first check; then whether it answered the last one."""
         title, address = self._endpoint.title, self._endpoint.base_url
         if not self._model_list.fetched:
             return Readiness("loading", f"Looking for {title} at {address}")
@@ -59,7 +59,7 @@ class NearbyServer(OpenAIChat):
 
     @override
     async def models(self) -> Sequence[ModelCard]:
-        """The models that it has loaded; asked for again though it was missing before."""
+        """The models that it has loaded; requested again even if it was missing before."""
         return await self._model_list.get()
 
     @override

@@ -1,4 +1,4 @@
-"""Checks what an imported answer says of its writing: its end, seams and citations, and options.
+"""Validates the end, the seams, the citations and the options of imported answers.
 
 The server stores these as JSON and sends them on unread, so that a value of a wrong type would only be
 noticed by a later send, or by the page.

@@ -13,7 +13,7 @@ from grantha.chat import Call, Capabilities, text_message
 from grantha.config import Settings, Timeouts
 from grantha.errors import Unreachable
 from grantha.events import Text
-from grantha.providers.adapters.nearby import NearbyServer
+from grantha.providers.adapters.discovered import DiscoveredServer
 from grantha.providers.base import READY, Readiness
 from grantha.providers.catalog import host_named
 from grantha.providers.factory import endpoint_for
@@ -31,16 +31,16 @@ def model_list(owner: str) -> dict[str, Any]:
     return {"object": "list", "data": [{"id": "m", "object": "model", "owned_by": owner}]}
 
 
-def looked_for(url: str, name: str = "vllm") -> tuple[NearbyServer, HttpPool]:
+def looked_for(url: str, name: str = "vllm") -> tuple[DiscoveredServer, HttpPool]:
     host = host_named(name)
     assert host is not None
     pool = HttpPool(Timeouts())
     endpoint = replace(endpoint_for(host, Settings(port=1)), base_url=url)
-    return NearbyServer(endpoint, pool, lambda _: Capabilities(), host.owner), pool
+    return DiscoveredServer(endpoint, pool, lambda _: Capabilities(), host.owner), pool
 
 
 @pytest.mark.parametrize(("name", "port"), [("lmstudio", 1234), ("llamacpp", 8080), ("vllm", 8000)])
-async def test_usual_ports_are_looked_at_unless_we_listen_there(name: str, port: int) -> None:
+async def test_usual_ports_are_checked_unless_we_listen_there(name: str, port: int) -> None:
     made = Registry(Settings(local_enabled=False, port=port + 1))
     ours = Registry(Settings(local_enabled=False, port=port))
     assert f"http://127.0.0.1:{port}/v1" in made.provider(name).readiness().reason
@@ -67,7 +67,7 @@ async def test_a_server_on_its_usual_port_is_found_and_answers(name: str) -> Non
         await pool.aclose()
 
 
-async def test_another_program_on_the_port_gets_no_question() -> None:
+async def test_another_program_on_the_port_gets_no_prompt() -> None:
     sample = replace(wire_samples.OPENAI_CHAT, listing=model_list("grantha"))
     async with fake_vendor(sample) as vendor:
         provider, pool = looked_for(vendor.url)
@@ -85,7 +85,7 @@ class StartedLater(ScriptedProvider):
         return Readiness("unreachable", "Nothing answers", "Start it.")
 
 
-async def test_a_server_that_did_not_answer_is_asked_again(tmp_path: Path) -> None:
+async def test_a_server_that_did_not_answer_is_called_again(tmp_path: Path) -> None:
     settings = Settings(local_enabled=False, port=1)
     made = Registry(settings, {"scripted": StartedLater(tmp_path)})
     assert "scripted/hello" in [card.id for card in await made.models()]
