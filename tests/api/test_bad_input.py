@@ -64,7 +64,7 @@ async def _newest(client: httpx.AsyncClient) -> str:
 
 @pytest.mark.parametrize("path", ["/chat/completions/stream", "/chat/completions"])
 @pytest.mark.parametrize(("body", "said"), BODIES, ids=[str(n) for n in range(len(BODIES))])
-async def test_a_malformed_body_is_told_what_is_wrong_with_it(
+async def test_a_malformed_body_is_answered_with_what_is_wrong_in_it(
     client: httpx.AsyncClient, path: str, body: bytes, said: str
 ) -> None:
     before = await _newest(client)
@@ -242,7 +242,7 @@ async def test_an_error_never_repeats_what_was_sent(client: httpx.AsyncClient) -
     assert secret not in reply.text
 
 
-async def test_the_server_lives_and_reports_no_defect(shared: Server) -> None:
+async def test_the_server_survives_and_logs_no_traceback(shared: Server) -> None:
     assert shared.alive
     assert shared.call("GET", "/readyz").status == 200
     assert "Traceback" not in shared.output()

@@ -139,7 +139,7 @@ async def test_a_compressed_answer_takes_a_fraction_of_the_bytes(
     assert all(sizes[coding] < sizes["identity"] / 1.5 for coding in CODINGS), sizes
 
 
-async def test_without_a_word_about_coding_nothing_is_compressed(
+async def test_without_accept_encoding_nothing_is_compressed(
     shared: Server, client: httpx.AsyncClient
 ) -> None:
     made = shared.ask("scripted/count-3")

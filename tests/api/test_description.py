@@ -119,7 +119,9 @@ def test_every_example_fits_its_schema(described: dict[str, Any]) -> None:
         assert described["components"]["schemas"][name]["examples"] == [sample]
 
 
-def test_every_call_has_words_and_every_json_body_an_example(described: dict[str, Any]) -> None:
+def test_every_call_has_a_description_and_every_json_body_an_example(
+    described: dict[str, Any],
+) -> None:
     for path, method, operation in _operations(described):
         assert operation.get("description"), (method, path)
         if path == "/api/import":

@@ -288,7 +288,7 @@ def test_without_local_models_there_is_nothing_to_download(server: Server) -> No
     assert "GRANTHA_LOCAL_ENABLED" in reply.json()["advice"]
 
 
-async def test_open_pages_hear_of_a_new_model(machine: Server, host: FileHost) -> None:
+async def test_open_pages_are_notified_of_a_new_model(machine: Server, host: FileHost) -> None:
     async with (
         aiohttp.ClientSession() as session,
         session.ws_connect(f"{machine.ws_url}/api/live") as socket,

@@ -345,7 +345,7 @@ async def test_stop_keeps_the_text_and_gives_a_receipt(client: httpx.AsyncClient
     assert again["status"] == "stopped"
 
 
-async def test_a_change_acts_at_once_and_leaves_a_seam(client: httpx.AsyncClient) -> None:
+async def test_a_change_applies_at_once_and_leaves_a_seam(client: httpx.AsyncClient) -> None:
     made = await _ask(client, "scripted/count-100000-at-200", options={"temperature": 0.2})
     async with attached(client, made["id"]) as stream:
         while (block := await stream.next()) and not (

@@ -53,7 +53,7 @@ async def test_a_file_goes_out_in_the_coding_that_is_most_welcome(
         assert int(reply.headers["content-length"]) != len(TEXT)
 
 
-async def test_names_with_a_hash_are_kept_for_ever_and_the_entry_is_asked_for_each_time(
+async def test_files_with_a_hash_are_immutable_and_the_entry_point_is_revalidated(
     site: httpx.AsyncClient,
 ) -> None:
     assert "immutable" in (await site.get(SCRIPT)).headers["cache-control"]

@@ -131,7 +131,7 @@ async def test_without_streaming_the_answer_is_one_reply(
     assert reply.headers["location"] == f"/api/generations/{body['generation']}/events"
 
 
-async def test_the_plain_door_streams_when_it_is_asked_to(client: httpx.AsyncClient) -> None:
+async def test_the_plain_endpoint_streams_on_request(client: httpx.AsyncClient) -> None:
     body = {**JOKE, "model": "scripted/count-3", "stream": True}
     blocks = await _blocks(client, body)
     assert "".join(block.data["content"] for block in blocks) == "w0 w1 w2 "

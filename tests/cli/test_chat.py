@@ -193,7 +193,7 @@ def test_a_missing_or_wrong_token_says_which_variable_it_comes_from(
     assert reported in done.stderr
 
 
-def test_an_unknown_model_is_reported_before_anything_is_asked(shared: Server) -> None:
+def test_an_unknown_model_is_reported_before_anything_is_sent(shared: Server) -> None:
     done = run(shared, "chat", "Hello", "-m", "scripted/nobody")
 
     assert (done.returncode, done.stdout) == (1, "")
@@ -215,7 +215,7 @@ def test_an_unknown_model_is_reported_before_anything_is_asked(shared: Server) -
     ],
     ids=" ".join,
 )
-def test_words_that_make_no_sense_end_with_2(shared: Server, words: list[str]) -> None:
+def test_invalid_arguments_exit_with_2(shared: Server, words: list[str]) -> None:
     done = run(shared, *words)
 
     assert done.returncode == 2

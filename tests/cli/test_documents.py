@@ -17,7 +17,7 @@ from tests.blocks import blocks
 from tests.cli.command import environ
 from tests.server import MakeServer, Server
 
-LONGEST = 240.0  # seconds for a whole document
+TIMEOUT = 240.0  # seconds for a whole document
 
 
 def test_every_command_of_the_reference_runs(shared: Server, tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def _run(document: str, url: str, folder: Path, env: Mapping[str, str]) -> str:
         start_new_session=True,
     )
     try:
-        said, _ = process.communicate(timeout=LONGEST)
+        said, _ = process.communicate(timeout=TIMEOUT)
     finally:
         # What the document left in the background belongs to this process group, and to nothing else.
         with contextlib.suppress(ProcessLookupError):

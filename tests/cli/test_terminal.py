@@ -147,7 +147,7 @@ def test_drawing_block_by_block_gives_the_same_as_drawing_at_once() -> None:
     assert "\n\n".join(_drawn(block).strip("\n") for block in blocks) == _drawn(ANSWER).strip("\n")
 
 
-def test_nothing_is_settled_while_its_block_may_go_on() -> None:
+def test_nothing_is_stable_while_its_block_may_grow() -> None:
     assert stable_length("1. one\n\n2") == 0
     assert stable_length("```\n# open\n\nfence\n") == 0
     assert stable_length("a\n\nb\n") == len("a\n\n")

@@ -120,7 +120,7 @@ def test_a_mistake_gives_its_line(place: Place, command: str, line: str) -> None
     assert len(said) == 1 or said[0].startswith("Usage: "), done.stderr
 
 
-def test_there_are_enough_of_them() -> None:
+def test_the_table_of_mistakes_is_not_empty() -> None:
     assert len(rows()) >= 40
     assert len({command for command, _ in rows()}) == len(rows())
 

@@ -67,7 +67,7 @@ def test_the_check_names_both_versions_and_the_changes_of_the_database(
     ]
 
 
-def test_a_database_that_stays_as_it_is_is_said_to(shared: Server, index: Path) -> None:
+def test_an_unchanged_database_is_reported_as_such(shared: Server, index: Path) -> None:
     _publish(index, "99.1", {f"{NEWEST}_known": '"""Known already."""'})
     done = run(shared, "upgrade", "--check", env=_only(index))
     assert f"Database:  stays as it is (schema {NEWEST})" in done.stdout
@@ -115,7 +115,7 @@ def test_a_database_that_cannot_be_read_is_reported(
         ("pipx_metadata.json", "an application of pipx", ("pipx", "upgrade", "grantha")),
     ],
 )
-def test_what_an_installer_left_tells_it(
+def test_the_installer_is_recognised_by_what_it_left(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     left: str,

@@ -20,7 +20,7 @@ SAID = [
 ]
 
 
-def test_each_example_has_its_expected_words() -> None:
+def test_each_example_has_its_expected_output() -> None:
     assert len(EXAMPLES) == len(SAID)
 
 

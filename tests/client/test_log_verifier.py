@@ -112,7 +112,7 @@ def test_reading_from_the_middle_checks_order_and_cannot_prove_the_text() -> Non
     assert verifier.ended
 
 
-def test_a_kind_of_a_newer_server_is_left_out_butcounted() -> None:
+def test_a_kind_of_a_newer_server_is_left_out_but_counted() -> None:
     verifier = _fed(OPEN)
 
     assert verifier.verify({"id": "1-1", "kind": "aroma", "of": "coffee"}) is None

@@ -35,7 +35,7 @@ def conversation_of(compat_server: CompatServer, found: Any) -> dict[str, Any]:
     return compat_server.call("GET", f"/api/conversations/{conversation}").expect(200)
 
 
-def test_an_answer_has_thought_text_source_and_hash(compat_server: CompatServer) -> None:
+def test_an_answer_has_reasoning_text_source_and_hash(compat_server: CompatServer) -> None:
     found = chat(compat_server, "once", "scripted/everything")
     assert (found["status"], found["error"], found["text"]) == ("ready", None, TEXT)
     said = found["messages"][-1]

@@ -23,7 +23,7 @@ WEATHER: Any = {
 }
 
 
-def test_a_stream_has_every_event_thought_and_proof(
+def test_a_stream_has_every_event_with_reasoning_and_signature(
     anthropic_client: anthropic.Anthropic, compat_server: CompatServer
 ) -> None:
     with anthropic_client.messages.stream(
@@ -61,7 +61,7 @@ def test_a_whole_message_equals_the_stream(
     assert text == TEXT
 
 
-def test_tools_thoughts_and_results_with_images_make_the_round(
+def test_tools_reasoning_and_results_with_images_survive_a_round_trip(
     anthropic_client: anthropic.Anthropic, compat_server: CompatServer
 ) -> None:
     first = anthropic_client.messages.create(

@@ -72,7 +72,7 @@ def http(compat_server: CompatServer) -> Iterator[httpx.Client]:
         (b'{"id": "c", "max_tokens": 1, "messages": 5, "input": 5}', "must be"),
     ],
 )
-def test_a_malformed_body_is_refused_in_the_vendors_shape(
+def test_a_malformed_body_is_refused_in_the_vendors_format(
     http: httpx.Client, endpoint: str, body: bytes, reported: str
 ) -> None:
     path, message_of = ENDPOINTS[endpoint]
@@ -83,7 +83,7 @@ def test_a_malformed_body_is_refused_in_the_vendors_shape(
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
-def test_an_oversized_body_is_refused_in_the_vendors_shape(
+def test_an_oversized_body_is_refused_in_the_vendors_format(
     http: httpx.Client, endpoint: str
 ) -> None:
     path, message_of = ENDPOINTS[endpoint]
@@ -132,7 +132,7 @@ def test_whatever_the_content_type_says_the_body_is_read_as_json(
         ("GET", "/ai-sdk/nothing", 404, of_ai_sdk),
     ],
 )
-def test_what_is_unknown_is_reported_in_the_vendors_shape(
+def test_what_is_unknown_is_reported_in_the_vendors_format(
     http: httpx.Client, method: str, path: str, status: int, message_of: Callable[[Any], str]
 ) -> None:
     reply = http.request(method, path)
@@ -189,7 +189,9 @@ def _lives(server: Server) -> bool:
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
-def test_the_guards_refusals_have_the_vendors_shape(guarded: Server, endpoint: str) -> None:
+def test_refusals_of_the_security_checks_have_the_vendors_format(
+    guarded: Server, endpoint: str
+) -> None:
     path, message_of = ENDPOINTS[endpoint]
     stranger = guarded.call("POST", path, GOOD)
     assert stranger.status == 401

@@ -144,7 +144,7 @@ def test_a_model_is_shown(ollama_client: ollama.Client, compat_server: CompatSer
     assert caught.value.status_code == 404
 
 
-def test_a_client_that_looks_first_finds_somebody(compat_server: CompatServer) -> None:
+def test_a_client_that_probes_first_finds_the_server(compat_server: CompatServer) -> None:
     for method in ("GET", "HEAD"):
         assert compat_server.call(method, "/ollama/").status == 200
     version = compat_server.call("GET", "/ollama/api/version").expect(200)["version"]

@@ -39,7 +39,7 @@ def test_what_is_not_stored_is_listed_nowhere(
     assert found["conversation"] not in {item["id"] for item in listed}
 
 
-def test_a_stream_has_every_character_thought_usage_and_reason(
+def test_a_stream_has_every_character_reasoning_usage_and_finish_reason(
     openai_client: openai.OpenAI, compat_server: CompatServer
 ) -> None:
     reply = openai_client.chat.completions.with_raw_response.create(

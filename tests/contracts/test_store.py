@@ -399,7 +399,7 @@ async def test_pages_of_the_list_hold_everything_once_pinned_first(
 @pytest.mark.parametrize(
     "cursor", ["x", "1:2", "1:x:c", ":::", "1:99999999999999999999:c", "2:-1:c"]
 )
-async def test_a_made_up_cursor_is_a_bad_request(store: Store, cursor: str) -> None:
+async def test_an_invented_cursor_is_a_bad_request(store: Store, cursor: str) -> None:
     with pytest.raises(BadRequest):
         await store.conversations(ME, query="", cursor=cursor, limit=4, origin=None)
 

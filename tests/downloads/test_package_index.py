@@ -72,7 +72,7 @@ def test_the_indexes_of_uv_are_read_with_their_default(
     assert settings.links == ("/folder",)
 
 
-def test_whoever_wants_no_index_is_not_given_one(bare: dict[str, str]) -> None:
+def test_uv_and_pip_can_be_set_to_use_no_index(bare: dict[str, str]) -> None:
     bare |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "/a /b"}
     assert read_index_settings(bare) == IndexSettings((), ("/a", "/b"), None)
 
@@ -123,7 +123,7 @@ async def test_both_forms_of_the_simple_api_are_understood(
 
 
 @pytest.mark.parametrize("as_url", [False, True])
-async def test_a_folder_of_wheels_is_a_place_too(
+async def test_a_folder_of_wheels_counts_as_an_index(
     session: aiohttp.ClientSession, tmp_path: Path, as_url: bool
 ) -> None:
     (tmp_path / WHEEL).write_bytes(b"")

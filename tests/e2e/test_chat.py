@@ -216,7 +216,7 @@ def test_several_models_can_be_chosen_without_a_shift_key(page: Page, server: Se
     expect(page.locator(".pair article[data-role=assistant]")).to_have_count(2)
 
 
-def test_two_controls_moved_at_once_both_act(page: Page, server: Server) -> None:
+def test_two_controls_moved_at_once_both_apply(page: Page, server: Server) -> None:
     open_page(page, server)
     choose_model(page, "scripted/temperature")
     ask(page, "Go")

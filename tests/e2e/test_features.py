@@ -87,7 +87,7 @@ def test_an_export_can_be_read_and_imported_again(
     is_text(page, "The estuary is tidal.")
 
 
-def test_a_file_that_is_no_export_is_refused_in_words(
+def test_a_file_that_is_no_export_is_refused_with_a_message(
     page: Page, server: Server, tmp_path: Path
 ) -> None:
     page.goto(server.url + "/settings#transfer")

@@ -132,7 +132,7 @@ def test_the_model_picker_leads_here(page: Page, machine: Server) -> None:
     expect(page.get_by_role("heading", name="Local models")).to_be_visible()
 
 
-def test_what_went_wrong_is_said_where_it_was_started(
+def test_an_error_is_shown_where_the_download_was_started(
     page: Page, machine: Server, host: FileHost
 ) -> None:
     _open(page, machine)
@@ -151,7 +151,7 @@ def test_what_went_wrong_is_said_where_it_was_started(
     expect(form.get_by_role("alert")).to_contain_text("isn't the name of a GGUF file")
 
 
-def test_a_disk_that_is_too_small_is_said_before_anything_arrives(
+def test_a_disk_that_is_too_small_is_reported_before_anything_arrives(
     page: Page, machine: Server
 ) -> None:
     folder: Path = machine.data_dir / "models"

@@ -168,7 +168,7 @@ def test_text_that_comes_in_bursts_is_seen_as_held_back(
     is_whole(page, server, seen)
 
 
-def test_a_wire_that_holds_events_back_holds_nothing_else(
+def test_a_proxy_that_holds_events_back_holds_nothing_else(
     server: Server, faulty: FaultyProxy
 ) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", faulty.port, timeout=DEADLINE)
@@ -216,7 +216,7 @@ def test_without_sockets_the_page_works_and_does_not_call_the_server_away(
     expect(_offline(page)).to_have_count(0)
 
 
-def test_a_wire_that_drips_tears_every_frame_and_loses_none(
+def test_a_connection_that_drips_splits_every_frame_and_loses_none(
     page: Page, server: Server, faulty: FaultyProxy
 ) -> None:
     seen = TransportRecorder(page)
@@ -259,7 +259,7 @@ def test_a_question_cut_on_its_way_is_sent_once(
     assert [message["role"] for message in messages] == ["user", "assistant"] * 2
 
 
-def test_a_wire_that_stalls_is_named_and_the_answer_goes_on_after_it(
+def test_a_connection_that_stalls_is_reported_and_the_answer_continues_after_it(
     page: Page, server: Server, faulty: FaultyProxy
 ) -> None:
     seen = TransportRecorder(page)
@@ -280,7 +280,7 @@ def test_a_wire_that_stalls_is_named_and_the_answer_goes_on_after_it(
     is_whole(page, server, seen)
 
 
-def test_offline_is_said_and_back_online_nothing_was_missed(
+def test_offline_is_shown_and_back_online_nothing_was_missed(
     page: Page, context: BrowserContext, server: Server, faulty: FaultyProxy
 ) -> None:
     seen = TransportRecorder(page)

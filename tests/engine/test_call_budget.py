@@ -192,7 +192,7 @@ def test_what_an_earlier_generation_spent_is_not_counted_after_a_continuation() 
     assert budget.exceeded(4, 0.0) is None
 
 
-def test_the_time_between_two_owners_is_notcounted() -> None:
+def test_the_time_between_two_owners_is_not_counted() -> None:
     budget = CallBudget(CallLimits(seconds=7.0), 1)
     log = records(OPEN, TextDelta(0, "a"), Open("1-1", "m"), TextDelta(0, "b"), step_ms=3000)
     budget.replay(log)  # 3 s, 3 s away, 3 s

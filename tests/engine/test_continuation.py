@@ -26,7 +26,9 @@ def split(text: str, data: Any) -> list[str]:
 
 
 @given(ANY, st.data())
-def test_a_continuation_that_begins_as_asked_joins_to_the_original(text: str, data: Any) -> None:
+def test_a_continuation_that_repeats_the_requested_words_joins_the_original(
+    text: str, data: Any
+) -> None:
     cut = data.draw(st.integers(0, len(text)))
     before, rest = text[:cut], text[cut:]
     assert before + through(before, split(anchor_of(before) + rest, data)) == text
@@ -55,7 +57,7 @@ def test_only_a_repetition_of_the_end_is_ever_left_out(text: str, more: str, dat
 
 
 @given(ANY, ANY, st.data())
-def test_how_the_continuation_is_cut_into_pieces_makes_no_difference(
+def test_the_split_of_a_continuation_into_deltas_makes_no_difference(
     text: str, rest: str, data: Any
 ) -> None:
     more = (

@@ -60,7 +60,7 @@ def test_reasoning_and_text_close_each_other_and_thinking_is_timed() -> None:
     assert [e.part for e in written.events if isinstance(e, PartStart)] == [0, 1, 2, 3]
 
 
-def test_fragments_of_several_tool_calls_are_told_apart_by_index() -> None:
+def test_fragments_of_several_tool_calls_are_distinguished_by_index() -> None:
     written = Written()
     written.parts.text(Text("Let me look."))
     written.parts.tool_call(ToolCall(0, "one", "look", '{"a"'))
@@ -77,7 +77,7 @@ def test_fragments_of_several_tool_calls_are_told_apart_by_index() -> None:
     assert written.parts.tools_begun
 
 
-def test_after_a_seam_text_goes_on_in_its_part_and_indexes_begin_anew() -> None:
+def test_after_a_seam_text_continues_in_its_part_and_indexes_start_over() -> None:
     written = Written()
     written.parts.text(Text("a"))
     written.parts.end_segment()
@@ -217,7 +217,7 @@ async def test_a_conversation_that_was_deleted_meanwhile_needs_no_title(
 # ---- news ------------------------------------------------------------------------------------------
 
 
-async def test_a_listener_gets_the_news_of_its_subject_once_and_in_order() -> None:
+async def test_a_listener_gets_the_changes_of_its_subject_once_and_in_order() -> None:
     feed = Feed()
     mine, others = feed.listen("me"), feed.listen("you")
     reported = [Change("conversation", "me", f"c{n}") for n in (1, 2, 1)]
@@ -232,7 +232,7 @@ async def test_a_listener_gets_the_news_of_its_subject_once_and_in_order() -> No
     assert await waiting == [Change("models", "me")]
 
 
-async def test_a_listener_that_fell_behind_is_told_to_look_at_everything() -> None:
+async def test_a_listener_that_fell_behind_gets_the_change_everything() -> None:
     feed = Feed()
     listener = feed.listen("me")
     for number in range(2000):
@@ -240,7 +240,7 @@ async def test_a_listener_that_fell_behind_is_told_to_look_at_everything() -> No
     assert await listener.changes() == [Change("everything", "me")]
 
 
-async def test_a_start_and_an_end_are_news(rig: Rig) -> None:
+async def test_a_start_and_an_end_are_published_as_changes(rig: Rig) -> None:
     listener = rig.feed.listen(ME)
     row = await rig.ask("scripted/count-2")
     assert await listener.changes() == [Change("generation", ME, row.conversation, row.id)]

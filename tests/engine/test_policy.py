@@ -88,7 +88,7 @@ CUT = FailureContext(
         (replace(CUT, error=RateLimited("later", retry_after=61.0), shown=False), GiveUp()),
     ],
 )
-def test_a_line_of_the_table(situation: FailureContext, step: object) -> None:
+def test_the_first_rule_that_applies_decides(situation: FailureContext, step: object) -> None:
     assert next_step(situation, jitter=1.0) == step
 
 

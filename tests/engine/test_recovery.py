@@ -103,7 +103,7 @@ async def test_without_a_prefix_the_answer_is_interrupted_and_its_text_kept(
     assert "".join(part.text for part in stored.parts if part.type == "text") == counted(5)
 
 
-async def test_before_the_first_word_it_is_simply_asked_again(rig: Rig, crash: Any) -> None:
+async def test_before_the_first_word_the_call_is_simply_repeated(rig: Rig, crash: Any) -> None:
     model = rig.script("gated", COUNT, gate="gate")
     row = await rig.ask(model)
     await until(
@@ -216,7 +216,7 @@ async def test_an_answer_that_waits_behind_others_is_not_given_up_for_their_cras
     assert (answer.ending, answer.text) == ("done", "at last")
 
 
-async def test_the_wish_for_few_tokens_holds_over_a_crash(rig: Rig, crash: Any) -> None:
+async def test_max_tokens_holds_over_a_crash(rig: Rig, crash: Any) -> None:
     model = rig.script("gated", COUNT, gate="gate", capabilities={"prefix": True})
     rig.allow("gate", 6)
     row = await rig.ask(model, max_tokens=40)

@@ -169,7 +169,7 @@ async def changed(rig: Rig, row: GenerationRow, **options: float) -> None:
                 return
 
 
-async def test_a_change_acts_from_the_next_delta_by_prefix(rig: Rig) -> None:
+async def test_a_change_applies_from_the_next_delta_by_prefix(rig: Rig) -> None:
     step = {"repeat": "{n}:{temperature} ", "start": 100, "count": 40}
     model = rig.script("warm", step, gate="gate", capabilities={"prefix": True})
     rig.allow("gate", 5)
@@ -200,7 +200,7 @@ async def test_a_change_acts_from_the_next_delta_by_prefix(rig: Rig) -> None:
     ],
     ids=["while connecting", "while the prompt is processed", "while waiting for the next try"],
 )
-async def test_a_change_before_the_first_word_asks_anew(
+async def test_a_change_before_the_first_word_starts_over(
     rig: Rig, phase: str, script: dict[str, Any]
 ) -> None:
     hung = rig.script("hung", *script.pop("steps"), **script)

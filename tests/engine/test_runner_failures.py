@@ -24,7 +24,7 @@ from tests.engine.rig import NO_PAUSES, Rig, StubProvider, StubUpstream, refusin
 from tests.scripts import counted
 
 PREFIX = Capabilities(prefix=True)
-NO_WAY_ON = Capabilities(prefix=False, instruction=False)
+NO_CONTINUATION = Capabilities(prefix=False, instruction=False)
 STOP = Finished("stop")
 
 
@@ -33,7 +33,7 @@ async def answered(make_rig: MakeRig, own: StubProvider, **more: Any) -> Any:
     return await rig.ended(await rig.ask("own/model"))
 
 
-async def test_a_refused_call_is_tried_again_after_the_pause_the_provider_asked_for(
+async def test_a_refused_call_is_retried_after_the_pause_that_the_provider_requests(
     make_rig: MakeRig,
 ) -> None:
     own = StubProvider(
@@ -60,7 +60,7 @@ async def test_three_failures_in_a_row_without_a_word_end_as_failed(make_rig: Ma
     assert (answer.ending, answer.error["code"], len(own.calls)) == ("failed", "overloaded", 3)
 
 
-async def test_a_cut_answer_goes_on_from_its_text_with_a_seam(rig: Rig) -> None:
+async def test_a_cut_answer_is_continued_from_its_text_with_a_seam(rig: Rig) -> None:
     model = rig.script(
         "cut",
         {"text": "one two "},
@@ -75,7 +75,7 @@ async def test_a_cut_answer_goes_on_from_its_text_with_a_seam(rig: Rig) -> None:
     assert answer.folded.seams[0].details["error"]["code"] == "truncated"
 
 
-async def test_every_cut_is_gone_on_from_as_long_as_words_come(rig: Rig) -> None:
+async def test_every_cut_answer_is_continued_as_long_as_text_comes(rig: Rig) -> None:
     steps: list[dict[str, object]] = []
     for number in range(5):
         steps += [{"text": f"part{number} "}, {"reset": True}]
@@ -93,7 +93,7 @@ async def test_a_cut_answer_of_a_model_without_prefix_is_failed_and_its_text_kep
 
 
 async def test_a_reply_without_a_terminal_sign_is_never_done(make_rig: MakeRig) -> None:
-    own = StubProvider([replying([Text("half an ans")])], NO_WAY_ON)
+    own = StubProvider([replying([Text("half an ans")])], NO_CONTINUATION)
     answer = await answered(make_rig, own)
     assert (answer.ending, answer.error["code"]) == ("failed", "truncated")
 
@@ -128,10 +128,10 @@ async def test_the_fallback_takes_over_before_the_first_word(make_rig: MakeRig) 
     assert answer.folded.seams[0].changes == {"model": ["broken/m", "second/m"]}
 
 
-async def test_the_fallback_goes_on_from_the_text_of_the_first_model(make_rig: MakeRig) -> None:
+async def test_the_fallback_continues_the_text_of_the_first_model(make_rig: MakeRig) -> None:
     text = "The quick brown fox jumps over the lazy dog"
     first = StubProvider(
-        [replying([Text(text[:20])], Unreachable("gone"))], NO_WAY_ON, name="first"
+        [replying([Text(text[:20])], Unreachable("gone"))], NO_CONTINUATION, name="first"
     )
     second = StubProvider([replying([Text(text[4:20] + text[20:]), STOP])], name="second")
     rig = await make_rig(
@@ -160,7 +160,7 @@ async def test_a_chain_of_fallbacks_is_tried_in_order_and_then_given_up(make_rig
     assert [len(own.calls) for own in gone.values()] == [1, 1, 1]
 
 
-async def test_the_rest_of_the_same_reply_is_asked_for_where_the_provider_keeps_it(
+async def test_the_rest_of_the_same_reply_is_fetched_where_the_provider_keeps_it(
     make_rig: MakeRig,
 ) -> None:
     own = StubProvider(
@@ -168,7 +168,7 @@ async def test_the_rest_of_the_same_reply_is_asked_for_where_the_provider_keeps_
             replying([Text("one ")], Truncated("cut"), token="reply-7"),
             replying([Text("two"), STOP], token="reply-7"),
         ],
-        NO_WAY_ON,
+        NO_CONTINUATION,
     )
     answer = await answered(make_rig, own)
     assert (answer.ending, answer.text, answer.reasons) == ("done", "one two", [])
@@ -176,13 +176,13 @@ async def test_the_rest_of_the_same_reply_is_asked_for_where_the_provider_keeps_
 
 
 async def test_a_reply_is_resumed_at_most_twice(make_rig: MakeRig) -> None:
-    own = StubProvider([replying([Text("x")], Truncated("cut"), token="reply-7")], NO_WAY_ON)
+    own = StubProvider([replying([Text("x")], Truncated("cut"), token="reply-7")], NO_CONTINUATION)
     answer = await answered(make_rig, own)
     assert (answer.ending, answer.text) == ("failed", "xxx")
     assert [resume for _, resume in own.calls] == [None, "reply-7", "reply-7"]
 
 
-async def test_an_answer_that_began_to_call_a_tool_is_not_gone_on_with(make_rig: MakeRig) -> None:
+async def test_an_answer_that_began_to_call_a_tool_is_not_continued(make_rig: MakeRig) -> None:
     own = StubProvider(
         [replying([Text("Let me see. "), ToolCall(0, "call-1", "look", '{"a"')], Truncated("cut"))],
         PREFIX,
@@ -191,7 +191,7 @@ async def test_an_answer_that_began_to_call_a_tool_is_not_gone_on_with(make_rig:
     assert (answer.ending, len(own.calls)) == ("failed", 1)
 
 
-async def test_a_thought_without_text_is_thought_again_after_a_cut(make_rig: MakeRig) -> None:
+async def test_reasoning_without_text_starts_over_after_a_cut(make_rig: MakeRig) -> None:
     own = StubProvider(
         [replying([Reasoning("hm")], Truncated("cut")), replying([Text("answer"), STOP])], PREFIX
     )
@@ -200,7 +200,7 @@ async def test_a_thought_without_text_is_thought_again_after_a_cut(make_rig: Mak
     assert own.calls[1][0].prefix == ""
 
 
-async def test_the_wish_for_few_tokens_holds_over_all_segments(rig: Rig) -> None:
+async def test_max_tokens_holds_over_all_segments(rig: Rig) -> None:
     model = rig.script(
         "cut",
         {"repeat": "w{n} ", "count": 4},
@@ -274,7 +274,7 @@ async def test_usage_is_a_lower_bound_once_a_call_was_cut_and_known_when_it_was_
     assert answer.folded.usage == Usage(input_tokens=5, output_tokens=2)
 
 
-async def test_a_missing_key_is_told_by_the_answer_itself(make_rig: MakeRig) -> None:
+async def test_a_missing_key_is_reported_by_the_answer_itself(make_rig: MakeRig) -> None:
     from grantha.errors import MissingKey
 
     own = StubProvider([refusing(MissingKey("No key: set OWN_API_KEY."))])
@@ -290,8 +290,8 @@ async def test_a_defect_of_a_provider_is_a_failed_answer_and_nothing_else(
     make_rig: MakeRig, defect: BaseException
 ) -> None:
     for own in (
-        StubProvider([replying([Text("some")], defect)], NO_WAY_ON),
-        StubProvider([refusing(defect)], NO_WAY_ON),
+        StubProvider([replying([Text("some")], defect)], NO_CONTINUATION),
+        StubProvider([refusing(defect)], NO_CONTINUATION),
     ):
         answer = await answered(make_rig, own)
         assert answer.ending == "failed"

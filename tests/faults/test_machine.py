@@ -166,7 +166,7 @@ async def test_too_few_open_files_refuse_the_newest_and_harm_nobody_else(
     assert server.ended(server.ask("scripted/count-5")["id"])["status"] == "done"
 
 
-def test_a_damaged_database_is_told_at_the_start(server_factory: MakeServer) -> None:
+def test_a_damaged_database_is_reported_at_the_start(server_factory: MakeServer) -> None:
     server = server_factory()
     server.data_dir.mkdir()
     server.database.write_bytes(b"SQLite format 3\0" + b"\x5a" * 8192)
@@ -178,7 +178,9 @@ def test_a_damaged_database_is_told_at_the_start(server_factory: MakeServer) -> 
     assert server.process.returncode != 0
 
 
-def test_an_unwritable_folder_is_told_at_the_start_in_one_line(server_factory: MakeServer) -> None:
+def test_an_unwritable_folder_is_reported_at_the_start_in_one_line(
+    server_factory: MakeServer,
+) -> None:
     server = server_factory()
     server.data_dir.write_bytes(b"a file where a folder should be")
     server.start(ready=False)

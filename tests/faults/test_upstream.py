@@ -168,7 +168,7 @@ async def _first_text(server: Server, generation: str) -> None:
     await asyncio.to_thread(until, lambda: server.generation(generation)["text"], "the first text")
 
 
-async def test_a_refused_call_is_tried_again_and_a_good_one_is_done(
+async def test_a_refused_call_is_retried_and_a_successful_one_is_done(
     talking: Server, vendor: FakeVendor
 ) -> None:
     ended = await answer(talking, "busy-once")

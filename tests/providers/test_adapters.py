@@ -101,7 +101,7 @@ async def test_a_model_that_refuses_options_never_gets_them_again() -> None:
         await made.aclose()
 
 
-async def test_a_refusal_that_teaches_nothing_is_not_sent_again() -> None:
+async def test_a_refusal_that_names_no_option_is_not_sent_again() -> None:
     async with fake_vendor(wire_samples.OPENAI_CHAT) as vendor:
         made = registry(vendor.url, "openai", OPENAI_API_KEY="k")
         provider, _ = made.resolve("openai/m")
@@ -183,7 +183,7 @@ async def test_a_proxy_of_the_environment_is_used_except_where_it_says_no() -> N
         await inside.aclose()
 
 
-async def test_a_proxy_that_refuses_or_is_not_there_is_told_as_the_proxy(
+async def test_a_proxy_that_refuses_or_is_not_there_is_named_as_the_cause(
     unused_tcp_port: int,
 ) -> None:
     async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -309,7 +309,7 @@ def test_whatever_is_written_into_ollama_host_becomes_an_address(written: str, m
     assert normalize_base_url(written) == meant
 
 
-async def test_a_model_of_ollama_that_can_t_think_is_asked_without() -> None:
+async def test_an_ollama_model_that_can_t_think_is_called_without_thinking() -> None:
     async with fake_vendor(wire_samples.OLLAMA) as vendor:
         made = registry(vendor.url, "ollama")
         provider, _ = made.resolve("ollama/m")

@@ -110,7 +110,7 @@ async def test_a_web_identity_is_exchanged_for_a_role(
         assert [signer(seen) for seen in await ask_bedrock(vendor)] == ["ASIAWEB us-west-2"]
 
 
-async def test_a_container_s_keys_are_asked_for_again_when_they_end_soon(
+async def test_a_container_s_keys_are_fetched_again_shortly_before_they_expire(
     bare: pytest.MonkeyPatch,
 ) -> None:
     lent = [keys("ASIAOLD", 5), keys("ASIAOLD", 5), keys("ASIANEW", 60)]
@@ -122,7 +122,7 @@ async def test_a_container_s_keys_are_asked_for_again_when_they_end_soon(
         assert lent == []
 
 
-async def test_keys_that_end_before_their_time_are_asked_for_again_once(
+async def test_keys_that_expire_early_are_fetched_again_once(
     bare: pytest.MonkeyPatch,
 ) -> None:
     lent = [keys(name) for name in ("ASIAOLD", "ASIANEW", "ASIA3", "ASIA4")]

@@ -35,7 +35,7 @@ def test_the_table_of_providers_is_current() -> None:
 @pytest.mark.parametrize(
     "decoder", [anthropic_decoder, bedrock_decoder, gemini_decoder, openai_chat_decoder]
 )
-def test_every_word_for_an_end_is_documented(decoder: ModuleType) -> None:
+def test_every_finish_reason_is_documented(decoder: ModuleType) -> None:
     words = {*decoder.FINISH_REASONS, *getattr(decoder, "FAILURES", ())}
     assert not [word for word in words if f"`{word}`" not in TEXT]
 

@@ -71,7 +71,9 @@ async def test_a_machine_without_a_service_account_says_so() -> None:
 
 
 @pytest.mark.usefixtures("bare")
-async def test_gcloud_s_own_file_is_found_and_its_project_asked_for_quota(tmp_path: Path) -> None:
+async def test_gcloud_s_own_file_is_found_and_its_project_is_charged_for_quota(
+    tmp_path: Path,
+) -> None:
     async with credential_server(wire_samples.GEMINI) as vendor:
         vendor.responses["/token"] = lambda _: web.json_response({"access_token": "mine"})
         own: dict[str, Any] = {
@@ -92,7 +94,7 @@ async def test_gcloud_s_own_file_is_found_and_its_project_asked_for_quota(tmp_pa
 
 
 @pytest.mark.usefixtures("bare")
-async def test_google_credentials_of_an_unknown_kind_are_told(tmp_path: Path) -> None:
+async def test_google_credentials_of_an_unknown_kind_are_reported(tmp_path: Path) -> None:
     path = tmp_path / "external.json"
     path.write_text('{"type": "external_account"}')
     made = registry(GRANTHA_VERTEX_BASE_URL="http://x", GOOGLE_APPLICATION_CREDENTIALS=str(path))
@@ -169,7 +171,7 @@ async def test_a_service_account_signs_for_its_token(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("bare")
-async def test_google_credentials_that_can_t_be_read_are_told() -> None:
+async def test_google_credentials_that_can_t_be_read_are_reported() -> None:
     nowhere = "/nowhere.json"
     made = registry(GRANTHA_VERTEX_BASE_URL="http://x", GOOGLE_APPLICATION_CREDENTIALS=nowhere)
     with pytest.raises(errors.MissingKey, match="GOOGLE_APPLICATION_CREDENTIALS"):

@@ -50,7 +50,7 @@ def test_a_host_without_an_address_is_off_and_says_what_to_set() -> None:
     assert "VLLM_BASE_URL" in caught.value.advice
 
 
-def test_an_unknown_provider_is_told_as_such() -> None:
+def test_an_unknown_provider_is_reported_as_such() -> None:
     with pytest.raises(UnknownProvider, match="'nope'"):
         registry().resolve("nope/m")
 
@@ -67,7 +67,7 @@ def test_a_model_is_unknown_only_where_that_is_sure() -> None:
     assert registry({"OPENAI_API_KEY": "k"}).resolve("openai/brand-new")[1] == "brand-new"
 
 
-def test_scripts_are_only_there_when_asked_for() -> None:
+def test_scripts_are_only_there_when_the_setting_enables_them() -> None:
     with pytest.raises(UnknownProvider):
         registry().resolve("scripted/hello")
 
@@ -207,7 +207,7 @@ def toy_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
 
 
 @pytest.mark.usefixtures("toy_plugin")
-async def test_the_toy_of_the_documentation_answers_without_a_key() -> None:
+async def test_the_plugin_of_the_documentation_answers_without_a_key() -> None:
     from grantha.chat import Call, text_message
     from grantha.events import Finished, Text
 

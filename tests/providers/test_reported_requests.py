@@ -57,7 +57,7 @@ def test_newer_claude_models_get_no_sampling_options_and_no_budget_anywhere(mode
     ["anthropic/claude-opus-4-6", "openrouter/anthropic/claude-opus-4.6",
      "bedrock/us.anthropic.claude-opus-4-6-v1:0", "anthropic/claude-opus-6"],
 )  # fmt: skip
-def test_newer_claude_models_are_not_asked_to_go_on_from_a_prefix(model: str) -> None:
+def test_newer_claude_models_are_not_sent_a_prefix(model: str) -> None:
     """anomalyco/opencode#29760"""
     assert known(model).continuation == "instruction"
 
@@ -137,7 +137,7 @@ def test_an_error_of_a_tool_adds_no_member_that_a_strict_host_refuses() -> None:
     assert result == {"role": "tool", "tool_call_id": "c", "content": "No"}
 
 
-def test_the_id_of_a_thought_that_was_not_stored_is_not_sent() -> None:
+def test_the_id_of_reasoning_that_was_not_stored_is_not_sent() -> None:
     """maximhq/bifrost#5410"""
     proof = json.dumps({"type": "reasoning", "id": "rs_1", "encrypted_content": "e", "summary": []})
     thought = Message("assistant", (ReasoningPart("Hm", proof), ToolCallPart("c", "f", "{}")))
@@ -147,7 +147,7 @@ def test_the_id_of_a_thought_that_was_not_stored_is_not_sent() -> None:
     assert "id" not in item
 
 
-def test_a_conversation_that_was_stopped_in_a_call_can_be_gone_on_with() -> None:
+def test_a_conversation_that_was_stopped_in_a_call_can_be_continued() -> None:
     """earendil-works/pi#3344, home-assistant/core#161142"""
     half = Message("assistant", (ToolCallPart("c", "f", '{"a'),))
     messages = with_tool_results([HI, half, HI])

@@ -345,7 +345,7 @@ async def test_a_limit_that_is_too_high_becomes_the_one_that_is_named() -> None:
         ("This request can't be answered.", {}),
     ],
 )
-async def test_a_mistake_of_the_caller_teaches_nothing(says: str, error: Json) -> None:
+async def test_nothing_is_learnt_from_a_mistake_of_the_caller(says: str, error: Json) -> None:
     request = {"messages": [ASK], "temperature": 1.7, **TOOLS}
     case = Case("openai/some-model", request, lambda _: says, error=error)
     async with vendor_of("openai") as (vendor, made):
@@ -367,7 +367,7 @@ async def test_a_mistake_of_the_caller_teaches_nothing(says: str, error: Json) -
         ("google", "Invalid JSON payload received. Unknown name \"topK\" at 'generation_config'"),
     ],
 )
-def test_an_option_is_found_in_each_vendors_words(host: str, says: str) -> None:
+def test_an_option_is_found_in_each_vendors_message(host: str, says: str) -> None:
     from grantha.providers.refused_options import RefusedOptions
     from grantha.wire.lenient_json import dumps, loads
     from grantha.wire.upstream.vendor_errors import ErrorReport

@@ -44,7 +44,7 @@ def said(events: list[UpstreamEvent]) -> str:
     return "".join(event.text for event in events if isinstance(event, Text))
 
 
-async def test_a_script_says_its_text_and_counts_its_pieces(tmp_path: Path) -> None:
+async def test_a_script_sends_its_text_and_counts_its_deltas(tmp_path: Path) -> None:
     provider = script(tmp_path, "s", steps=[{"text": "One two  three\n"}, {"text": "four"}])
     events, error = await answer(provider, "s")
     assert error is None
@@ -56,7 +56,7 @@ async def test_a_script_says_its_text_and_counts_its_pieces(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("at", range(len("One two three four") + 1))
-async def test_a_prefix_is_gone_on_with_exactly_where_it_ends(tmp_path: Path, at: int) -> None:
+async def test_a_prefix_is_continued_exactly_where_it_ends(tmp_path: Path, at: int) -> None:
     text = "One two three four"
     provider = script(
         tmp_path,
@@ -88,7 +88,7 @@ async def test_the_options_in_force_show_in_the_text_at_a_fixed_width(tmp_path: 
     assert said(events).startswith("0:none ")
 
 
-async def test_a_hundred_thousand_pieces_need_one_line() -> None:
+async def test_a_hundred_thousand_deltas_need_one_line() -> None:
     events, _ = await answer(ScriptedProvider(), "count-100000")
     assert sum(event.deltas for event in events if isinstance(event, Text)) == 100_000
     assert said(events).endswith("w99999 ")
@@ -131,7 +131,7 @@ async def test_attempts_are_taken_call_by_call_and_the_last_one_stays(tmp_path: 
     assert [said((await answer(provider, "s"))[0]) for _ in range(3)] == ["a", "b", "b"]
 
 
-async def test_tools_sources_thoughts_and_usage_come_in_their_place(tmp_path: Path) -> None:
+async def test_tools_sources_reasoning_and_usage_come_in_their_place(tmp_path: Path) -> None:
     provider = script(
         tmp_path,
         "s",
@@ -158,7 +158,7 @@ async def test_tools_sources_thoughts_and_usage_come_in_their_place(tmp_path: Pa
     assert events[5].usage.input_tokens == 3
 
 
-async def test_a_gate_lets_out_as_many_pieces_as_its_file_says(tmp_path: Path) -> None:
+async def test_a_gate_lets_out_as_many_deltas_as_its_file_says(tmp_path: Path) -> None:
     provider = script(tmp_path, "s", gate="pace", steps=[{"text": "a b c d "}])
     gate = tmp_path / "pace"
     gate.write_text("2")
@@ -198,7 +198,7 @@ async def test_closing_ends_a_script_at_once_and_confirms_it(
     assert isinstance(error, errors.Truncated)
 
 
-async def test_declared_capabilities_are_told(tmp_path: Path) -> None:
+async def test_declared_capabilities_are_reported(tmp_path: Path) -> None:
     provider = script(tmp_path, "s", capabilities={"prefix": True, "temperature": False}, steps=[])
     assert provider.capabilities("s").prefix
     assert not provider.capabilities("s").temperature

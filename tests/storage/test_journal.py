@@ -152,7 +152,7 @@ async def test_a_log_that_falls_silent_does_not_keep_the_others_records_here(
     ),
     st.integers(0, 60),
 )
-def test_whoever_opens_the_database_next_finds_every_record_that_was_committed(
+def test_the_next_process_finds_every_record_that_was_committed(
     ticks: list[list[tuple[int, int]]], cursor: int
 ) -> None:
     async def run(folder: Path) -> None:

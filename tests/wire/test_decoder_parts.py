@@ -44,7 +44,7 @@ def test_a_text_that_opens_with_no_tag_passes_unchanged(text: str, at: list[int]
 
 @settings(deadline=None)
 @given(said, said, cuts)
-def test_a_thought_and_its_answer_are_parted_however_they_are_cut(
+def test_reasoning_and_answer_are_separated_however_they_are_cut(
     thought: str, answer: str, at: list[int]
 ) -> None:
     if "</think>" not in thought:
@@ -52,7 +52,7 @@ def test_a_thought_and_its_answer_are_parted_however_they_are_cut(
         assert split(whole, at) == (thought.strip(" \t\r\n"), answer.lstrip(" \t\r\n"))
 
 
-def test_a_piece_goes_out_as_soon_as_it_can_no_longer_become_a_tag() -> None:
+def test_text_goes_out_as_soon_as_it_can_no_longer_become_a_tag() -> None:
     splitter = ThinkTagSplitter()
     assert splitter.feed("<thi") == []
     assert splitter.feed("s") == [(False, "<this")]
@@ -101,12 +101,12 @@ def test_two_calls_without_arguments_at_one_index_are_two() -> None:
     assert _assembled((0, "a1", "now", ""), (0, "a2", "now", "")) == [("now", ""), ("now", "")]
 
 
-def test_interleaved_calls_at_one_index_are_told_apart_by_their_ids() -> None:
+def test_interleaved_calls_at_one_index_are_distinguished_by_their_ids() -> None:
     fragments = ((0, "a", "f", ""), (0, "b", "f", ""), (0, "a", None, "[1]"), (0, "b", None, "[2]"))
     assert _assembled(*fragments) == [("f", "[1]"), ("f", "[2]")]
 
 
-def test_a_name_in_pieces_is_joined_and_a_repeated_one_taken_once() -> None:
+def test_a_name_in_fragments_is_joined_and_a_repeated_one_taken_once() -> None:
     fragments = ((0, "a", "edit_ex", ""), (0, "a", "isting_file", ""), (0, None, None, "[]"))
     assert _assembled(*fragments) == [("edit_existing_file", "[]")]
     growing = ((0, "a", "edit", ""), (0, None, "edit_file", "[]"))
@@ -135,7 +135,7 @@ def test_a_half_and_a_nameless_call_are_known_as_such() -> None:
     assert (calls.incomplete, calls.nameless) == (False, True)
 
 
-def test_adjacent_pieces_become_one_event_that_counts_them() -> None:
+def test_adjacent_deltas_become_one_event_that_counts_them() -> None:
     batch = EventBatch("")
     for fragment in ("a", "", "b"):
         batch.text(fragment)
@@ -156,7 +156,7 @@ def test_adjacent_pieces_become_one_event_that_counts_them() -> None:
         ("End.\n\n", ["\n", "Next\n"], "Next\n"),
     ],
 )
-def test_blanks_at_the_joint_are_not_doubled(
+def test_blanks_at_the_end_of_a_prefix_are_not_doubled(
     prefix: str, fragments: list[str], expected: str
 ) -> None:
     trimmer = PrefixTrimmer(prefix)

@@ -14,7 +14,7 @@ REFUSALS = [case for case in ALL if "status" in case.expected]
 
 
 @pytest.mark.parametrize("case", STREAMED, ids=str)
-def test_a_reply_in_one_piece_gives_its_events(case: Recorded) -> None:
+def test_a_reply_in_one_chunk_gives_its_events(case: Recorded) -> None:
     actual = decoded(case.decoder(), [case.body])
     assert matches(case.expected, actual), actual
 

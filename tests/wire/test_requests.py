@@ -133,7 +133,7 @@ def test_a_signature_goes_back_to_the_model_that_made_it_and_to_no_other() -> No
     assert keep_own_signatures(CALL, ours).messages[0] == CALL.messages[0]
 
 
-def test_a_call_that_another_model_made_is_excused_where_gemini_wants_proof() -> None:
+def test_a_call_that_another_model_made_gets_a_stand_in_for_gemini_s_signature() -> None:
     calls = (ToolCallPart("c1", "weather", "{}"), ToolCallPart("c2", "weather", "{}"))
     message = Message("assistant", calls)
     for model, proofs in (
@@ -144,7 +144,7 @@ def test_a_call_that_another_model_made_is_excused_where_gemini_wants_proof() ->
         assert [part.get("thoughtSignature") for part in parts] == proofs
 
 
-def test_claude_does_not_think_where_the_thought_before_is_missing() -> None:
+def test_claude_does_not_think_where_the_reasoning_before_is_missing() -> None:
     facts = Capabilities(reasoning=True, prefix=True, output_limit=64000)
     options = Options(reasoning_effort="high")
     unproven = (MESSAGES[1], Message("assistant", (ToolCallPart("c", "weather", "{}"),)))
@@ -160,7 +160,7 @@ def test_claude_does_not_think_where_the_thought_before_is_missing() -> None:
         assert body["thinking"]["type"] == kind
 
 
-def test_a_redacted_thought_goes_back_as_the_block_it_came_as() -> None:
+def test_redacted_reasoning_goes_back_as_the_block_it_came_as() -> None:
     secret = ReasoningPart("", "redacted_thinking:EmwKAhgB")
     body = anthropic(Call("m", (MESSAGES[1], Message("assistant", (secret,)))))
     assert body["messages"][-1]["content"] == [{"type": "redacted_thinking", "data": "EmwKAhgB"}]
@@ -186,7 +186,7 @@ def test_openrouter_gets_its_reasoning_details_back() -> None:
     assert body["messages"][-1]["reasoning_details"] == details
 
 
-def test_a_thought_budget_leaves_room_for_the_answer() -> None:
+def test_a_thinking_budget_leaves_room_for_the_answer() -> None:
     facts = Capabilities(reasoning=True, prefix=True, output_limit=64000)
     options = Options(max_tokens=100, reasoning_effort="high", temperature=0.5)
     body = anthropic(Call("m", MESSAGES[:2], options), facts)
@@ -202,19 +202,19 @@ def test_newer_claude_models_think_by_effort() -> None:
     assert body["output_config"] == {"effort": "low"}
 
 
-def test_an_effort_gemini_has_no_word_for_is_its_highest() -> None:
+def test_an_effort_that_gemini_lacks_becomes_its_highest() -> None:
     call = Call("gemini-3-pro", MESSAGES[:2], Options(reasoning_effort="xhigh"))
     assert gemini(call)["generationConfig"]["thinkingConfig"]["thinkingLevel"] == "high"
 
 
-def test_gemini_pro_is_never_told_not_to_think_at_all() -> None:
+def test_gemini_pro_s_thinking_is_never_switched_off() -> None:
     options = Options(reasoning_effort="none")
     for model, budget in (("gemini-2.5-flash", 0), ("gemini-2.5-pro", 128)):
         body = gemini(Call(model, MESSAGES[:2], options))
         assert body["generationConfig"]["thinkingConfig"]["thinkingBudget"] == budget
 
 
-def test_claude_at_bedrock_thinks_as_it_does_at_home() -> None:
+def test_claude_at_bedrock_thinks_as_at_anthropic() -> None:
     options = Options(temperature=0.5, max_tokens=100, reasoning_effort="low")
     model = "eu.anthropic.claude-x-v1:0"
     counted = Capabilities(reasoning=True, prefix=True, output_limit=64000)
@@ -249,7 +249,7 @@ def test_claude_is_given_a_budget_or_an_effort_wherever_it_is_reached(
     assert anthropic(call, Capabilities(reasoning=True))["thinking"]["type"] == kind
 
 
-def test_newer_claude_models_are_never_given_a_budget_nor_told_not_to_think() -> None:
+def test_newer_claude_models_are_never_sent_a_budget_or_thinking_switched_off() -> None:
     facts = Capabilities(reasoning=True)
     for kind in ({"type": "disabled"}, {"type": "enabled", "budget_tokens": 2048}):
         body = anthropic(Call("m", MESSAGES[:2], Options(extra={"thinking": kind})), facts)
@@ -259,7 +259,7 @@ def test_newer_claude_models_are_never_given_a_budget_nor_told_not_to_think() ->
     assert body["output_config"] == {"effort": "low"}
 
 
-def test_an_answer_in_plain_text_is_never_asked_for_as_json() -> None:
+def test_an_answer_in_plain_text_is_never_requested_as_json() -> None:
     options = Options(response_format={"type": "text"})
     call = Call("m", MESSAGES[:2], options)
     assert "format" not in local_chat(call)

@@ -42,7 +42,7 @@ from grantha.wire.upstream.vendor_errors import (
         (None, None, "something odd", errors.ProviderFailed),
     ],
 )
-def test_code_then_status_then_words_decide(
+def test_code_then_status_then_message_decide(
     status: int | None, code: str | None, words: str, expected: type[ProviderError]
 ) -> None:
     assert error_class(status, code, words) is expected
@@ -84,7 +84,7 @@ def test_the_wait_is_read_in_seconds_milliseconds_and_as_a_date() -> None:
     assert parse_retry_after({}) is None
 
 
-def test_a_vendor_s_words_are_quoted_shortened_and_on_one_line() -> None:
+def test_a_vendor_s_message_is_quoted_shortened_and_on_one_line() -> None:
     error = ErrorFactory("vendor", "m").from_report(
         ErrorReport(None, "max_tokens\n is " + "x" * 400), 400
     )
@@ -92,7 +92,7 @@ def test_a_vendor_s_words_are_quoted_shortened_and_on_one_line() -> None:
     assert len(error.message) < 360
 
 
-def test_words_that_hold_a_key_are_not_quoted() -> None:
+def test_a_message_that_holds_a_key_is_not_quoted() -> None:
     error_factory = ErrorFactory("vendor", "m", secrets=("sk-secret",))
     assert (
         "sk-secret"
@@ -108,7 +108,7 @@ def test_words_that_hold_a_key_are_not_quoted() -> None:
         "tiny words",
     ],
 )
-def test_words_that_hold_the_user_s_text_are_not_quoted(words: str) -> None:
+def test_a_message_that_holds_the_user_s_text_is_not_quoted(words: str) -> None:
     texts = ("Dear model, my private diary says this,\nand more.", "tiny words")
     message = (
         ErrorFactory("vendor", "m", texts=texts).from_report(ErrorReport(None, words), 400).message

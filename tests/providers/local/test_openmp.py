@@ -95,7 +95,7 @@ def test_a_server_without_the_library_never_calls_its_model_ready(
     assert COMMAND in refused
 
 
-def test_libraries_are_told_from_other_failures() -> None:
+def test_missing_libraries_are_distinguished_from_other_failures() -> None:
     assert openmp.missing_library(ImportError(FAILURE)) == openmp.LIBRARY
     assert openmp.missing_library(ImportError("No module named 'xllamacpp'")) is None
     assert "libother.so.2" in openmp.how_to_install("libother.so.2")

@@ -88,7 +88,7 @@ def test_anthropics_own_stop_reasons_pass_through() -> None:
         assert meanings.of_messages(raw)["stop"] == native
 
 
-def test_hidden_thoughts_stay_hidden_blocks_and_come_back_unchanged() -> None:
+def test_redacted_reasoning_stays_redacted_and_goes_back_unchanged() -> None:
     events: list[Event] = [
         Open(None, "scripted/any"),
         PartStart(0, "reasoning"),
@@ -112,7 +112,7 @@ def test_hidden_thoughts_stay_hidden_blocks_and_come_back_unchanged() -> None:
     assert parsed.messages[0].parts[0].signature == REDACTED + "c2VjcmV0"  # type: ignore[union-attr]
 
 
-def test_usage_comes_in_a_chunk_of_its_own_only_when_asked_for() -> None:
+def test_usage_comes_in_a_chunk_of_its_own_only_on_request() -> None:
     events = everything()
     frames = frames_of(numbered([*events, end_of(events)]))
 

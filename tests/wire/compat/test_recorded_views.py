@@ -208,7 +208,7 @@ def test_arguments_of_no_strict_json_spoil_no_view(arguments: str, read: Any) ->
 @pytest.mark.parametrize(
     "case", ["openai-chat/source-before-the-first-word", "anthropic/web-search"]
 )
-def test_a_source_before_the_first_word_is_told_in_the_block_of_the_text(case: str) -> None:
+def test_a_source_before_the_first_word_is_sent_in_the_block_of_the_text(case: str) -> None:
     content = messages_of(case)["content"]
     (text,) = [block for block in content if block["type"] == "text"]
     assert [source["url"] for source in text["citations"]]
