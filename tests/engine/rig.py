@@ -19,7 +19,8 @@ from grantha.engine.feed import Feed
 from grantha.engine.generation_request import GenerationRequest
 from grantha.engine.ids import new_id
 from grantha.engine.recovery import Recovery
-from grantha.engine.supervisor import Supervisor, Tuning
+from grantha.engine.supervisor import Supervisor
+from grantha.engine.tuning import Tuning
 from grantha.errors import UnknownProvider
 from grantha.events import START, Event, Frame, RecordId, UpstreamEvent
 from grantha.fold import Fold, fold

@@ -9,7 +9,7 @@ import pytest
 from grantha.chat import Capabilities, ToolCallPart
 from grantha.engine.answer_length import AnswerLimits
 from grantha.engine.generation_request import ContinuationRequest
-from grantha.engine.supervisor import Tuning
+from grantha.engine.tuning import Tuning
 from grantha.events import (
     Cited,
     Finished,

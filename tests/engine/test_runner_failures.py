@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from grantha.chat import Capabilities, Usage
-from grantha.engine.supervisor import Tuning
+from grantha.engine.tuning import Tuning
 from grantha.errors import (
     ContentBlocked,
     GranthaError,

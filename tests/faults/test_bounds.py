@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from grantha.engine.supervisor import Tuning
+from grantha.engine.tuning import Tuning
 from grantha.events import RecordId
 from grantha.providers.scripted.provider import BATCH
 from grantha.storage.base import Append

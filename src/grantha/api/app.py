@@ -38,7 +38,8 @@ from grantha.engine.feed import Change, Feed
 from grantha.engine.ids import new_id
 from grantha.engine.observer import Observers
 from grantha.engine.recovery import Recovery
-from grantha.engine.supervisor import Supervisor, Tuning
+from grantha.engine.supervisor import Supervisor
+from grantha.engine.tuning import Tuning
 from grantha.errors import GranthaError, StorageFailed, StorageFull
 from grantha.providers.local import create_downloads
 from grantha.providers.model_downloads import ModelDownloads

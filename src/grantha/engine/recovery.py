@@ -129,7 +129,8 @@ class Recovery:
         if not await self._store.claim(row, self._instance_id, new):
             await self._retry_take_over(orphan, tries - 1)
             return
-        plan = Plan(history, wanted, options, self._supervisor.fallbacks_of(wanted), "restart")
+        fallbacks = self._supervisor.tuning.fallbacks_of(wanted)
+        plan = Plan(history, wanted, options, fallbacks, "restart")
         taken = dataclasses.replace(row, last_id=new[-1].id, recoveries=row.recoveries + 1)
         self._supervisor.take_over(orphan.subject, taken, plan, (*records, *new))
 
@@ -176,7 +177,7 @@ class Recovery:
         capabilities = self._capabilities(model)
         if capabilities is not None and capabilities.prefix:
             return model, "prefix", ""
-        for fallback in self._supervisor.fallbacks_of(model):
+        for fallback in self._supervisor.tuning.fallbacks_of(model):
             other = self._capabilities(fallback)
             if other is not None and other.continuation is not None:
                 return fallback, other.continuation, ""

@@ -1,8 +1,9 @@
 """Starts, continues, changes and stops the generations of this process.
 
 Owns their tasks: each generation has one, awaited here, and belongs to no request. The parts have
-modules of their own: `running_generations` (the registry), `history` (what a model gets), `titles`,
-`flusher` (when logs are written), `feed` (changes for open tabs). Other modules use the methods here.
+modules of their own: `generation_starter` (validation, storing, idempotency), `running_generations` (the
+registry), `snapshot`, `titles`, `flusher` (when logs are written), `feed` (changes for open tabs). Other
+modules use the methods here.
 """
 
 from __future__ import annotations
@@ -11,65 +12,37 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any
 
 from grantha.chat import ContinuationMode, JsonObject, Options
 from grantha.engine.abandonment import Attachment, ReaderCount
-from grantha.engine.answer_length import DEFAULT_ANSWER_LIMITS, AnswerLimits
-from grantha.engine.call_budget import DEFAULT_LIMITS, CallLimits
+from grantha.engine.call_budget import CallLimits
 from grantha.engine.commands import StopReceipt
-from grantha.engine.continuation import continuation_mode
 from grantha.engine.feed import Change, Feed
 from grantha.engine.flusher import Flusher, FlushState
 from grantha.engine.generation_request import ContinuationRequest, GenerationRequest
-from grantha.engine.history import HistoryReader
-from grantha.engine.ids import new_id
+from grantha.engine.generation_starter import GenerationStarter, StoredGeneration
 from grantha.engine.load import Load
 from grantha.engine.log import Log
 from grantha.engine.observer import Observer, Observers
 from grantha.engine.plan import Models, Plan
 from grantha.engine.reader import Reader
 from grantha.engine.replay import (
-    continuation_seam,
-    continuing_records,
     read_log_text,
     trimmed_frames,
 )
 from grantha.engine.runner import Runner
 from grantha.engine.running_generations import RunningGeneration, RunningGenerations
 from grantha.engine.snapshot import AnswerSnapshot, read_snapshot
-from grantha.engine.titles import Titler, title_from
-from grantha.errors import Conflict, MissingKey, NotFound, ShuttingDown, StorageLost
-from grantha.events import START, GenerationEnd, Open, Record, RecordId
-from grantha.storage.base import GenerationRow, GenerationStart, NewGeneration, Store
+from grantha.engine.titles import Titler
+from grantha.engine.tuning import Tuning
+from grantha.errors import Conflict, NotFound, StorageLost
+from grantha.events import START, GenerationEnd, Record, RecordId
+from grantha.storage.base import GenerationRow, Store
 
 _log = logging.getLogger(__name__)
 _STORE_TIMEOUT = 2.0  # seconds that a stop waits for its end record to be stored
-
-
-@dataclass(frozen=True, slots=True)
-class Tuning:
-    """Parameters of the engine; times in seconds.
-
-    `first_reader` is how long at least to wait for a first reader; `close_timeout` how long an upstream
-    may take to close, or to notice that it is cancelled; `flush_retry` and `recovery_retry` are the first
-    pauses between tries while the store fails.
-    """
-
-    window: float = 0.04
-    window_behind: float = 0.2
-    flush_bytes: int = 2048
-    tail_bytes: int = 24 * 1024
-    titles: bool = True
-    first_reader: float = 5.0
-    close_timeout: float = 2.0
-    flush_retry: float = 0.1
-    recovery_retry: float = 0.5
-    limits: CallLimits = DEFAULT_LIMITS
-    answer_limits: AnswerLimits = DEFAULT_ANSWER_LIMITS
-    fallbacks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 class Supervisor:
@@ -89,13 +62,12 @@ class Supervisor:
         self._feed = feed
         self.tuning = tuning
         self._observer = observer or Observers()
-        self._history = HistoryReader(store)
+        self._starter = GenerationStarter(store, models, tuning, self._begin)
         self._titler = Titler(store, models, feed)
         self._running = RunningGenerations()
         self._recovered = asyncio.Event()
         self._background_tasks: set[asyncio.Task[Any]] = set()
         self._closing = False
-        self._starting: set[asyncio.Task[tuple[list[GenerationRow], bool]]] = set()
         self._flusher = Flusher(
             store.append,
             window=tuning.window,
@@ -124,10 +96,6 @@ class Supervisor:
         """Limits on the upstream calls of each generation."""
         return self.tuning.limits
 
-    def fallbacks_of(self, model: str) -> tuple[str, ...]:
-        """The fallback models configured for a model, in order."""
-        return self.tuning.fallbacks.get(model, self.tuning.fallbacks.get("*", ()))
-
     # ---- starting ------------------------------------------------------------------------------
 
     async def start(self, request: GenerationRequest) -> tuple[list[GenerationRow], bool]:
@@ -136,47 +104,7 @@ class Supervisor:
         Raises `UnknownModel` or `UnknownProvider` before anything is written. A provider that can't
         be used for another reason makes a generation that ends `failed` with that reason.
         """
-        self._check_open()
-        requested = _monotonic_ms()
-        # Before any validation: what was valid for the first request may not be for its repetition.
-        if earlier := await self._started_by(request.subject, request.key, request.fingerprint):
-            return earlier, False
-        for model in request.models:
-            self._check_known(model)
-        history = await self._history.of_request(request)
-        messages, parent = request.new_messages()
-        generations = tuple(
-            NewGeneration(
-                id=new_id("g"),
-                message=new_id("m"),
-                parent=parent,
-                model=model,
-                options=request.options,
-                records=(_open_record(model, request.options),),
-                abandon_after=request.abandon_after,
-            )
-            for model in request.models
-        )
-
-        def begin(rows: list[GenerationRow]) -> None:
-            for row, generation in zip(rows, generations, strict=True):
-                plan = Plan(history, row.model, row.options, self.fallbacks_of(row.model))
-                self._begin(request.subject, row, plan, requested, generation.records)
-            self._publish_change(request.subject, rows[-1])
-
-        return await self._store_and_begin(
-            request.subject,
-            GenerationStart(
-                conversation=request.conversation,
-                generations=generations,
-                messages=messages,
-                new_conversation=request.new_conversation,
-                title=title_from(request.messages[-1].text) if request.messages else "",
-                key=request.key,
-                fingerprint=request.fingerprint,
-            ),
-            begin,
-        )
+        return await self._starter.start(request)
 
     async def continue_answer(self, request: ContinuationRequest) -> tuple[GenerationRow, bool]:
         """Continues an ended answer: a new generation on the same message, after a seam.
@@ -184,44 +112,7 @@ class Supervisor:
         The flag is False if the key had started it. Raises `Conflict` while the answer is being
         written, `Unsupported` if the model can't continue it.
         """
-        self._check_open()
-        requested, subject = _monotonic_ms(), request.subject
-        if earlier := await self._started_by(subject, request.key, request.fingerprint):
-            return earlier[0], False
-        before = await self._store.generation(subject, request.generation)
-        message = await self._store.message(subject, before.message)
-        if before.status == "running":
-            raise Conflict("This answer is still being written.", advice="Stop it first.")
-        # The options in force at the end, which live controls may have changed.
-        last = message.seams[-1] if message.seams else {}
-        in_force = Options.from_json(last.get("options", before.options.to_json()))
-        options = in_force.changed(request.changes)
-        model = request.model or message.model or before.model
-        records, text = continuing_records(message, model, options, _wall_ms())
-        provider, name = self._models.resolve(model)
-        mode = continuation_mode(model, provider.capabilities(name)) if text else None
-        seam = continuation_seam(mode, before, model, options, len(text))
-        generation = NewGeneration(
-            id=new_id("g"),
-            message=message.id,
-            parent=before.parent,
-            model=model,
-            options=options,
-            records=(*records, Record(RecordId(1, len(records)), _wall_ms(), seam)),
-            extends=True,
-        )
-        history = await self._history.before(subject, message)
-
-        def begin(rows: list[GenerationRow]) -> None:
-            plan = Plan(history, model, options, self.fallbacks_of(model), "continued")
-            self._begin(subject, rows[0], plan, requested, generation.records)
-            self._publish_change(subject, rows[0])
-
-        start = GenerationStart(
-            before.conversation, (generation,), key=request.key, fingerprint=request.fingerprint
-        )
-        rows, created = await self._store_and_begin(subject, start, begin)
-        return rows[0], created
+        return await self._starter.continue_answer(request)
 
     # ---- recovery ------------------------------------------------------------------------------
 
@@ -229,8 +120,7 @@ class Supervisor:
         self, subject: str, row: GenerationRow, plan: Plan, records: tuple[Record, ...]
     ) -> None:
         """Continues a claimed orphan; `records` are its whole log."""
-        self._begin(subject, row, plan, _monotonic_ms(), records)
-        self._publish_change(subject, row)
+        self._begin(subject, [StoredGeneration(row, plan, records)], time.monotonic() * 1000)
 
     def report_end(self, row: GenerationRow, end: GenerationEnd) -> None:
         """Reports an orphan that recovery ended without running it."""
@@ -324,8 +214,7 @@ class Supervisor:
     async def aclose(self, drain: float) -> None:
         """Accepts nothing new, lets generations end within `drain` seconds, then hands over the rest."""
         self._closing = True
-        while self._starting:  # accepted before: one that began after the draining would be cut
-            await asyncio.wait(set(self._starting))
+        await self._starter.aclose()  # before the draining, which would miss what begins after it
         if handed_over := await self._running.drain(drain):
             _log.info("handed over %d running generations", handed_over)
         for task in tuple(self._background_tasks):
@@ -334,46 +223,21 @@ class Supervisor:
 
     # ---- helpers below -------------------------------------------------------------------------
 
-    async def _store_and_begin(
-        self, subject: str, start: GenerationStart, begin: Callable[[list[GenerationRow]], None]
-    ) -> tuple[list[GenerationRow], bool]:
-        """Stores new generations and begins them, even if the caller is cancelled in between.
+    def _begin(self, subject: str, stored: Sequence[StoredGeneration], requested: float) -> None:
+        """Runs the generations of one request, which came at `requested` ms of the monotonic clock."""
+        for generation in stored:
+            self._run_stored(subject, generation, requested)
+        self._publish_change(subject, stored[-1].row)
 
-        One that was stored and never begun would be `running` until the next restart.
-        """
-
-        async def store_and_begin() -> tuple[list[GenerationRow], bool]:
-            rows, created = await self._store.start(subject, start)
-            if created:
-                begin(rows)
-            return rows, created
-
-        starting = asyncio.create_task(store_and_begin())
-        self._starting.add(starting)
-        starting.add_done_callback(self._started)
-        return await asyncio.shield(starting)
-
-    def _started(self, starting: asyncio.Task[tuple[list[GenerationRow], bool]]) -> None:
-        self._starting.discard(starting)
-        if not starting.cancelled():
-            starting.exception()  # retrieved here, where the caller is gone
-
-    def _begin(
-        self,
-        subject: str,
-        row: GenerationRow,
-        plan: Plan,
-        requested: float,
-        records: tuple[Record, ...],
-    ) -> None:
-        """Runs a stored generation; `records` are its whole log so far."""
+    def _run_stored(self, subject: str, stored: StoredGeneration, requested: float) -> None:
+        row = stored.row
         log = Log(
             row.id,
             row.last_id,
             now_ms=_wall_ms,
             changed=self._flusher.changed,
             tail_bytes=self.tuning.tail_bytes,
-            opening=records,
+            opening=stored.records,
         )
 
         async def read_text() -> str:
@@ -381,7 +245,7 @@ class Supervisor:
             return await read_log_text(self._store, subject, row.id)
 
         runner = Runner(
-            plan,
+            stored.plan,
             log,
             self._models,
             read_text,
@@ -390,7 +254,7 @@ class Supervisor:
             answer_limits=self.tuning.answer_limits,
             close_timeout=self.tuning.close_timeout,
         )
-        runner.resume(records)
+        runner.resume(stored.records)
         readers = ReaderCount(
             row.abandon_after,
             lambda: self._abandon(row),
@@ -429,24 +293,6 @@ class Supervisor:
         _log.info("stopping generation %s: its client left and nothing else reads it", row.id)
         running.runner.abandon()
 
-    async def _started_by(
-        self, subject: str, key: str | None, fingerprint: str
-    ) -> list[GenerationRow]:
-        if key is None:
-            return []
-        return await self._store.generations_by_key(subject, key, fingerprint)
-
-    def _check_open(self) -> None:
-        if self._closing:
-            raise ShuttingDown(
-                "The server is stopping.", advice="Send it again in a moment.", retry_after=1.0
-            )
-
-    def _check_known(self, model: str) -> None:
-        # A missing key fails the generation instead: the question is kept and can be sent again.
-        with contextlib.suppress(MissingKey):
-            self._models.resolve(model)
-
     def _publish_change(self, subject: str, row: GenerationRow) -> None:
         self._feed.publish(Change("generation", subject, row.conversation, row.id))
 
@@ -460,14 +306,6 @@ def _log_end(row: GenerationRow, model: str, end: GenerationEnd) -> None:
         model,
         {name: end.timings.get(name) for name in ("first_text_ms", "duration_ms", "deltas")},
     )
-
-
-def _open_record(model: str, options: Options) -> Record:
-    return Record(RecordId(1, 0), _wall_ms(), Open(None, model, options.to_json()))
-
-
-def _monotonic_ms() -> float:
-    return time.monotonic() * 1000
 
 
 def _wall_ms() -> int:
