@@ -329,11 +329,11 @@ def merge(records: Iterable[Record]) -> list[Frame]:
     run: list[Record] = []
     for record in records:
         if run and not _follows(run[-1], record):
-            frames.append(_frame(run))
+            frames.append(_merged_frame(run))
             run = []
         run.append(record)
     if run:
-        frames.append(_frame(run))
+        frames.append(_merged_frame(run))
     return frames
 
 
@@ -443,7 +443,7 @@ def _follows(last: Record, record: Record) -> bool:
     return record.id == (last.id.epoch, last.id.seq + 1) and _extends(last.event, record.event)
 
 
-def _frame(run: list[Record]) -> Frame:
+def _merged_frame(run: list[Record]) -> Frame:
     last = run[-1]
     return Frame(last.id, last.at, _join([record.event for record in run]), len(run))
 

@@ -7,7 +7,7 @@ import logging
 import shutil
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -29,7 +29,7 @@ from grantha.api.reader_limits import ReaderLimits
 from grantha.api.route_table import RouteTable, include_routes
 from grantha.api.routes.metrics import Metrics
 from grantha.api.state import AppState
-from grantha.api.tracing import tracer_for
+from grantha.api.tracing import GenerationTracer, tracer_for
 from grantha.api.wrong_tokens import WrongTokens
 from grantha.config import Settings
 from grantha.engine.answer_length import AnswerLimits
@@ -94,19 +94,40 @@ def assemble(settings: Settings, registry: Registry | None) -> tuple[ASGIApp, Su
         downloads=downloads,
     )
 
+    app = FastAPI(
+        title="Grantha",
+        version=__version__,
+        summary="Chat with language models; every answer is a durable log.",
+        lifespan=_lifespan(state, spans),
+        docs_url=None,
+        openapi_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.app_state = state
+    app.state.metrics = metrics
+    return _secured(app, state), supervisor
+
+
+def _lifespan(
+    state: AppState, spans: GenerationTracer | None
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """Opens what the server serves from, runs its background tasks, and closes everything in order."""
+    store, supervisor, downloads = state.store, state.supervisor, state.downloads
+
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await store.open()
-        await logins.load()
+        await state.logins.load()
         supervisor.start_flushing()
         background_tasks = [
             asyncio.create_task(_recover(state)),
             asyncio.create_task(_clean(state)),
             asyncio.create_task(_watch_storage(state)),
-            asyncio.create_task(_warm(known)),
+            asyncio.create_task(_warm(state.registry)),
             *([asyncio.create_task(downloads.open())] if downloads is not None else []),
-            # The HTTP client takes a tenth of a second: too long before the server is ready, or within
-            # the first question.
+            # The HTTP client takes a tenth of a second: too long before the server is ready, or within the
+            # first question.
             asyncio.create_task(asyncio.to_thread(import_module, "aiohttp")),
         ]
         try:
@@ -117,25 +138,13 @@ def assemble(settings: Settings, registry: Registry | None) -> tuple[ASGIApp, Su
             await asyncio.gather(*background_tasks, return_exceptions=True)
             if downloads is not None:
                 await downloads.aclose()
-            await supervisor.aclose(settings.drain)
-            await known.aclose()
+            await supervisor.aclose(state.settings.drain)
+            await state.registry.aclose()
             await store.aclose()
             if spans is not None:
                 await asyncio.to_thread(spans.close)
 
-    app = FastAPI(
-        title="Grantha",
-        version=__version__,
-        summary="Chat with language models; every answer is a durable log.",
-        lifespan=lifespan,
-        docs_url=None,
-        openapi_url=None,
-        redoc_url=None,
-        redirect_slashes=False,
-    )
-    app.state.app_state = state
-    app.state.metrics = metrics
-    return _secured(app, state), supervisor
+    return lifespan
 
 
 def _secured(app: FastAPI, state: AppState) -> ASGIApp:

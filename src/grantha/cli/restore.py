@@ -44,7 +44,7 @@ def _restore(file: Path, folder: Path) -> None:
         incoming = folder / f".restore.{os.getpid()}"
         try:
             copy_to(file, incoming)  # complete and on this disk before anything is touched
-            kept = _keep(database) if database.exists() else None
+            kept = _keep_old_database(database) if database.exists() else None
             removed = [name for name in DATABASE_FILES[1:] if (folder / name).exists()]
             # They belong to the old database: with the new one they would be taken for its own.
             for name in removed:
@@ -83,7 +83,7 @@ def _check(file: Path) -> None:
         )
 
 
-def _keep(database: Path) -> Path:
+def _keep_old_database(database: Path) -> Path:
     """Copies the present database, with what is in its -wal; a damaged one is moved with its files."""
     folder = database.parent / "backups"
     folder.mkdir(mode=0o700, exist_ok=True)

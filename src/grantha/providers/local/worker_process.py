@@ -199,7 +199,9 @@ class Worker:
         if idle or self.ended:
             self.slots.release(slot)
             return
-        task = asyncio.create_task(self._drain(slot), name=f"slot {slot} of {self._config.name}")
+        task = asyncio.create_task(
+            self._release_when_idle(slot), name=f"slot {slot} of {self._config.name}"
+        )
         self._draining.add(task)
         task.add_done_callback(self._draining.discard)
 
@@ -275,7 +277,7 @@ class Worker:
         rows = await self.ask("/slots")
         return any(row.get("id") == slot and row.get("is_processing") for row in rows)
 
-    async def _drain(self, slot: int) -> None:
+    async def _release_when_idle(self, slot: int) -> None:
         await self._until_idle(slot, DRAIN_POLL)
         self.slots.release(slot)
 

@@ -205,7 +205,9 @@ class MessagesStream:
                 if self._open != part:
                     self._sources.setdefault(part, []).append(event)
                     return []
-                return self._delta(part, {"type": "citations_delta", "citation": _cited(event)}, at)
+                return self._delta(
+                    part, {"type": "citations_delta", "citation": _citation(event)}, at
+                )
             case PartEnd() if self._open == part:
                 return self._close(at)
             case _:
@@ -368,10 +370,10 @@ def _redacted(signature: str) -> RedactedBlock:
 
 def _sources(answer: AnswerFold, part: int) -> list[AnthropicCitation]:
     cited = [source.citation for source in answer.sources if source.citation.part == part]
-    return [_cited(citation) for citation in cited if citation.url is not None]
+    return [_citation(citation) for citation in cited if citation.url is not None]
 
 
-def _cited(citation: Citation) -> AnthropicCitation:
+def _citation(citation: Citation) -> AnthropicCitation:
     return {
         "type": "web_search_result_location",
         "url": citation.url or "",
