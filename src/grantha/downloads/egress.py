@@ -15,6 +15,9 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+# All that is given out as global unicast. What lies outside is for one link, one site or no host at all,
+# and not everything of it is on Python's lists.
+_GLOBAL_IPV6 = ipaddress.ip_network("2000::/3")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052: the last 32 bits are an IPv4 address
 
 
@@ -64,6 +67,8 @@ class Egress:
         found = _embedded(ipaddress.ip_address(address.partition("%")[0]))
         if any(found in network for network in self._networks):
             return True
+        if isinstance(found, ipaddress.IPv6Address) and found not in _GLOBAL_IPV6:
+            return False
         return found.is_global and not found.is_multicast
 
 
