@@ -130,6 +130,8 @@ class Settings(BaseModel):
     local_idle: float = Field(default=600.0, ge=0)
     # networks, besides the public internet, from which models may be downloaded by URL through the API
     download_networks: tuple[Network, ...] = ()
+    # the same for images in answers: their addresses are written by models
+    image_networks: tuple[Network, ...] = ()
 
     # the scripted provider, for tests and tutorials
     scripted: bool = False

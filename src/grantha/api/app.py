@@ -26,6 +26,7 @@ from grantha.api.http.security import SecurityMiddleware
 from grantha.api.logins import Logins
 from grantha.api.openapi import description
 from grantha.api.reader_limits import ReaderLimits
+from grantha.api.remote_images import RemoteImages
 from grantha.api.route_table import RouteTable, include_routes
 from grantha.api.routes.metrics import Metrics
 from grantha.api.state import AppState
@@ -91,6 +92,7 @@ def assemble(settings: Settings, registry: Registry | None) -> tuple[ASGIApp, Su
         logins=logins,
         access=Access(settings.token, logins),
         wrong_tokens=WrongTokens(proxies),
+        images=RemoteImages(settings.image_networks),
         downloads=downloads,
     )
 
@@ -136,6 +138,7 @@ def _lifespan(
             for task in background_tasks:
                 task.cancel()
             await asyncio.gather(*background_tasks, return_exceptions=True)
+            state.images.close()
             if downloads is not None:
                 await downloads.aclose()
             await supervisor.aclose(state.settings.drain)

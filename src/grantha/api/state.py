@@ -15,6 +15,7 @@ from grantha.api.access import Access
 from grantha.api.client_address import TrustedProxies
 from grantha.api.logins import Logins
 from grantha.api.reader_limits import ReaderLimits
+from grantha.api.remote_images import RemoteImages
 from grantha.api.wrong_tokens import WrongTokens
 from grantha.chat import JsonObject
 from grantha.config import Settings
@@ -43,6 +44,7 @@ class AppState:
     logins: Logins
     access: Access
     wrong_tokens: WrongTokens
+    images: RemoteImages
     downloads: ModelDownloads | None  # None where there are no local models
     # Held by the one import at a time, since its file is in memory.
     importing: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -12,7 +12,7 @@ import socket
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
-from urllib.request import getproxies
+from urllib.request import getproxies, proxy_bypass
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 # All that is given out as global unicast. What lies outside is for one link, one site or no host at all,
@@ -70,6 +70,11 @@ class Egress:
         if isinstance(found, ipaddress.IPv6Address) and found not in _GLOBAL_IPV6:
             return False
         return found.is_global and not found.is_multicast
+
+
+def environment_proxy(scheme: str, host: str) -> str | None:
+    """The environment's proxy for a host; None: it is reached straight."""
+    return None if proxy_bypass(host) else getproxies().get(scheme)
 
 
 def _embedded(address: _Address) -> _Address:

@@ -10,6 +10,7 @@ from grantha.errors import BadRequest, TooLarge
 
 MAX_SIZE = 20 * 1024 * 1024  # bytes, decoded; the largest that any of our endpoints accepts
 MEDIA_TYPES = ("image/png", "image/jpeg", "image/gif", "image/webp")
+HEAD = 16  # bytes that show the type
 
 
 def check(image: ImagePart, limit: int) -> ImagePart:
@@ -28,7 +29,7 @@ def check(image: ImagePart, limit: int) -> ImagePart:
         raw = base64.b64decode(image.data, validate=True)
     except (binascii.Error, ValueError) as error:
         raise BadRequest("An image isn't valid base64") from error
-    media_type = _sniffed(raw[:16])
+    media_type = media_type_of(raw[:HEAD])
     if media_type is None:
         raise BadRequest(
             f"An image of type {image.media_type!r} can't be sent",
@@ -37,7 +38,8 @@ def check(image: ImagePart, limit: int) -> ImagePart:
     return image if media_type == image.media_type else ImagePart(media_type, image.data)
 
 
-def _sniffed(head: bytes) -> str | None:
+def media_type_of(head: bytes) -> str | None:
+    """The type of an image by its first `HEAD` bytes; None unless it is one of `MEDIA_TYPES`."""
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
         return "image/png"
     if head.startswith(b"\xff\xd8\xff"):

@@ -27,6 +27,8 @@ CSP = (
     "img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; manifest-src 'self'; "
     "worker-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
+# An image that is opened directly must not run scripts.
+IMAGE_CSP = "default-src 'none'; sandbox"
 _PACKED = {"br": ".br", "gzip": ".gz"}  # written by web/packed.ts, the smaller one first
 _IMMUTABLE = "public, max-age=31536000, immutable"
 # The page's own routes (`web/src/routes`) are rendered in the browser: no file has their names.

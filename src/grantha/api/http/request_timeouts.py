@@ -15,6 +15,7 @@ from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 FLOW = "grantha.flow"  # key in the scope: uvicorn's `FlowControl` of the connection
+ABORT = "grantha.abort"  # key in the scope: drops the connection with what the client hasn't read
 _MAX_HEADERS = 64 * 1024  # bytes, of a request's headers and of its trailers
 _MAX_OVERHEAD = _MAX_HEADERS + 256 * 1024  # with what asyncio reads at once
 _HEADER_COST = 32  # bytes counted for each of them: empty ones take memory, too
@@ -71,7 +72,8 @@ class RequestTimeoutProtocol(HttpToolsProtocol):
         if self._awaited == "nothing":
             self._await("headers", self.header_seconds)
         super().on_message_begin()
-        cast("dict[str, Any]", self.scope)[FLOW] = self.flow
+        scope = cast("dict[str, Any]", self.scope)
+        scope[FLOW], scope[ABORT] = self.flow, self.transport.abort
 
     @override
     def on_url(self, url: bytes) -> None:

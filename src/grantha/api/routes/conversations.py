@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from grantha.api.http.bodies import StrictRoute
+from grantha.api.http.page import IMAGE_CSP
 from grantha.api.openapi.description import response_doc
 from grantha.api.routes import serializers
 from grantha.api.schemas.requests import ConversationBody
@@ -134,7 +135,6 @@ async def image(message: str, number: int, request: Request) -> Response:
         raise NotFound(f"The image at {number} of message {message!r} is damaged.") from error
     headers = {
         "Cache-Control": "private, max-age=31536000, immutable",
-        # An image that is opened directly must not run scripts.
-        "Content-Security-Policy": "default-src 'none'; sandbox",
+        "Content-Security-Policy": IMAGE_CSP,
     }
     return Response(base64.b64decode(part.data), headers=headers, media_type=part.media_type)
