@@ -59,7 +59,7 @@ def _operations(described: dict[str, Any]) -> list[tuple[str, str, dict[str, Any
 def _calls() -> list[tuple[str, str]]:
     """Every call that the app describes, known before a server runs."""
     app = create_app(Settings(local_enabled=False, scripted=True))
-    described = app._app._app.openapi()  # type: ignore[attr-defined]  # behind guard and shortcut
+    described = app._app._app._app.openapi()  # type: ignore[attr-defined]  # behind three middlewares
     return [(method.upper(), path) for path, method, _ in _operations(described)]
 
 

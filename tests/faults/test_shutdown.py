@@ -7,6 +7,7 @@ import aiohttp
 import httpx
 import pytest
 
+from tests.image_host import serving_images
 from tests.scripts import counted
 from tests.server import DEADLINE, MakeServer, Server, until
 
@@ -101,3 +102,20 @@ async def test_every_answer_that_was_accepted_before_the_stop_is_whole(
     server.start()
     rows = server.call("GET", "/api/conversations?origin=api&limit=200").expect(200)["items"]
     assert {row["status"] for row in rows} == {"done"}
+
+
+async def test_a_request_that_waits_for_others_is_told_to_come_back(
+    server_factory: MakeServer,
+) -> None:
+    server = server_factory({"GRANTHA_IMAGE_NETWORKS": "127.0.0.1"}).start()
+    with serving_images() as host:
+        async with httpx.AsyncClient(base_url=server.url, timeout=DEADLINE) as client:
+            image = {"url": f"{host.url}/held"}
+            loading = asyncio.create_task(client.get("/api/remote-images", params=image))
+            await asyncio.to_thread(until, lambda: bool(host.requests), "the image to be loaded")
+            server.terminate(wait=False)
+            reply = await loading
+        assert (reply.status_code, reply.headers["retry-after"]) == (503, "1")
+        assert reply.json()["code"] == "shutting_down"
+        await asyncio.to_thread(until, lambda: not server.alive, "the server to end")
+    assert "Traceback" not in server.output()

@@ -21,6 +21,7 @@ from grantha.api.access import Access
 from grantha.api.client_address import TrustedProxies
 from grantha.api.fast_path import FastPath
 from grantha.api.http import problems
+from grantha.api.http.cut_requests import CutRequests
 from grantha.api.http.page import Page
 from grantha.api.http.security import SecurityMiddleware
 from grantha.api.logins import Logins
@@ -159,7 +160,7 @@ def _secured(app: FastAPI, state: AppState) -> ASGIApp:
     routes = RouteTable(state.settings, page)
     description.install(app, routes)
     secured = SecurityMiddleware(
-        FastPath(app), state.settings, routes, state.access, state.wrong_tokens
+        CutRequests(FastPath(app)), state.settings, routes, state.access, state.wrong_tokens
     )
     return _with_cors(secured, state.settings)
 
