@@ -1,7 +1,8 @@
 // The composition root of the page: creates and wires the API, the live socket, the transports and the state.
 // Nothing else uses globals. One instance per tab, passed to components through context.
 import { getContext, setContext, untrack } from 'svelte';
-import { Api, Problem } from '#lib/wire/api.ts';
+import { problemText } from '#lib/format/errors.ts';
+import { Api, type Problem } from '#lib/wire/api.ts';
 import { LogReader, transportMemory, type Transports } from '#lib/wire/logReader.ts';
 import { LOG_START } from '#lib/wire/recordIds.ts';
 import { LiveSocket, openLiveSocket, type LiveChange } from '#lib/wire/liveSocket.ts';
@@ -208,14 +209,22 @@ export class App {
     this.#toastTimer = setTimeout(() => (this.toast = ''), 4000);
   }
 
+  /** An image of another host, through the server. Rejects with an error whose message is for the reader. */
+  readonly loadImage = async (url: string, signal: AbortSignal): Promise<Blob> => {
+    try {
+      return await this.api.remoteImage(url, signal);
+    } catch (problem) {
+      throw new Error(problemText(problem), { cause: problem });
+    }
+  };
+
   /** Runs a user's action; failures are shown as a toast instead of thrown. Returns whether it succeeded. */
   async attempt(job: () => Promise<unknown>): Promise<boolean> {
     try {
       await job();
       return true;
     } catch (problem) {
-      const words = problem instanceof Problem ? [problem.message, problem.advice] : [String(problem)];
-      this.showToast(words.filter(Boolean).join(' '));
+      this.showToast(problemText(problem));
       return false;
     }
   }

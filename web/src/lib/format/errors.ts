@@ -1,6 +1,7 @@
 // An error as text: a title, what happened, what is saved, and a shell command where one helps.
 // Details come from the server's message; the title is ours.
 import type { Strings } from '#lib/strings/en.ts';
+import { Problem } from '#lib/wire/api.ts';
 import type { ErrorObject } from '#lib/wire/types.ts';
 
 export interface ErrorText {
@@ -58,6 +59,12 @@ function titleOf(error: ErrorObject | null, kept: boolean, provider: string, t: 
 /** The environment variable named in the server's message. */
 function variableIn(error: ErrorObject): string | null {
   return /\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b/.exec(`${error.message} ${error.advice ?? ''}`)?.[0] ?? null;
+}
+
+/** What went wrong with a request, and what to do. */
+export function problemText(problem: unknown): string {
+  if (!(problem instanceof Problem)) return String(problem);
+  return [problem.message, problem.advice].filter(Boolean).map(asSentence).join(' ');
 }
 
 /** With a full stop at its end, so that another sentence can follow. */

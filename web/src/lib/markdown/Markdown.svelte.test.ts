@@ -2,6 +2,7 @@
 import { createRawSnippet, flushSync, mount, tick, unmount } from 'svelte';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import Markdown from './Markdown.svelte';
+import type { LoadImage } from './renderContext.ts';
 import type { SeamPosition } from './seamPlacement.ts';
 import { ANSWER, HOSTILE } from './testUtils.ts';
 
@@ -18,6 +19,7 @@ interface Given {
   seams?: SeamPosition[];
   seam?: ReturnType<typeof createRawSnippet<[string, 'line' | 'gutter']>>;
   oncopy?: (text: string) => void;
+  loadImage?: LoadImage;
 }
 
 let shown: { root: HTMLElement; set: (given: Given) => void; end: () => void } | null = null;
@@ -25,7 +27,8 @@ let shown: { root: HTMLElement; set: (given: Given) => void; end: () => void } |
 function show(given: Given) {
   const root = document.createElement('div');
   document.body.append(root);
-  const props = $state({ streaming: false, ...given });
+  const loadImage: LoadImage = () => Promise.reject(new Error('Nothing may be loaded here.'));
+  const props = $state({ streaming: false, loadImage, ...given });
   const component = mount(Markdown, { target: root, props });
   flushSync();
   const set = (next: Given) => {
@@ -134,20 +137,83 @@ test('a reference becomes a link when its definition arrives, and only its block
   expect(root.querySelectorAll('p')[1]).toBe(other);
 });
 
-test('a remote picture is a button that names the host until it is clicked', () => {
-  const { root } = show({ text: '![a leaf](https://pictures.example/leaf.png)' });
-  expect(root.querySelector('img')).toBeNull();
+/** Images that arrive when the test says so. */
+function held() {
+  const calls: {
+    url: string;
+    signal: AbortSignal;
+    arrive: (blob: Blob) => void;
+    fail: (why: Error) => void;
+  }[] = [];
+  const loadImage: LoadImage = (url, signal) =>
+    new Promise((arrive, fail) => calls.push({ url, signal, arrive, fail }));
+  const revoked: string[] = [];
+  vi.stubGlobal(
+    'URL',
+    class extends URL {
+      static override createObjectURL = () => `blob:${calls.length}`;
+      static override revokeObjectURL = (url: string) => url && revoked.push(url);
+    }
+  );
+  return { calls, loadImage, revoked };
+}
+
+const LEAF = '![a leaf](https://pictures.example/leaf.png)';
+
+test('a remote image is a button that names the host, and loads after a click', async () => {
+  const { calls, loadImage, revoked } = held();
+  const { root, end } = show({ text: LEAF, loadImage });
   const button = root.querySelector('button');
-  expect(button?.textContent).toContain('pictures.example');
   expect(button?.textContent).toContain('a leaf');
+  expect(button?.textContent).toContain('Load image from pictures.example');
+  expect([calls.length, root.querySelector('img')]).toEqual([0, null]);
+  button?.click();
   button?.click();
   flushSync();
-  const picture = root.querySelector('img');
-  expect(picture?.src).toBe('https://pictures.example/leaf.png');
-  expect(picture?.getAttribute('referrerpolicy')).toBe('no-referrer');
-  picture?.dispatchEvent(new Event('error'));
-  flushSync();
+  expect(calls.map((call) => call.url)).toEqual(['https://pictures.example/leaf.png']);
+  expect(root.querySelector('button')?.textContent).toContain('Loading image from pictures.example…');
+  calls[0]?.arrive(new Blob());
+  await vi.waitFor(() => expect(root.querySelector('img')?.getAttribute('src')).toBe('blob:1'));
+  expect(root.querySelector('img')?.alt).toBe('a leaf');
+  end();
+  shown = null;
+  root.remove();
+  expect([revoked, calls[0]?.signal.aborted]).toEqual([['blob:1'], true]);
+});
+
+test('an image that fails says why, can be tried again, and can be opened on its host', async () => {
+  const { calls, loadImage } = held();
+  const { root } = show({ text: LEAF, loadImage });
+  root.querySelector('button')?.click();
+  calls[0]?.fail(new Error('The image took too long to arrive.'));
+  await vi.waitFor(() => expect(root.textContent).toContain('The image took too long to arrive.'));
   expect(root.querySelector('a')?.href).toBe('https://pictures.example/leaf.png');
+  root.querySelector('button')?.click();
+  flushSync();
+  expect(root.textContent).not.toContain('too long');
+  calls[1]?.arrive(new Blob());
+  await vi.waitFor(() => expect(root.querySelector('img')).not.toBeNull());
+  root.querySelector('img')?.dispatchEvent(new Event('error'));
+  flushSync();
+  expect(root.textContent).toContain('The image is damaged.');
+  expect(root.querySelector('img')).toBeNull();
+});
+
+test('an image that isn’t wanted any more is no longer loaded, and never shown', async () => {
+  const { calls, loadImage, revoked } = held();
+  const { root, set } = show({ text: LEAF, loadImage });
+  root.querySelector('button')?.click();
+  set({ text: '![a tree](https://pictures.example/tree.png)', loadImage });
+  expect(calls[0]?.signal.aborted).toBe(true);
+  calls[0]?.arrive(new Blob());
+  await tick();
+  expect([root.querySelector('img'), revoked]).toEqual([null, []]);
+  expect(root.querySelector('button')?.textContent).toContain('a tree');
+});
+
+test('an embedded image is shown at once', () => {
+  const { root } = show({ text: '![dot](data:image/png;base64,AAAA)' });
+  expect(root.querySelector('img')?.getAttribute('src')).toBe('data:image/png;base64,AAAA');
 });
 
 test('Copy hands over the code as written, without colours and marks', () => {

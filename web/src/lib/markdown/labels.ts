@@ -9,7 +9,12 @@ export interface MarkdownLabels {
   task: (done: boolean) => string;
   /** On the button that loads an image from another host. */
   loadImage: (host: string) => string;
+  loadingImage: (host: string) => string;
+  /** The reason follows it. */
   imageFailed: (host: string) => string;
+  imageBroken: string;
+  openImage: (host: string) => string;
+  tryAgain: string;
   diagramFailed: string;
   formulaFailed: string;
   seam: string;
@@ -22,7 +27,11 @@ export const ENGLISH_LABELS: MarkdownLabels = {
   table: 'Table',
   task: (done) => (done ? 'Done' : 'Not done'),
   loadImage: (host) => `Load image from ${host}`,
-  imageFailed: (host) => `Couldn’t show the image. Open it on ${host}`,
+  loadingImage: (host) => `Loading image from ${host}…`,
+  imageFailed: (host) => `Couldn’t load the image from ${host}.`,
+  imageBroken: 'The image is damaged.',
+  openImage: (host) => `Open on ${host}`,
+  tryAgain: 'Try again',
   diagramFailed: 'Couldn’t draw this diagram',
   formulaFailed: 'Couldn’t render this formula',
   seam: 'The text continues here'

@@ -6,6 +6,8 @@ import type { Definitions } from './document.ts';
 import type { SeamPosition } from './seamPlacement.ts';
 import type { MarkdownLabels } from './labels.ts';
 
+export type LoadImage = (url: string, signal: AbortSignal) => Promise<Blob>;
+
 export interface RenderContext {
   /** The whole text; seams in code are counted in it. */
   readonly source: string;
@@ -19,6 +21,8 @@ export interface RenderContext {
   /** Call it when content marked `data-pending` has its final size. */
   readonly ready: () => void;
   readonly oncopy: (text: string) => void | Promise<void>;
+  /** An image of another host. Rejects with an error whose message is for the reader. */
+  readonly loadImage: LoadImage;
 }
 
 export const [getRenderContext, setRenderContext] = createContext<RenderContext>();

@@ -10,7 +10,7 @@ export function safeLinkUrl(raw: string): string | null {
   return url && LINKS.has(url.protocol) ? url.href : null;
 }
 
-/** The URL of an image: remote (fetched only on a click) or an embedded bitmap; null for anything else. */
+/** The URL of an image: remote (loaded only after a click) or an embedded bitmap; null for anything else. */
 export function safeImageUrl(raw: string): string | null {
   if (BITMAP.test(raw)) return raw;
   const url = parse(raw);

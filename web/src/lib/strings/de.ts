@@ -432,7 +432,11 @@ export const de: Strings = {
     table: 'Tabelle',
     task: (done) => (done ? 'Erledigt' : 'Offen'),
     loadImage: (host) => `Bild von ${host} laden`,
-    imageFailed: (host) => `Das Bild konnte nicht angezeigt werden. Auf ${host} öffnen`,
+    loadingImage: (host) => `Bild von ${host} wird geladen…`,
+    imageFailed: (host) => `Das Bild von ${host} konnte nicht geladen werden.`,
+    imageBroken: 'Das Bild ist beschädigt.',
+    openImage: (host) => `Auf ${host} öffnen`,
+    tryAgain: 'Erneut versuchen',
     diagramFailed: 'Dieses Diagramm konnte nicht gezeichnet werden',
     formulaFailed: 'Diese Formel konnte nicht dargestellt werden',
     seam: 'Der Text geht hier weiter'

@@ -430,7 +430,11 @@ export const es: Strings = {
     table: 'Tabla',
     task: (done) => (done ? 'Hecho' : 'Por hacer'),
     loadImage: (host) => `Cargar la imagen de ${host}`,
-    imageFailed: (host) => `No se pudo mostrar la imagen. Ábrala en ${host}`,
+    loadingImage: (host) => `Cargando la imagen de ${host}…`,
+    imageFailed: (host) => `No se pudo cargar la imagen de ${host}.`,
+    imageBroken: 'La imagen está dañada.',
+    openImage: (host) => `Abrir en ${host}`,
+    tryAgain: 'Reintentar',
     diagramFailed: 'No se pudo dibujar este diagrama',
     formulaFailed: 'No se pudo mostrar esta fórmula',
     seam: 'El texto continúa aquí'

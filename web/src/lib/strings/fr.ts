@@ -433,7 +433,11 @@ export const fr: Strings = {
     table: 'Tableau',
     task: (done) => (done ? 'Fait' : 'À faire'),
     loadImage: (host) => `Charger l’image depuis ${host}`,
-    imageFailed: (host) => `Impossible d’afficher l’image. Ouvrez-la sur ${host}`,
+    loadingImage: (host) => `Chargement de l’image depuis ${host}…`,
+    imageFailed: (host) => `Impossible de charger l’image depuis ${host}.`,
+    imageBroken: 'L’image est endommagée.',
+    openImage: (host) => `Ouvrir sur ${host}`,
+    tryAgain: 'Réessayer',
     diagramFailed: 'Impossible de dessiner ce diagramme',
     formulaFailed: 'Impossible d’afficher cette formule',
     seam: 'Le texte reprend ici'

@@ -171,6 +171,12 @@ export class Api {
     return this.#json('POST', '/api/import', document);
   }
 
+  /** An image of another host, fetched by the server. */
+  async remoteImage(url: string, signal: AbortSignal): Promise<Blob> {
+    const reply = await this.#send(`/api/remote-images?${new URLSearchParams({ url })}`, { signal });
+    return reply.blob().catch(noReply);
+  }
+
   async #json<T>(
     method: string,
     path: string,
@@ -183,21 +189,26 @@ export class Api {
       init.headers = { ...init.headers, 'Content-Type': 'application/json' };
       init.body = JSON.stringify(body);
     }
-    const reply = await this.#fetch(path, init).catch((error: unknown) => {
-      throw new Problem(0, { detail: String(error) });
-    });
-    if (!reply.ok && !acceptedStatuses.includes(reply.status)) throw await this.#problem(reply, path);
-    // A reply whose body was cut off counts as no reply, so that the call is retried.
-    const text = await reply.text().catch((error: unknown) => {
-      throw new Problem(0, { detail: String(error) });
-    });
+    const reply = await this.#send(path, init, acceptedStatuses);
+    const text = await reply.text().catch(noReply);
     return (text ? JSON.parse(text) : undefined) as T;
+  }
+
+  async #send(path: string, init: RequestInit, acceptedStatuses: number[] = []): Promise<Response> {
+    const reply = await this.#fetch(path, init).catch(noReply);
+    if (!reply.ok && !acceptedStatuses.includes(reply.status)) throw await this.#problem(reply, path);
+    return reply;
   }
 
   async #problem(reply: Response, path: string): Promise<Problem> {
     if (reply.status === 401 && path !== '/api/login') this.onUnauthorized();
     return readProblem(reply);
   }
+}
+
+/** A reply whose body was cut off counts as no reply, too, so that the call is retried. */
+function noReply(error: unknown): never {
+  throw new Problem(0, { detail: String(error) });
 }
 
 /** Reads a refused reply; never throws, whatever its body is. */
