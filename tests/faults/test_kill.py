@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 import random
 import signal
 import sqlite3
-from contextlib import closing
+from functools import partial
 from pathlib import Path
 
+import httpx
 import pytest
 
 from grantha.engine.replay import read_log
-from grantha.events import RecordId
-from grantha.fold import fold
+from grantha.events import RecordId, event_from
+from grantha.fold import Fold, fold
 from grantha.storage.sql import SqlStore
 from tests.faults.log_follower import TRANSPORTS, LogFollower
+from tests.faults.slow_disk import SlowDisk, Stage
 from tests.scripts import counted
 from tests.server import DEADLINE, MakeServer, Server, until
 
@@ -50,6 +54,93 @@ async def test_ten_kills_during_ten_answers_lose_nothing(server: Server) -> None
         stored = server.generation(conversation)
         assert stored["end"]["sha256"] == follower.end.sha256
         assert stored["text"] == follower.text
+
+
+KILLS: list[tuple[Stage, bool]] = [  # at which stage of a commit; whether of the first one after a start
+    ("before", False), ("after", False), ("before", True), ("after", False), ("before", False),
+    ("after", True), ("before", False), ("after", False), ("before", True), ("after", False),
+]  # fmt: skip
+
+
+async def test_ten_kills_on_a_slow_disk_show_nobody_fewer_words_than_before(
+    server_factory: MakeServer, tmp_path: Path
+) -> None:
+    disk = SlowDisk(tmp_path / "disk", seconds=0.1)
+    server = server_factory(disk.env).start()
+    model = server.gated_count("slow", 1000)
+    server.allow("slow.gate", 0)
+    generations = [str(server.ask(model)["id"]) for _ in range(2)]
+    followers = [LogFollower(server, generation) for generation in generations for _ in range(2)]
+    visitors = [Visitor(server, generation, followers) for generation in generations]
+    async with asyncio.TaskGroup() as clients:  # the first that sees too little ends the test
+        clients.create_task(followed(followers, 300))
+        for visitor in visitors:
+            clients.create_task(visitor.visit())
+        for number, (stage, at_start) in enumerate(KILLS):
+            disk.hold(None)
+            if not at_start:
+                words = 60 * number + 40
+                server.allow("slow.gate", words)
+                await asyncio.gather(*(shown(f, len(counted(words))) for f in followers))
+                disk.hold(stage)
+                server.allow("slow.gate", words + 20)
+            else:  # the same clients come back, and the server can't write down what it recovers
+                await asyncio.to_thread(server.kill)
+                disk.hold(stage)
+                await asyncio.to_thread(server.start, ready=False)
+            here = partial(disk.is_at, server.pid, stage)
+            await asyncio.to_thread(until, here, f"a commit to be held {stage} it is made")
+            await asyncio.gather(*(visitor.answered_by(server.pid) for visitor in visitors))
+            await asyncio.to_thread(server.kill)
+            await asyncio.to_thread(server.start, ready=False)
+        disk.hold(None)
+        disk.recover()
+        server.allow("slow.gate")
+    assert {follower.text for follower in followers} == {counted(1000)}
+    assert {follower.end.ending for follower in followers} == {"done"}
+
+
+class Visitor:
+    """Opens an answer again and again, as somebody who reloads the page, until it has ended.
+
+    Whatever anybody has been shown of it must be there, in the answer as in its log.
+    """
+
+    def __init__(self, server: Server, generation: str, followers: list[LogFollower]) -> None:
+        self._server = server
+        self._path = f"/api/generations/{generation}"
+        self._followers = [f for f in followers if f.generation == generation]
+        self._answered: int | None = None  # the process that did last
+
+    async def visit(self) -> None:
+        async with httpx.AsyncClient(base_url=self._server.url, timeout=DEADLINE) as client:
+            status = "running"
+            while status == "running":
+                with contextlib.suppress(httpx.TransportError):
+                    status = await self._visit(client)
+                await asyncio.sleep(0.01)
+
+    async def answered_by(self, pid: int) -> None:
+        """Waits until this process has answered."""
+        async with asyncio.timeout(DEADLINE):
+            while self._answered != pid:  # noqa: ASYNC110  it is set by `visit`
+                await asyncio.sleep(0.01)
+
+    async def _visit(self, client: httpx.AsyncClient) -> str:
+        most, pid = max((follower.text for follower in self._followers), key=len), self._server.pid
+        reply = await client.get(self._path)
+        log = await client.get(f"{self._path}/events", headers={"Accept": "application/json"})
+        assert (reply.status_code, log.status_code) == (200, 200), (reply.text, log.text)
+        folded = Fold()
+        for frame in log.json()["frames"]:
+            event = event_from(frame["kind"], json.dumps(frame))
+            assert event is not None
+            folded.apply(event)
+        for text in (reply.json()["text"], folded.text()):
+            assert text.startswith(most), f"{len(text)} characters after {len(most)}"
+        if pid == self._server.pid:
+            self._answered = pid
+        return str(reply.json()["status"])
 
 
 async def test_without_a_prefix_the_answer_is_interrupted_and_keeps_its_text(
@@ -214,7 +305,7 @@ async def text_length_of_dense_logs(folder: Path) -> int:
             length += len(text)
     finally:
         await store.aclose()
-    with closing(sqlite3.connect(folder / "grantha.db")) as opened:
+    with contextlib.closing(sqlite3.connect(folder / "grantha.db")) as opened:
         assert opened.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     return length
 
