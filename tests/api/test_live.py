@@ -130,6 +130,24 @@ async def test_one_socket_reads_many_answers(shared: Server) -> None:
         assert text_of(frames) == WORDS
 
 
+async def test_one_socket_reads_at_most_256_answers(server_factory: MakeServer) -> None:
+    server = server_factory().start()
+    asking = [asyncio.to_thread(server.ask, "scripted/silent") for _ in range(257)]
+    *made, last = [str(row["id"]) for row in await asyncio.gather(*asking)]
+    async with tab(server) as one:
+        for generation in made:
+            await one.say(type="subscribe", generation=generation)
+            await one.until(type="subscribed", generation=generation)
+        await one.say(type="subscribe", generation=last)
+        refused = await one.until(type="error")
+        assert "at most 256" in refused["error"]["message"]
+        await one.say(type="subscribe", generation=made[0])  # again is no further one
+        await one.until(type="subscribed", generation=made[0])
+        await one.say(type="unsubscribe", generation=made[0])
+        await one.say(type="subscribe", generation=last)
+        await one.until(type="subscribed", generation=last)
+
+
 async def test_after_unsubscribing_nothing_more_comes(shared: Server) -> None:
     made = shared.ask("scripted/count-100000-at-100")
     async with tab(shared) as one:

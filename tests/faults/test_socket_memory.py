@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import socket
 import time
 
 import pytest
 
 from tests.faults.resources import resident
+from tests.faults.web_sockets import connected
 from tests.server import DEADLINE, MakeServer, Server
 
 pytestmark = pytest.mark.faults
@@ -17,28 +17,10 @@ FRAGMENT = b"\x00\x81" + bytes(4) + b"x"
 FIRST_FRAGMENT = b"\x01\x80" + bytes(4)
 
 
-def connected(server: Server) -> socket.socket:
-    """A WebSocket whose handshake is done, with a small buffer for what it receives."""
-    one = socket.socket()
-    one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    one.settimeout(DEADLINE)
-    one.connect(("127.0.0.1", server.port))
-    one.sendall(
-        b"GET /api/live HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
-        b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-        b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
-    )
-    head = b""
-    while not head.endswith(b"\r\n\r\n"):
-        head += one.recv(1)
-    assert b" 101 " in head
-    return one
-
-
 def test_pings_of_a_client_that_reads_nothing_are_not_kept(server_factory: MakeServer) -> None:
     server = server_factory({"GRANTHA_HEARTBEAT": "600"}).start()
     before = resident(server)
-    with connected(server) as one:
+    with connected(server.port) as one:
         for _ in range(400):
             one.sendall(PING * 1000)  # 52 MB in all
         assert resident(server) - before < 40_000_000
@@ -54,7 +36,7 @@ def test_pings_of_a_client_that_reads_nothing_are_not_kept(server_factory: MakeS
 
 def test_fragments_take_no_more_than_their_message(server: Server) -> None:
     before = resident(server)
-    with connected(server) as one:
+    with connected(server.port) as one:
         one.sendall(FIRST_FRAGMENT)
         for _ in range(90):
             one.sendall(FRAGMENT * 10_000)
