@@ -77,7 +77,9 @@ def test_the_whole_conversation_is_printed_without_the_frame(page: Page, server:
         made = server.ask("scripted/hello", f"Question {number}", conversation)
         server.ended(made["id"])
     # Older turns are drawn in idle time, which never comes here.
-    page.add_init_script("window.requestIdleCallback = () => 0; window.cancelIdleCallback = () => {};")
+    page.add_init_script(
+        "window.requestIdleCallback = () => 0; window.cancelIdleCallback = () => {};"
+    )
     open_page(page, server, f"/c/{conversation}")
     questions = page.locator("article[data-role=user]")
     expect(questions).to_have_count(4)
