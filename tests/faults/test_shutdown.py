@@ -104,7 +104,7 @@ async def test_every_answer_that_was_accepted_before_the_stop_is_whole(
     assert {row["status"] for row in rows} == {"done"}
 
 
-async def test_a_request_that_waits_for_others_is_told_to_come_back(
+async def test_a_request_cut_while_it_waits_for_others_gets_503(
     server_factory: MakeServer,
 ) -> None:
     server = server_factory({"GRANTHA_IMAGE_NETWORKS": "127.0.0.1"}).start()
