@@ -11,8 +11,10 @@ from tests.server import server, server_factory
 
 __all__ = ["server", "server_factory"]
 
-# A loaded machine makes an example slow, never wrong.
-settings.register_profile("grantha", deadline=None, max_examples=60)
+# A loaded machine makes an example slow, never wrong. The examples are the same in every run, so that a
+# change fails for what it changed; `--hypothesis-profile=explore` looks for others.
+settings.register_profile("explore", deadline=None, max_examples=60)
+settings.register_profile("grantha", settings.get_profile("explore"), derandomize=True)
 settings.load_profile("grantha")
 
 

@@ -6,7 +6,7 @@ import contextlib
 import itertools
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from grantha.errors import GranthaError
@@ -19,9 +19,6 @@ from tests.wire.recorded import BODY_PARSERS, decoder_for
 
 characters = st.characters(codec="utf-8", exclude_characters="\r\n")
 payloads = st.lists(st.text(characters, min_size=1), max_size=6)
-# The time an example takes depends on the machine, not on the codec.
-settings.register_profile("framing", deadline=None)
-settings.load_profile("framing")
 
 cuts = st.lists(st.integers(0, 400), max_size=12)
 dialects = st.sampled_from(sorted(BODY_PARSERS))
