@@ -240,7 +240,7 @@ def test_health_and_the_page_s_own_files_need_none(guarded: Server) -> None:
 async def test_the_page_signs_in_once_and_keeps_a_cookie_that_is_not_the_token(
     guarded: Server,
 ) -> None:
-    async with httpx.AsyncClient(base_url=guarded.url, verify=False) as client:
+    async with httpx.AsyncClient(base_url=guarded.url, timeout=DEADLINE, verify=False) as client:
         wrong = await client.post("/api/login", json={"token": "wrong"})
         assert (wrong.status_code, wrong.json()["code"]) == (401, "unauthorized")
         assert "set-cookie" not in wrong.headers

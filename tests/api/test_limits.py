@@ -288,7 +288,7 @@ def test_what_is_no_http_is_refused(shared: Server) -> None:
 def test_only_so_many_messages_wait_on_a_socket(server_factory: MakeServer) -> None:
     server = server_factory().start()
     question = {"messages": [{"role": "user", "content": "hi"}], "model": "scripted/silent"}
-    with connect(f"{server.ws_url}/ws/chat") as ws:
+    with connect(f"{server.ws_url}/ws/chat", open_timeout=DEADLINE) as ws:
         for _ in range(18):  # one is being answered, sixteen wait
             ws.send(json.dumps(question))
         while "error" not in (line := json.loads(ws.recv(timeout=DEADLINE))):

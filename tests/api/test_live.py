@@ -263,7 +263,7 @@ def test_text_that_is_no_utf_8_closes_the_socket_and_leaves_no_trace(
     shared: Server, path: str
 ) -> None:
     before = shared.output().count("Traceback")
-    with connect(f"{shared.ws_url}{path}") as connection:
+    with connect(f"{shared.ws_url}{path}", open_timeout=DEADLINE) as connection:
         connection.socket.sendall(b"\x81\x82\0\0\0\0\xff\xfe")  # a frame of text, its mask zeros
         with pytest.raises(ConnectionClosed) as closed:
             list(connection)

@@ -15,7 +15,7 @@ from starlette.routing import Route
 from grantha.api.http.page import Page
 from grantha.api.route_table import GROUPS
 from tests.api.conftest import TOKEN
-from tests.server import Server
+from tests.server import DEADLINE, Server
 
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 PUBLIC = {("GET", "/healthz"), ("POST", "/api/login"), ("POST", "/api/logout")}
@@ -45,7 +45,7 @@ def test_the_table_holds_the_sockets_and_the_calls() -> None:
 async def test_a_route_wants_the_token_unless_the_table_calls_it_public(
     guarded: Server, method: str, path: str
 ) -> None:
-    async with httpx.AsyncClient(base_url=guarded.url, verify=False) as client:
+    async with httpx.AsyncClient(base_url=guarded.url, timeout=DEADLINE, verify=False) as client:
         reply = await client.request(method, path)
         assert (reply.status_code != 401) == ((method, path) in PUBLIC), reply.text
         if reply.status_code == 401:
@@ -74,7 +74,7 @@ async def test_a_socket_wants_the_token(guarded: Server, path: str) -> None:
 async def test_a_path_that_is_not_listed_is_refused_without_the_token(
     guarded: Server, path: str
 ) -> None:
-    async with httpx.AsyncClient(base_url=guarded.url, verify=False) as client:
+    async with httpx.AsyncClient(base_url=guarded.url, timeout=DEADLINE, verify=False) as client:
         for method in ("GET", "POST"):
             reply = await client.request(method, path)
             assert reply.status_code == 401, (method, reply.text)
