@@ -443,6 +443,12 @@ async def test_search_takes_any_text(store: Store, query: str) -> None:
     assert len(found.rows) <= 1
 
 
+async def test_a_match_in_encoded_data_is_not_listed_with_all_of_it(store: Store) -> None:
+    await answered(store, text="data:image/png;base64," + "A1b2" * 250_000)
+    found = await store.conversations(ME, query="A1b2A1b2", cursor=None, limit=9, origin=None)
+    assert len(found.rows[0].snippet or "") == 400
+
+
 async def test_changes_of_a_conversation(store: Store, clock: Clock) -> None:
     row = await answered(store)
     before = await store.conversation(ME, row.conversation)

@@ -130,8 +130,9 @@ async def lag_of(
 
     async def measure() -> float:
         loop_time.longest = 0.0
-        head = {"Content-Type": "application/json"}
+        head = {"Content-Type": "application/json", "Idempotency-Key": str(time.monotonic_ns())}
         await client.post(path, content=sent(), headers=head)
+        await asyncio.sleep(0)  # this very callback is counted once it has ended
         return loop_time.longest
 
     lag = await measure()
@@ -168,6 +169,37 @@ async def test_no_import_holds_the_loop(name: str, tmp_path: Path, loop_time: Lo
     chunks = [body[at : at + CHUNK] for at in range(0, len(body), CHUNK)]
     async with client_of_app(tmp_path) as client:
         assert await lag_of(client, "/api/import", chunks, loop_time) <= MAX_LAG
+
+
+# A conversation of many small messages, each an answer to the one before.
+SMALL = b'{"id":"%d","parent":%s,"role":"user","parts":[{"type":"text","text":"a \\"word\\""}]}'
+LARGE = (
+    OWN
+    + b'{"leaf":"19999","messages":['
+    + b",".join(SMALL % (n, b'"%d"' % (n - 1) if n else b"null") for n in range(20_000))
+    + b"]}]}"
+)
+
+
+@pytest.mark.parametrize("path", ["", "/export", "/export?format=markdown"])
+async def test_no_large_conversation_holds_the_loop(
+    path: str, tmp_path: Path, loop_time: LoopTime
+) -> None:
+    async with client_of_app(tmp_path) as client:
+        made = await client.post("/api/import", content=LARGE)
+        [conversation] = made.raise_for_status().json()["conversations"]
+
+        async def measure() -> float:
+            loop_time.longest = 0.0
+            reply = await client.get(f"/api/conversations/{conversation}{path}")
+            assert reply.content.count(b"word") == 20_001  # in the title, too
+            await asyncio.sleep(0)  # this very callback is counted once it has ended
+            return loop_time.longest
+
+        lag = await measure()
+        if lag > MOST:
+            lag = min([await measure() for _ in range(3)])
+    assert lag <= MOST
 
 
 # ---- sockets -------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ that is imported and exported again is the same except for ids.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
 from typing import Any, Literal, get_args
 
 from grantha.chat import (
@@ -40,13 +40,19 @@ _ROLES: tuple[Role, ...] = get_args(Role)
 _ENDINGS: tuple[Ending, ...] = get_args(Ending)
 
 
-def to_json(conversations: Iterable[PortableConversation]) -> dict[str, Any]:
-    """The export of these conversations."""
-    return {
-        "format": FORMAT,
-        "version": VERSION,
-        "conversations": [_conversation_json(conversation) for conversation in conversations],
-    }
+def encode(conversation: PortableConversation) -> bytes:
+    """The export of a conversation. Takes long for a large one, but never holds the interpreter for long.
+
+    One call of the encoder does, for as long as it has something to encode.
+    """
+    head, _, tail = json.dumps(
+        {"format": FORMAT, "version": VERSION, ITEMS: [_conversation_json(conversation)]},
+        ensure_ascii=False,
+    ).rpartition("[]")
+    messages = [
+        json.dumps(_message_json(message), ensure_ascii=False) for message in conversation.messages
+    ]
+    return f"{head}[{', '.join(messages)}]{tail}".encode()
 
 
 def is_grantha(document: Any) -> bool:
@@ -94,7 +100,7 @@ def _conversation_json(conversation: PortableConversation) -> dict[str, Any]:
         "model": conversation.model,
         "created_at": iso_time(conversation.created_at),
         "leaf": conversation.leaf,
-        "messages": [_message_json(message) for message in conversation.messages],
+        "messages": [],  # the last member: `encode` fills it
     }
 
 

@@ -25,6 +25,7 @@ from grantha.storage.schema import conversations, generations, idempotency, mess
 _CHANGEABLE = frozenset(
     {"title", "title_by", "pinned", "system_prompt", "options", "model", "leaf"}
 )
+_MAX_SNIPPET = 400  # characters: encoded data may be a word of megabytes
 
 
 def insert_conversation(
@@ -115,7 +116,7 @@ def search(
         text(
             # The inner limit bounds the work for a word that occurs in every message.
             "WITH hits AS (SELECT rowid AS number, "
-            "snippet(messages_text, 0, char(2), char(3), '…', 12) AS snippet "
+            "substr(snippet(messages_text, 0, char(2), char(3), '…', 12), 1, :longest) AS snippet "
             "FROM messages_text WHERE messages_text MATCH :match ORDER BY rowid DESC LIMIT 400), "
             "best AS (SELECT m.conversation AS id, max(m.number) AS number, h.snippet AS snippet "
             "FROM hits h JOIN messages m ON m.number = h.number GROUP BY m.conversation) "
@@ -127,6 +128,7 @@ def search(
         ),
         {
             "match": match,
+            "longest": _MAX_SNIPPET,
             "subject": subject,
             "origin": origin,
             "ephemeral": EPHEMERAL,

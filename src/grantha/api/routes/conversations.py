@@ -69,7 +69,7 @@ async def create(body: ConversationBody, request: Request) -> Response:
     row = await state.store.create_conversation(subject, new)
     state.feed.publish(Change("conversation", subject, row.id))
     location = {"Location": f"/api/conversations/{row.id}"}
-    return serializers.conversation(row, []).response(201, location)
+    return await serializers.conversation(row, [], 201, location)
 
 
 @router.get("/conversations/{conversation}", responses=_WHOLE)
@@ -78,7 +78,7 @@ async def read(conversation: str, request: Request) -> Response:
     state, subject = app_state(request), subject_of(request)
     row = await state.store.conversation(subject, conversation)
     messages = await state.store.messages(subject, conversation)
-    return serializers.conversation(row, messages).response()
+    return await serializers.conversation(row, messages)
 
 
 @router.patch("/conversations/{conversation}", responses=_WHOLE)
@@ -93,7 +93,7 @@ async def change(conversation: str, body: ConversationBody, request: Request) ->
     row = await state.store.update_conversation(subject, conversation, changes)
     messages = await state.store.messages(subject, conversation)
     state.feed.publish(Change("conversation", subject, conversation))
-    return serializers.conversation(row, messages).response()
+    return await serializers.conversation(row, messages)
 
 
 @router.delete("/conversations/{conversation}", status_code=204)
@@ -113,7 +113,7 @@ async def restore(conversation: str, request: Request) -> Response:
     row = await state.store.restore_conversation(subject, conversation)
     messages = await state.store.messages(subject, conversation)
     state.feed.publish(Change("conversation", subject, conversation))
-    return serializers.conversation(row, messages).response()
+    return await serializers.conversation(row, messages)
 
 
 @router.get(

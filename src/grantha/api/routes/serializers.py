@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Mapping
+
+from starlette.responses import Response
 
 from grantha.api.schemas.responses import (
     ConversationListItem,
@@ -30,19 +34,32 @@ def conversation_list_item(row: ConversationRow) -> ConversationListItem:
     return ConversationListItem(**_list_item(row))
 
 
-def conversation(row: ConversationRow, messages: list[MessageRow]) -> ConversationReply:
-    """A conversation with its tree."""
-    return ConversationReply(
+async def conversation(
+    row: ConversationRow,
+    messages: list[MessageRow],
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """A conversation with its tree, as a reply. It may be large, so it is encoded in a thread."""
+    body = await asyncio.to_thread(_conversation_json, row, messages)
+    return Response(body, status, headers, "application/json")
+
+
+def _conversation_json(row: ConversationRow, messages: list[MessageRow]) -> bytes:
+    whole = ConversationReply(
         **_list_item(row),
         system_prompt=row.system_prompt,
         options=row.options,
         model=row.model,
         leaf=row.leaf,
-        messages=[message(m) for m in messages],
+        messages=[],  # the last member
     )
+    head, _, tail = whole.json_bytes().rpartition(b"[]")
+    # Message by message: one call of the encoder holds the interpreter, in a thread too.
+    return head + b"[" + b",".join([_message(m).json_bytes() for m in messages]) + b"]" + tail
 
 
-def message(row: MessageRow) -> MessageReply:
+def _message(row: MessageRow) -> MessageReply:
     """A message; images are given by their URL."""
     return MessageReply(
         id=row.id,

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
 from typing import Annotated, Literal
 from urllib.parse import quote
 
@@ -39,11 +39,8 @@ async def export(
     """The conversation as a file: all of it as JSON, or the branch that is shown as Markdown."""
     state, subject = app_state(request), subject_of(request)
     row = await state.store.conversation(subject, conversation)
-    portable = to_portable(row, await state.store.messages(subject, conversation))
-    if format == "markdown":
-        return _file(to_markdown(portable), "text/markdown; charset=utf-8", portable.title, "md")
-    body = json.dumps(grantha_format.to_json([portable]), ensure_ascii=False)
-    return _file(body, "application/json", portable.title, "json")
+    messages = await state.store.messages(subject, conversation)
+    return await asyncio.to_thread(_export, row, messages, format)
 
 
 @router.post(
@@ -73,8 +70,20 @@ async def import_file(request: Request) -> Response:
     return ImportReply(imported=len(ids), conversations=ids).response(201)
 
 
-def to_portable(row: ConversationRow, messages: list[MessageRow]) -> PortableConversation:
-    """A stored conversation as a portable one."""
+# ---- helpers below -------------------------------------------------------------------------------
+
+
+def _export(
+    row: ConversationRow, messages: list[MessageRow], form: Literal["json", "markdown"]
+) -> Response:
+    portable = _portable(row, messages)
+    if form == "json":
+        return _file(grantha_format.encode(portable), "application/json", portable.title, "json")
+    text = to_markdown(portable).encode()
+    return _file(text, "text/markdown; charset=utf-8", portable.title, "md")
+
+
+def _portable(row: ConversationRow, messages: list[MessageRow]) -> PortableConversation:
     return PortableConversation(
         title=row.title,
         created_at=row.created_at,
@@ -85,9 +94,6 @@ def to_portable(row: ConversationRow, messages: list[MessageRow]) -> PortableCon
         model=row.model,
         pinned=row.pinned,
     )
-
-
-# ---- helpers below -------------------------------------------------------------------------------
 
 
 def _portable_message(row: MessageRow) -> PortableMessage:
@@ -106,13 +112,13 @@ def _portable_message(row: MessageRow) -> PortableMessage:
     )
 
 
-def _file(body: str, media: str, title: str, suffix: str) -> Response:
+def _file(body: bytes, media: str, title: str, suffix: str) -> Response:
     name = "".join(c if c.isalnum() or c in " -_" else " " for c in title)
     name = " ".join(name.split())[:80] or "conversation"
     disposition = f"attachment; filename*=UTF-8''{quote(name, safe='')}.{suffix}"
     return Response(
         # An exported text may hold anything; as a file it is saved and never shown by a browser.
-        body.encode(),
+        body,
         media_type=media,
         headers={"Content-Disposition": disposition, "Cache-Control": "no-store"},
     )
