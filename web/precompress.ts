@@ -3,7 +3,7 @@
 import type { Adapter } from '@sveltejs/kit';
 
 /** Runs `inner`, then compresses what it wrote into `pages`. */
-export function packed(inner: Adapter, pages: string): Adapter {
+export function precompressed(inner: Adapter, pages: string): Adapter {
   return {
     ...inner,
     async adapt(builder) {

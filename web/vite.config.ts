@@ -2,7 +2,7 @@ import adapter from '@sveltejs/adapter-static';
 import { sveltekit } from '@sveltejs/kit/vite';
 import { defineConfig } from 'vitest/config';
 import { externalBoot } from './external-scripts.ts';
-import { packed } from './precompress.ts';
+import { precompressed } from './precompress.ts';
 
 const PAGES = '../src/grantha/static';
 const SERVER = 'http://127.0.0.1:8000';
@@ -11,7 +11,7 @@ export default defineConfig(({ mode }) => ({
   plugins: [
     sveltekit({
       compilerOptions: { runes: true },
-      adapter: packed(
+      adapter: precompressed(
         externalBoot(adapter({ pages: PAGES, fallback: 'index.html' }), PAGES, 'index.html'),
         PAGES
       ),

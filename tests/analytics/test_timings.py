@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grantha.analytics.cost import added, cost_usd
+from grantha.analytics.cost import add_usage, cost_usd
 from grantha.analytics.timings import STALL_MS, TimingsFold
 from grantha.chat import Capabilities, Options, Usage
 from grantha.events import Notice, ReasoningDelta, Seam, TextDelta, ToolCallDelta
@@ -97,8 +97,8 @@ def test_cost_is_what_was_billed_else_counts_times_prices(
 
 
 def test_a_sum_with_something_unknown_is_unknown() -> None:
-    assert added(Usage(1, 2), Usage(3, None)) == Usage(4, None)
-    assert added(Usage(1, 2, cost_usd=0.5), Usage(3, 4, cost_usd=0.25)) == Usage(
+    assert add_usage(Usage(1, 2), Usage(3, None)) == Usage(4, None)
+    assert add_usage(Usage(1, 2, cost_usd=0.5), Usage(3, 4, cost_usd=0.25)) == Usage(
         4, 6, cost_usd=0.75
     )
-    assert added(Usage(1, 2, partial=True), Usage(3, 4)) == Usage(4, 6, partial=True)
+    assert add_usage(Usage(1, 2, partial=True), Usage(3, 4)) == Usage(4, 6, partial=True)

@@ -31,7 +31,7 @@ def cost_usd(usage: Usage | None, capabilities: Capabilities) -> float | None:
     return None if prompt is None or answer is None else round((prompt + answer) / _MILLION, 8)
 
 
-def added(first: Usage, second: Usage) -> Usage:
+def add_usage(first: Usage, second: Usage) -> Usage:
     """The sum over two upstream calls; a count that one of them doesn't know stays unknown."""
     return Usage(
         _sum(first.input_tokens, second.input_tokens),

@@ -204,7 +204,7 @@ class Runner:
                 await self._stopped(command)
                 return
             if isinstance(command, Fail):
-                await self._close()
+                await self._close_upstream()
                 raise command.error
             if (
                 self._finished is None
@@ -213,21 +213,21 @@ class Runner:
             ):
                 self._finished = Finished("length")
             if self._finished is not None:
-                await self._close()
+                await self._close_upstream()
                 complete = not self._length.exceeded
                 self._usage.finish(self._capabilities(self.model), complete=complete)
                 self._end("done", self._finished)
                 return
             if isinstance(command, ChangeOptions):
-                attempt = await self._changed(command)
+                attempt = await self._attempt_after_change(command)
             elif error is not None:
-                attempt = await self._after(error)
+                attempt = await self._after_failure(error)
 
     async def _segment(self, attempt: Attempt) -> GranthaError | None:
         """One upstream call. None when it is complete or a command is pending; else why it failed."""
         if self._commands.has_pending():
             return None
-        pull = self._pulling = asyncio.create_task(self._pull(attempt))
+        pull = self._pulling = asyncio.create_task(self._call_provider(attempt))
         try:
             await self._commands.wait(pull)
         finally:
@@ -245,7 +245,7 @@ class Runner:
             return error
         raise error
 
-    async def _pull(self, attempt: Attempt) -> None:
+    async def _call_provider(self, attempt: Attempt) -> None:
         if attempt.delay:
             self.lifecycle.move_to("waiting")
             await asyncio.sleep(attempt.delay)
@@ -265,7 +265,7 @@ class Runner:
         self._upstream = upstream
         self._usage.accepted()
         self.lifecycle.move_to("writing")
-        if not await self._read(upstream):
+        if not await self._read_reply(upstream):
             return
         self._flush_trimmer()
         if self._length.exceeded:
@@ -274,15 +274,15 @@ class Runner:
         if self._finished is None:
             raise Truncated(f"{provider.name} ended the reply without saying that it is complete.")
         self.lifecycle.move_to("ending")  # what is complete can't be stopped or changed any more
-        await self._close()
+        await self._close_upstream()
 
-    async def _read(self, upstream: Upstream) -> bool:
+    async def _read_reply(self, upstream: Upstream) -> bool:
         """Takes what comes, as long as it fits. False if the segment ended meanwhile."""
         me = asyncio.current_task()
         async for batch in upstream:
             if self._pulling is not me:
                 return False
-            self._take(batch)
+            self._write_batch(batch)
             if self._length.exceeded:
                 break
             if self.log.pending_bytes > _MAX_PENDING_BYTES:
@@ -301,18 +301,18 @@ class Runner:
             self._trimmer = OverlapTrimmer(text)
         return continued_call(name, self._history, options, text, mode)
 
-    def _take(self, batch: Sequence[UpstreamEvent]) -> None:
+    def _write_batch(self, batch: Sequence[UpstreamEvent]) -> None:
         for event in batch:
             fitting = event if isinstance(event, Text) else self._length.fit(event)
             if fitting is not None:
-                self._take_one(fitting)
+                self._write(fitting)
             if self._length.exceeded:
                 return
 
-    def _take_one(self, event: UpstreamEvent) -> None:
+    def _write(self, event: UpstreamEvent) -> None:
         match event:
             case Text():
-                self._text(event)
+                self._write_text(event)
             case Reasoning():
                 self._parts.reasoning(event)
                 self._shown = True
@@ -332,7 +332,7 @@ class Runner:
             case Finished():
                 self._finished = event
 
-    def _text(self, event: Text) -> None:
+    def _write_text(self, event: Text) -> None:
         text = self._trimmer.feed(event.text)
         if text:
             self._put_text(event if text is event.text else replace(event, text=text))
@@ -347,11 +347,11 @@ class Runner:
 
     # ---- between segments ------------------------------------------------------------------------
 
-    async def _after(self, error: GranthaError) -> Attempt:
+    async def _after_failure(self, error: GranthaError) -> Attempt:
         """The next call after a failure, by the policy. Raises `error` if it gives up."""
         resume = self._upstream.resume_token if self._upstream else None
         refused = self._upstream is None and not isinstance(error, TimedOut | Truncated)
-        await self._close()
+        await self._close_upstream()
         self._flush_trimmer()
         paid = self._budget.paid(self.log.text_length)
         self._tries = 1 if paid else self._tries + 1
@@ -387,9 +387,9 @@ class Runner:
                 message = f"The provider isn't called again: {exhausted}."
                 self._add(Notice("call-limit", message, {"calls": self._budget.calls}))
             raise error
-        return self._step(step, error, resume, refused=refused)
+        return self._attempt_of(step, error, resume, refused=refused)
 
-    def _step(
+    def _attempt_of(
         self,
         step: Resume | Retry | Continue | FallBack,
         error: GranthaError,
@@ -421,11 +421,11 @@ class Runner:
                 self._seam("fallback", mode, {"model": [before, self.model]}, why)
                 return Attempt(mode, step.delay)
 
-    async def _changed(self, command: ChangeOptions) -> Attempt:
+    async def _attempt_after_change(self, command: ChangeOptions) -> Attempt:
         self._commands.clear()
         self.lifecycle.move_to("changing")
         self._flush_trimmer()
-        await self._close()
+        await self._close_upstream()
         self._finish_call()
         changes = option_changes(
             (self.model, self.options.to_json()), (command.model, command.options.to_json())
@@ -491,7 +491,7 @@ class Runner:
         """How the present model continues the text so far; None when there is none."""
         return self._capabilities(self.model).continuation if self.log.text_length else None
 
-    async def _close(self) -> bool | None:
+    async def _close_upstream(self) -> bool | None:
         """Closes the upstream; whether the provider confirmed, None when there was none."""
         upstream, self._upstream = self._upstream, None
         if upstream is None:
@@ -509,10 +509,10 @@ class Runner:
     async def _hand_over(self) -> None:
         if self.lifecycle.running:
             self.lifecycle.move_to("handed-over")
-        await self._close()
+        await self._close_upstream()
 
     async def _stopped(self, command: Stop) -> None:
-        confirmed = await self._close()
+        confirmed = await self._close_upstream()
         closed_ms = _now_ms() - command.at
         self._flush_trimmer()
         self._usage.finish(self._capabilities(self.model), complete=False)

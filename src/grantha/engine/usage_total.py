@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from grantha.analytics.cost import added, cost_usd
+from grantha.analytics.cost import add_usage, cost_usd
 from grantha.chat import Capabilities, Usage
 
 
@@ -45,7 +45,7 @@ class UsageTotal:
         if self._call is None:
             return False
         priced = replace(self._call, cost_usd=cost_usd(self._call, capabilities))
-        self._sum = priced if self._sum is None else added(self._sum, priced)
+        self._sum = priced if self._sum is None else add_usage(self._sum, priced)
         return True
 
     def output_tokens(self) -> int:

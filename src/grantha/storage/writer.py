@@ -250,7 +250,7 @@ def _run_job(connection: Connection, raw: sqlite3.Connection, job: _Job) -> None
     try:
         job.result = job.run(connection)
     except Exception as error:
-        if isinstance(error, DBAPIError | sqlite3.Error) and not _only_this_job(error):
+        if isinstance(error, DBAPIError | sqlite3.Error) and not _fails_alone(error):
             raise  # the database itself: it may have rolled back the whole transaction
         raw.execute("ROLLBACK TO job")
         job.error = error if isinstance(error, GranthaError) else _internal_error(error)
@@ -265,7 +265,7 @@ def _internal_error(error: Exception) -> GranthaError:
     return internal
 
 
-def _only_this_job(error: DBAPIError | sqlite3.Error) -> bool:
+def _fails_alone(error: DBAPIError | sqlite3.Error) -> bool:
     origin = error.orig if isinstance(error, DBAPIError) else error
     return isinstance(origin, sqlite3.IntegrityError | sqlite3.ProgrammingError)
 

@@ -92,9 +92,9 @@ async def _length(provider: LocalProvider, prefix: str, text: str = QUESTION) ->
     """The tokens of the question as the model's template shows it, with exactly `prefix` behind."""
     worker = _worker(provider)
     question = {"messages": [{"role": "user", "content": text}]}
-    prompt = (await worker.ask("/apply-template", question))["prompt"] + prefix
+    prompt = (await worker.fetch("/apply-template", question))["prompt"] + prefix
     requested = {"content": prompt, "add_special": True, "parse_special": True}
-    return len((await worker.ask("/tokenize", requested))["tokens"])
+    return len((await worker.fetch("/tokenize", requested))["tokens"])
 
 
 async def _begin(provider: LocalProvider, call: Call) -> LocalUpstream:

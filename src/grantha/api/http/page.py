@@ -29,7 +29,7 @@ CSP = (
 )
 # An image that is opened directly must not run scripts.
 IMAGE_CSP = "default-src 'none'; sandbox"
-_PACKED = {"br": ".br", "gzip": ".gz"}  # written by web/packed.ts, the smaller one first
+_COMPRESSED = {"br": ".br", "gzip": ".gz"}  # written by web/precompress.ts, the smaller one first
 _IMMUTABLE = "public, max-age=31536000, immutable"
 # The page's own routes (`web/src/routes`) are rendered in the browser: no file has their names.
 _VIEWS = re.compile(r"/|/c/[^/]+|/settings|/usage")
@@ -98,13 +98,13 @@ class Page:
             "Vary": "Accept-Encoding",
         }
         media = mimetypes.guess_type(file.name)[0]
-        packed = {
+        compressed = {
             coding: beside
-            for coding, ending in _PACKED.items()
+            for coding, ending in _COMPRESSED.items()
             if (beside := file.with_name(file.name + ending)).is_file()
         }
-        coding = best_coding(accept, packed)
+        coding = best_coding(accept, compressed)
         if coding is not None:
             headers["Content-Encoding"] = coding
-            file = packed[coding]
+            file = compressed[coding]
         return FileResponse(file, headers=headers, media_type=media)

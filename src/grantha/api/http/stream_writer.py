@@ -37,22 +37,22 @@ class StreamWriter:
 
     async def send(self, body: bytes) -> None:
         """One frame or several."""
-        await self._send(_more(self._packed(body)))
+        await self._send(_more(self._encoded(body)))
 
     def offer(self, body: bytes) -> None:
         """The same without waiting, while the channel is `free`: nothing in it suspends then."""
-        sending = self._send(_more(self._packed(body)))
+        sending = self._send(_more(self._encoded(body)))
         with contextlib.suppress(StopIteration):
             sending.__await__().send(None)
 
     async def end(self, body: bytes) -> None:
         """The last bytes, which may be none."""
-        last = self._packed(body) if body else b""
+        last = self._encoded(body) if body else b""
         await self._send(
             {"type": "http.response.body", "body": last + self._close(), "more_body": False}
         )
 
-    def _packed(self, body: bytes) -> bytes:
+    def _encoded(self, body: bytes) -> bytes:
         return body
 
     def _close(self) -> bytes:
@@ -67,7 +67,7 @@ class CompressedWriter(StreamWriter):
         self._compressor = compressor
 
     @override
-    def _packed(self, body: bytes) -> bytes:
+    def _encoded(self, body: bytes) -> bytes:
         return self._compressor.frame(body)
 
     @override
@@ -88,7 +88,7 @@ class PaddedWriter(StreamWriter):
         self._comments = beat.startswith(b":")
 
     @override
-    def _packed(self, body: bytes) -> bytes:
+    def _encoded(self, body: bytes) -> bytes:
         missing = -len(body) % self._size
         if not missing:
             return body

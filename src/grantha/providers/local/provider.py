@@ -63,7 +63,7 @@ class LocalProvider:
         Raises `UnknownModel`, `ModelNotFound` for a file that can't be used, `Unsupported` for images,
         `ContextOverflow`, and what else `grantha.errors` has for an upstream.
         """
-        file = self._for(call)
+        file = self._file_for(call)
         supervisor = self._supervisor(file)
         worker = await supervisor.acquire()
         try:
@@ -83,7 +83,7 @@ class LocalProvider:
 
     async def count_tokens(self, call: Call) -> int:
         """By the model's own template and vocabulary; loads the model. Raises like `open`."""
-        file = self._for(call)
+        file = self._file_for(call)
         supervisor = self._supervisor(file)
         worker = await supervisor.acquire()
         try:
@@ -92,7 +92,7 @@ class LocalProvider:
             prompt = await self._render(worker, body)
             # As the child itself reads a prompt: control markers of the template are tokens, not text.
             request = {"content": prompt, "add_special": True, "parse_special": True}
-            found = await worker.ask(request_bodies.TOKENS_PATH, request)
+            found = await worker.fetch(request_bodies.TOKENS_PATH, request)
         finally:
             supervisor.release()
         return len(found["tokens"])
@@ -105,7 +105,7 @@ class LocalProvider:
                 "The local model's engine isn't installed",
                 'Install it with: pip install "grantha[local]"',
             )
-        file = self._find(DEFAULT)
+        file = self._file(DEFAULT)
         if file is None:
             return Readiness(
                 "off",
@@ -120,26 +120,26 @@ class LocalProvider:
 
     def capabilities(self, model: str) -> Capabilities:
         """From the file's own description once it was read; until then what all of them can do."""
-        file = self._find(model)
+        file = self._file(model)
         known = self._model_files.known(file) if file is not None else None
         return self._facts(known if isinstance(known, GgufHeader) else None)
 
     def canonical_name(self, model: str) -> str:
         """The file's name where the default is meant."""
-        file = self._find(model)
+        file = self._file(model)
         return model if file is None else file.name
 
     def has_model(self, model: str) -> bool:
         """Whether a file for this model exists."""
-        return self._find(model) is not None
+        return self._file(model) is not None
 
     async def warm(self, model: str = DEFAULT) -> None:
         """Loads a model ahead of its first use. Raises like `open`; `readiness` shows the progress."""
-        await self._supervisor(self._require(model)).warm()
+        await self._supervisor(self._required_file(model)).warm()
 
     def worker(self, model: str = DEFAULT) -> Worker | None:
         """The process that a model runs in now, for health pages; None while it isn't loaded."""
-        file = self._find(model)
+        file = self._file(model)
         supervisor = self._supervisors.get(file.name) if file is not None else None
         return supervisor.worker if supervisor is not None else None
 
@@ -185,15 +185,15 @@ class LocalProvider:
         return exact
 
     async def _render(self, worker: Worker, body: dict[str, Any]) -> str:
-        reply = await worker.ask(request_bodies.TEMPLATE_PATH, body)
+        reply = await worker.fetch(request_bodies.TEMPLATE_PATH, body)
         prompt = reply.get("prompt") if isinstance(reply, dict) else None
         if not isinstance(prompt, str):
             raise MalformedReply("The model's template gave no text", provider=self.name)
         return prompt
 
-    def _for(self, call: Call) -> ModelFile:
+    def _file_for(self, call: Call) -> ModelFile:
         """The file of a call. Raises `Unsupported` for what it holds."""
-        file = self._require(call.model)
+        file = self._required_file(call.model)
         if any(isinstance(part, ImagePart) for message in call.messages for part in message.parts):
             raise Unsupported(
                 f"The local model {file.name} can't see images",
@@ -202,8 +202,8 @@ class LocalProvider:
             )
         return file
 
-    def _require(self, model: str) -> ModelFile:
-        file = self._find(model)
+    def _required_file(self, model: str) -> ModelFile:
+        file = self._file(model)
         if file is None:
             raise UnknownModel(
                 f"There is no local model {model!r}",
@@ -219,7 +219,7 @@ class LocalProvider:
             )
         return file
 
-    def _find(self, model: str) -> ModelFile | None:
+    def _file(self, model: str) -> ModelFile | None:
         if model != DEFAULT:
             return self._model_files.find(model)
         files = self._model_files.files()

@@ -170,7 +170,7 @@ class Worker:
             "Connection": "close",
         }
 
-    async def ask(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
+    async def fetch(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """A small call to the child. Raises `ProviderError`."""
         payload = None if body is None else dumps(body)
         return await self._http.fetch(
@@ -183,7 +183,7 @@ class Worker:
             if self.slots.acquire_if_free(slot):
                 question = {"messages": [{"role": "user", "content": "."}], "max_tokens": 1}
                 with contextlib.suppress(ProviderError):  # only time is lost
-                    await self.ask("/v1/chat/completions", {**question, "id_slot": slot})
+                    await self.fetch("/v1/chat/completions", {**question, "id_slot": slot})
                 self.slots.release(slot)
 
     async def idle(self, slot: int, seconds: float) -> bool:
@@ -274,7 +274,7 @@ class Worker:
             await asyncio.sleep(pause)
 
     async def _busy(self, slot: int) -> bool:
-        rows = await self.ask("/slots")
+        rows = await self.fetch("/slots")
         return any(row.get("id") == slot and row.get("is_processing") for row in rows)
 
     async def _release_when_idle(self, slot: int) -> None:

@@ -48,6 +48,8 @@ function byteFact(trace: Trace, received: TransferSize | null, t: Strings, local
   return [
     t.bytes,
     stored === null ? t.unknown : formatBytes(stored, locale),
-    received ? t.receivedAs(formatBytes(received.packed, locale), formatBytes(received.plain, locale)) : ''
+    received
+      ? t.receivedAs(formatBytes(received.compressed, locale), formatBytes(received.plain, locale))
+      : ''
   ];
 }

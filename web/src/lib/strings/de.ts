@@ -243,7 +243,7 @@ export const de: Strings = {
   gaps: 'Pausen',
   longest: (time) => `längste ${time}`,
   bytes: 'Bytes',
-  receivedAs: (packed, plain) => `empfangen: ${packed} komprimiert, ${plain} unkomprimiert`,
+  receivedAs: (compressed, plain) => `empfangen: ${compressed} komprimiert, ${plain} unkomprimiert`,
   attempts: 'Versuche',
   queuedFor: 'In Warteschlange',
   connectedIn: 'Verbunden nach',

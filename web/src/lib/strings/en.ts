@@ -252,7 +252,8 @@ export const en = {
   gaps: 'Gaps',
   longest: (time: string) => `longest ${time}`,
   bytes: 'Bytes',
-  receivedAs: (packed: string, plain: string) => `received ${packed} compressed, ${plain} uncompressed`,
+  receivedAs: (compressed: string, plain: string) =>
+    `received ${compressed} compressed, ${plain} uncompressed`,
   attempts: 'Attempts',
   queuedFor: 'Queued',
   connectedIn: 'Connected',

@@ -242,7 +242,7 @@ export const es: Strings = {
   gaps: 'Pausas',
   longest: (time) => `el más largo ${time}`,
   bytes: 'Bytes',
-  receivedAs: (packed, plain) => `recibidos ${packed} comprimidos, ${plain} sin comprimir`,
+  receivedAs: (compressed, plain) => `recibidos ${compressed} comprimidos, ${plain} sin comprimir`,
   attempts: 'Intentos',
   queuedFor: 'En cola',
   connectedIn: 'Conexión',

@@ -244,7 +244,7 @@ export const fr: Strings = {
   gaps: 'Pauses',
   longest: (time) => `le plus long ${time}`,
   bytes: 'Octets',
-  receivedAs: (packed, plain) => `reçus : ${packed} compressés, ${plain} non compressés`,
+  receivedAs: (compressed, plain) => `reçus : ${compressed} compressés, ${plain} non compressés`,
   attempts: 'Tentatives',
   queuedFor: 'En file d’attente',
   connectedIn: 'Connexion',
