@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from grantha.errors import ProviderError, ProviderFailed
+from grantha.errors import ProviderError, ProviderFailed, Truncated, Unreachable
 from grantha.providers.http import HttpPool
 from grantha.providers.local import openmp
 from grantha.providers.local import worker as worker_program
@@ -29,6 +29,7 @@ from grantha.wire.upstream.vendor_errors import ErrorFactory
 
 PROGRAM = worker_program.__name__
 TAIL = 16 * 1024  # bytes of standard error that are kept
+REAP_SECONDS = 2.0  # seconds in which a broken socket may turn out to be a dead process
 STOP_SECONDS = 2.0  # seconds a child may take to exit on its own
 POLL = 0.004  # seconds between two checks of a slot
 DRAIN_POLL = 0.05  # the same, once no call waits for it
@@ -207,8 +208,9 @@ class Worker:
 
     async def explain_error(self, error: ProviderError) -> ProviderError:
         """The error, or its cause if the process has died."""
-        # A broken socket is noticed a moment before the process is reaped.
-        if self.ended or await self.wait_ended(0.25):
+        # A broken socket is noticed a moment before the process is reaped; a reply needs no such wait.
+        broken = isinstance(error, Unreachable | Truncated)
+        if self.ended or (broken and await self.wait_ended(REAP_SECONDS)):
             return ProviderFailed(
                 f"The local model {self._config.name} broke off: {self.exit_reason}",
                 advice="It is being started again.",
