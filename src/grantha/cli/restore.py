@@ -37,7 +37,7 @@ def _restore(file: Path, folder: Path) -> None:
     from grantha.api.server import lock_folder
     from grantha.storage.connect import prepare_folder
 
-    _check(file)
+    _check_backup(file)
     prepare_folder(folder)
     database = folder / FILE_NAME
     with lock_folder(folder):
@@ -61,7 +61,7 @@ def _restore(file: Path, folder: Path) -> None:
         notify(f"Removed {' and '.join(removed)}, which belonged to it.")
 
 
-def _check(file: Path) -> None:
+def _check_backup(file: Path) -> None:
     from grantha.storage.connect import NEWEST
 
     if not file.is_file():

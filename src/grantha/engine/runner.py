@@ -465,7 +465,7 @@ class Runner:
         if limit is None or not self.log.deltas:
             return self.options
         written = self._usage.output_tokens()
-        if self._usage.complete():
+        if self._usage.is_complete():
             return replace(self.options, max_tokens=limit - written)
         # Deltas are only close to tokens, so an estimate leaves room for the vendor to end the answer.
         left = limit - max(written, self.log.deltas)

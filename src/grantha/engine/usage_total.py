@@ -53,7 +53,7 @@ class UsageTotal:
         reported = (self._sum, self._call if self._open else None)
         return sum(usage.output_tokens or 0 for usage in reported if usage is not None)
 
-    def complete(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether every call so far has reported its output tokens."""
         return (
             not self._partial

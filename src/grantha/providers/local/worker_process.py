@@ -271,11 +271,11 @@ class Worker:
     async def _until_idle(self, slot: int, pause: float) -> None:
         while not self.ended:
             with contextlib.suppress(ProviderError):
-                if not await self._busy(slot):
+                if not await self._is_busy(slot):
                     return
             await asyncio.sleep(pause)
 
-    async def _busy(self, slot: int) -> bool:
+    async def _is_busy(self, slot: int) -> bool:
         rows = await self.fetch("/slots")
         return any(row.get("id") == slot and row.get("is_processing") for row in rows)
 
