@@ -25,8 +25,6 @@ import { RunningAnswers } from './RunningAnswers.svelte.ts';
 const MAX_CACHED_CHATS = 6;
 const TICK_MS = 500;
 
-type Overlay = 'palette' | 'shortcuts' | 'options';
-
 /** Something that a shortcut or the command palette can run; some take a value. */
 export type Action = (value?: string) => unknown;
 
@@ -46,7 +44,7 @@ export class App {
   offlineSince = $state(0);
   now = $state(Date.now());
   /** The open overlay, at most one. */
-  overlay = $state<Overlay | null>(null);
+  overlay = $state<'palette' | 'shortcuts' | 'options' | null>(null);
   drawerOpen = $state(false);
   inspectedGeneration = $state<string | null>(null);
   current = $state.raw<Chat | null>(null);
@@ -196,11 +194,6 @@ export class App {
     const act = this.actions[action];
     act?.(value);
     return act !== undefined;
-  }
-
-  /** Of a dialog that closes: its event comes late, when another one may be open already. */
-  closeOverlay(overlay: Overlay): void {
-    if (this.overlay === overlay) this.overlay = null;
   }
 
   showToast(text: string): void {
