@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.actions import answer, open_page
+from tests.e2e.actions import answer, composer, open_page
 from tests.server import Server
 
 DATA = """([name, text]) => {
@@ -36,10 +36,6 @@ def paste(place: Locator, text: str, name: str = "", html: str = "") -> bool:
     return bool(place.evaluate(PASTE, [name, text, html]))
 
 
-def message(page: Page) -> Locator:
-    return page.get_by_role("textbox", name="Message")
-
-
 def attached(page: Page) -> Locator:
     return page.locator(".attachments li")
 
@@ -47,7 +43,7 @@ def attached(page: Page) -> Locator:
 def test_a_file_can_be_dropped_anywhere(page: Page, server: Server) -> None:
     open_page(page, server)
     drag(page, page.locator("main"), "dragover", "Leaf", "leaf.txt")
-    expect(page.get_by_text("Drop files here to attach them")).to_be_visible()
+    expect(page.locator(".drop-here")).to_have_text("Drop files here to attach them")
     drag(page, page.locator("nav").first, "drop", "Leaf", "leaf.txt")
     expect(attached(page)).to_have_text("leaf.txt")
     expect(page.locator(".drop-here")).to_have_count(0)
@@ -57,10 +53,10 @@ def test_a_file_can_be_dropped_anywhere(page: Page, server: Server) -> None:
 
 def test_dropped_text_goes_into_the_message(page: Page, server: Server) -> None:
     open_page(page, server)
-    message(page).fill("Explain: ")
+    composer(page).fill("Explain: ")
     drag(page, page.locator("main"), "drop", "a thread of leaves")
-    expect(message(page)).to_have_value("Explain: a thread of leaves")
-    expect(message(page)).to_be_focused()
+    expect(composer(page)).to_have_value("Explain: a thread of leaves")
+    expect(composer(page)).to_be_focused()
 
 
 def test_a_file_dropped_where_nothing_takes_it_does_not_replace_the_page(
@@ -79,15 +75,15 @@ def test_a_file_dropped_where_nothing_takes_it_does_not_replace_the_page(
 
 def test_long_pasted_text_becomes_an_attachment(page: Page, server: Server) -> None:
     open_page(page, server)
-    message(page).fill("Summarise this")
-    assert paste(message(page), "A short note"), "short text is pasted by the browser"
-    assert not paste(message(page), LONG)
+    composer(page).fill("Summarise this")
+    assert paste(composer(page), "A short note"), "short text is pasted by the browser"
+    assert not paste(composer(page), LONG)
     expect(attached(page)).to_contain_text("Pasted text.txt")
-    assert not paste(message(page), LONG)
+    assert not paste(composer(page), LONG)
     expect(attached(page).nth(1)).to_contain_text("Pasted text 2.txt")
-    expect(message(page)).to_have_value("Summarise this")
+    expect(composer(page)).to_have_value("Summarise this")
     page.get_by_role("button", name="Remove Pasted text 2.txt").click()
-    page.get_by_role("button", name="Send").click()
+    page.get_by_role("button", name="Send", exact=True).click()
     answer(page, "done")
     conversation = server.call("GET", "/api/conversations").expect(200)["items"][0]["id"]
     parts = server.call("GET", f"/api/conversations/{conversation}").expect(200)["messages"][0][
@@ -100,10 +96,10 @@ def test_long_pasted_text_becomes_an_attachment(page: Page, server: Server) -> N
 
 def test_long_pasted_text_can_go_into_the_message_after_all(page: Page, server: Server) -> None:
     open_page(page, server)
-    message(page).fill("Here: ")
-    paste(message(page), LONG[:18_000])
+    composer(page).fill("Here: ")
+    paste(composer(page), LONG[:18_000])
     page.get_by_role("button", name="Put into the message").click()
-    expect(message(page)).to_have_value("Here: " + LONG[:18_000])
+    expect(composer(page)).to_have_value("Here: " + LONG[:18_000])
     expect(attached(page)).to_have_count(0)
 
 
@@ -111,14 +107,16 @@ def test_what_is_pasted_outside_of_a_field_comes_to_the_message(page: Page, serv
     open_page(page, server)
     body = page.locator("body")
     assert not paste(body, "pasted")
-    expect(message(page)).to_have_value("pasted")
+    expect(composer(page)).to_have_value("pasted")
     assert not paste(body, "Leaf", "leaf.txt")
     expect(attached(page)).to_have_text("leaf.txt")
     assert paste(page.locator("#find"), "words"), "another field keeps what is pasted into it"
-    expect(message(page)).to_have_value("pasted")
+    expect(composer(page)).to_have_value("pasted")
 
 
 def test_formatted_text_beside_its_picture_is_pasted_as_text(page: Page, server: Server) -> None:
     open_page(page, server)
-    assert paste(message(page), "picture", "table.txt", html="A1 B1"), "the browser pastes the text"
+    assert paste(composer(page), "picture", "table.txt", html="A1 B1"), (
+        "the browser pastes the text"
+    )
     expect(attached(page)).to_have_count(0)

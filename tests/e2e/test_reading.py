@@ -11,6 +11,7 @@ from tests.e2e.actions import (
     answer,
     ask,
     choose_model,
+    composer,
     has_text,
     listen,
     open_page,
@@ -96,5 +97,5 @@ def test_the_whole_conversation_is_printed_without_the_frame(page: Page, server:
     page.emulate_media(media="print")
     expect(page.get_by_role("heading", name="Printed")).to_be_visible()
     expect(page.get_by_role("navigation", name="Conversations")).to_be_hidden()
-    expect(page.get_by_role("textbox", name="Message")).to_be_hidden()
+    expect(composer(page)).to_be_hidden()
     expect(page.get_by_role("button")).to_have_count(0)

@@ -18,7 +18,7 @@ def running(page: Page) -> Locator:
 def test_an_answer_elsewhere_is_listed_opened_and_stopped(page: Page, server: Server) -> None:
     counting(page, server, 3)
     expect(running(page)).to_have_count(0)
-    page.get_by_role("button", name="New chat").click()
+    page.get_by_role("button", name="New chat", exact=True).click()
     link = running(page).get_by_role("link")
     expect(link).to_contain_text("Count")
     link.click()
