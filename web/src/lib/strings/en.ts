@@ -294,7 +294,7 @@ export const en = {
   failedPerDay: 'Failed answers',
   timeToFirst: 'Time to first token',
   speedPerDay: 'Speed',
-  inSeconds: 'formatDuration',
+  inSeconds: 'seconds',
   inTokensPerSecond: 'tokens per second',
   costPerDay: 'Cost per day',
   median: 'median',
