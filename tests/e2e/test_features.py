@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import socket
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
@@ -21,7 +22,7 @@ from tests.e2e.actions import (
 )
 from tests.e2e.conftest import LAN_HOST
 from tests.e2e.test_conversation_list import choose
-from tests.server import MakeServer, Server
+from tests.server import MakeServer, Server, until
 
 PIXEL_TEXT = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9Q"
@@ -85,6 +86,36 @@ def test_an_export_can_be_read_and_imported_again(
     page.get_by_role("link", name=TITLE).click()
     answer(page, "done")
     is_text(page, "The estuary is tidal.")
+
+
+def test_an_import_that_finds_the_server_busy_can_be_sent_again(
+    page: Page, server: Server, tmp_path: Path
+) -> None:
+    tree = [{"id": "1", "parent": None, "role": "user", "parts": [{"type": "text", "text": "Hi"}]}]
+    whole = {"format": "grantha", "version": 1, "conversations": [{"messages": tree}]}
+    file = tmp_path / "export.json"
+    file.write_text(json.dumps(whole))
+
+    def status() -> int:
+        return server.call("POST", "/api/import", {}).status
+
+    page.goto(f"{server.url}/settings#transfer")
+    button = page.get_by_role("button", name="Choose a file")
+    section = page.get_by_role("region", name="Settings")
+    with socket.create_connection(("127.0.0.1", server.port)) as other:
+        other.sendall(
+            b"POST /api/import HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n"
+            b"Content-Type: application/json\r\n\r\n["
+        )
+        until(lambda: status() == 503, "the other import to be running")
+        with page.expect_file_chooser() as chooser:
+            button.click()
+        chooser.value.set_files(file)
+        expect(section.get_by_role("alert")).to_contain_text("Another import is running")
+    until(lambda: status() == 400, "the other import to be given up")
+    section.get_by_role("button", name="Try again").click()
+    expect(section.get_by_role("status")).to_have_text("1 conversation imported.")
+    expect(section.get_by_role("alert")).to_have_count(0)
 
 
 def test_a_file_that_is_no_export_is_refused_with_a_message(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from playwright.sync_api import Page, Request, expect
+from playwright.sync_api import BrowserContext, Page, Request, expect
 
 from tests.e2e.actions import answer, ask, choose_model, has_text, open_page
 from tests.server import MakeServer, Server, until
@@ -136,3 +136,25 @@ def test_a_server_with_a_token_asks_for_it_once(
     )
     page.reload()
     answer(page, "done")
+
+
+def test_signing_out_ends_the_login_in_every_tab(
+    page: Page, context: BrowserContext, server_factory: MakeServer
+) -> None:
+    server = server_factory({"GRANTHA_TOKEN": "right-token-of-this-server"}).start(ready=False)
+    until(lambda: healthy(server), "the server to listen", hint=server.output)
+    page.goto(server.url)
+    page.get_by_role("textbox", name="Access token").fill("right-token-of-this-server")
+    page.get_by_role("button", name="Sign in").click()
+    other = context.new_page()
+    open_page(other, server)
+    page.goto(f"{server.url}/settings#server")
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("textbox", name="Access token")).to_be_visible()
+    expect(other.get_by_role("textbox", name="Access token")).to_be_visible()
+
+
+def test_without_a_token_there_is_nothing_to_sign_out_of(page: Page, server: Server) -> None:
+    page.goto(f"{server.url}/settings#server")
+    expect(page.get_by_role("definition").filter(has_text="FULL")).to_be_visible()
+    expect(page.get_by_role("button", name="Sign out")).to_have_count(0)

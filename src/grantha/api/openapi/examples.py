@@ -265,6 +265,7 @@ EXAMPLES: dict[str, JsonDict] = {
         "running": 0,
         "flush_window_ms": 40.0,
         "version": "0.1.0",
+        "requires_token": False,
     },
     "SimpleChatReply": {
         "content": "Hello, world!",

@@ -44,5 +44,6 @@ async def readyz(request: Request) -> Response:
         running=state.supervisor.running,
         flush_window_ms=round(flushing.window * 1000, 1),
         version=__version__,
+        requires_token=state.settings.token is not None,
     )
     return reply.response(503 if stopping or error else 200)

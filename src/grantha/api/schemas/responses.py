@@ -443,6 +443,7 @@ class ReadyReply(ResponseModel):
     running: int
     flush_window_ms: float
     version: str
+    requires_token: bool
 
 
 class SimpleChatLine(ResponseModel):

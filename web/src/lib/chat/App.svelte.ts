@@ -135,6 +135,12 @@ export class App {
     await this.current?.load();
   }
 
+  /** Ends this browser's login. The page is loaded afresh, so that nothing of it stays in this tab. */
+  async signOut(): Promise<void> {
+    await this.api.logout();
+    location.replace('/');
+  }
+
   /** The state of a conversation; the most recent ones stay cached with their answers. */
   chat(id: string): Chat {
     let chat = this.#chats.get(id);

@@ -330,6 +330,10 @@ export const de: Strings = {
   importHint: 'Ein Grantha-Export, die conversations.json von ChatGPT oder ein Claude-Export.',
   importButton: 'Datei wählen',
   imported: (n) => (n === 1 ? '1 Chat importiert.' : `${n} Chats importiert.`),
+  importing: 'Wird importiert…',
+  importBusy:
+    'Ein anderer Import läuft gerade, daher wurde nichts importiert. Versuchen Sie es erneut, wenn er fertig ist.',
+  importFailed: 'Es wurde nichts importiert.',
   notJson: 'Diese Datei ist kein gültiges JSON.',
   exportTitle: 'Exportieren',
   exportHint: 'Den Export als Markdown oder JSON finden Sie im Menü jedes Chats.',
@@ -451,5 +455,9 @@ export const de: Strings = {
     'Es ist der Wert von GRANTHA_TOKEN auf dem Server. Dieser Browser speichert ihn in einem Cookie, den Skripte nicht lesen können.',
   token: 'Zugriffstoken',
   signIn: 'Anmelden',
+  accessTitle: 'Zugriff',
+  signOut: 'Abmelden',
+  signOutHint:
+    'Beendet die Anmeldung dieses Browsers. Andere bleiben angemeldet, und Antworten laufen auf dem Server weiter.',
   wrongToken: 'Falsches Zugriffstoken.'
 };

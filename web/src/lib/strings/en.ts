@@ -343,6 +343,9 @@ export const en = {
   importHint: 'A Grantha export, ChatGPT’s conversations.json, or a Claude export.',
   importButton: 'Choose a file',
   imported: (n: number) => (n === 1 ? '1 conversation imported.' : `${n} conversations imported.`),
+  importing: 'Importing…',
+  importBusy: 'Another import is running, so nothing was imported. Try again when it’s done.',
+  importFailed: 'Nothing was imported.',
   notJson: 'This file isn’t JSON.',
   exportTitle: 'Export',
   exportHint: 'Export is in every conversation’s menu, as Markdown or JSON.',
@@ -453,6 +456,9 @@ export const en = {
     'It’s the value of GRANTHA_TOKEN on the server. This browser keeps it in a cookie that scripts can’t read.',
   token: 'Access token',
   signIn: 'Sign in',
+  accessTitle: 'Access',
+  signOut: 'Sign out',
+  signOutHint: 'Ends the login of this browser. Others stay signed in, and answers continue on the server.',
   wrongToken: 'Wrong access token.'
 };
 

@@ -329,6 +329,10 @@ export const es: Strings = {
   importHint: 'Una exportación de Grantha, un conversations.json de ChatGPT o una exportación de Claude.',
   importButton: 'Elegir un archivo',
   imported: (n) => (n === 1 ? '1 conversación importada.' : `${n} conversaciones importadas.`),
+  importing: 'Importando…',
+  importBusy:
+    'Hay otra importación en curso, así que no se importó nada. Vuelva a intentarlo cuando termine.',
+  importFailed: 'No se importó nada.',
   notJson: 'Este archivo no es JSON válido.',
   exportTitle: 'Exportar',
   exportHint: 'Exportar está en el menú de cada conversación, como Markdown o JSON.',
@@ -449,5 +453,9 @@ export const es: Strings = {
     'Es el valor de GRANTHA_TOKEN en el servidor. Este navegador lo guarda en una cookie que los scripts no pueden leer.',
   token: 'Token de acceso',
   signIn: 'Acceder',
+  accessTitle: 'Acceso',
+  signOut: 'Cerrar sesión',
+  signOutHint:
+    'Cierra la sesión de este navegador. Las demás siguen abiertas, y las respuestas continúan en el servidor.',
   wrongToken: 'Token de acceso incorrecto.'
 };

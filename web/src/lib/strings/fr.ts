@@ -331,6 +331,9 @@ export const fr: Strings = {
   importHint: 'Un export de Grantha, un conversations.json de ChatGPT ou un export de Claude.',
   importButton: 'Choisir un fichier',
   imported: (n) => (n <= 1 ? `${n} discussion importée.` : `${n} discussions importées.`),
+  importing: 'Importation…',
+  importBusy: 'Un autre import est en cours : rien n’a été importé. Réessayez quand il sera terminé.',
+  importFailed: 'Rien n’a été importé.',
   notJson: 'Ce fichier n’est pas du JSON valide.',
   exportTitle: 'Exporter',
   exportHint: 'L’export est dans le menu de chaque discussion, en Markdown ou en JSON.',
@@ -452,5 +455,9 @@ export const fr: Strings = {
     'C’est la valeur de GRANTHA_TOKEN sur le serveur. Ce navigateur la conserve dans un cookie illisible par les scripts.',
   token: 'Jeton d’accès',
   signIn: 'Se connecter',
+  accessTitle: 'Accès',
+  signOut: 'Se déconnecter',
+  signOutHint:
+    'Met fin à la session de ce navigateur. Les autres restent ouvertes, et les réponses continuent sur le serveur.',
   wrongToken: 'Jeton d’accès incorrect.'
 };

@@ -167,6 +167,10 @@ export class Api {
     return this.#json('POST', '/api/login', { token });
   }
 
+  logout(): Promise<void> {
+    return this.#json('POST', '/api/logout');
+  }
+
   import(document: unknown): Promise<ImportReply> {
     return this.#json('POST', '/api/import', document);
   }

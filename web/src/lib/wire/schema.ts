@@ -597,6 +597,7 @@ export interface ReadyReply {
   running: number;
   flush_window_ms: number;
   version: string;
+  requires_token: boolean;
 }
 
 /** Text added to a reasoning part, or its signature. */
