@@ -43,6 +43,24 @@ def test_columns_of_eight_models_are_wide_enough_to_read(
     )
 
 
+def test_each_of_several_answers_can_be_copied_and_answered_again(
+    page: Page, server: Server
+) -> None:
+    names = [server.script(n, {"steps": [{"text": f"I am {n}."}]}) for n in ("left", "right")]
+    _ask_all(page, server, names)
+    right = page.locator(".pair article", has_text="I am right.")
+    copy = right.get_by_role("button", name="Copy answer")
+    copy.hover()
+    expect(copy).to_have_attribute("title", "Copy answer")
+    copy.click()
+    expect(page.locator(".toast")).to_have_text("Copied")
+    right.get_by_role("button", name="Regenerate").click()
+    again = page.locator("article[data-role=assistant]")
+    expect(again).to_have_count(1)
+    expect(again).to_have_accessible_name("scripted/right")
+    expect(again).to_contain_text("3 / 3")
+
+
 def _ask_all(page: Page, server: Server, models: list[str]) -> None:
     """One question to all of them, waited for until the last has answered."""
     open_page(page, server)

@@ -9,6 +9,7 @@ import { LiveSocket, openLiveSocket, type LiveChange } from '#lib/wire/liveSocke
 import { pollReader } from '#lib/wire/poll.ts';
 import { sharedSlots } from '#lib/wire/connectionSlots.ts';
 import { sseReader } from '#lib/wire/sse.ts';
+import { dayOf } from '#lib/format/times.ts';
 import { Language } from '#lib/strings/Language.svelte.ts';
 import type { SentPart } from '#lib/wire/types.ts';
 import type { GenerationSource } from './Answer.svelte.ts';
@@ -43,6 +44,8 @@ export class App {
   /** Since when the server cannot be reached, ms since 1970; 0 while it can. */
   offlineSince = $state(0);
   now = $state(Date.now());
+  /** The day: what depends on it is computed again at midnight, not with every tick. */
+  readonly today: string = $derived(dayOf(this.now));
   /** The open overlay, at most one. */
   overlay = $state<'palette' | 'shortcuts' | 'options' | null>(null);
   drawerOpen = $state(false);

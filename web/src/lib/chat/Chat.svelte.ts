@@ -124,7 +124,7 @@ export class Chat {
 
   /** Answers a question again, with another model if given. */
   async regenerate(question: string, model?: string): Promise<void> {
-    await this.#start({ parent: question, ...this.#requestOptions(), ...(model ? { model } : {}) });
+    await this.#start({ parent: question, ...this.#requestOptions(model ? [model] : this.models) });
   }
 
   /** A new version of a question, beside the old one. */
@@ -146,7 +146,7 @@ export class Chat {
     this.drop(outgoing);
     if (outgoing.continues)
       await this.continue(outgoing.continues, model, model ? newIdempotencyKey() : outgoing.key);
-    else if (model) await this.#start({ ...outgoing.body, model });
+    else if (model) await this.#start({ ...outgoing.body, models: [model] });
     else await this.#start(outgoing.body, outgoing.key);
   }
 
@@ -212,10 +212,10 @@ export class Chat {
     for (const answer of this.#answers.values()) answer.detach();
   }
 
-  #requestOptions(): Pick<StartBody, 'model' | 'models' | 'options'> {
-    const [model] = this.models;
+  #requestOptions(models = this.models): Pick<StartBody, 'model' | 'models' | 'options'> {
+    const [model] = models;
     const options = Object.keys(this.options).length > 0 ? { options: this.options } : {};
-    if (this.models.length > 1) return { models: this.models, ...options };
+    if (models.length > 1) return { models, ...options };
     return model ? { model, ...options } : options;
   }
 
