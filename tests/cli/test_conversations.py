@@ -55,7 +55,13 @@ def test_files_are_attached_before_the_prompt(shared: Server, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("report.pdf", b"%PDF-1.7\n\x00\xff", "as with `pdftotext report.pdf`"),
+        (
+            *("report.pdf", b"%PDF-1.7\n\x00\xff"),
+            "Convert it with `pdftotext report.pdf`, and attach report.txt.",
+        ),
+        ("ascii.pdf", b"%PDF-1.7\n1 0 obj", "is a PDF, and only text and images can be sent."),
+        ("two words", b"%PDF-1.7\n\xff", "`pdftotext 'two words'`, and attach 'two words.txt'."),
+        ("report.docx", b"PK\x03\x04\x00", "Export it as text or Markdown, and attach that."),
         ("photo.heic", b"\x00\x00\x00\x18ftypheic\x00", "Convert it to PNG or JPEG."),
         ("data.bin", b"\x00\x01", "is neither text nor an image"),
         ("latin.txt", b"na\xefve", "Attach its text, in UTF-8."),

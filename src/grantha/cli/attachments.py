@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import mimetypes
+import shlex
 from pathlib import Path
 
 from grantha.chat import FilePart, ImagePart, Part
@@ -20,6 +21,10 @@ _IMAGES = {  # what their bytes begin with
     b"GIF87a": "image/gif",
     b"GIF89a": "image/gif",
 }
+_DOCUMENTS = frozenset(
+    {".doc", ".docx", ".odt", ".ods", ".odp", ".xls", ".xlsx", ".ppt", ".pptx", ".epub", ".pages"}
+)
+_PDF = b"%PDF-"  # some consist of ASCII, and are no text all the same
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -34,6 +39,12 @@ def read_attachment(path: Path) -> Part:
     media_type = _image_type(content)
     if media_type is not None:
         return _image(path, media_type, content)
+    if content.startswith(_PDF):
+        name, converted = (shlex.quote(n) for n in (path.name, path.with_suffix(".txt").name))
+        raise BadRequest(
+            f"{path} is a PDF, and only text and images can be sent.",
+            advice=f"Convert it with `pdftotext {name}`, and attach {converted}.",
+        )
     text = _decode(content)
     if text is None:
         raise BadRequest(f"{path} is neither text nor an image.", advice=_conversion_advice(path))
@@ -73,8 +84,8 @@ def _decode(content: bytes) -> str | None:
 
 def _conversion_advice(path: Path) -> str:
     kind = mimetypes.guess_type(path.name)[0] or ""
-    if path.suffix.lower() == ".pdf":
-        return f"Take its text, as with `pdftotext {path.name}`, and attach that."
+    if path.suffix.lower() in _DOCUMENTS:
+        return "Export it as text or Markdown, and attach that."
     if kind.startswith("image/") or path.suffix.lower() in {".heic", ".heif", ".avif"}:
         return "Convert it to PNG or JPEG."
     return "Attach its text, in UTF-8."
