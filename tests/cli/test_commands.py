@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from grantha.api.app import STATIC
 from grantha.cli import labels
 from grantha.cli.checks import run_checks
 from grantha.cli.runner import server_url
@@ -129,7 +130,10 @@ def test_doctor_finds_nothing_wrong_with_a_server_that_works(shared: Server) -> 
 
     assert done.returncode == 0, done.stdout
     assert f"Grantha serves on {shared.url}" in done.stdout
+    assert f"✓ data folder: {shared.data_dir}, " in done.stdout
     assert "✓ storage: writes, durability FULL" in done.stdout
+    built = (STATIC / "index.html").is_file()
+    assert ("✓ page: built" if built else "○ page: isn't built") in done.stdout
     assert "openai" in done.stdout
     assert done.stdout.splitlines()[-1] == "Everything that is set up works."
 
@@ -152,6 +156,8 @@ def test_doctor_asks_the_server_and_not_its_own_shell(server_factory: MakeServer
     done = run(server, "doctor", env={**shell, "GRANTHA_TOKEN": "a-long-secret-for-tests"})
     assert done.returncode == 0, done.stdout
     assert "✓ scripted: " in done.stdout
+    assert f"✓ data folder: {server.data_dir}, " in done.stdout
+    assert "/proc/nowhere" not in done.stdout
     assert "! groq: groq (127.0.0.1:9) can't be reached" in done.stdout
     assert "First (groq): Check that it runs" in done.stdout.splitlines()[-1]
     assert "gsk-" not in done.stdout

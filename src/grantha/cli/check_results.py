@@ -21,6 +21,7 @@ class CheckResult:
     advice: str = ""
 
 
+_SMALL_ROOM = 100 * 1024 * 1024  # bytes
 _LOOKED_FOR = re.compile(
     r"^(No .+|Nothing) answers at http://127\.0\.0\.1:|\(127\.0\.0\.1:11434\) can't be reached"
 )
@@ -30,6 +31,24 @@ _GLYPHS = {
     "warning": ("!", "warning"),
     "error": ("✗", "error"),
 }
+
+
+def folder_result(folder: str, free: int) -> CheckResult:
+    """The data folder and its room, in bytes."""
+    if free < _SMALL_ROOM:
+        return CheckResult(
+            "error", "data folder", f"{folder} has {free:,} bytes left.", "Free some space."
+        )
+    return CheckResult("ok", "data folder", f"{folder}, {free / 1024**3:.1f} GiB free")
+
+
+def page_result(*, built: bool) -> CheckResult:
+    """Whether there is a page."""
+    if built:
+        return CheckResult("ok", "page", "built")
+    return CheckResult(
+        "off", "page", "isn't built; the API works without it", "Run `make build-page`."
+    )
 
 
 def provider_results(found: list[CheckResult], not_set_up: list[str]) -> list[CheckResult]:

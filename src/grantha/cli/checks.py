@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grantha.cli.check_results import CheckResult, provider_results
+from grantha.cli.check_results import CheckResult, folder_result, page_result, provider_results
 from grantha.cli.runner import server_url
 from grantha.cli.server_checks import check_server
 from grantha.config import Settings
@@ -49,12 +49,7 @@ def _folder(folder: Path) -> CheckResult:
     if nearest != folder:
         return CheckResult("ok", "data folder", f"{folder} is created at the first start.")
     free = os.statvfs(folder)
-    room = free.f_bavail * free.f_frsize
-    if room < 100 * 1024 * 1024:
-        return CheckResult(
-            "error", "data folder", f"{folder} has {room:,} bytes left.", "Free some space."
-        )
-    return CheckResult("ok", "data folder", f"{folder}, {room / 1024**3:.1f} GiB free")
+    return folder_result(str(folder), free.f_bavail * free.f_frsize)
 
 
 def _database(path: Path) -> CheckResult:
@@ -105,11 +100,7 @@ def _free_port(settings: Settings) -> CheckResult:
 def _page() -> CheckResult:
     from grantha.api.app import STATIC
 
-    if (STATIC / "index.html").is_file():
-        return CheckResult("ok", "page", "built")
-    return CheckResult(
-        "off", "page", "isn't built; the API works without it", "Run `make build-page`."
-    )
+    return page_result(built=(STATIC / "index.html").is_file())
 
 
 def _local_model(settings: Settings) -> CheckResult:

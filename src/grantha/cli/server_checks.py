@@ -13,7 +13,7 @@ import urllib.request
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from grantha.cli.check_results import CheckResult, provider_results
+from grantha.cli.check_results import CheckResult, folder_result, page_result, provider_results
 from grantha.cli.runner import server_url
 from grantha.config import Settings
 from grantha.errors import GranthaError
@@ -56,26 +56,38 @@ async def check_server(settings: Settings) -> tuple[CheckResult, list[CheckResul
         "ok", "server", f"Grantha serves on {url}, version {found.body['version']}"
     )
     try:
-        return serves, [_storage(found.body), *await _providers(url, settings.token)]
+        return serves, [
+            *_folder(found.body["storage"]),
+            _storage(found.body),
+            await asyncio.to_thread(_page, url),
+            *await _providers(url, settings.token),
+        ]
     except GranthaError as error:
         return CheckResult("error", "server", error.message, error.advice), []
 
 
 def _readyz(url: str, token: str | None) -> _ReadyResponse:
-    """Asks the server directly, not through a proxy of this shell. Raises OSError."""
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    request = urllib.request.Request(f"{url}/readyz", headers=headers)  # noqa: S310  a checked URL
+    status, body = _get(f"{url}/readyz", {"Authorization": f"Bearer {token}"} if token else {})
+    return _ReadyResponse(status, _ready_body(body))
+
+
+def _get(url: str, headers: dict[str, str]) -> tuple[int, bytes]:
+    """Asks the server directly, not through a proxy of this shell. Raises OSError.
+
+    Returns the status, 0 for an answer that isn't HTTP, and the beginning of the body.
+    """
+    request = urllib.request.Request(url, headers=headers)  # noqa: S310  a checked URL
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(request, timeout=_TIMEOUT) as response:
-            return _ReadyResponse(response.status, _ready_body(response.read(65536)))
+            return response.status, response.read(65536)
     except urllib.error.HTTPError as error:
         with error:
-            return _ReadyResponse(error.code, _ready_body(error.read(65536)))
+            return error.code, error.read(65536)
     except urllib.error.URLError as error:
         raise error.reason if isinstance(error.reason, OSError) else OSError(str(error)) from error
     except ValueError:
-        return _ReadyResponse(0, None)  # an answer that isn't HTTP
+        return 0, b""
 
 
 def _ready_body(content: bytes) -> dict[str, Any] | None:
@@ -101,6 +113,20 @@ def _unreachable(settings: Settings, url: str, error: OSError) -> CheckResult:
         label = settings.label("url")
         return CheckResult("error", "server", f"Nothing answers at {url}.", f"Look at {label}.")
     return CheckResult("off", "server", "isn't running", "Start it with `grantha serve`.")
+
+
+def _folder(storage: dict[str, Any]) -> list[CheckResult]:
+    """Nothing from a server of an older version, which doesn't report it."""
+    folder, free = storage.get("folder"), storage.get("free")
+    return [folder_result(str(folder), int(free))] if folder and free is not None else []
+
+
+def _page(url: str) -> CheckResult:
+    try:
+        status, _ = _get(f"{url}/", {"Accept": "text/html"})
+    except OSError as error:
+        return CheckResult("error", "page", f"{url} doesn't answer any more.", str(error))
+    return page_result(built=status == 200)
 
 
 def _storage(ready: dict[str, Any]) -> CheckResult:

@@ -260,7 +260,13 @@ EXAMPLES: dict[str, JsonDict] = {
     "ReadyReply": {
         "status": "ready",
         "durability": "FULL",
-        "storage": {"ok": True, "version": "SQLite 3.51.3", "error": None},
+        "storage": {
+            "ok": True,
+            "version": "SQLite 3.51.3",
+            "error": None,
+            "folder": "/var/lib/grantha",
+            "free": 64_000_000_000,
+        },
         "sqlite": "3.51.3",
         "running": 0,
         "flush_window_ms": 40.0,

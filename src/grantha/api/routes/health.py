@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
@@ -39,7 +44,13 @@ async def readyz(request: Request) -> Response:
     reply = ReadyReply(
         status="stopping" if stopping else "degraded" if error else "ready",
         durability=health.durability,
-        storage=StorageReply(ok=error is None, version=health.version, error=error),
+        storage=StorageReply(
+            ok=error is None,
+            version=health.version,
+            error=error,
+            folder=str(state.settings.folder()),
+            free=await asyncio.to_thread(_free, state.settings.folder()),
+        ),
         sqlite=health.version.rpartition(" ")[2],
         running=state.supervisor.running,
         flush_window_ms=round(flushing.window * 1000, 1),
@@ -47,3 +58,9 @@ async def readyz(request: Request) -> Response:
         requires_token=state.settings.token is not None,
     )
     return reply.response(503 if stopping or error else 200)
+
+
+def _free(folder: Path) -> int | None:
+    with suppress(OSError):
+        return shutil.disk_usage(folder).free
+    return None

@@ -426,7 +426,7 @@ class HealthReply(ResponseModel):
 
 
 class StorageReply(ResponseModel):
-    """Whether records can be stored, and why not."""
+    """Whether records can be stored, and why not. `free` is the room of the data folder in bytes."""
 
     ok: bool
     version: str
@@ -450,6 +450,8 @@ class SimpleChatLine(ResponseModel):
     """One line of the simple chat endpoint. Those with `done: false` hold the first four members only.
 
     Over WebSocket a line has the `id` of its record as well; with SSE that is a field of its own.
+    folder: str
+    free: int | None
     """
 
     content: str

@@ -765,7 +765,7 @@ export interface StopReply {
   deltas: number | null;
 }
 
-/** Whether records can be stored, and why not. */
+/** Whether records can be stored, and why not. `free` is the room of the data folder in bytes. */
 export interface StorageReply {
   ok: boolean;
   version: string;
@@ -782,6 +782,8 @@ export interface SummaryReply {
 /** Text added to a text part. */
 export interface TextDelta {
   part: number;
+  folder: string;
+  free: number | null;
   text: string;
   deltas?: number;
   logprobs?: Record<string, unknown>[];
