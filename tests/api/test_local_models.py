@@ -109,6 +109,7 @@ def test_the_list_names_size_licence_and_what_is_there(machine: Server) -> None:
     assert rows[absent.name]["size"] == absent.size
     assert rows[absent.name]["license"] == "Apache-2.0"
     assert found["free"] > 0
+    assert found["engine"] is True
     assert found["download"] is None
 
 
@@ -282,13 +283,52 @@ def test_a_note_that_cannot_be_used_is_no_download(server_factory: MakeServer, n
     assert _download(server) is None
 
 
+def test_the_models_of_this_machine_are_listed_and_its_own_are_deleted(
+    machine: Server, host: FileHost
+) -> None:
+    _start(machine, host)
+    _until(machine, "done")
+    found = machine.call("GET", PATH).expect(200)["installed"]
+    assert [model["model"] for model in found][-1] == "local/own"
+    assert found[-1] == {
+        "model": "local/own",
+        "name": None,
+        "title": "Little One",
+        "file": "own.gguf",
+        "size": len(CONTENT),
+        "origin": "data-folder",
+    }
+    assert machine.call("DELETE", f"{PATH}/installed/own").status == 204
+    assert "local/own" not in _models(machine)
+    # Nobody offers a chat with what is gone.
+    assert _download(machine) is None
+    assert machine.call("DELETE", f"{PATH}/installed/own").expect(404)["code"] == "unknown_model"
+    assert machine.call("DELETE", f"{PATH}/installed/..%2Fgrantha.db").status == 404
+    assert (machine.data_dir / "grantha.db").exists()
+
+
+def test_a_model_that_settings_name_is_not_deleted(
+    server_factory: MakeServer, tmp_path: Path
+) -> None:
+    server = server_factory({**HERE, "GRANTHA_DEFAULT_MODEL": "local/own"})
+    (server.data_dir / "models").mkdir(parents=True)
+    path = server.data_dir / "models/own.gguf"
+    path.write_bytes(CONTENT)
+    server.start()
+    refused = server.call("DELETE", f"{PATH}/installed/own").expect(409)
+    assert "GRANTHA_DEFAULT_MODEL names own" in refused["detail"]
+    assert path.exists()
+
+
 def test_without_local_models_there_is_nothing_to_download(server: Server) -> None:
     reply = server.call("GET", PATH)
     assert reply.expect(422)["code"] == "unsupported"
     assert "GRANTHA_LOCAL_ENABLED" in reply.json()["advice"]
 
 
-async def test_open_pages_are_notified_of_a_new_model(machine: Server, host: FileHost) -> None:
+async def test_open_pages_are_notified_of_a_new_and_of_a_deleted_model(
+    machine: Server, host: FileHost
+) -> None:
     async with (
         aiohttp.ClientSession() as session,
         session.ws_connect(f"{machine.ws_url}/api/live") as socket,
@@ -297,6 +337,11 @@ async def test_open_pages_are_notified_of_a_new_model(machine: Server, host: Fil
         await socket.receive_json()  # hello
         await asyncio.to_thread(_start, machine, host)
         while "local/own" not in await asyncio.to_thread(_models, machine):
+            while (await socket.receive_json()).get("change") != "models":
+                pass
+        await asyncio.to_thread(_until, machine, "done")
+        await asyncio.to_thread(machine.call, "DELETE", f"{PATH}/installed/own")
+        while "local/own" in await asyncio.to_thread(_models, machine):
             while (await socket.receive_json()).get("change") != "models":
                 pass
 

@@ -91,6 +91,30 @@ def test_without_a_network_it_says_so_and_what_to_do(server_factory: MakeServer)
     assert "--from FILE" in done.stderr
 
 
+def test_a_model_is_removed_and_a_running_server_offers_it_no_longer(
+    server_factory: MakeServer, files: str
+) -> None:
+    server = server_factory({"GRANTHA_LOCAL_ENABLED": "1"}).start()
+    assert run(server, "models", "fetch", f"{files}/own.gguf").returncode == 0
+    done = run(server, "models", "remove", "local/own")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "Deleted own, 0.0 MB\n", "")
+    assert "local/own" not in run(server, "models").stdout.splitlines()
+    again = run(server, "models", "remove", "local/own")
+    assert (again.returncode, again.stdout) == (1, "")
+    assert again.stderr.startswith("grantha: There is no local model 'own'. Installed: ")
+    assert again.stderr.count("\n") == 1
+
+
+def test_what_an_unfinished_download_left_is_removed(server_factory: MakeServer) -> None:
+    server = server_factory()
+    models = server.data_dir / "models"
+    models.mkdir(parents=True)
+    (models / f".{CURATED[0].file}.part").write_bytes(b"1" * 2_500_000)
+    done = run(server, "models", "remove", CURATED[0].name)
+    assert done.stdout == f"Deleted the unfinished download of {CURATED[0].name}, 2.5 MB\n"
+    assert not list(models.iterdir())
+
+
 def test_a_digest_has_64_digits(shared: Server) -> None:
     done = run(shared, "models", "fetch", "x.gguf", "--sha256", "abc")
     assert done.returncode == 2

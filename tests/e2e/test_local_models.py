@@ -1,4 +1,4 @@
-"""Models are downloaded from the settings: seen while they arrive, paused, cancelled, used at once."""
+"""Models are downloaded from the settings: seen while they arrive, paused, cancelled, used, deleted."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.downloads.file_host import FileHost, serving
 from tests.e2e.actions import announced, listen, open_page
@@ -45,6 +45,10 @@ def _open(page: Page, server: Server) -> None:
     expect(page.get_by_role("button", name="Download Qwen3 0.6B")).to_be_visible()
 
 
+def _rows(page: Page, name: str) -> Locator:
+    return page.get_by_role("list", name=name).get_by_role("listitem")
+
+
 def _start(page: Page, host: FileHost, sha256: str = "") -> None:
     page.get_by_label("URL of a GGUF file").fill(host.url)
     page.get_by_label("SHA-256").fill(sha256)
@@ -58,7 +62,7 @@ def test_a_model_arrives_while_the_page_is_away_and_is_used_at_once(
     listen(page)
     _open(page, machine)
     _start(page, host, hashlib.sha256(CONTENT).hexdigest())
-    row = page.get_by_role("listitem").filter(has_text="own.gguf")
+    row = _rows(page, "Available to download").filter(has_text="own.gguf")
     expect(row.get_by_text("2 MB of 4 MB")).to_be_visible()
     expect(row.get_by_role("progressbar", name="Downloading")).to_have_js_property(
         "value", 2_000_000
@@ -71,7 +75,8 @@ def test_a_model_arrives_while_the_page_is_away_and_is_used_at_once(
     page.goto("about:blank")
     host.allow(None)
     _open(page, machine)
-    expect(row.get_by_text("Ready to use")).to_be_visible()
+    expect(row).to_have_count(0)
+    row = _rows(page, "Installed").filter(has_text="own.gguf")
     row.get_by_role("button", name="Start a chat").click()
     expect(page.get_by_role("button", name="Model:")).to_contain_text("local/own")
 
@@ -98,6 +103,59 @@ def test_a_download_is_paused_resumed_and_cancelled_with_the_keyboard(
     assert not list((machine.data_dir / "models").glob("*own*"))
 
 
+def test_the_focus_goes_on_with_a_finished_model(
+    page: Page, machine: Server, host: FileHost
+) -> None:
+    host.allow(2_000_000)
+    _open(page, machine)
+    _start(page, host)
+    expect(page.get_by_role("button", name="Pause own.gguf")).to_be_focused()
+    host.allow(None)
+    expect(page.get_by_role("button", name="Start a chat Little One")).to_be_focused()
+
+
+def test_an_installed_model_is_deleted_once_that_is_confirmed(page: Page, machine: Server) -> None:
+    path = machine.data_dir / "models/own.gguf"
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(CONTENT)
+    _open(page, machine)
+    rows = _rows(page, "Installed")
+    builtin = rows.filter(has_text="SmolLM2 135M Instruct")
+    expect(builtin.get_by_text("included with Grantha")).to_be_visible()
+    expect(builtin.get_by_role("button")).to_have_count(1)
+    expect(builtin.get_by_role("button", name="Start a chat")).to_be_visible()
+    row = rows.filter(has_text="own.gguf")
+    row.get_by_role("button", name="Delete Little One").press("Enter")
+    expect(row.get_by_text("Delete this model and free 4 MB?")).to_be_visible()
+    expect(row.get_by_role("button", name="Cancel")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(row.get_by_role("button", name="Delete Little One")).to_be_focused()
+    assert path.exists()
+    page.keyboard.press("Enter")
+    expect(row.get_by_role("button", name="Cancel")).to_be_focused()
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")
+    expect(row).to_have_count(0)
+    expect(page.get_by_role("heading", name="Local models")).to_be_focused()
+    assert not path.exists()
+
+
+def test_a_model_that_a_setting_names_stays_and_the_reason_is_said(
+    page: Page, server_factory: MakeServer
+) -> None:
+    env = {"GRANTHA_LOCAL_ENABLED": "1", "GRANTHA_DEFAULT_MODEL": "local/own"}
+    server = server_factory(env)
+    path = server.data_dir / "models/own.gguf"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(CONTENT)
+    _open(page, server.start())
+    row = _rows(page, "Installed").filter(has_text="own.gguf")
+    row.get_by_role("button", name="Delete Little One").click()
+    row.get_by_role("button", name="Delete Little One").click()
+    expect(row.get_by_role("alert")).to_contain_text("GRANTHA_DEFAULT_MODEL names own")
+    assert path.exists()
+
+
 @pytest.mark.parametrize("phone", [False, True])
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_nothing_in_any_state(
@@ -109,8 +167,14 @@ def test_axe_finds_nothing_in_any_state(
     with new_context(
         browser, viewport=size, color_scheme=theme, reduced_motion="reduce", bypass_csp=True
     ) as context:
+        path = machine.data_dir / "models/other.gguf"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(CONTENT)
         page = context.new_page()
         _open(page, machine)
+        assert violations(page) == []
+        page.get_by_role("button", name="Delete Little One").click()
+        expect(page.get_by_text("Delete this model and free 4 MB?")).to_be_visible()
         assert violations(page) == []
         _start(page, host)
         own = page.get_by_role("listitem").filter(has_text="own.gguf")

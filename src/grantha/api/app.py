@@ -80,7 +80,7 @@ def assemble(settings: Settings, registry: Registry | None) -> tuple[ASGIApp, Su
     metrics.watch(supervisor, readers, lambda: store.health().ok)
     proxies = TrustedProxies(settings.trusted_proxies)
     logins = Logins(settings.token, store)
-    downloads = _downloads(settings, feed)
+    downloads = _downloads(settings, feed, known)
     state = AppState(
         settings=settings,
         store=store,
@@ -165,10 +165,15 @@ def _secured(app: FastAPI, state: AppState) -> ASGIApp:
     return _with_cors(secured, state.settings)
 
 
-def _downloads(settings: Settings, feed: Feed) -> ModelDownloads | None:
+def _downloads(settings: Settings, feed: Feed, registry: Registry) -> ModelDownloads | None:
     if not settings.local_enabled:
         return None
-    return create_downloads(settings, lambda: feed.publish(Change("models", LOCAL_SUBJECT)))
+
+    def changed() -> None:
+        registry.unload_removed()
+        feed.publish(Change("models", LOCAL_SUBJECT))
+
+    return create_downloads(settings, changed)
 
 
 def _with_cors(app: ASGIApp, settings: Settings) -> ASGIApp:

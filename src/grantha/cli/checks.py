@@ -6,7 +6,6 @@ import errno
 import os
 import socket
 import sqlite3
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -104,11 +103,11 @@ def _page() -> CheckResult:
 
 
 def _local_model(settings: Settings) -> CheckResult:
-    from grantha.providers.local import builtin
+    from grantha.providers.local import builtin, machine
 
     if not settings.local_enabled:
         return CheckResult("off", "local model", "switched off by local_enabled")
-    if find_spec("xllamacpp") is None:
+    if not machine.has_engine():
         return CheckResult(
             *("off", "local model", "needs llama.cpp, which isn't installed"),
             "Install Grantha with its `local` extra.",

@@ -1,4 +1,4 @@
-"""`grantha models fetch` and `grantha models available`: models for this machine, without a server."""
+"""`grantha models fetch`, `available` and `remove`: models for this machine, without a server."""
 
 from __future__ import annotations
 
@@ -76,6 +76,31 @@ def available() -> None:
     for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
         print("  ".join([*cells, row[4]]).rstrip())
+
+
+def remove(
+    model: Annotated[
+        str, typer.Argument(help="An id, a name of `grantha models available`, or a file.")
+    ],
+) -> None:
+    """Delete a model from the data folder, or what an unfinished download of it left."""
+    settings = read_settings()
+
+    async def work() -> int:
+        from grantha.errors import UnknownModel
+        from grantha.providers.local.installed import delete_model, delete_partial
+
+        try:
+            title, size = delete_model(settings, model)
+        except UnknownModel:
+            partial = delete_partial(settings, model)
+            if partial is None:
+                raise
+            title, size = f"the unfinished download of {model}", partial
+        print(f"Deleted {title}, {size / 1e6:,.1f} MB")
+        return 0
+
+    raise SystemExit(run_to_exit_code(work()))
 
 
 async def _fetched(

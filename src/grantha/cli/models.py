@@ -1,4 +1,4 @@
-"""`grantha models`: lists models, and why providers can't be used; downloads the local model."""
+"""`grantha models`: lists models, and why providers can't be used; gets and removes local models."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from grantha.client import Client
     from grantha.client.responses import Model, ModelList, ProviderStatus, Readiness
 
-app = typer.Typer(help="List the models, or download the local one.", invoke_without_command=True)
+app = typer.Typer(help="List the models; get and remove local ones.", invoke_without_command=True)
 _USABLE = frozenset({"ready", "loading"})
 
 
@@ -34,6 +34,7 @@ def models(
 
 app.command()(fetching.fetch)
 app.command()(fetching.available)
+app.command()(fetching.remove)
 
 
 async def _list(client: Client, as_json: bool) -> int:

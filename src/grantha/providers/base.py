@@ -122,6 +122,15 @@ class CountsTokens(Protocol):
 
 
 @runtime_checkable
+class LoadsModelFiles(Protocol):
+    """A provider that holds files of models in memory."""
+
+    def unload_removed(self) -> None:
+        """Unloads models whose files are gone, each after its last running answer; never blocks."""
+        ...
+
+
+@runtime_checkable
 class HasModelList(Protocol):
     """A provider that can say for sure which models it has, such as files on this machine."""
 

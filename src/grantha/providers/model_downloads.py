@@ -1,4 +1,4 @@
-"""Models that this machine could have: what is offered, and the download that is going on.
+"""Models that this machine has or could have, and the download that is going on.
 
 The values and the protocol that the API uses; the local provider has the implementation.
 """
@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 from grantha.errors import ErrorObject
 
 DownloadState = Literal["running", "paused", "failed", "done"]
+ModelOrigin = Literal["package", "data-folder", "settings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +53,38 @@ class DownloadStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class InstalledModel:
+    """A model of this machine: its id, `provider/model`, its file and the size of all its files in bytes.
+
+    `name` is the curated or the built-in model's, None for others. Only one with the origin `data-folder`
+    can be deleted: the package's belongs to the installation, and those of the settings to the operator.
+    """
+
+    model: str
+    name: str | None
+    title: str
+    file: str
+    size: int
+    origin: ModelOrigin
+
+
+@dataclass(frozen=True, slots=True)
 class Offers:
-    """Everything at once. `free` is the disk's room, `memory` the machine's, in bytes; None is unknown."""
+    """Everything at once. `free` is the disk's room, `memory` the machine's, in bytes; None is unknown.
+
+    `engine` says whether what runs the models is installed.
+    """
 
     models: tuple[ModelOffer, ...]
+    installed: tuple[InstalledModel, ...]
     download: DownloadStatus | None
     free: int | None
     memory: int | None
+    engine: bool
 
 
 class ModelDownloads(Protocol):
-    """Downloads one model at a time; goes on without a client, and after a restart."""
+    """Downloads one model at a time, on without a client and after a restart; deletes installed ones."""
 
     async def open(self) -> None:
         """Resumes what an earlier process left, if it was running."""
@@ -98,4 +120,11 @@ class ModelDownloads(Protocol):
 
     async def remove(self) -> None:
         """Stops it and removes what has arrived, or forgets how it ended. Raises `NotFound`."""
+        ...
+
+    async def delete_installed(self, name: str) -> None:
+        """Deletes the model of this id (without `local/`); answers that it is writing are finished.
+
+        Raises `UnknownModel`, `StorageFailed`, and `Conflict` where it isn't Grantha's to delete.
+        """
         ...

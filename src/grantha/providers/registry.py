@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from grantha.chat import split_model_id
 from grantha.config import PLUGINS, Settings
 from grantha.errors import GranthaError, UnknownModel, UnknownProvider
-from grantha.providers.base import ModelCard, Provider, Readiness
+from grantha.providers.base import LoadsModelFiles, ModelCard, Provider, Readiness
 from grantha.providers.catalog import Host
 from grantha.providers.endpoint import raise_if_unusable
 from grantha.providers.factory import endpoint_for, hosts_from, make
@@ -142,6 +142,12 @@ class Registry:
         ]
         lists = await asyncio.gather(*(self._models_of(name) for name in names))
         return [card for cards in lists for card in cards]
+
+    def unload_removed(self) -> None:
+        """Unloads models whose files are gone."""
+        for provider in self._made.values():
+            if isinstance(provider, LoadsModelFiles):
+                provider.unload_removed()
 
     async def aclose(self) -> None:
         """Closes every provider, then the pool."""

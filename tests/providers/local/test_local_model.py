@@ -118,6 +118,14 @@ def _worker(provider: LocalProvider, model: str = MODEL) -> Worker:
     return worker
 
 
+def _copy(folder: Path) -> Path:
+    """The built-in model as another one, `local/copy`."""
+    installed = builtin.find(folder)
+    assert installed is not None
+    folder.mkdir(parents=True)
+    return shutil.copyfile(installed, folder / "Copy.gguf")
+
+
 def _is_running(pid: int) -> bool:
     try:
         state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
@@ -267,6 +275,54 @@ async def test_a_model_in_use_is_not_unloaded(make: Make) -> None:
     assert isinstance(events[-1], Finished)
 
 
+async def test_a_deleted_model_is_unloaded_after_its_last_answer(
+    make: Make, tmp_path: Path
+) -> None:
+    copy = _copy(tmp_path / "data/models")
+    provider = make()
+    upstream = await _begin(provider, Call("copy", _call().messages, _saying(SENTENCE)))
+    worker = _worker(provider, "copy")
+    copy.unlink()
+    provider.unload_removed()
+    assert _is_running(worker.pid)
+    events = [event async for batch in upstream for event in batch]
+    assert isinstance(events[-1], Finished)
+    await upstream.aclose()
+    await _until(lambda: not _is_running(worker.pid))
+    with pytest.raises(UnknownModel):
+        await provider.open(Call("copy", _call().messages))
+
+
+async def test_a_deleted_model_that_nobody_uses_is_unloaded_at_once(
+    make: Make, tmp_path: Path
+) -> None:
+    copy = _copy(tmp_path / "data/models")
+    provider = make()
+    await provider.warm("copy")
+    worker = _worker(provider, "copy")
+    provider.unload_removed()
+    assert _is_running(worker.pid)
+    copy.unlink()
+    provider.unload_removed()
+    await _until(lambda: not _is_running(worker.pid))
+
+
+async def test_closing_while_a_model_is_unloaded_leaves_no_process(
+    make: Make, tmp_path: Path
+) -> None:
+    copy = _copy(tmp_path / "data/models")
+    provider = make()
+    await provider.warm("copy")
+    worker = _worker(provider, "copy")
+    copy.unlink()
+    provider.unload_removed()
+    for _ in range(10):  # turns of the loop, until the process's end is awaited
+        await asyncio.sleep(0)
+    await provider.aclose()
+    assert worker.ended
+    assert not _is_running(worker.pid)
+
+
 async def test_loading_ahead_shows_in_the_readiness(make: Make) -> None:
     provider = make()
     assert provider.readiness().state == "ready"
@@ -290,11 +346,8 @@ async def test_closing_the_provider_leaves_no_process(make: Make) -> None:
 
 
 async def test_two_files_run_in_two_processes(make: Make, tmp_path: Path) -> None:
-    installed = builtin.find(tmp_path)
-    assert installed is not None
     folder = tmp_path / "mine"
-    folder.mkdir()
-    shutil.copyfile(installed, folder / "Copy.gguf")
+    _copy(folder)
     provider = make(local_models=(folder,), local_slots=1, local_context=512)
     cards = await provider.models()
     assert [card.id for card in cards] == [f"local/{MODEL}", "local/copy"]

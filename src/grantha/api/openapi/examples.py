@@ -209,9 +209,20 @@ EXAMPLES: dict[str, JsonDict] = {
                 "model": None,
             }
         ],
+        "installed": [
+            {
+                "model": "local/qwen3-0.6b-q8_0",
+                "name": "qwen3-0.6b",
+                "title": "Qwen3 0.6B",
+                "file": "Qwen3-0.6B-Q8_0.gguf",
+                "size": 639_446_688,
+                "origin": "data-folder",
+            }
+        ],
         "download": _DOWNLOAD,
         "free": 64_000_000_000,
         "memory": 16_000_000_000,
+        "engine": True,
     },
     "DownloadReply": _DOWNLOAD,
     "ProviderList": {

@@ -1,4 +1,4 @@
-"""Models for this machine: what could be downloaded, and the one download that is going on."""
+"""Models for this machine: what is installed and could be, and the one download that is going on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ from starlette.responses import Response
 from grantha.api.http.bodies import StrictRoute
 from grantha.api.openapi.description import failures, response_doc
 from grantha.api.schemas.requests import DownloadBody
-from grantha.api.schemas.responses import DownloadReply, LocalModelList, LocalModelReply
+from grantha.api.schemas.responses import (
+    DownloadReply,
+    InstalledModelReply,
+    LocalModelList,
+    LocalModelReply,
+)
 from grantha.api.state import app_state
 from grantha.errors import BadRequest, Unsupported
 from grantha.providers.model_downloads import DownloadStatus, ModelDownloads
@@ -26,13 +31,15 @@ router = APIRouter(
 
 @router.get("", responses=response_doc(200, LocalModelList, "Installed or not."))
 async def local_models(request: Request) -> Response:
-    """The curated list, with what is installed, and how far the download is."""
+    """What is installed, the curated list, and how far the download is."""
     found = await _downloads(request).offers()
     return LocalModelList(
         items=[LocalModelReply(**dataclasses.asdict(model)) for model in found.models],
+        installed=[InstalledModelReply(**dataclasses.asdict(model)) for model in found.installed],
         download=_reply(found.download) if found.download is not None else None,
         free=found.free,
         memory=found.memory,
+        engine=found.engine,
     ).response()
 
 
@@ -75,6 +82,13 @@ async def pause(request: Request) -> Response:
 async def remove(request: Request) -> Response:
     """Stops the download and removes what has arrived; a finished model stays."""
     await _downloads(request).remove()
+    return Response(status_code=204)
+
+
+@router.delete("/installed/{name}", status_code=204)
+async def delete_installed(name: str, request: Request) -> Response:
+    """Deletes an installed model from the disk; answers that it is writing are finished."""
+    await _downloads(request).delete_installed(name)
     return Response(status_code=204)
 
 

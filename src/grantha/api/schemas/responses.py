@@ -34,7 +34,7 @@ from grantha.chat import (
 from grantha.errors import ErrorObject, Fault
 from grantha.events import Citation, GenerationEnd, Seam, SeamReason
 from grantha.providers.base import Readiness
-from grantha.providers.model_downloads import DownloadState
+from grantha.providers.model_downloads import DownloadState, ModelOrigin
 from grantha.storage.base import Durability, Origin
 
 
@@ -282,6 +282,21 @@ class LocalModelReply(ResponseModel):
     model: str | None
 
 
+class InstalledModelReply(ResponseModel):
+    """A model of this machine: its id, its file and the size of all its files in bytes.
+
+    `name` is the curated or the built-in model's, null for others. Only models with the origin
+    `data-folder` can be deleted.
+    """
+
+    model: str
+    name: str | None
+    title: str
+    file: str
+    size: int
+    origin: ModelOrigin
+
+
 class DownloadReply(ResponseModel):
     """The one download of a model. `name` is that of the curated list, null for a URL.
 
@@ -301,15 +316,18 @@ class DownloadReply(ResponseModel):
 
 
 class LocalModelList(ResponseModel):
-    """The models that this machine could have, and the download, if there is one.
+    """The models that this machine has and could have, and the download, if there is one.
 
-    `free` is the room on the server's disk, `memory` the machine's memory, both in bytes.
+    `free` is the room on the server's disk, `memory` the machine's memory, both in bytes. Without the
+    `engine`, which the extra `local` brings, no model can run.
     """
 
     items: list[LocalModelReply]
+    installed: list[InstalledModelReply]
     download: DownloadReply | None
     free: int | None
     memory: int | None
+    engine: bool
 
 
 class ProviderReply(ResponseModel):
@@ -431,6 +449,8 @@ class StorageReply(ResponseModel):
     ok: bool
     version: str
     error: str | None
+    folder: str
+    free: int | None
 
 
 class ReadyReply(ResponseModel):
@@ -450,8 +470,6 @@ class SimpleChatLine(ResponseModel):
     """One line of the simple chat endpoint. Those with `done: false` hold the first four members only.
 
     Over WebSocket a line has the `id` of its record as well; with SSE that is a field of its own.
-    folder: str
-    free: int | None
     """
 
     content: str

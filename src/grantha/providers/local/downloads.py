@@ -1,4 +1,4 @@
-"""Downloads models for the page: one at a time, by the server itself, whether or not a client watches.
+"""Downloads and deletes models for the page: one at a time, by the server, whether or not a client watches.
 
     (none) ── start ──> running ──> done ── remove ──> (none)
                         │   ▲ └────> failed ─┐
@@ -43,6 +43,7 @@ from grantha.errors import (
 )
 from grantha.providers.local import builtin, machine
 from grantha.providers.local.curated import CURATED, HUB, CuratedModel
+from grantha.providers.local.installed import delete_model, installed_models
 from grantha.providers.local.model_files import ModelFiles
 from grantha.providers.model_downloads import DownloadState, DownloadStatus, ModelOffer, Offers
 from grantha.setting_types import is_http_url
@@ -116,9 +117,13 @@ class LocalDownloads:
 
     async def offers(self) -> Offers:
         """See the protocol."""
+        # Before the files are looked at: a model is never missing from both.
+        status = self._status()
         models = await asyncio.to_thread(self._offers)
+        curated = tuple(self._curated.values())
+        installed = await asyncio.to_thread(installed_models, self._settings, self._files, curated)
         free = await asyncio.to_thread(_free, self._settings.folder())
-        return Offers(models, self._status(), free, machine.memory())
+        return Offers(models, installed, status, free, machine.memory(), machine.has_engine())
 
     async def start_curated(self, name: str) -> DownloadStatus:
         """See the protocol."""
@@ -168,6 +173,15 @@ class LocalDownloads:
                 with suppress(Conflict):  # then another process continues it
                     await asyncio.to_thread(remove_partial, self._target(note))
             await self._keep(None)
+
+    async def delete_installed(self, name: str) -> None:
+        """See the protocol."""
+        async with self._lock:
+            curated = tuple(self._curated.values())
+            await run_undivided(delete_model, self._settings, name, curated)
+            if self._note is not None and self._note.state == "done":
+                self._note = None  # it may be of the model that is gone
+            self._changed()
 
     async def _start(self, note: _Note) -> DownloadStatus:
         async with self._lock:

@@ -1,11 +1,13 @@
-"""What a model's process gets from this machine: threads, environment variables, memory."""
+"""What a model gets from this machine: its engine, threads, environment variables, memory."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 
+ENGINE = "xllamacpp"
 _CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")
 _MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
@@ -21,6 +23,11 @@ _PASSED_ON = (
 # LLVM's runtime, where it stands in for libgomp, does best without any: by default it spins for 200 ms.
 # https://openmp.llvm.org/design/Runtimes.html#kmp-blocktime
 _SPINNING = {"GOMP_SPINCOUNT": "1000", "KMP_BLOCKTIME": "0"}
+
+
+def has_engine() -> bool:
+    """Whether the extra `local` is installed, which brings llama.cpp."""
+    return find_spec(ENGINE) is not None
 
 
 def environment(variables: Mapping[str, str]) -> dict[str, str]:

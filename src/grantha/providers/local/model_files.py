@@ -18,7 +18,7 @@ from grantha.providers.local.gguf import GgufHeader, InvalidModelFile, read_head
 
 SUFFIX = ".gguf"
 # A model in several files is loaded by its first one; llama.cpp finds the others.
-_PART = re.compile(r"-(\d{5})-of-\d{5}$")
+_PART = re.compile(r"-(\d{5})-of-(\d{5})$")
 _PROJECTOR = re.compile(r"(^|[-_.])mmproj([-_.]|$)", re.IGNORECASE)
 
 
@@ -100,6 +100,17 @@ class ModelFiles:
                 yield from _models_in(path)
             else:
                 yield path  # a missing file is shown with its reason, not passed over in silence
+
+
+def files_of(path: Path) -> list[Path]:
+    """All files of the model that is loaded by this one, in their order."""
+    part = _PART.search(path.stem)
+    if part is None:
+        return [path]
+    stem, total = path.stem[: part.start()], part[2]
+    numbers = range(1, int(total) + 1)
+    names = (path.with_name(f"{stem}-{number:05}-of-{total}{path.suffix}") for number in numbers)
+    return [name for name in names if name == path or name.exists()]
 
 
 def _models_in(folder: Path) -> Iterable[Path]:

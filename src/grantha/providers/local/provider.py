@@ -11,7 +11,6 @@ import os
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
-from importlib.util import find_spec
 from typing import Any
 
 from grantha.chat import Call, Capabilities, ImagePart
@@ -32,7 +31,6 @@ from grantha.wire.lenient_json import dumps
 from grantha.wire.upstream.openai_chat_decoder import chat_decoder, parse_chat_body
 
 DEFAULT = "default"  # an alias of the first model
-ENGINE = "xllamacpp"
 # A stop, and the next delta of every other answer, wait for the batch of a prompt that is being computed.
 # Larger models compute larger batches so much better that this outweighs the waiting.
 SMALL_FILE = 512 * 1024 * 1024
@@ -51,7 +49,7 @@ class LocalProvider:
         # Calls to our own child process must not go through a proxy.
         self._http = HttpPool(settings.timeouts)
         self._supervisors: dict[str, WorkerSupervisor] = {}
-        self._installed = find_spec(ENGINE) is not None
+        self._installed = machine.has_engine()
 
     async def open(
         self,
@@ -136,6 +134,11 @@ class LocalProvider:
     async def warm(self, model: str = DEFAULT) -> None:
         """Loads a model ahead of its first use. Raises like `open`; `readiness` shows the progress."""
         await self._supervisor(self._required_file(model)).warm()
+
+    def unload_removed(self) -> None:
+        """Unloads models whose files are gone, each after its last running answer."""
+        for supervisor in self._supervisors.values():
+            supervisor.unload_if_removed()
 
     def worker(self, model: str = DEFAULT) -> Worker | None:
         """The process that a model runs in now, for health pages; None while it isn't loaded."""

@@ -19,9 +19,9 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from grantha.errors import ModelNotFound, ProviderError, ProviderFailed, TimedOut
 from grantha.providers.base import READY, Readiness
@@ -138,6 +138,11 @@ class WorkerSupervisor:
         self._leases -= 1
         self._start_timer()
 
+    def unload_if_removed(self) -> None:
+        """Unloads the model, once it isn't used, if its file is gone: the disk has the room only then."""
+        if self.file.state is None:
+            self._start_timer()
+
     async def warm(self) -> None:
         """Loads the model ahead of its use. Raises `ProviderError`."""
         worker = await self.acquire()
@@ -184,7 +189,7 @@ class WorkerSupervisor:
                 died = await self._wait_until_unneeded_or_dead(worker)
             finally:
                 self._worker = None
-                await worker.stop()
+                await _to_its_end(worker.stop())
             if not died and not self._leases:
                 self._state = "unloaded"
                 return
@@ -274,7 +279,8 @@ class WorkerSupervisor:
         self._stop_timer()
         if self._leases == 0 and self._worker is not None:
             loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(self._idle, self._unload)
+            idle = self._idle if self.file.state is not None else 0
+            self._timer = loop.call_later(idle, self._unload)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
@@ -285,3 +291,13 @@ class WorkerSupervisor:
         # At once, so that a call in the next moment waits for a new process.
         self._worker = None
         self._unneeded.set()
+
+
+async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    """Awaits the work to its end, also if that is cancelled: a process left behind is nobody's."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise

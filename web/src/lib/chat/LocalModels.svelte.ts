@@ -1,17 +1,20 @@
-// Models that the server's machine could have, and the download that the server runs. Polls the
+// Models that the server's machine has or could have, and the download that the server runs. Polls the
 // server each second while a download runs and the page shows it.
 import { Problem, type Api } from '#lib/wire/api.ts';
-import type { Download, DownloadBody, LocalModel } from '#lib/wire/types.ts';
+import type { Download, DownloadBody, InstalledModel, LocalModel } from '#lib/wire/types.ts';
 
 const INTERVAL_MS = 1000;
 
 export class LocalModels {
   items = $state.raw<LocalModel[]>([]);
+  installed = $state.raw<InstalledModel[]>([]);
   download = $state.raw<Download | null>(null);
   /** Room on the server's disk, in bytes. */
   free = $state<number | null>(null);
   /** The machine's memory, in bytes. */
   memory = $state<number | null>(null);
+  /** Whether what runs the models is installed on the server. */
+  engine = $state(true);
   loaded = $state(false);
   /** Why the last action, or loading the list, failed. */
   problem = $state.raw<Problem | null>(null);
@@ -63,6 +66,11 @@ export class LocalModels {
     return this.#act(() => this.#api.removeDownload());
   }
 
+  /** Deletes an installed model, by its id, from the server's disk. */
+  delete(model: string): Promise<boolean> {
+    return this.#act(() => this.#api.deleteLocalModel(model));
+  }
+
   async #act(action: () => Promise<unknown>): Promise<boolean> {
     this.problem = null;
     try {
@@ -83,9 +91,11 @@ export class LocalModels {
     try {
       const found = await this.#api.localModels();
       this.items = found.items;
+      this.installed = found.installed;
       this.download = found.download;
       this.free = found.free;
       this.memory = found.memory;
+      this.engine = found.engine;
       this.loaded = true;
       // What an action was refused for stays shown; that the list couldn't be loaded doesn't.
       if (this.problem?.status === 0) this.problem = null;

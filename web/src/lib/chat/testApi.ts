@@ -1,5 +1,5 @@
 // A server of canned replies for tests of the state classes: `Api` runs for real, only `fetch` is replaced.
-import type { Conversation, ConversationRow } from '#lib/wire/types.ts';
+import type { Conversation, ConversationRow, Download, LocalModel, LocalModelList } from '#lib/wire/types.ts';
 
 export function row(id: string, minute = 0, more: Partial<ConversationRow> = {}): ConversationRow {
   const time = new Date(Date.UTC(2026, 0, 1, 0, minute)).toISOString();
@@ -49,4 +49,50 @@ export class CannedServer {
   count(call: string): number {
     return this.calls.filter((one) => one === call).length;
   }
+}
+
+/** A server's local models: one of a person's own, and nothing to download unless it is given. */
+export function localModels(more: Partial<LocalModelList> = {}): LocalModelList {
+  return {
+    items: [],
+    installed: [
+      { model: 'local/own.v2', name: null, title: 'Own', file: 'own.v2.gguf', size: 5, origin: 'data-folder' }
+    ],
+    download: null,
+    free: null,
+    memory: null,
+    engine: true,
+    ...more
+  };
+}
+
+export function curatedModel(name: string, more: Partial<LocalModel> = {}): LocalModel {
+  return {
+    name,
+    title: name,
+    description: '',
+    license: 'Apache-2.0',
+    source: '',
+    size: 1,
+    memory: 1,
+    partial: 0,
+    model: null,
+    ...more
+  };
+}
+
+/** A running download of a URL. */
+export function download(more: Partial<Download> = {}): Download {
+  return {
+    state: 'running',
+    name: null,
+    title: 'own.gguf',
+    host: 'models.example',
+    received: 0,
+    total: 9,
+    speed: null,
+    error: null,
+    model: null,
+    ...more
+  };
 }

@@ -350,6 +350,7 @@ export const de: Strings = {
   // local models
   localModelsHint: 'Offene Modelle, die auf diesem Server laufen. Was du ihnen schreibst, verlässt ihn nie.',
   localModelDescriptions: {
+    'smollm2-135m-instruct': 'Sehr klein: zeigt, wie alles funktioniert, irrt sich aber oft.',
     'qwen3-0.6b': 'Kurze Antworten und einfache Werkzeuge auf jedem Rechner.',
     'qwen3-1.7b': 'Brauchbare Antworten für den Alltag auf einem älteren Laptop.',
     'qwen3.5-4b': 'Die besten Antworten für seine Größe; viele Sprachen, Werkzeuge, Nachdenken.',
@@ -363,7 +364,15 @@ export const de: Strings = {
   notEnoughDisk: (size) => `Passt nicht: ${size} frei auf der Festplatte des Servers.`,
   freeOnDisk: (size) => `${size} frei auf der Festplatte des Servers.`,
   memoryInAll: (size) => `${size} Arbeitsspeicher.`,
+  engineMissing:
+    'Das Programm, das diese Modelle ausführt, ist nicht installiert. Auf dem Server ausführen: pip install "grantha[local]"',
   installed: 'Installiert',
+  availableModels: 'Zum Herunterladen',
+  modelOrigins: {
+    package: 'in Grantha enthalten',
+    settings: 'aus GRANTHA_LOCAL_MODELS'
+  },
+  confirmDelete: (size) => `Dieses Modell löschen und ${size} freigeben?`,
   download: 'Herunterladen',
   resume: 'Fortsetzen',
   remove: 'Entfernen',

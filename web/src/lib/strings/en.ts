@@ -362,6 +362,7 @@ export const en = {
   // local models
   localModelsHint: 'Open models that run on this server. What you write to them never leaves it.',
   localModelDescriptions: {
+    'smollm2-135m-instruct': 'Very small: shows how everything works, but is often wrong.',
     'qwen3-0.6b': 'Short answers and simple tools on any machine.',
     'qwen3-1.7b': 'Useful everyday answers on an older laptop.',
     'qwen3.5-4b': 'The best answers for its size; many languages, tools, reasoning.',
@@ -375,7 +376,15 @@ export const en = {
   notEnoughDisk: (size: string) => `Doesn’t fit: ${size} free on the server’s disk.`,
   freeOnDisk: (size: string) => `${size} free on the server’s disk.`,
   memoryInAll: (size: string) => `${size} of memory.`,
+  engineMissing:
+    'The engine that runs these models isn’t installed. On the server, run: pip install "grantha[local]"',
   installed: 'Installed',
+  availableModels: 'Available to download',
+  modelOrigins: {
+    package: 'included with Grantha',
+    settings: 'from GRANTHA_LOCAL_MODELS'
+  },
+  confirmDelete: (size: string) => `Delete this model and free ${size}?`,
   download: 'Download',
   resume: 'Resume',
   remove: 'Remove',

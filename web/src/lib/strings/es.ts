@@ -349,6 +349,7 @@ export const es: Strings = {
   // local models
   localModelsHint: 'Modelos abiertos que se ejecutan en este servidor. Lo que les escribes nunca sale de él.',
   localModelDescriptions: {
+    'smollm2-135m-instruct': 'Muy pequeño: muestra cómo funciona todo, pero se equivoca a menudo.',
     'qwen3-0.6b': 'Respuestas cortas y herramientas sencillas en cualquier equipo.',
     'qwen3-1.7b': 'Respuestas útiles para el día a día en un portátil antiguo.',
     'qwen3.5-4b': 'Las mejores respuestas para su tamaño; muchos idiomas, herramientas, razonamiento.',
@@ -361,7 +362,15 @@ export const es: Strings = {
   notEnoughDisk: (size) => `No cabe: ${size} libres en el disco del servidor.`,
   freeOnDisk: (size) => `${size} libres en el disco del servidor.`,
   memoryInAll: (size) => `${size} de memoria.`,
-  installed: 'Instalado',
+  engineMissing:
+    'El motor que ejecuta estos modelos no está instalado. En el servidor, ejecuta: pip install "grantha[local]"',
+  installed: 'Instalados',
+  availableModels: 'Disponibles para descargar',
+  modelOrigins: {
+    package: 'incluido con Grantha',
+    settings: 'de GRANTHA_LOCAL_MODELS'
+  },
+  confirmDelete: (size) => `¿Eliminar este modelo y liberar ${size}?`,
   download: 'Descargar',
   resume: 'Reanudar',
   remove: 'Eliminar',

@@ -351,6 +351,7 @@ export const fr: Strings = {
   localModelsHint:
     'Des modèles ouverts qui tournent sur ce serveur. Ce que vous leur écrivez n’en sort jamais.',
   localModelDescriptions: {
+    'smollm2-135m-instruct': 'Très petit : montre comment tout fonctionne, mais se trompe souvent.',
     'qwen3-0.6b': 'Réponses courtes et outils simples sur n’importe quelle machine.',
     'qwen3-1.7b': 'Des réponses utiles au quotidien sur un ordinateur portable ancien.',
     'qwen3.5-4b': 'Les meilleures réponses pour sa taille ; nombreuses langues, outils, raisonnement.',
@@ -363,7 +364,15 @@ export const fr: Strings = {
   notEnoughDisk: (size) => `Trop grand : ${size} libres sur le disque du serveur.`,
   freeOnDisk: (size) => `${size} libres sur le disque du serveur.`,
   memoryInAll: (size) => `${size} de mémoire.`,
-  installed: 'Installé',
+  engineMissing:
+    'Le moteur qui exécute ces modèles n’est pas installé. Sur le serveur, lancez : pip install "grantha[local]"',
+  installed: 'Installés',
+  availableModels: 'Disponibles au téléchargement',
+  modelOrigins: {
+    package: 'fourni avec Grantha',
+    settings: 'de GRANTHA_LOCAL_MODELS'
+  },
+  confirmDelete: (size) => `Supprimer ce modèle et libérer ${size} ?`,
   download: 'Télécharger',
   resume: 'Reprendre',
   remove: 'Supprimer',

@@ -137,6 +137,14 @@ export class Api {
     return this.#json('DELETE', '/api/local-models/download');
   }
 
+  /** Deletes an installed model, `local/NAME`, from the server's disk. */
+  deleteLocalModel(model: string): Promise<void> {
+    return this.#json(
+      'DELETE',
+      `/api/local-models/installed/${encodeURIComponent(model.replace(/^local\//, ''))}`
+    );
+  }
+
   providers(): Promise<ProviderList> {
     return this.#json('GET', '/api/providers');
   }

@@ -321,6 +321,16 @@ export interface InspectionReply {
   attempts: number;
 }
 
+/** A model of this machine: its id, its file and the size of all its files in bytes. `name` is the curated or the built-in model's, null for others. Only models with the origin `data-folder` can be deleted. */
+export interface InstalledModelReply {
+  model: string;
+  name: string | null;
+  title: string;
+  file: string;
+  size: number;
+  origin: 'package' | 'data-folder' | 'settings';
+}
+
 /** Something changed, in any tab. `row` is the conversation as it is listed, unless it was deleted. */
 export interface LiveChange {
   type: 'change';
@@ -417,12 +427,14 @@ export interface LiveUnsubscribe {
   generation: string;
 }
 
-/** The models that this machine could have, and the download, if there is one. `free` is the room on the server's disk, `memory` the machine's memory, both in bytes. */
+/** The models that this machine has and could have, and the download, if there is one. `free` is the room on the server's disk, `memory` the machine's memory, both in bytes. Without the `engine`, which the extra `local` brings, no model can run. */
 export interface LocalModelList {
   items: LocalModelReply[];
+  installed: InstalledModelReply[];
   download: DownloadReply | null;
   free: number | null;
   memory: number | null;
+  engine: boolean;
 }
 
 /** A model of the curated list. `size`, `memory` (what a machine should have) and `partial` are bytes. `partial` is what an unfinished download has left. `model` is its id once it is installed. */
@@ -770,6 +782,8 @@ export interface StorageReply {
   ok: boolean;
   version: string;
   error: string | null;
+  folder: string;
+  free: number | null;
 }
 
 /** Statistics in all, by model and by day. */
@@ -782,8 +796,6 @@ export interface SummaryReply {
 /** Text added to a text part. */
 export interface TextDelta {
   part: number;
-  folder: string;
-  free: number | null;
   text: string;
   deltas?: number;
   logprobs?: Record<string, unknown>[];

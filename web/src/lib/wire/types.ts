@@ -8,6 +8,7 @@ import type {
   GenerationBody,
   GenerationReply,
   InspectionReply,
+  InstalledModelReply,
   LocalModelReply,
   MessageReply,
   ModelReply,
@@ -52,6 +53,7 @@ export type Started = StartedReply;
 export type RunningAnswer = RunningAnswerReply;
 export type Model = ModelReply;
 export type LocalModel = LocalModelReply;
+export type InstalledModel = InstalledModelReply;
 export type Download = DownloadReply;
 export type Provider = ProviderReply;
 export type ServerState = ReadyReply;
