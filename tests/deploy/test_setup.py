@@ -42,5 +42,6 @@ def test_node_is_linked_again_with_the_links_first_on_the_path(tmp_path: Path) -
     for first in (str(links), ".venv/node/bin", str(elsewhere)):
         _link(tmp_path, f"{first}:{SYSTEM}")
         assert {name: (links / name).readlink() for name in PROGRAMS} == before
+    path = {**os.environ, "PATH": f"{links}:{SYSTEM}"}  # npm's programs look for node there
     for name in PROGRAMS:
-        subprocess.run([str(links / name), "--version"], check=True, capture_output=True)
+        subprocess.run([str(links / name), "--version"], env=path, check=True, capture_output=True)
