@@ -178,7 +178,7 @@ class LocalDownloads:
         """See the protocol."""
         async with self._lock:
             curated = tuple(self._curated.values())
-            await run_undivided(delete_model, self._settings, name, curated)
+            await run_to_completion(delete_model, self._settings, name, curated)
             if self._note is not None and self._note.state == "done":
                 self._note = None  # it may be of the model that is gone
             self._changed()
