@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
@@ -41,3 +42,19 @@ def test_fragments_take_no_more_than_their_message(server: Server) -> None:
         for _ in range(90):
             one.sendall(FRAGMENT * 10_000)
         assert resident(server) - before < 40_000_000
+
+
+def test_snapshots_of_long_answers_are_held_one_at_a_time(server: Server) -> None:
+    long = server.script("long", {"steps": [{"repeat": "x" * 2000 + " ", "count": 1000}]})
+    made = [server.ask(long)["id"] for _ in range(40)]
+    for generation in made:
+        server.ended(generation)
+    before = resident(server)
+    with connected(server.port) as one:
+        for generation in made:
+            subscribe = json.dumps({"type": "subscribe", "generation": generation}).encode()
+            one.sendall(b"\x81" + bytes([0x80 | len(subscribe)]) + bytes(4) + subscribe)
+        end = time.monotonic() + 3
+        while time.monotonic() < end:  # nothing is read meanwhile
+            assert resident(server) - before < 60_000_000
+            time.sleep(0.05)

@@ -64,6 +64,8 @@ class LiveConnection:
         self._subject = subject
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._lock = asyncio.Lock()  # one message at a time: uvicorn doesn't order concurrent sends
+        # One at a time: a client that reads nothing would make every subscription hold a whole answer.
+        self._snapshot_lock = asyncio.Lock()
 
     async def run(self) -> None:
         """Serves the socket until it closes."""
@@ -131,10 +133,11 @@ class LiveConnection:
             if cursor is not None and _is_lost(row, cursor):
                 raise Trimmed("There is nothing after this id.")
             if cursor is None:
-                shown = await serializers.generation(state.supervisor, subject, row)
-                cursor = RecordId.parse(shown.last_id)
-                snapshot = snapshot_frame(shown).json_bytes().decode()
-                await self._send_frame(generation, snapshot)
+                async with self._snapshot_lock:
+                    shown = await serializers.generation(state.supervisor, subject, row)
+                    cursor = RecordId.parse(shown.last_id)
+                    snapshot = snapshot_frame(shown).json_bytes().decode()
+                    await self._send_frame(generation, snapshot)
             await self._send(
                 LiveSubscribed(type="subscribed", generation=generation, status=row.status)
             )
