@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
-from tests.e2e.actions import answer, ask, composer, open_page
+from tests.e2e.actions import answer, ask, composer, eventually, open_page
 from tests.e2e.test_features import GIVE_IMAGE, PIXEL_TEXT
 from tests.server import Server
 
@@ -30,6 +30,31 @@ def test_what_is_attached_stays_with_the_draft_of_its_conversation(
     expect(thumbnail).to_have_count(0)
     page.get_by_role("link", name="Rivers").click()
     expect(thumbnail).to_be_visible()
+
+
+def test_what_is_typed_while_a_conversation_is_created_is_kept_for_the_next_message(
+    page: Page, server: Server
+) -> None:
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if route.request.method == "POST":
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/api/conversations", hold)
+    open_page(page, server)
+    with page.expect_request(lambda request: request.method == "POST"):
+        ask(page, "First")
+    expect(composer(page)).to_have_value("")
+    composer(page).fill("Second")
+    eventually(page, lambda: bool(held), "the request to be held")
+    held[0].continue_()
+    answer(page, "done")
+    expect(composer(page)).to_have_value("Second")
+    page.reload()
+    expect(composer(page)).to_have_value("Second")
 
 
 def test_a_new_message_leaves_the_unsent_one_where_it_is(page: Page, server: Server) -> None:
