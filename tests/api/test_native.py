@@ -256,27 +256,6 @@ async def test_a_conversation_is_listed_found_changed_deleted_and_restored(
     await client.delete(f"/api/conversations/{conversation}")
 
 
-async def test_deleting_a_conversation_stops_what_is_written_in_it(
-    client: httpx.AsyncClient,
-) -> None:
-    made = await _ask(client, "scripted/silent")
-    conversation, generation = made["conversation"], f"/api/generations/{made['id']}"
-    async with attached(client, made["id"]) as stream:
-        assert (await client.delete(f"/api/conversations/{conversation}")).status_code == 204
-        assert (await stream.frames())[-1]["ending"] == "stopped"
-    for method, path, body in (
-        ("GET", generation, None),
-        ("GET", f"{generation}/events", None),
-        ("PATCH", generation, {"temperature": 1.0}),
-        *(("POST", f"{generation}/{action}", {}) for action in ("stop", "continue")),
-        ("GET", f"/api/analytics/generations/{made['id']}", None),
-    ):
-        reply = await client.request(method, path, json=body)
-        assert (reply.status_code, reply.json()["code"]) == (404, "not_found"), (method, path)
-    assert (await client.post(f"/api/conversations/{conversation}/restore")).status_code == 200
-    assert (await client.get(generation)).json()["status"] == "stopped"
-
-
 async def test_a_list_is_read_page_by_page(client: httpx.AsyncClient) -> None:
     made = {await _conversation(client) for _ in range(5)}
     seen: list[str] = []

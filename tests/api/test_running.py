@@ -1,4 +1,4 @@
-"""The list of answers that are running, of all conversations."""
+"""Answers that are running: their list, and what deleting their conversation does to them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 
+from tests.api.streams import attached
 from tests.server import Server
 
 
@@ -52,3 +53,24 @@ async def test_a_deleted_conversation_has_no_running_answers(
     deleted = shared.call("DELETE", f"/api/conversations/{made['conversation']}")
     assert deleted.status == 204
     assert made["id"] not in await _running(client)
+
+
+async def test_deleting_a_conversation_stops_what_is_written_in_it(
+    shared: Server, client: httpx.AsyncClient
+) -> None:
+    made = shared.ask("scripted/silent")
+    conversation, generation = made["conversation"], f"/api/generations/{made['id']}"
+    async with attached(client, made["id"]) as stream:
+        assert (await client.delete(f"/api/conversations/{conversation}")).status_code == 204
+        assert (await stream.frames())[-1]["ending"] == "stopped"
+    for method, path, body in (
+        ("GET", generation, None),
+        ("GET", f"{generation}/events", None),
+        ("PATCH", generation, {"temperature": 1.0}),
+        *(("POST", f"{generation}/{action}", {}) for action in ("stop", "continue")),
+        ("GET", f"/api/analytics/generations/{made['id']}", None),
+    ):
+        reply = await client.request(method, path, json=body)
+        assert (reply.status_code, reply.json()["code"]) == (404, "not_found"), (method, path)
+    assert (await client.post(f"/api/conversations/{conversation}/restore")).status_code == 200
+    assert (await client.get(generation)).json()["status"] == "stopped"
