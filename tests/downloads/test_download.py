@@ -193,7 +193,7 @@ async def test_a_complete_part_of_unknown_size_is_recognised_by_the_host(
 
 @pytest.mark.parametrize(
     ("status", "words"),
-    [(404, "doesn't have model.gguf"), (403, "doesn't give"), (418, "refused")],
+    [(404, "doesn't have model.gguf"), (403, "doesn't offer"), (418, "refused")],
 )
 async def test_a_refusal_is_reported_at_once(
     host: FlakyHost, session: aiohttp.ClientSession, tmp_path: Path, status: int, words: str
