@@ -73,8 +73,8 @@ class CompatServer(Server):
     def newest(self) -> str:
         """The address of the newest answer asked for from outside, for clients that hide headers."""
         rows = self.call("GET", "/api/conversations?origin=api&limit=50").expect(200)["items"]
-        # By their ids, which sort by time: an older one that ends meanwhile is listed before it.
-        newest = max(rows, key=lambda row: row["id"])
+        # Not the first: an older one that ends meanwhile is listed before it.
+        newest = max(rows, key=lambda row: row["created_at"])
         return f"/api/generations/{newest['generation']}/events"
 
     def stop(self, location: str) -> None:

@@ -127,7 +127,7 @@ def test_a_file_that_is_no_export_is_refused_with_a_message(
     with page.expect_file_chooser() as chooser:
         page.get_by_role("button", name="Choose a file").click()
     chooser.value.set_files(file)
-    refused = page.get_by_role("status").filter(has_text="This file isn’t JSON.")
+    refused = page.get_by_role("alert").filter(has_text="This file isn’t JSON.")
     expect(refused).to_be_visible()
 
 

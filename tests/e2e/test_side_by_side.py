@@ -58,7 +58,7 @@ def test_each_of_several_answers_can_be_copied_and_answered_again(
     again = page.locator("article[data-role=assistant]")
     expect(again).to_have_count(1)
     expect(again).to_have_accessible_name("scripted/right")
-    expect(again).to_contain_text("3 / 3")
+    expect(again).to_contain_text("3 of 3")
 
 
 def _ask_all(page: Page, server: Server, models: list[str]) -> None:
