@@ -99,3 +99,25 @@ def test_a_code_block_keeps_its_edges_once_the_browser_may_skip_it(
              return at(left + 3) && at(right - 3);
            }"""
     )
+
+
+def test_what_the_browser_may_skip_keeps_its_height(page: Page, server: Server) -> None:
+    model = server.script(
+        "book", {"steps": [{"repeat": "Leaf {n} of the book.\n\n", "count": 100}]}
+    )
+    open_page(page, server)
+    choose_model(page, model)
+    ask(page, "First")
+    answer(page, "done")
+    heights = page.wait_for_function(
+        """() => {
+             const groups = [...document.querySelectorAll('.group.virtualized')];
+             return groups.length === 3 && groups.map((group) => {
+               group.style.contentVisibility = 'hidden';
+               const skipped = group.clientHeight;
+               group.style.contentVisibility = 'visible';
+               return [skipped, group.clientHeight];
+             });
+           }"""
+    ).json_value()
+    assert all(skipped == drawn > 0 for skipped, drawn in heights), heights

@@ -52,6 +52,21 @@ def test_text_that_is_being_read_does_not_move_and_a_button_brings_back(
     answer(page, "done")
 
 
+def test_the_end_stays_in_view_while_the_composer_grows(page: Page, server: Server) -> None:
+    model = server.script("long", {"steps": [{"repeat": "Leaf {n}.\n\n", "count": 60}]})
+    open_page(page, server)
+    choose_model(page, model)
+    ask(page, "Write")
+    foot = answer(page, "done").get_by_role("button", name="Regenerate")
+    expect(foot).to_be_in_viewport(ratio=1)
+    high = composer(page).evaluate("e => e.clientHeight")
+    composer(page).fill("\n".join(str(n) for n in range(6)))
+    page.wait_for_function(
+        "([e, high]) => e.clientHeight > high + 60", arg=[composer(page).element_handle(), high]
+    )
+    page.wait_for_function(f"() => ({AWAY})(document.querySelector('.scroll')) <= 2")
+
+
 def test_streamed_text_is_announced_by_sentence_and_its_end_by_a_word(
     page: Page, server: Server
 ) -> None:

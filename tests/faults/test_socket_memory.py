@@ -32,7 +32,8 @@ def test_pings_of_a_client_that_reads_nothing_are_not_kept(server_factory: MakeS
         while b"\x8a\x01y" not in received[-200:]:
             assert time.monotonic() < end, "the last ping wasn't answered"
             received += one.recv(65536)
-        assert received.count(PONG) < 50_000
+        # How many the kernel's buffers hold differs from machine to machine, but not all of them.
+        assert received.count(PONG) < 400_000
 
 
 def test_fragments_take_no_more_than_their_message(server: Server) -> None:

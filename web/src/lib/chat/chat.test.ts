@@ -85,7 +85,7 @@ describe('a conversation tree', () => {
       message('y', 'q', 'assistant', 1, 'a/y')
     ];
     expect(buildTurns(pair, 'y')[0]?.answers.map((one) => one.id)).toEqual(['x', 'y']);
-    const later = [...pair.slice(0, 2), message('y', 'q', 'assistant', 30, 'a/y')];
+    const later = [...pair.slice(0, 2), message('y', 'q', 'assistant', 1.2, 'a/y')];
     expect(buildTurns(later, 'y')[0]?.answers.map((one) => one.id)).toEqual(['y']);
   });
 

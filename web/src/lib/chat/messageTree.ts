@@ -12,9 +12,6 @@ export interface Turn {
   versions: Message[];
 }
 
-/** Answers requested together have different models and start within this time of each other. */
-const SIDE_BY_SIDE_MS = 2000;
-
 function childrenOf(messages: readonly Message[]): Map<string | null, Message[]> {
   const children = new Map<string | null, Message[]>();
   for (const message of messages) {
@@ -70,9 +67,9 @@ export function buildTurns(messages: readonly Message[], leaf: string | null): T
   return turns;
 }
 
+/** Answers requested together have different models, and one time: the server stores them at once. */
 function sideBySide(answer: Message, versions: Message[]): Message[] {
-  const at = Date.parse(answer.created_at);
-  const together = versions.filter((m) => Math.abs(Date.parse(m.created_at) - at) < SIDE_BY_SIDE_MS);
+  const together = versions.filter((m) => m.created_at === answer.created_at);
   const models = new Set(together.map((m) => m.model));
   return models.size === together.length && together.length > 1 ? together : [answer];
 }
