@@ -14,7 +14,7 @@ def test_the_summary_over_http_has_an_entry_for_today(shared: Server) -> None:
     model = next(row for row in body["by_model"] if row["model"] == "scripted/count-20-at-400")
     assert model["generations"] == 1
     assert model["output_tokens"] == 20
-    assert model["ttft_p50_ms"] >= 0
+    assert model["first_text_p50_ms"] >= 0
     assert model["tok_s_p50"] > 0
     assert body["by_day"][-1]["generations"] >= 1
     assert body["totals"]["generations"] >= 1

@@ -121,20 +121,24 @@ async def test_the_summary_is_what_a_person_computes_from_the_sample(store: Stor
     assert (totals.generations, totals.errors, totals.stopped) == (7, 2, 1)
     assert (totals.output_tokens, totals.cost_usd) == (67, 1.0)
     # 100 200 200 300 400 1000: the third of six is the median, the sixth the 95th percentile.
-    assert (totals.ttft_p50_ms, totals.ttft_p95_ms) == (about(200), about(1000))
+    assert (totals.first_text_p50_ms, totals.first_text_p95_ms) == (about(200), about(1000))
     assert totals.tok_s_p50 == about(30)  # 10 20 30 40 50
     a, b = found.by_model
     assert (a.key, a.generations, a.errors, a.stopped) == ("a/x", 5, 2, 0)
     assert (a.output_tokens, a.cost_usd) == (60, 1.0)
-    assert (a.ttft_p50_ms, a.ttft_p95_ms) == (about(200), about(400))  # 100 200 300 400
+    assert (a.first_text_p50_ms, a.first_text_p95_ms) == (about(200), about(400))  # 100 200 300 400
     assert a.tok_s_p50 == about(30)
     assert (b.key, b.generations, b.errors, b.stopped) == ("b/y", 2, 0, 1)
     assert (b.output_tokens, b.cost_usd) == (7, None)
-    assert (b.ttft_p50_ms, b.ttft_p95_ms, b.tok_s_p50) == (about(200), about(1000), about(20))
+    assert (b.first_text_p50_ms, b.first_text_p95_ms, b.tok_s_p50) == (
+        about(200),
+        about(1000),
+        about(20),
+    )
     first, second = found.by_day
     assert (first.key, first.generations, first.errors) == ("2023-11-15", 4, 1)
     assert (first.output_tokens, first.cost_usd) == (40, 0.75)
-    assert (first.ttft_p50_ms, first.ttft_p95_ms) == (about(200), about(300))
+    assert (first.first_text_p50_ms, first.first_text_p95_ms) == (about(200), about(300))
     assert first.tok_s_p50 == about(20)
     assert (second.key, second.generations, second.errors) == ("2023-11-16", 3, 1)
     assert (second.output_tokens, second.cost_usd) == (27, 0.25)
@@ -185,8 +189,8 @@ async def test_numbers_that_no_answer_can_have_are_unknown(store: Store) -> None
     await ended(store, NOON, tokens=2**53 - 1, cost=1.0, first_text_ms=9e15, tok_s=5)
     totals = (await store.analytics(ME, 0)).totals
     assert (totals.output_tokens, totals.cost_usd, totals.tok_s_p50) == (2**53 - 1, 1.0, about(5))
-    assert totals.ttft_p50_ms is not None
-    assert totals.ttft_p50_ms > 1e8  # longer than four days
+    assert totals.first_text_p50_ms is not None
+    assert totals.first_text_p50_ms > 1e8  # longer than four days
 
 
 # ---- which answers count -------------------------------------------------------------------------

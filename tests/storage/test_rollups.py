@@ -85,7 +85,7 @@ def agree(found: AnalyticsSummary, expected: AnalyticsSummary) -> None:
     ):
         assert [_exact(group) for group in mine] == [_exact(group) for group in its]
         for group, other in zip(mine, its, strict=True):
-            for name in ("ttft_p50_ms", "ttft_p95_ms", "tok_s_p50"):
+            for name in ("first_text_p50_ms", "first_text_p95_ms", "tok_s_p50"):
                 value, true = getattr(group, name), getattr(other, name)
                 assert (value is None) == (true is None)
                 if value is not None:

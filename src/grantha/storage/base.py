@@ -231,8 +231,8 @@ class AnalyticsGroup:
     stopped: int
     output_tokens: int | None = None
     cost_usd: float | None = None
-    ttft_p50_ms: float | None = None
-    ttft_p95_ms: float | None = None
+    first_text_p50_ms: float | None = None
+    first_text_p95_ms: float | None = None
     tok_s_p50: float | None = None
 
 

@@ -104,8 +104,8 @@ _NUMBERS: JsonDict = {
     "stopped": 2,
     "output_tokens": 4211,
     "cost_usd": 0.0312,
-    "ttft_p50_ms": 240.0,
-    "ttft_p95_ms": 910.5,
+    "first_text_p50_ms": 240.0,
+    "first_text_p95_ms": 910.5,
     "tok_s_p50": 48.3,
 }
 _MESSAGES: JsonDict = {"messages": [{"role": "user", "content": "Tell me a joke"}]}

@@ -371,8 +371,8 @@ class AnswerStatistics(ResponseModel):
     stopped: int
     output_tokens: int | None
     cost_usd: float | None
-    ttft_p50_ms: float | None
-    ttft_p95_ms: float | None
+    first_text_p50_ms: float | None
+    first_text_p95_ms: float | None
     tok_s_p50: float | None
 
 

@@ -156,8 +156,8 @@ describe('numbers as people read them', () => {
       stopped: 0,
       output_tokens: 5,
       cost_usd: null,
-      ttft_p50_ms: 1,
-      ttft_p95_ms: 1,
+      first_text_p50_ms: 1,
+      first_text_p95_ms: 1,
       tok_s_p50: 1
     };
     const days = fillDays([{ ...row, day: '2026-11-21' }], 3, Date.parse('2026-11-22T10:00:00Z'));
@@ -166,7 +166,7 @@ describe('numbers as people read them', () => {
       ['2026-11-21', 2],
       ['2026-11-22', 0]
     ]);
-    expect(days[0]?.ttft_p50_ms).toBeNull();
+    expect(days[0]?.first_text_p50_ms).toBeNull();
   });
 
   it('make round steps on an axis', () => {

@@ -63,7 +63,7 @@ const NOTHING = {
   stopped: 0,
   output_tokens: 0,
   cost_usd: null,
-  ttft_p50_ms: null,
-  ttft_p95_ms: null,
+  first_text_p50_ms: null,
+  first_text_p95_ms: null,
   tok_s_p50: null
 };

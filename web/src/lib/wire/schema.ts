@@ -8,8 +8,8 @@ export interface AnswerStatistics {
   stopped: number;
   output_tokens: number | null;
   cost_usd: number | null;
-  ttft_p50_ms: number | null;
-  ttft_p95_ms: number | null;
+  first_text_p50_ms: number | null;
+  first_text_p95_ms: number | null;
   tok_s_p50: number | null;
 }
 
@@ -138,8 +138,8 @@ export interface DayStatistics {
   stopped: number;
   output_tokens: number | null;
   cost_usd: number | null;
-  ttft_p50_ms: number | null;
-  ttft_p95_ms: number | null;
+  first_text_p50_ms: number | null;
+  first_text_p95_ms: number | null;
   tok_s_p50: number | null;
   day: string;
 }
@@ -492,8 +492,8 @@ export interface ModelStatistics {
   stopped: number;
   output_tokens: number | null;
   cost_usd: number | null;
-  ttft_p50_ms: number | null;
-  ttft_p95_ms: number | null;
+  first_text_p50_ms: number | null;
+  first_text_p95_ms: number | null;
   tok_s_p50: number | null;
   model: string;
 }
