@@ -109,7 +109,7 @@ prices: $(STAMPS)/dev ## Write the price list again, from the installed genai-pr
 	$(PY) tools/price_table.py
 
 lock: $(VENV) ## Pin Python's packages again (UPGRADE=1 moves them to their newest versions)
-	$(COMPILE) pyproject.toml --extra bedrock --extra local --group run -o requirements/run.txt >/dev/null
+	$(COMPILE) pyproject.toml --extra bedrock --extra documents --extra local --group run -o requirements/run.txt >/dev/null
 	$(COMPILE) pyproject.toml --all-extras --group dev -c requirements/run.txt -o requirements/dev.txt >/dev/null
 	echo uv | $(COMPILE) - -c requirements/run.txt -o requirements/uv.txt >/dev/null
 

@@ -34,6 +34,11 @@ PREFIX = "GRANTHA_"
 PLUGINS = "grantha.providers"  # the entry point group of providers by third parties
 _ONLY_IN_FILE = frozenset({"providers", "timeouts", "fallbacks"})
 _NOT_A_SETTING = frozenset({"variables", "sources"})
+# What a child process gets: it runs native code that has no business with the keys.
+_OF_CHILDREN = (
+    *("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT"),
+    *("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"),
+)
 # Names of the environment that aren't settings: where the file is, and the image of compose.yaml.
 _OTHER_NAMES = frozenset({"GRANTHA_CONFIG", "GRANTHA_IMAGE"})
 _BASE_URL = "_BASE_URL"
@@ -115,6 +120,7 @@ class Settings(BaseModel):
     # limits on requests
     max_body: int = Field(default=8 * 1024 * 1024, gt=0)
     max_import: int = Field(default=64 * 1024 * 1024, gt=0)  # a file of conversations
+    max_document: int = Field(default=32 * 1024 * 1024, gt=0)  # a document to be read
     max_json_depth: int = Field(default=64, gt=0)
     max_connections: int = Field(default=4096, gt=0)
     max_readers: int = Field(default=4096, gt=0)
@@ -186,6 +192,11 @@ def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
         raise _first_problem(error, values, sources, path) from error
     _check_names(settings)
     return settings
+
+
+def child_variables(variables: Mapping[str, str]) -> dict[str, str]:
+    """The environment variables that a child process gets, out of the server's own."""
+    return {name: variables[name] for name in _OF_CHILDREN if name in variables}
 
 
 def _from_environ(environ: Mapping[str, str]) -> dict[str, Any]:

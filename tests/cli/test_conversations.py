@@ -11,6 +11,7 @@ import pytest
 
 from grantha.cli.short_ids import short_ids
 from tests.cli.command import Terminal, run
+from tests.documents import samples
 from tests.server import MakeServer, Server
 
 PNG = bytes.fromhex(
@@ -34,14 +35,16 @@ def test_files_are_attached_before_the_prompt(shared: Server, tmp_path: Path) ->
     (tmp_path / "notes.md").write_text("# Notes\n")
     (tmp_path / "wide.txt").write_bytes("ünï\r\n".encode("utf-16"))
     (tmp_path / "dot.bin").write_bytes(PNG)  # what it is says its content, not its name
-    files = [part for name in ("notes.md", "wide.txt", "dot.bin") for part in ("-f", name)]
+    (tmp_path / "minutes.docx").write_bytes(samples.word(samples.paragraph("All agreed.")))
+    names = ("notes.md", "wide.txt", "dot.bin", "minutes.docx")
+    files = [part for name in names for part in ("-f", name)]
     words = ("chat", "What is this?", *files, "-m", "scripted/hello")
     done = run(shared, *words, cwd=tmp_path)
 
     assert done.returncode == 0, done.stderr
     row = shared.call("GET", "/api/conversations").expect(200)["items"][0]
     conversation = shared.call("GET", f"/api/conversations/{row['id']}").expect(200)
-    notes, wide, dot, text = conversation["messages"][0]["parts"]
+    notes, wide, dot, minutes, text = conversation["messages"][0]["parts"]
     assert (notes["name"], notes["media_type"], notes["text"]) == (
         "notes.md",
         "text/markdown",
@@ -49,19 +52,16 @@ def test_files_are_attached_before_the_prompt(shared: Server, tmp_path: Path) ->
     )
     assert wide["text"] == "ünï\r\n"
     assert (dot["type"], dot["media_type"]) == ("image", "image/png")
+    assert (minutes["name"], minutes["text"]) == ("minutes.docx", "All agreed.")
     assert text["text"] == "What is this?"
 
 
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        (
-            *("report.pdf", b"%PDF-1.7\n\x00\xff"),
-            "Convert it with `pdftotext report.pdf`, and attach report.txt.",
-        ),
-        ("ascii.pdf", b"%PDF-1.7\n1 0 obj", "is a PDF, and only text and images can be sent."),
-        ("two words", b"%PDF-1.7\n\xff", "`pdftotext 'two words'`, and attach 'two words.txt'."),
-        ("report.docx", b"PK\x03\x04\x00", "Export it as text or Markdown, and attach that."),
+        ("ascii.pdf", b"%PDF-1.7\n1 0 obj", "ascii.pdf is damaged."),
+        ("scan.pdf", samples.pdf([""]), "scan.pdf has no text. If its pages are pictures"),
+        ("book.epub", samples.archive({"mimetype": "application/epub+zip"}), "Save it as a PDF"),
         ("photo.heic", b"\x00\x00\x00\x18ftypheic\x00", "Convert it to PNG or JPEG."),
         ("data.bin", b"\x00\x01", "is neither text nor an image"),
         ("latin.txt", b"na\xefve", "Attach its text, in UTF-8."),

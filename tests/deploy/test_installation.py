@@ -16,7 +16,7 @@ from tests.server import DEADLINE, MakeServer
 
 ROOT = Path(__file__).parents[2]
 UV = Path(sys.executable).with_name("uv")
-EXTRAS = "bedrock,local,otel,vertex"
+EXTRAS = "bedrock,documents,local,otel,vertex"
 
 pytestmark = [pytest.mark.slow, pytest.mark.local_model]
 

@@ -10,6 +10,7 @@ import struct
 import pytest
 from playwright.sync_api import FilePayload, Page, Route, expect
 
+from tests.documents import samples
 from tests.e2e.actions import announced, answer, ask, composer, listen, open_page
 from tests.server import Server
 
@@ -43,21 +44,46 @@ def sent_image(server: Server) -> dict[str, object]:
 
 
 @pytest.mark.parametrize(
-    ("name", "media_type", "data"),
+    ("name", "data", "said"),
     [
-        ("paper.pdf", "application/pdf", b"%PDF-1.7\n1 0 obj\n"),
-        ("letter.docx", "", b"PK\x03\x04\x14\x00\x06\x00"),
-        ("program.txt", "text/plain", b"\x7fELF\x02\x01\x01\x00"),
+        ("paper.pdf", b"%PDF-1.7\n1 0 obj\n", "paper.pdf is damaged."),
+        ("letter.docx", b"PK\x03\x04\x14\x00\x06\x00", "letter.docx is damaged."),
+        ("scan.pdf", samples.pdf([""]), "scan.pdf has no text."),
+        ("program.txt", b"\x7fELF\x02\x01\x01\x00", "program.txt isn’t a file that can be read."),
     ],
 )
-def test_a_binary_file_is_refused_when_it_is_attached(
-    page: Page, server: Server, name: str, media_type: str, data: bytes
+def test_a_file_without_text_is_refused_when_it_is_attached(
+    page: Page, server: Server, name: str, data: bytes, said: str
 ) -> None:
     listen(page)
     open_page(page, server)
-    attach(page, name, media_type, data)
-    announced(page, f"{name} isn’t a text file.")
+    attach(page, name, "", data)
+    announced(page, said)
     expect(page.locator(".attachments li")).to_have_count(0)
+
+
+def test_a_document_is_read_before_it_can_be_sent_as_text(page: Page, server: Server) -> None:
+    page.route("**/api/documents/text?*", lambda _route: None)  # no reply for now
+    open_page(page, server)
+    attach(page, "minutes.pdf", "application/pdf", samples.pdf(["All agreed."]))
+    files = page.locator(".attachments li")
+    expect(files).to_have_text("Reading minutes.pdf…")
+    composer(page).fill("Who agreed?")
+    composer(page).press("Enter")
+    expect(page.locator(".toast")).to_have_text("minutes.pdf is still being read.")
+    page.get_by_role("button", name="Remove minutes.pdf").click()
+    expect(files).to_have_count(0)
+
+    page.unroute("**/api/documents/text?*")
+    attach(page, "minutes.pdf", "application/pdf", samples.pdf(["All agreed."]))
+    expect(files).to_have_text("minutes.pdf")
+    composer(page).press("Enter")
+    answer(page, "done")
+    conversation = server.call("GET", "/api/conversations").expect(200)["items"][0]["id"]
+    question = server.call("GET", f"/api/conversations/{conversation}").expect(200)["messages"][0]
+    file, text = question["parts"]
+    assert (file["type"], file["text"]) == ("file", "[Page 1]\n\nAll agreed.")
+    assert text["text"] == "Who agreed?"
 
 
 def test_an_image_that_cannot_be_decoded_is_refused_when_it_is_attached(

@@ -30,10 +30,12 @@ from grantha.api.reader_limits import ReaderLimits
 from grantha.api.remote_images import RemoteImages
 from grantha.api.route_table import RouteTable, include_routes
 from grantha.api.routes.metrics import Metrics
+from grantha.api.schemas.requests import MAX_TEXT
 from grantha.api.state import AppState
 from grantha.api.tracing import GenerationTracer, tracer_for
 from grantha.api.wrong_tokens import WrongTokens
 from grantha.config import Settings
+from grantha.documents.converter import DocumentConverter
 from grantha.engine.answer_length import AnswerLimits
 from grantha.engine.call_budget import CallLimits
 from grantha.engine.feed import Change, Feed
@@ -94,6 +96,7 @@ def assemble(settings: Settings, registry: Registry | None) -> tuple[ASGIApp, Su
         access=Access(settings.token, logins),
         wrong_tokens=WrongTokens(proxies),
         images=RemoteImages(settings.image_networks),
+        documents=DocumentConverter(MAX_TEXT, settings.variables),
         downloads=downloads,
     )
 

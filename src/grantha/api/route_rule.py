@@ -26,6 +26,7 @@ class RouteRule:
     """How requests for one path are treated. Unlisted paths get the strictest rule."""
 
     max_body: int  # bytes
+    max_body_setting: str = "GRANTHA_MAX_BODY"  # the setting that says so; empty where it is fixed
     public: bool = False  # whether it answers without the access token
     in_api: bool = True  # whether the path belongs to the API; else the page may answer it
     error_formats: tuple[ErrorFormat, ...] = ()  # none: problem+json

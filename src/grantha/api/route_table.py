@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
@@ -29,6 +29,7 @@ from grantha.api.route_rule import RouteRule
 from grantha.api.routes import (
     analytics,
     conversations,
+    documents,
     generations,
     health,
     live,
@@ -55,7 +56,8 @@ class RouteGroup:
     error_formats: tuple[ErrorFormat, ...] = ()
     public: tuple[_Handler, ...] = ()
     fast: tuple[_Handler, ...] = ()
-    max_body: Callable[[Settings], int] = lambda settings: settings.max_body
+    # A setting, or bytes.
+    max_body: Literal["max_body", "max_import", "max_document"] | int = "max_body"
 
 
 def _below(prefix: str, router: APIRouter) -> APIRouter:
@@ -76,7 +78,7 @@ GROUPS = (
     RouteGroup(
         login.router,
         public=(login.login, login.logout),
-        max_body=lambda _settings: _MAX_LOGIN,
+        max_body=_MAX_LOGIN,
     ),
     RouteGroup(conversations.router),
     RouteGroup(remote_images.router),
@@ -85,7 +87,8 @@ GROUPS = (
     RouteGroup(models.router),
     RouteGroup(local_models.router),
     RouteGroup(analytics.router),
-    RouteGroup(transfer.router, max_body=lambda settings: settings.max_import),
+    RouteGroup(transfer.router, max_body="max_import"),
+    RouteGroup(documents.router, max_body="max_document"),
     RouteGroup(metrics.router),
     RouteGroup(description.router),
     RouteGroup(simple_chat.router, fast=(simple_chat.stream, simple_chat.complete)),
@@ -117,7 +120,7 @@ class RouteTable:
         self._patterns: list[RouteRule] = []
         for group in GROUPS:
             for route in group.router.routes:
-                self._add(route, group, group.max_body(settings))
+                self._add(route, group, settings)
         self._unknown = {
             beginning: replace(self._strictest, error_formats=formats)
             for beginning, formats in _formats_by_beginning().items()
@@ -138,11 +141,13 @@ class RouteTable:
             beginning = beginning.rpartition("/")[0]
         return self._page_rule if self._page.serves(path) else self._unlisted
 
-    def _add(self, route: Any, group: RouteGroup, max_body: int) -> None:
+    def _add(self, route: Any, group: RouteGroup, settings: Settings) -> None:
         if not isinstance(route, Route | WebSocketRoute):
             raise TypeError(f"{route!r} is a kind of route that can't have a rule.")
+        setting = group.max_body
         rule = RouteRule(
-            max_body,
+            setting if isinstance(setting, int) else getattr(settings, setting),
+            f"GRANTHA_{setting.upper()}" if isinstance(setting, str) else "",
             public=route.endpoint in group.public,
             error_formats=group.error_formats,
             fast=fast_handler(route.endpoint) if route.endpoint in group.fast else None,

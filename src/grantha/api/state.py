@@ -19,6 +19,7 @@ from grantha.api.remote_images import RemoteImages
 from grantha.api.wrong_tokens import WrongTokens
 from grantha.chat import JsonObject
 from grantha.config import Settings
+from grantha.documents.converter import DocumentConverter
 from grantha.engine.feed import Feed
 from grantha.engine.supervisor import Supervisor
 from grantha.errors import BadRequest
@@ -45,6 +46,7 @@ class AppState:
     access: Access
     wrong_tokens: WrongTokens
     images: RemoteImages
+    documents: DocumentConverter
     downloads: ModelDownloads | None  # None where there are no local models
     # Held by the one import at a time, since its file is in memory.
     importing: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -1,17 +1,22 @@
-"""Files for `grantha chat`: images as they are, everything that is text as text.
+"""Files for `grantha chat`: images as they are, everything that is text as text, and documents, which the
+server converts to text.
 
-What can't be sent is refused here, with the reason, before anything is sent.
+What can't be sent is refused, with the reason, before a message is sent.
 """
 
 from __future__ import annotations
 
 import base64
 import mimetypes
-import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from grantha.chat import FilePart, ImagePart, Part
+from grantha.cli.runner import notify
 from grantha.errors import BadRequest, TooLarge
+
+if TYPE_CHECKING:
+    from grantha.client import Client
 
 _MAX_IMAGE = 5 * 1024 * 1024  # bytes; the server's own limit
 _MAX_TEXT = 4 * 1024 * 1024  # characters; likewise
@@ -21,30 +26,22 @@ _IMAGES = {  # what their bytes begin with
     b"GIF87a": "image/gif",
     b"GIF89a": "image/gif",
 }
-_DOCUMENTS = frozenset(
-    {".doc", ".docx", ".odt", ".ods", ".odp", ".xls", ".xlsx", ".ppt", ".pptx", ".epub", ".pages"}
-)
-_PDF = b"%PDF-"  # some consist of ASCII, and are no text all the same
+# What PDFs, present and old office files begin with. A PDF may be ASCII, and is no text all the same.
+_DOCUMENTS = (b"%PDF-", b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
-def read_attachment(path: Path) -> Part:
-    """The file as a part of a message. Raises `BadRequest` or `TooLarge`, which name the file."""
-    try:
-        content = path.expanduser().read_bytes()
-    except OSError as error:
-        raise BadRequest(f"{path} can't be read: {error.strerror}.") from error
-    if not content:
-        raise BadRequest(f"{path} is empty.")
+async def read_attachment(client: Client, path: Path) -> Part:
+    """The file as a part of a message. Raises `BadRequest`, `TooLarge` or `Unsupported`, which name it."""
+    content = _read(path)
     media_type = _image_type(content)
     if media_type is not None:
         return _image(path, media_type, content)
-    if content.startswith(_PDF):
-        name, converted = (shlex.quote(n) for n in (path.name, path.with_suffix(".txt").name))
-        raise BadRequest(
-            f"{path} is a PDF, and only text and images can be sent.",
-            advice=f"Convert it with `pdftotext {name}`, and attach {converted}.",
-        )
+    if content.startswith(_DOCUMENTS):
+        found = await client.document_text(path.name, content)
+        if found.truncated:
+            notify(f"{path} is long: its first {len(found.part.text):,} characters are sent.")
+        return found.part
     text = _decode(content)
     if text is None:
         raise BadRequest(f"{path} is neither text nor an image.", advice=_conversion_advice(path))
@@ -54,6 +51,16 @@ def read_attachment(path: Path) -> Part:
             advice="Attach a part of it.",
         )
     return FilePart(path.name, mimetypes.guess_type(path.name)[0] or "text/plain", text)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        content = path.expanduser().read_bytes()
+    except OSError as error:
+        raise BadRequest(f"{path} can't be read: {error.strerror}.") from error
+    if not content:
+        raise BadRequest(f"{path} is empty.")
+    return content
 
 
 def _image(path: Path, media_type: str, content: bytes) -> ImagePart:
@@ -84,8 +91,6 @@ def _decode(content: bytes) -> str | None:
 
 def _conversion_advice(path: Path) -> str:
     kind = mimetypes.guess_type(path.name)[0] or ""
-    if path.suffix.lower() in _DOCUMENTS:
-        return "Export it as text or Markdown, and attach that."
     if kind.startswith("image/") or path.suffix.lower() in {".heic", ".heif", ".avif"}:
         return "Convert it to PNG or JPEG."
     return "Attach its text, in UTF-8."

@@ -44,7 +44,7 @@ class ChatArgs:
     """The command's arguments."""
 
     prompt: str
-    files: tuple[Part, ...]
+    files: tuple[Path, ...]
     attach: str | None
     conversation: str | None
     last: bool  # continue the most recently active conversation
@@ -52,10 +52,6 @@ class ChatArgs:
     system: str | None
     options: Options
     as_json: bool
-
-    def message(self) -> tuple[Part, ...]:
-        """The attached files, then the prompt."""
-        return (*self.files, TextPart(self.prompt)) if self.prompt else self.files
 
 
 def chat(
@@ -102,8 +98,9 @@ def chat(
     """
     text = "" if attach else _read_prompt(prompt or [])
     options = Options(temperature=temperature, max_tokens=max_tokens)
-    attached = tuple(read_attachment(file) for file in files or ())
-    args = ChatArgs(text, attached, attach, conversation, last, model, system, options, as_json)
+    args = ChatArgs(
+        text, tuple(files or ()), attach, conversation, last, model, system, options, as_json
+    )
     alone = not (prompt or attach or as_json)
     if alone and not text and sys.stdin.isatty() and sys.stdout.isatty():
         _converse(url, args)
@@ -138,7 +135,7 @@ def _converse(url: str | None, args: ChatArgs) -> NoReturn:
             model=args.model,
             system=args.system,
             options=args.options,
-            attached=list(args.files),
+            attached=[runner.run(read_attachment(client, file)) for file in args.files],
         )
         # Before anything is written: a server that isn't there, or wants a token, ends the command.
         session.models = [model.id for model in runner.run(client.models()).items]
@@ -167,24 +164,31 @@ async def _generation(client: Client, args: ChatArgs) -> Generation:
     if args.last or args.conversation is not None:
         return await _continue(client, args)
     return await client.ask(
-        args.message(), model=args.model, options=args.options, system_prompt=args.system or ""
+        await _message(client, args),
+        model=args.model,
+        options=args.options,
+        system_prompt=args.system or "",
     )
 
 
 async def _continue(client: Client, args: ChatArgs) -> Generation:
     if args.prompt or args.files:
-        conversation = await _conversation(client, args)
+        conversation, message = await _conversation(client, args), await _message(client, args)
         if args.system is not None:
             await client.update_conversation(conversation, system_prompt=args.system)
-        return await client.send(
-            conversation, args.message(), model=args.model, options=args.options
-        )
+        return await client.send(conversation, message, model=args.model, options=args.options)
     conversation, cut = await _last_answer(client, args)
     if cut is None:
         raise BadRequest("The last answer is complete.", advice="Write a prompt.")
     if args.system is not None:
         await client.update_conversation(conversation, system_prompt=args.system)
     return await _resumed(cut, args)
+
+
+async def _message(client: Client, args: ChatArgs) -> tuple[Part, ...]:
+    """The attached files, then the prompt."""
+    files = [await read_attachment(client, file) for file in args.files]
+    return (*files, TextPart(args.prompt)) if args.prompt else tuple(files)
 
 
 async def _conversation(client: Client, args: ChatArgs) -> str:

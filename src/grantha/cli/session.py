@@ -134,7 +134,7 @@ class ChatSession:
             "/help": lambda: print(HELP),
             "/model": lambda: _run(runner, self._use_model(rest)),
             "/system": lambda: _run(runner, self._use_system(rest)),
-            "/attach": lambda: self._attach(rest),
+            "/attach": lambda: _run(runner, self._attach(rest)),
             "/retry": lambda: self._show(runner, self._retry),
             "/copy": lambda: _run(runner, self._copy()),
             "/new": self._start_over,
@@ -178,11 +178,11 @@ class ChatSession:
             self.system = (await self.client.conversation(self.conversation)).system_prompt
         print(strip_controls(self.system or "") or "There is no system prompt.")
 
-    def _attach(self, name: str) -> None:
+    async def _attach(self, name: str) -> None:
         if not name:
             raise BadRequest("Name a file: /attach FILE.")
         path = Path(name.strip("'\""))
-        self.attached.append(read_attachment(path))
+        self.attached.append(await read_attachment(self.client, path))
         print(f"{path.name} goes with the next message.")
 
     async def _retry(self) -> Generation:

@@ -15,6 +15,7 @@ from grantha.client.http_client import FILE_TIMEOUT, HttpClient
 from grantha.client.responses import (
     Conversation,
     ConversationSummary,
+    ConvertedDocument,
     ModelList,
     ProviderCheckResult,
     ProviderStatus,
@@ -183,6 +184,18 @@ class Client:
             await self._http.request("POST", "/api/import", document, timeout=FILE_TIMEOUT)
         ).json()
         return [str(item) for item in found["conversations"]]
+
+    async def document_text(self, name: str, document: bytes) -> ConvertedDocument:
+        """A PDF, Word, Excel, OpenDocument spreadsheet or PowerPoint file as text, ready to be sent."""
+        found = await self._http.request(
+            "POST",
+            "/api/documents/text",
+            document,
+            params={"name": name},
+            idempotent=True,
+            timeout=FILE_TIMEOUT,
+        )
+        return ConvertedDocument.from_json(found.json())
 
     # ---- the server ----------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 from grantha.chat import (
     Capabilities,
+    FilePart,
     JsonObject,
     Options,
     Part,
@@ -254,6 +255,24 @@ class ProviderCheckResult:
     def from_json(body: JsonObject) -> ProviderCheckResult:
         """From the native API's JSON."""
         return ProviderCheckResult(**_known_fields(ProviderCheckResult, body))
+
+
+@dataclass(frozen=True, slots=True)
+class ConvertedDocument:
+    """A document as the part of a message. `pages` counts pages, slides or sheets, where there are any.
+
+    `truncated`: the text ends before the document does.
+    """
+
+    part: FilePart
+    pages: int | None
+    truncated: bool
+
+    @staticmethod
+    def from_json(body: JsonObject) -> ConvertedDocument:
+        """From the native API's JSON."""
+        part = FilePart(body["name"], body["media_type"], body["text"])
+        return ConvertedDocument(part, body["pages"], body["truncated"])
 
 
 @dataclass(frozen=True, slots=True)

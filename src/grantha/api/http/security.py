@@ -75,7 +75,7 @@ class SecurityMiddleware:
             of_login = _LoginConnection(login, scope, receive, send)
             receive, send = of_login.receive, of_login.send
         if scope["type"] == "http" and scope["method"] not in _SAFE_METHODS:
-            receive = _LimitedBody(receive, rule.max_body, self._body_timeout)
+            receive = _LimitedBody(receive, rule, self._body_timeout)
         # Only the start of a reply needs what the layers above add: a stream's bytes bypass them.
         scope[DIRECT] = send
         await self._app(scope, receive, _with_security_headers(send))
@@ -87,7 +87,7 @@ class SecurityMiddleware:
         login = None if rule.public else self._access.check(headers)
         length = headers.get("content-length")
         if length is not None and length.isdigit() and int(length) > rule.max_body:
-            raise _too_large(rule.max_body)
+            raise _too_large(rule)
         return login
 
     def _check_host(self, host: str) -> None:
@@ -158,9 +158,10 @@ class _LoginConnection:
 class _LimitedBody:
     """A `receive` that counts the body and gives it a deadline, until it is complete."""
 
-    def __init__(self, receive: Receive, most: int, timeout: float) -> None:
+    def __init__(self, receive: Receive, rule: RouteRule, timeout: float) -> None:
         self._receive = receive
-        self._left = self._most = most
+        self._rule = rule
+        self._left = rule.max_body
         self._deadline = asyncio.get_running_loop().time() + timeout
         self._complete = False
 
@@ -176,7 +177,7 @@ class _LimitedBody:
             ) from error
         self._left -= len(message.get("body", b""))
         if self._left < 0:
-            raise _too_large(self._most)
+            raise _too_large(self._rule)
         self._complete = not message.get("more_body", False)
         return message
 
@@ -218,10 +219,9 @@ def _is_same_origin(origin: str, host: str) -> bool:
         return False  # not an origin at all
 
 
-def _too_large(most: int) -> TooLarge:
-    return TooLarge(
-        f"The body is larger than {most} bytes.", advice="Send less, or raise GRANTHA_MAX_BODY."
-    )
+def _too_large(rule: RouteRule) -> TooLarge:
+    advice = f"Send less, or raise {rule.max_body_setting}." if rule.max_body_setting else ""
+    return TooLarge(f"The body is larger than {rule.max_body} bytes.", advice=advice)
 
 
 def _with_security_headers(send: Send) -> Send:

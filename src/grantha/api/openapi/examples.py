@@ -242,6 +242,14 @@ EXAMPLES: dict[str, JsonDict] = {
         "error": None,
         "advice": None,
     },
+    "DocumentTextReply": {
+        "type": "file",
+        "name": "minutes.pdf",
+        "media_type": "application/pdf",
+        "text": "[Page 1]\n\nMinutes of the meeting of 12 March",
+        "pages": 1,
+        "truncated": False,
+    },
     "ImportReply": {"imported": 1, "conversations": [_LINE["id"]]},
     "SummaryReply": {
         "totals": _NUMBERS,

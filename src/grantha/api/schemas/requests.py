@@ -16,7 +16,7 @@ from grantha.wire import images
 from grantha.wire.compat.view import MAX_ITEMS
 
 MAX_IMAGE = 5 * 1024 * 1024  # bytes, decoded: the smallest limit among the vendors
-_MAX_TEXT = 4 * 1024 * 1024
+MAX_TEXT = 4 * 1024 * 1024  # characters
 
 ModelId = Annotated[str, Field(min_length=1, max_length=300)]
 _OPTIONS = {
@@ -57,7 +57,7 @@ class TextPartBody(Body):
     """Text."""
 
     type: Literal["text"]
-    text: str = Field(max_length=_MAX_TEXT)
+    text: str = Field(max_length=MAX_TEXT)
 
 
 class ImagePartBody(Body):
@@ -74,7 +74,7 @@ class FilePartBody(Body):
     type: Literal["file"]
     name: str = Field(max_length=300)
     media_type: str = Field(default="text/plain", max_length=100)
-    text: str = Field(max_length=_MAX_TEXT)
+    text: str = Field(max_length=MAX_TEXT)
 
 
 PartBody = Annotated[TextPartBody | ImagePartBody | FilePartBody, Field(discriminator="type")]
@@ -83,7 +83,7 @@ PartBody = Annotated[TextPartBody | ImagePartBody | FilePartBody, Field(discrimi
 class GenerationBody(Body):
     """A send: text or parts are a new question; without them an existing one is answered again."""
 
-    text: str | None = Field(default=None, max_length=_MAX_TEXT)
+    text: str | None = Field(default=None, max_length=MAX_TEXT)
     parts: list[PartBody] | None = Field(default=None, max_length=64)
     parent: str | None = None
     model: ModelId | None = None
@@ -165,7 +165,7 @@ class SimpleChatMessage(Body):
     """A message of the simple chat endpoint."""
 
     role: Literal["system", "user", "assistant"]
-    content: Annotated[str, BeforeValidator(_text_of_content)] = Field(max_length=_MAX_TEXT)
+    content: Annotated[str, BeforeValidator(_text_of_content)] = Field(max_length=MAX_TEXT)
 
 
 class SimpleChatBody(Body):

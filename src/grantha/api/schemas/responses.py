@@ -362,6 +362,20 @@ class ImportReply(ResponseModel):
     conversations: list[str]
 
 
+class DocumentTextReply(ResponseModel):
+    """A document as text, with the members of a file part and two more.
+
+    `pages` counts pages, slides or sheets. `truncated`: the text ends before the document does.
+    """
+
+    type: Literal["file"]
+    name: str
+    media_type: str
+    text: str
+    pages: int | None
+    truncated: bool
+
+
 class AnswerStatistics(ResponseModel):
     """Statistics of some answers; null is unknown. Counts and sums are exact; percentiles, by nearest rank,
     are within 2.5 % of the true value, since they are read from histograms."""

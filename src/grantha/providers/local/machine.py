@@ -7,15 +7,12 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
+from grantha.config import child_variables
+
 ENGINE = "xllamacpp"
 _CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")
 _MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
-# Our keys are not among them: a child runs native code that has no business with them.
-_PASSED_ON = (
-    *("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT"),
-    *("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"),
-)
 # llama.cpp's threads meet some 400 times a token. With libgomp's own default they spin at each meeting
 # for as long as it takes: where another process wants a core too, a prompt then takes ten times as long.
 # Without any spinning (OMP_WAIT_POLICY=passive) three quarters of the speed are lost.
@@ -32,7 +29,7 @@ def has_engine() -> bool:
 
 def environment(variables: Mapping[str, str]) -> dict[str, str]:
     """The variables a child gets, out of the server's own."""
-    return {**{k: variables[k] for k in _PASSED_ON if k in variables}, **_SPINNING}
+    return {**child_variables(variables), **_SPINNING}
 
 
 def threads() -> int:

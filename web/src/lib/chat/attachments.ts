@@ -1,7 +1,8 @@
-// Files attached to a message: images as base64, everything else as text. Checked when attached, sent with the message.
+// Files attached to a message: images as base64, everything else as text, which the server finds in documents. Checked
+// when attached, sent with the message.
 import { isImage, toSendableImage } from './imageConversion.ts';
-import { decodeText } from './textFile.ts';
-import type { FilePart, ImagePartBody, Part, SentPart } from '#lib/wire/types.ts';
+import { decodeText, isDocument } from './textFile.ts';
+import type { DocumentTextReply, FilePart, ImagePartBody, Part, SentPart } from '#lib/wire/types.ts';
 
 export interface Attachment {
   key: string;
@@ -11,6 +12,8 @@ export interface Attachment {
   preview: string | null;
   /** It was long text in the clipboard, not a file: it can go into the message after all. */
   pasted: boolean;
+  /** A document whose end didn't fit. */
+  truncated?: boolean;
 }
 
 /** Why a file can't be attached. */
@@ -18,10 +21,17 @@ export type AttachmentProblem = 'too-large' | 'not-text' | 'unreadable-image';
 
 /** Of text; images of any size are scaled down. */
 const MAX_TEXT_BYTES = 8 * 1024 * 1024;
+const SIGNATURE_BYTES = 16;
 let lastKey = 0;
 
-/** Reads a file so that the server will take it, or says why it can't be sent. */
-export async function readAttachment(file: File): Promise<Attachment | AttachmentProblem> {
+/**
+ * Reads a file so that the server will take it, or says why it can't be sent. Documents go through `convert`, whose
+ * problems are thrown.
+ */
+export async function readAttachment(
+  file: File,
+  convert: (file: File) => Promise<DocumentTextReply>
+): Promise<Attachment | AttachmentProblem> {
   const key = `${++lastKey}`;
   if (isImage(file)) {
     const image = await toSendableImage(file);
@@ -32,6 +42,11 @@ export async function readAttachment(file: File): Promise<Attachment | Attachmen
       data: base64(new Uint8Array(await image.arrayBuffer()))
     };
     return { key, name: file.name || 'image', part, preview: URL.createObjectURL(image), pasted: false };
+  }
+  if (isDocument(new Uint8Array(await file.slice(0, SIGNATURE_BYTES).arrayBuffer()))) {
+    const { name, media_type, text, truncated } = await convert(file);
+    const part: FilePart = { type: 'file', name, media_type, text };
+    return { key, name, part, preview: null, pasted: false, truncated };
   }
   if (file.size > MAX_TEXT_BYTES) return 'too-large';
   const text = decodeText(new Uint8Array(await file.arrayBuffer()));

@@ -1,6 +1,7 @@
 // Tells text files from binary ones by their bytes: names and types are guesses of the operating system.
 
 const SIGNATURE_LENGTH = 5;
+const DOCUMENTS = ['%PDF-', 'PK\x03\x04', '\xd0\xcf\x11\xe0'];
 
 /** The text in `bytes` (UTF-8, UTF-16 with its mark, or Windows-1252); null when they are no text. */
 export function decodeText(bytes: Uint8Array): string | null {
@@ -14,6 +15,12 @@ export function decodeText(bytes: Uint8Array): string | null {
   } catch {
     return new TextDecoder('windows-1252').decode(bytes);
   }
+}
+
+/** Whether the server can perhaps read it: PDFs, present office files (ZIP archives) and old ones. */
+export function isDocument(bytes: Uint8Array): boolean {
+  const start = String.fromCharCode(...bytes.subarray(0, SIGNATURE_LENGTH));
+  return DOCUMENTS.some((signature) => start.startsWith(signature));
 }
 
 /** Control characters that no text holds: all but tab, line ends, form feed and escape. */

@@ -82,9 +82,13 @@ export const de: Strings = {
   removeQueued: 'Wartende Nachricht entfernen',
   removeAttachment: (name) => `${name} entfernen`,
   noImages: (model) => `${model} unterstützt keine Bilder.`,
+  reading: (name) => `${name} wird gelesen …`,
+  stillReading: (name) => `${name} wird noch gelesen.`,
+  documentCut: (name) => `${name} ist zu lang: Nur der Anfang ist angehängt.`,
   attachmentProblems: {
     'too-large': (name) => `${name} ist größer als 8 MB.`,
-    'not-text': (name) => `${name} ist keine Textdatei. Nur Bilder und Textdateien können angehängt werden.`,
+    'not-text': (name) =>
+      `${name} kann nicht gelesen werden. Bilder, Text, PDF- und Office-Dateien können angehängt werden.`,
     'unreadable-image': (name) =>
       `Dieser Browser kann ${name} nicht lesen. Wandeln Sie das Bild vorher in PNG oder JPEG um.`
   },

@@ -86,9 +86,13 @@ export const en = {
   removeQueued: 'Remove queued message',
   removeAttachment: (name: string) => `Remove ${name}`,
   noImages: (model: string) => `${model} doesn’t support images.`,
+  reading: (name: string) => `Reading ${name}…`,
+  stillReading: (name: string) => `${name} is still being read.`,
+  documentCut: (name: string) => `${name} is too long: only its beginning is attached.`,
   attachmentProblems: {
     'too-large': (name: string) => `${name} is larger than 8 MB.`,
-    'not-text': (name: string) => `${name} isn’t a text file. Only images and text files can be attached.`,
+    'not-text': (name: string) =>
+      `${name} isn’t a file that can be read. Images, text, PDF and Office files can be attached.`,
     'unreadable-image': (name: string) => `This browser can’t read ${name}. Convert it to PNG or JPEG first.`
   },
   image: 'Image',

@@ -82,10 +82,13 @@ export const es: Strings = {
   removeQueued: 'Quitar el mensaje en espera',
   removeAttachment: (name) => `Quitar ${name}`,
   noImages: (model) => `${model} no admite imágenes.`,
+  reading: (name) => `Leyendo ${name}…`,
+  stillReading: (name) => `Todavía se está leyendo ${name}.`,
+  documentCut: (name) => `${name} es demasiado largo: solo se adjunta el comienzo.`,
   attachmentProblems: {
     'too-large': (name) => `${name} supera los 8 MB.`,
     'not-text': (name) =>
-      `${name} no es un archivo de texto. Solo se pueden adjuntar imágenes y archivos de texto.`,
+      `${name} no se puede leer. Se pueden adjuntar imágenes, texto, PDF y archivos de Office.`,
     'unreadable-image': (name) => `Este navegador no puede leer ${name}. Conviértalo antes a PNG o JPEG.`
   },
   image: 'Imagen',

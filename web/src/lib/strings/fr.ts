@@ -82,10 +82,13 @@ export const fr: Strings = {
   removeQueued: 'Retirer le message en attente',
   removeAttachment: (name) => `Retirer ${name}`,
   noImages: (model) => `${model} ne prend pas en charge les images.`,
+  reading: (name) => `Lecture de ${name}…`,
+  stillReading: (name) => `${name} est encore en cours de lecture.`,
+  documentCut: (name) => `${name} est trop long : seul le début est joint.`,
   attachmentProblems: {
     'too-large': (name) => `${name} dépasse 8 Mo.`,
     'not-text': (name) =>
-      `${name} n’est pas un fichier texte. Seuls les images et les fichiers texte peuvent être joints.`,
+      `${name} ne peut pas être lu. Images, texte, PDF et fichiers Office peuvent être joints.`,
     'unreadable-image': (name) =>
       `Ce navigateur ne peut pas lire ${name}. Convertissez-le d’abord en PNG ou en JPEG.`
   },

@@ -6,6 +6,7 @@ import type {
   Conversation,
   ConversationBody,
   ConversationList,
+  DocumentTextReply,
   Download,
   DownloadBody,
   Generation,
@@ -181,6 +182,13 @@ export class Api {
 
   import(document: unknown): Promise<ImportReply> {
     return this.#json('POST', '/api/import', document);
+  }
+
+  /** The text of a PDF or office file. */
+  async documentText(file: File, signal: AbortSignal): Promise<DocumentTextReply> {
+    const path = `/api/documents/text?${new URLSearchParams({ name: file.name })}`;
+    const reply = await this.#send(path, { method: 'POST', body: file, signal });
+    return (await reply.json().catch(noReply)) as DocumentTextReply;
   }
 
   /** An image of another host, fetched by the server. */

@@ -144,6 +144,16 @@ export interface DayStatistics {
   day: string;
 }
 
+/** A document as text, with the members of a file part and two more. `pages` counts pages, slides or sheets. `truncated`: the text ends before the document does. */
+export interface DocumentTextReply {
+  type: 'file';
+  name: string;
+  media_type: string;
+  text: string;
+  pages: number | null;
+  truncated: boolean;
+}
+
 /** What to download: a model of the curated list, or a GGUF file from a URL. */
 export interface DownloadBody {
   name?: string | null;

@@ -28,6 +28,7 @@ export type {
   ConversationBody,
   ConversationList,
   DayStatistics,
+  DocumentTextReply,
   DownloadBody,
   ErrorObject,
   FilePart,
