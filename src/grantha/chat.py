@@ -7,16 +7,19 @@ HTTP, SQL or any vendor. Values are never changed; a change makes a new one.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, TypeAlias
+from types import UnionType
+from typing import Any, Literal, TypeAlias, TypeGuard, Union, get_args, get_origin, get_type_hints
 
 JsonObject: TypeAlias = Mapping[str, Any]  # JSON as decoded; Any because JSON is
 JsonDict: TypeAlias = dict[str, Any]  # the same, while it is being built
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST_MS = 253_402_300_799_999  # the end of the year 9999, after which ISO 8601 has no times
+MAX_COUNT = 2**53  # no count of tokens and no price in dollars is larger; exact as a float
 
 Role = Literal["system", "user", "assistant", "tool"]
 Ending = Literal["done", "stopped", "failed", "interrupted"]
@@ -202,6 +205,13 @@ class Usage:
     cost_usd: float | None = None  # as billed by the vendor, where it says so
     partial: bool = False
 
+    def __post_init__(self) -> None:
+        # Vendors send any number, and a stored row may hold anything: such a count is unknown.
+        for name in _COUNTS:
+            value = getattr(self, name)
+            if value is not None and not is_amount(value, whole=name != "cost_usd"):
+                object.__setattr__(self, name, None)
+
     def to_json(self) -> dict[str, Any]:
         """Only what is known."""
         values = {name: getattr(self, name) for name in _USAGE_FIELDS}
@@ -214,6 +224,7 @@ class Usage:
 
 
 _USAGE_FIELDS = tuple(item.name for item in dataclasses.fields(Usage))
+_COUNTS = tuple(name for name in _USAGE_FIELDS if name != "partial")
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,12 +294,35 @@ def part_to_json(part: Part) -> dict[str, Any]:
 def part_from_json(body: JsonObject) -> Part:
     """Inverse of `part_to_json`. Raises KeyError or TypeError for what isn't a part."""
     kind = _PART_TYPES[body["type"]]
-    return kind(**{f.name: body[f.name] for f in dataclasses.fields(kind) if f.name in body})
+    return kind(**typed_fields(body, _PART_FIELDS[kind]))
 
 
 def parts_to_json(parts: Sequence[Part]) -> list[dict[str, Any]]:
     """JSON form of a message's parts."""
     return [part_to_json(part) for part in parts]
+
+
+def is_amount(value: object, *, whole: bool = False) -> TypeGuard[float]:
+    """Whether a value can be a count or a price: a number that is finite, not negative and not absurd."""
+    # By type, because True is an int.
+    if type(value) is int:
+        return 0 <= value <= MAX_COUNT
+    return not whole and type(value) is float and math.isfinite(value) and 0 <= value <= MAX_COUNT
+
+
+def json_types(cls: type) -> dict[str, tuple[type, ...]]:
+    """For each field of a dataclass, the types that its JSON form can have."""
+    hints = get_type_hints(cls)
+    return {field.name: _json_types(hints[field.name]) for field in dataclasses.fields(cls)}
+
+
+def typed_fields(body: JsonObject, types: Mapping[str, tuple[type, ...]]) -> dict[str, Any]:
+    """The fields of `json_types` that a JSON object has. Raises TypeError for one of a wrong type."""
+    values = {name: body[name] for name in types if name in body}
+    for name, value in values.items():
+        if not isinstance(value, types[name]):
+            raise TypeError(f"{name!r} has a value of a wrong type")
+    return values
 
 
 def iso_time(ms: int) -> str:
@@ -306,6 +340,22 @@ def split_model_id(model_id: str) -> tuple[str, str]:
     if not (provider and slash and model):
         raise ValueError(f"{model_id!r} is not of the form provider/model")
     return provider, model
+
+
+def _json_types(hint: Any) -> tuple[type, ...]:
+    origin = get_origin(hint) or hint
+    if origin in {Union, UnionType}:
+        return tuple(kind for arg in get_args(hint) for kind in _json_types(arg))
+    if origin is Literal:
+        return tuple({type(value) for value in get_args(hint)})
+    if origin is float:
+        return int, float
+    if (isinstance(origin, type) and issubclass(origin, Mapping)) or origin is Usage:
+        return (dict,)
+    return (list,) if origin is tuple else (origin,)
+
+
+_PART_FIELDS = {kind: json_types(kind) for kind in _PART_TYPES.values()}
 
 
 def _shallow(part: Part) -> dict[str, Any]:

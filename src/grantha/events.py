@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from json.encoder import encode_basestring
@@ -23,6 +24,8 @@ from grantha.chat import (
     FinishReason,
     JsonObject,
     Usage,
+    json_types,
+    typed_fields,
 )
 
 # ---- what decoders yield -------------------------------------------------------------------------
@@ -223,8 +226,8 @@ class Citation:
 class Notice:
     """Something a reader should know that isn't part of the answer, such as a retry.
 
-    Codes: accepted, retrying, call-limit, answer-limit, abandoned, those of `ProviderNotice`; a reader
-    ignores others.
+    Codes: accepted, retrying, call-limit, answer-limit, abandoned, unreadable (in place of a stored record
+    that is damaged), those of `ProviderNotice`; a reader ignores others.
     """
 
     code: str
@@ -369,8 +372,14 @@ def encode_json(value: object) -> str:
 
 
 def decode_json(text: str) -> Any:
-    """Stored JSON; `NaN` and `Infinity`, which earlier versions wrote, are None. Raises ValueError."""
-    return _decode(text)
+    """Stored JSON. Raises ValueError for anything else.
+
+    `NaN` and `Infinity`, which earlier versions wrote, are None, and so are numbers as large as that.
+    """
+    try:
+        return _decode(text)
+    except (TypeError, RecursionError) as error:
+        raise ValueError("not text, or nested too deeply") from error
 
 
 def replace_surrogates(event: Event) -> Event:
@@ -400,12 +409,12 @@ def event_from(kind: str, payload: str) -> Event | None:
 def event_of(kind: str, body: JsonObject) -> Event | None:
     """The same from decoded JSON, such as a frame as clients get it; further fields are ignored.
 
-    Raises TypeError when a field is missing.
+    Raises TypeError when a field is missing or has a value of a wrong type.
     """
     cls = _KINDS.get(kind)
     if cls is None:
         return None
-    values = {name: body[name] for name, _ in _FIELDS[cls] if name in body}
+    values = typed_fields(body, _TYPES[cls])
     if "logprobs" in values:
         values["logprobs"] = tuple(values["logprobs"])
     if values.get("usage") is not None:
@@ -424,10 +433,16 @@ def frame_json(frame: Frame) -> str:
 
 # ---- helpers below -------------------------------------------------------------------------------
 
+
+def _finite_or_none(number: str) -> float | None:
+    value = float(number)
+    return value if math.isfinite(value) else None
+
+
 # Made once: `json.dumps` and `json.loads` with settings of their own make a new one at each call.
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 _encode_any = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-_decode = json.JSONDecoder(parse_constant=lambda _: None).decode
+_decode = json.JSONDecoder(parse_constant=lambda _: None, parse_float=_finite_or_none).decode
 
 
 def _extends(a: Event, b: Event) -> bool:
@@ -487,6 +502,10 @@ def _fields_of(cls: type[Event]) -> tuple[tuple[str, Any], ...]:
 # Name and default of every field; a value equal to its default isn't written.
 _FIELDS: dict[type[Event], tuple[tuple[str, Any], ...]] = {
     cls: _fields_of(cls) for cls in _KINDS.values()
+}
+_TYPES = {
+    cls: {name: types for name, types in json_types(cls).items() if name != "kind"}
+    for cls in _KINDS.values()
 }
 
 

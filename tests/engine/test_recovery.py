@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from typing_extensions import override
 
 from grantha.chat import Capabilities
 from grantha.errors import Overloaded, StorageFailed, error_from_json
@@ -290,6 +291,32 @@ async def test_the_answer_of_a_deleted_conversation_ends(rig: Rig, crash: Any) -
     after = await crash(rig)
     assert (await after.stored(row)).status == "interrupted"
     assert await after.store.orphans("nobody") == []
+
+
+async def test_an_answer_that_recovery_cannot_work_with_ends(make_rig: MakeRig, crash: Any) -> None:
+    class Unreliable(StubProvider):
+        @override
+        def capabilities(self, model: str) -> Capabilities:
+            if not self.replies:
+                raise LookupError(model)
+            return self.facts
+
+    async def opened(_call: object, _resume: object) -> StubUpstream:
+        async def run() -> Any:
+            yield [Text("so far")]
+            await until(lambda: False, "nothing")
+
+        return StubUpstream(run())
+
+    own = Unreliable([opened])
+    rig = await make_rig(providers={"own": own})
+    row = await rig.ask("own/model")
+    await rig.text_of(row, 6)
+    own.replies = []
+    answer = await (await crash(rig)).ended(row)
+    assert (answer.ending, answer.text) == ("interrupted", "so far")
+    assert answer.folded.end.text_length == 6
+    assert "can't be read" in answer.error["message"]
 
 
 async def test_recovery_waits_while_the_store_takes_no_writes(rig: Rig) -> None:

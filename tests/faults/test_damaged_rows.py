@@ -2,7 +2,7 @@
 
 import sqlite3
 from contextlib import closing
-from itertools import product
+from typing import Any
 
 import pytest
 
@@ -10,68 +10,105 @@ from tests.scripts import counted
 from tests.server import MakeServer, Server, until
 
 pytestmark = pytest.mark.faults
-DAMAGE = [
-    "UPDATE {} SET {} = '{{\"a\":'",
-    "UPDATE {} SET {} = '7'",
-    "UPDATE {} SET {} = '[7]'",
-    "UPDATE {} SET {} = '{{\"a\":Infinity}}'",
-    'UPDATE {} SET {} = \'[{{"type":"king"}}]\'',
-]
-COLUMNS = [
-    ("conversations", "options"),
-    ("messages", "parts"),
-    ("messages", "seams"),
-    ("messages", "citations"),
-    ("messages", '"end"'),
-    ("generations", "options"),
-    ("generations", '"end"'),
-    ("generations", "trace"),
-    ("records", "payload"),
-]
+TEXT = [b"\xff"]
+NUMBER = ["x", -1]
+JSON = ['{"a":', '[{"type":"king"}]', b"\xff"]
+# What each column of a row is damaged to.
+COLUMNS: dict[str, dict[str, list[Any]]] = {
+    "conversations": {
+        **dict.fromkeys(("title", "origin", "system_prompt", "model", "status"), TEXT),
+        **dict.fromkeys(("created_at", "updated_at"), NUMBER),
+        "options": [*JSON, '{"temperature":"hot","stop":3}'],
+    },
+    "messages": {
+        **dict.fromkeys(("role", "text", "model", "status"), TEXT),
+        "created_at": NUMBER,
+        "parts": [*JSON, '[{"type":"text","text":5}]', "7"],
+        "seams": [*JSON, '[{"reason":5}]', "[7]"],
+        "citations": [*JSON, '[{"part":"x"}]', "[" * 2000],
+        "end": [*JSON, '{"ending":"done","text_length":"x"}', '{"a":Infinity}'],
+    },
+    "generations": {
+        **dict.fromkeys(("model", "status"), TEXT),
+        **dict.fromkeys(("epoch", "seq", "recoveries", "created_at", "abandon_after"), NUMBER),
+        "options": [*JSON, '{"max_tokens":"x"}'],
+        "end": [*JSON, '{"ending":"over"}'],
+        "trace": [*JSON, '{"records":[7],"stored":"x"}', '{"records":7}'],
+    },
+    "records": {
+        "at": NUMBER,
+        "kind": TEXT,
+        "payload": [*JSON, '{"part":"x","text":5}', '{"part":0,"text":null}'],
+    },
+}
 
 
-def readable(server: Server, conversation: str, generation: str) -> None:
+def readable(server: Server, answer: dict[str, Any]) -> None:
     """Everything that reads rows answers."""
-    listed = server.call("GET", "/api/conversations?limit=200").expect(200)["items"]
+    conversation, generation = answer["conversation"], answer["id"]
+    listed = server.call("GET", "/api/conversations?origin=all&limit=200").expect(200)["items"]
     assert conversation in {row["id"] for row in listed}
     for path in (
         "/api/analytics/summary",
         f"/api/analytics/generations/{generation}",
         f"/api/conversations/{conversation}",
         f"/api/conversations/{conversation}/export",
+        f"/api/conversations/{conversation}/export?format=markdown",
         f"/api/generations/{generation}",
         f"/api/generations/{generation}/events",
-        "/api/conversations?q=script",
+        "/api/conversations?q=three",
     ):
         reply = server.call("GET", path)
         assert reply.status < 500, (path, reply.body)
 
 
-def test_a_damaged_column_costs_only_what_it_holds(server_factory: MakeServer) -> None:
-    server = server_factory().start()
-    answers = []
-    damages = list(product(COLUMNS, DAMAGE))
-    for _ in damages:
-        conversation = server.conversation()
-        generation = server.ask("scripted/hello", conversation=conversation)["id"]
-        server.ended(generation)
-        answers.append((conversation, generation))
-    server.terminate()
-    with closing(sqlite3.connect(server.database)) as database:
-        for ((table, column), damage), (conversation, generation) in zip(
-            damages, answers, strict=True
-        ):
-            owner = {"conversations": "id", "records": "generation"}.get(table, "conversation")
-            wanted = generation if table == "records" else conversation
-            database.execute(
-                damage.format(table, column) + f" WHERE {owner} = ?",
-                (wanted,),
-            )
-        database.commit()
-    server.start()
-    for conversation, generation in answers:
-        readable(server, conversation, generation)
+def a_rich_answer(server: Server) -> dict[str, Any]:
+    """An ended one with reasoning and a seam."""
+    steps = [{"reasoning": "Hm. "}, {"text": "one two three four", "split": "words"}]
+    model = server.script(
+        "rich", {"gate": "rich.gate", "capabilities": {"prefix": True}, "steps": steps}
+    )
+    server.allow("rich.gate", 2)
+    generation = server.ask(model)["id"]
+    until(lambda: server.generation(generation)["text"] or None, "some text")
+    server.call("PATCH", f"/api/generations/{generation}", {"temperature": 1.5}).expect(200)
+    server.allow("rich.gate")
+    return server.ended(generation)
+
+
+@pytest.mark.parametrize("trimmed", [False, True])
+def test_a_damaged_column_costs_only_what_it_holds(
+    server_factory: MakeServer, *, trimmed: bool
+) -> None:
+    server = server_factory({"GRANTHA_RECORD_TTL": "0" if trimmed else "3600"}).start()
+    answer = a_rich_answer(server)
+    ids = {"conversations": answer["conversation"], "messages": answer["message"]}
+    if trimmed:
+        server.restart()
+        events = f"/api/generations/{answer['id']}/events?after=1-0"
+        until(lambda: server.call("GET", events).status == 410 or None, "the records to be trimmed")
+    with closing(sqlite3.connect(server.database, isolation_level=None)) as database:
+        for table, columns in COLUMNS.items():
+            if trimmed and table == "records":
+                continue
+            key, number = ("generation", "seq") if table == "records" else ("id", "rowid")
+            wanted = ids.get(table, answer["id"])
+            for column, damages in columns.items():
+                undamaged = database.execute(
+                    f'SELECT "{column}", {number} FROM {table} WHERE {key} = ?',
+                    (wanted,),
+                ).fetchall()
+                change = f'UPDATE {table} SET "{column}" = ? WHERE {key} = "{wanted}"'
+                for damage in damages:
+                    database.execute(change, (damage,))
+                    readable(server, answer)
+                if damages is TEXT:
+                    database.execute(change.replace("?", "CAST(x'7bff' AS TEXT)"))
+                    readable(server, answer)
+                database.executemany(f"{change} AND {number} = ?", undamaged)
+    assert server.generation(answer["id"]) == answer
     assert server.ended(server.ask("scripted/hello")["id"])["status"] == "done"
+    assert "Traceback" not in server.output()
 
 
 def test_values_that_nothing_can_use_cost_only_themselves(server_factory: MakeServer) -> None:
@@ -86,7 +123,7 @@ def test_values_that_nothing_can_use_cost_only_themselves(server_factory: MakeSe
         database.execute("UPDATE messages SET created_at = 9e15, parts = ?", (image,))
         database.commit()
     server.start()
-    readable(server, first["conversation"], first["id"])
+    readable(server, first)
     (message, *_) = server.call("GET", f"/api/conversations/{first['conversation']}").json()[
         "messages"
     ]

@@ -184,10 +184,14 @@ def test_the_next_process_finds_every_record_that_was_committed(
 
 
 @pytest.mark.parametrize(
-    "damage", ["[", "[[7]]", "7", "null", '[["g", 1, {}, 1, "text-delta", {}]]']
+    "damage",
+    [
+        *("[", "[[7]]", "7", "null", '[["g", 1, {}, 1, "text-delta", {}]]', b"\xff"),
+        '[["g", 1e999, 1, 1, "text-delta", {}]]',
+    ],
 )
 async def test_what_follows_a_damaged_row_is_dropped_and_its_logs_are_named(
-    store: SqlStore, tmp_path: Path, damage: str
+    store: SqlStore, tmp_path: Path, damage: str | bytes
 ) -> None:
     harmed, whole = RunningLog(await begun(store)), RunningLog(await begun(store))
     await store.append([harmed.more(2), whole.more(1)])

@@ -18,6 +18,7 @@ from grantha.storage.readers import ReaderPool
 from grantha.storage.schema import metadata
 from grantha.storage.sql import SqlStore, copy_database
 from grantha.storage.writer import storage_error
+from tests.contracts.test_store import ME, answered
 
 MIGRATIONS = Path(connect.__file__).parent / "migrations" / "versions"
 
@@ -192,6 +193,26 @@ async def test_the_file_shrinks_after_something_was_deleted(tmp_path: Path) -> N
         pass
     await store.aclose()
     assert (tmp_path / "grantha.db").stat().st_size < 1_000_000
+
+
+@pytest.mark.parametrize("met_by", ["a search", "a deletion"])
+async def test_a_damaged_full_text_index_is_rebuilt(tmp_path: Path, met_by: str) -> None:
+    store = await opened(tmp_path)
+    kept, deleted = await answered(store, "three blind mice"), await answered(store, "blind mice")
+    with closing(sqlite3.connect(store._path)) as database:
+        remove = "INSERT INTO messages_text(messages_text, rowid, text) VALUES ('delete', ?, ?)"
+        # The second was never there.
+        for number, text in ((2, "three"), (4, "blind mice and men")):
+            database.execute(remove, (number, text))
+        database.commit()
+    if met_by == "a deletion":
+        await store.delete_conversation(ME, deleted.conversation)
+        assert await store.purge(2**60) == 1
+    expected = {kept.conversation} | ({deleted.conversation} if met_by == "a search" else set())
+    for query, found in (("mice", expected), ("three", {kept.conversation})):
+        page = await store.conversations(ME, query=query, cursor=None, limit=9, origin=None)
+        assert {row.id for row in page.rows} == found
+    await store.aclose()
 
 
 def _mode(path: Path) -> int:

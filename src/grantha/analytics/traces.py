@@ -30,6 +30,17 @@ def rows_since_start(records: Iterable[Record]) -> list[list[Any]]:
     return rows
 
 
+def stored_rows(trace: JsonObject) -> tuple[list[TraceRow], int | None]:
+    """The rows of a stored trace, and the bytes that its records took. What is damaged is left out."""
+    found, stored = trace.get("records"), trace.get("stored")
+    rows: list[TraceRow] = [
+        row
+        for row in (found if isinstance(found, list) else ())
+        if isinstance(row, list) and [type(value) for value in row] == [int, str, int, int]
+    ]
+    return rows, stored if isinstance(stored, int) else None
+
+
 def rows_since_before(rows: Iterable[TraceRow]) -> list[list[Any]]:
     """The same rows with the time since the record before."""
     last = 0

@@ -9,6 +9,7 @@ kept, never `done`: a cut answer is never complete. While the store fails, recov
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import hashlib
 import logging
@@ -79,6 +80,7 @@ class Recovery:
                     _log.exception(
                         "generation %s can't be recovered: internal error", orphan.row.id
                     )
+                    await self._end_unreadable(orphan)
             return len(left)
         finally:
             self._supervisor.finish_recovery()
@@ -133,6 +135,21 @@ class Recovery:
         plan = Plan(history, wanted, options, fallbacks, "restart")
         taken = dataclasses.replace(row, last_id=new[-1].id, recoveries=row.recoveries + 1)
         self._supervisor.take_over(orphan.subject, taken, plan, (*records, *new))
+
+    async def _end_unreadable(self, orphan: Orphan) -> None:
+        """Ends one whose log can't be worked with: it would be `running` for ever."""
+        last, written = orphan.row.last_id, list[Event]()
+        with contextlib.suppress(Exception):  # then the length of the text is unknown
+            records = await read_log(self._store, orphan.subject, orphan.row.id)
+            written = [record.event for record in records]
+        opening = Open(str(last), orphan.row.model, orphan.row.options.to_json())
+        events: list[Event] = [opening, _interrupted(written, "what was written can't be read")]
+        at = time.time_ns() // 1_000_000
+        new = [Record(RecordId(last.epoch + 1, seq), at, event) for seq, event in enumerate(events)]
+        try:
+            await self._end(orphan, new)
+        except GranthaError as error:
+            _log.error("generation %s can't be ended: %s", orphan.row.id, error.message)
 
     async def _retry_take_over(self, orphan: Orphan, tries: int) -> None:
         """The claim failed: its owner wrote more meanwhile, or another process took it over."""

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
-from grantha.chat import ContinuationMode, Options, Part, ReasoningPart, TextPart, ToolCallPart
+from grantha.chat import (
+    ContinuationMode,
+    Ending,
+    Options,
+    Part,
+    ReasoningPart,
+    TextPart,
+    ToolCallPart,
+)
 from grantha.errors import Unsupported
 from grantha.events import (
     START,
@@ -78,6 +87,8 @@ async def trimmed_frames(store: Store, subject: str, row: GenerationRow) -> list
     events.extend(_event_from("citation", body, Citation) for body in message.citations)
     if row.end is not None:
         events.append(_event_from("generation-end", row.end, GenerationEnd))
+    elif row.status != "running":
+        events.append(_damaged_end(row.status, parts))
     last = max(row.last_id.seq, len(events) - 1)
     epoch = row.last_id.epoch
     frames = [Frame(RecordId(epoch, seq), row.created_at, e) for seq, e in enumerate(events[:-1])]
@@ -85,6 +96,13 @@ async def trimmed_frames(store: Store, subject: str, row: GenerationRow) -> list
         *frames,
         Frame(RecordId(epoch, last), row.created_at, events[-1], last - len(frames) + 1),
     ]
+
+
+def _damaged_end(ending: Ending, parts: Sequence[Part]) -> GenerationEnd:
+    """In place of an end that can't be read: readers wait for one."""
+    text = "".join(part.text for part in parts if isinstance(part, TextPart))
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return GenerationEnd(ending, None, None, None, {}, len(text), digest)
 
 
 def continuing_records(

@@ -145,7 +145,7 @@ def _since(raw: sqlite3.Connection, subject: str, since: int) -> Iterator[tuple[
     for hours, first, last in ((1, hour, day), (24, day, _LAST_MS)):
         for start, model, *values in raw.execute(_BETWEEN, (subject, hours, first, last)):
             found = _rollup_from(values)
-            if found is not None:
+            if found is not None and isinstance(start, int) and isinstance(model, str):
                 yield start, model, found
 
 

@@ -249,10 +249,16 @@ def _file(connection: Connection) -> str:
 
 
 def _pragmas(connection: Any, *more: str) -> None:
+    # A row with text that isn't UTF-8 can be read: without it, every query that meets it would fail.
+    connection.text_factory = _decode
     cursor = connection.cursor()
     for pragma in (f"PRAGMA busy_timeout={_BUSY_MS}", "PRAGMA foreign_keys=ON", *more):
         cursor.execute(pragma)
     cursor.close()
+
+
+def _decode(stored: bytes) -> str:
+    return stored.decode("utf-8", "replace")
 
 
 def _file_system(folder: Path) -> str | None:

@@ -135,9 +135,8 @@ class Journal:
         logs, _ = _leftovers(raw)
         newest = raw.execute(_NEWEST).fetchone()[0] or 0
         for generation, left in logs.items():
-            records = [record for row in left if (record := rows.record_from(row)) is not None]
-            if records:
-                self._pending[generation] = _PendingLog(newest, records)
+            records = [rows.record_from(row) for row in left]
+            self._pending[generation] = _PendingLog(newest, records)
 
     def empty(self, raw: sqlite3.Connection) -> set[str]:
         """Moves the whole table to `records`; call `emptied` once that is committed.
@@ -221,7 +220,7 @@ def _leftovers(raw: sqlite3.Connection) -> tuple[dict[str, list[_JournalRow]], s
     for (body,) in raw.execute(_READ).fetchall():
         entries = _entries(body)
         if entries is None:
-            damaged.update(_NAMED.findall(body))
+            damaged.update(_NAMED.findall(str(body)))
         for generation, epoch, seq, at, kind, payload in entries or ():
             if generation not in last_ids:
                 last_ids[generation] = raw.execute(_RUNNING, (generation,)).fetchone()

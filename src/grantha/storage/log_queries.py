@@ -7,12 +7,21 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from sqlalchemy import Connection, delete, select, update
 
 from grantha.chat import ReasoningPart, TextPart
 from grantha.errors import NotFound
-from grantha.events import GenerationEnd, Record, RecordId, decode_json, payload_of
+from grantha.events import (
+    GenerationEnd,
+    Notice,
+    Record,
+    RecordId,
+    decode_json,
+    event_of,
+    payload_of,
+)
 from grantha.fold import Fold
 from grantha.storage import analytics_queries, rows
 from grantha.storage.base import Append, GenerationRow, Orphan, RunningAnswer
@@ -113,7 +122,10 @@ def running(connection: Connection, subject: str, limit: int) -> list[RunningAns
         .order_by(generations.c.created_at, generations.c.id)
         .limit(limit)
     ).mappings()
-    return [RunningAnswer(rows.generation_from(row), row["title"], row["origin"]) for row in found]
+    return [
+        RunningAnswer(rows.generation_from(row), rows.text_of(row, "title"), rows.origin_of(row))
+        for row in found
+    ]
 
 
 def read_records(  # noqa: PLR0917
@@ -125,13 +137,16 @@ def read_records(  # noqa: PLR0917
     pending: Sequence[Record],
 ) -> list[Record]:
     """In order, after a cursor. `pending` are the journal's records, taken before this query."""
-    found = connection.exec_driver_sql(
+    rows_found = connection.exec_driver_sql(
         "SELECT r.epoch, r.seq, r.at, r.kind, r.payload FROM records r "
         "JOIN generations g ON g.id = r.generation AND g.subject = ? "
         "WHERE r.generation = ? AND (r.epoch, r.seq) > (?, ?) ORDER BY r.epoch, r.seq LIMIT ?",
         (subject, wanted, after.epoch, after.seq, limit),
     ).all()
-    moved = [record for row in found if (record := rows.record_from(tuple(row))) is not None]
+    found = [tuple(row) for row in rows_found if {type(row[0]), type(row[1])} == {int}]
+    moved = [rows.record_from(row) for row in found]
+    if found and found[-1][3] == "generation-end" and isinstance(moved[-1].event, Notice):
+        moved[-1] = replace(moved[-1], event=_end_of(connection, wanted) or moved[-1].event)
     last = RecordId(found[-1][0], found[-1][1]) if found else after
     further = [record for record in pending if record.id > last]
     if further and not found and not _belongs(connection, subject, wanted):
@@ -178,18 +193,35 @@ def trace_of(connection: Connection, wanted: str) -> dict[str, object]:
     stored = 0
     trace: list[list[object]] = []
     for at, kind, payload in found:
+        if not (isinstance(at, int) and isinstance(kind, str) and isinstance(payload, str)):
+            continue  # damaged
         stored += len(payload.encode())
         started = at if started is None else started
-        try:
-            body = decode_json(payload)
-        except ValueError:
-            body = {}  # damaged: its size stays unknown
-        size = len(body.get("text", body.get("arguments", "")) or "")
-        trace.append([at - started, kind, size, body.get("deltas", 1)])
+        trace.append([at - started, kind, *_written(payload)])
     return {"started_at": started, "records": trace, "stored": stored}
 
 
 # ---- helpers below -------------------------------------------------------------------------------
+
+
+def _end_of(connection: Connection, wanted: str) -> GenerationEnd | None:
+    """The end as the generation's row has it, in place of a record that can't be read."""
+    found = connection.execute(select(generations).where(generations.c.id == wanted)).mappings()
+    row = rows.generation_from(found.one())
+    event = event_of("generation-end", row.end) if row.end is not None else None
+    return event if isinstance(event, GenerationEnd) else None
+
+
+def _written(payload: str) -> tuple[int, int]:
+    """Code points and deltas of a record; of a damaged one they are unknown."""
+    try:
+        body = decode_json(payload)
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        return 0, 1
+    text, deltas = body.get("text", body.get("arguments", "")), body.get("deltas", 1)
+    return len(text) if isinstance(text, str) else 0, deltas if isinstance(deltas, int) else 1
 
 
 def _belongs(connection: Connection, subject: str, wanted: str) -> bool:
@@ -206,9 +238,7 @@ def _fold_into_message(
     wanted, first = item.generation, last[0].id
     folded = Fold()
     for kind, payload in raw.execute(_RECORDS_BEFORE, (wanted, first.epoch, first.seq)):
-        event = rows.event_of_record(kind, payload)
-        if event is not None:
-            folded.apply(event)
+        folded.apply(rows.event_of_record(kind, payload))
     for record in last:
         folded.apply(record.event)
     parts = folded.parts()

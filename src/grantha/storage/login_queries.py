@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 from sqlalchemy import Connection, delete, insert, select
 
+from grantha.storage import rows
 from grantha.storage.base import LoginRow
 from grantha.storage.schema import logins
 
@@ -14,7 +15,15 @@ from grantha.storage.schema import logins
 def all_logins(connection: Connection) -> list[LoginRow]:
     """The oldest first."""
     found = connection.execute(select(logins).order_by(logins.c.created_at, logins.c.key))
-    return [LoginRow(**row) for row in found.mappings()]
+    return [
+        LoginRow(
+            rows.text_of(row, "key"),
+            rows.text_of(row, "subject"),
+            rows.whole_number(row, "created_at"),
+            rows.whole_number(row, "expires_at"),  # a damaged one has expired
+        )
+        for row in found.mappings()
+    ]
 
 
 def change_logins(

@@ -15,7 +15,7 @@ from itertools import accumulate
 from operator import sub
 from typing import Any, NamedTuple, TypeAlias
 
-from grantha.chat import JsonObject
+from grantha.chat import JsonObject, is_amount
 from grantha.storage.base import AnalyticsGroup
 
 PERCENTILE_ERROR = 0.025  # of the value; half a bucket is 2.2 %
@@ -27,7 +27,6 @@ _SMALLEST = 0.1  # timings are rounded to it; bucket 0 is for zero
 _LANE = 32  # bits of a count
 _LANE_BYTES = _LANE // 8
 _PER_DOLLAR = 10**12  # costs are added as integers, so that taking one away leaves no residue
-_MAX_AMOUNT = 2.0**53  # what is larger isn't a count of tokens or an amount of dollars
 
 
 class Rollup(NamedTuple):
@@ -121,9 +120,8 @@ def _object(end: JsonObject, name: str) -> JsonObject:
 
 
 def _number(values: JsonObject, name: str) -> float | None:
-    value: Any = values.get(name)
-    # By type, because True is an int.
-    return value if type(value) in {int, float} and abs(value) < _MAX_AMOUNT else None
+    value = values.get(name)
+    return value if is_amount(value) else None
 
 
 def _counted(value: float | None) -> _Histogram:

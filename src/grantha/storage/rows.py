@@ -5,25 +5,45 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Iterable, Sequence
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, cast, get_args
 
 from sqlalchemy import Connection, RowMapping
 
-from grantha.chat import Options, Part, TextPart, part_from_json, parts_to_json
+from grantha.chat import (
+    Ending,
+    Options,
+    Part,
+    Role,
+    Status,
+    TextPart,
+    Usage,
+    is_amount,
+    part_from_json,
+    parts_to_json,
+)
 from grantha.events import (
     Event,
+    GenerationEnd,
+    Notice,
     Record,
     RecordId,
+    Seam,
     decode_json,
     encode_json,
     event_from,
+    event_of,
     payload_of,
 )
-from grantha.storage.base import ConversationRow, GenerationRow, MessageRow
+from grantha.storage.base import ConversationRow, GenerationRow, MessageRow, Origin
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
+L = TypeVar("L", bound=str)
 _DAMAGED = (ValueError, TypeError, KeyError, AttributeError)  # of stored JSON of any shape
+_ENDINGS: tuple[Ending, ...] = get_args(Ending)
+_ROLES: tuple[Role, ...] = get_args(Role)
+_STATUSES: tuple[Status, ...] = get_args(Status)
+_ORIGINS: tuple[Origin, ...] = get_args(Origin)
 
 Row = RowMapping | dict[str, Any]  # a database row; Any because columns differ in type
 
@@ -37,18 +57,18 @@ def conversation_from(row: Row) -> ConversationRow:
     """A conversation; a `snippet` column is optional."""
     return ConversationRow(
         id=row["id"],
-        title=row["title"],
-        title_by=row["title_by"],
+        title=text_of(row, "title"),
+        title_by=text_of(row, "title_by"),
         pinned=bool(row["pinned"]),
-        origin=row["origin"],
-        system_prompt=row["system_prompt"],
+        origin=origin_of(row),
+        system_prompt=text_of(row, "system_prompt"),
         options=_options(row).to_json(),
-        model=row["model"],
-        leaf=row["leaf"],
-        status=row["status"],
-        generation=row["generation"],
-        created_at=row["created_at"],
-        updated_at=row["updated_at"],
+        model=_text_or_none(row, "model"),
+        leaf=_text_or_none(row, "leaf"),
+        status=_status(row),
+        generation=_text_or_none(row, "generation"),
+        created_at=whole_number(row, "created_at"),
+        updated_at=whole_number(row, "updated_at"),
         snippet=row.get("snippet"),
     )
 
@@ -58,52 +78,58 @@ def message_from(row: Row) -> MessageRow:
     return MessageRow(
         id=row["id"],
         conversation=row["conversation"],
-        parent=row["parent"],
-        role=row["role"],
+        parent=_text_or_none(row, "parent"),
+        role=_one_of(row, "role", _ROLES, "user"),
         parts=_parts(row),
-        created_at=row["created_at"],
-        model=row["model"],
-        generation=row["generation"],
-        status=row["status"],
-        end=_object(row, "end"),
-        seams=_objects(row, "seams"),
-        citations=_objects(row, "citations"),
+        created_at=whole_number(row, "created_at"),
+        model=_text_or_none(row, "model"),
+        generation=_text_or_none(row, "generation"),
+        status=_status(row),
+        end=_end(row),
+        seams=_events(row, "seams", "seam"),
+        citations=_events(row, "citations", "citation"),
     )
 
 
 def generation_from(row: Row) -> GenerationRow:
     """A generation."""
+    abandon_after = row["abandon_after"]
     return GenerationRow(
         id=row["id"],
         conversation=row["conversation"],
         message=row["message"],
-        parent=row["parent"],
-        model=row["model"],
+        parent=_text_or_none(row, "parent"),
+        model=text_of(row, "model"),
         options=_options(row),
-        status=row["status"],
-        last_id=RecordId(row["epoch"], row["seq"]),
-        recoveries=row["recoveries"],
-        created_at=row["created_at"],
-        end=_object(row, "end"),
+        status=_status(row) or "interrupted",
+        last_id=RecordId(whole_number(row, "epoch"), whole_number(row, "seq")),
+        recoveries=whole_number(row, "recoveries"),
+        created_at=whole_number(row, "created_at"),
+        end=_end(row),
         trimmed=bool(row["trimmed"]),
         trace=_object(row, "trace"),
-        abandon_after=row["abandon_after"],
+        abandon_after=abandon_after if is_amount(abandon_after) else None,
     )
 
 
-def record_from(row: Sequence[Any]) -> Record | None:
-    """A record from (epoch, seq, at, kind, payload); None where `event_of_record` is."""
-    event = event_of_record(row[3], row[4])
-    return None if event is None else Record(RecordId(row[0], row[1]), row[2], event)
+def record_from(row: Sequence[Any]) -> Record:
+    """A record from (epoch, seq, at, kind, payload)."""
+    at = row[2] if type(row[2]) is int else 0
+    return Record(RecordId(row[0], row[1]), at, event_of_record(row[3], row[4]))
 
 
-def event_of_record(kind: str, payload: str) -> Event | None:
-    """None for a kind of a later version, and for a damaged record, which is logged."""
+def event_of_record(kind: str, payload: str) -> Event:
+    """A notice in place of a record that is damaged or of a kind of a later version.
+
+    It keeps the ids dense: a reader would take a missing one for a loss, and come back for it.
+    """
     try:
-        return event_from(kind, payload)
+        event = event_from(kind, payload)
+        _check(event)
     except _DAMAGED as error:
         _log.error("a record (%s) can't be read and is left out: %r", kind, error)
-        return None
+        event = None
+    return event or Notice("unreadable", "A part of the stored answer can't be read.")
 
 
 def record_values(generation: str, records: Sequence[Record]) -> list[tuple[Any, ...]]:
@@ -133,8 +159,48 @@ def parts_json(parts: Sequence[Part]) -> str:
     return to_json(parts_to_json(parts))
 
 
+def origin_of(row: Row) -> Origin:
+    """The origin of a conversation."""
+    return _one_of(row, "origin", _ORIGINS, "page")
+
+
+def text_of(row: Row, name: str) -> str:
+    """The text of a column; empty if it is damaged."""
+    return _text_or_none(row, name) or ""
+
+
+def whole_number(row: Row, name: str) -> int:
+    """The number in a column, 0 if it is damaged: SQLite keeps a value of any type in any column."""
+    value = row[name]
+    if type(value) is int and value >= 0:
+        return value
+    _log.error("%s of a row is damaged: it isn't a number", name)
+    return 0
+
+
 # ---- helpers below ------------------------------------------------------------------------------- A
 # damaged column loses its own content, but never breaks a list, a conversation or a start that reads it.
+
+
+def _text_or_none(row: Row, name: str) -> str | None:
+    value = row[name]
+    if value is None or isinstance(value, str):
+        return value
+    _log.error("%s of a row is damaged: it isn't text", name)
+    return None
+
+
+def _one_of(row: Row, name: str, known: Sequence[L], default: L) -> L:
+    value = row[name]
+    for one in known:
+        if value == one:
+            return one
+    _log.error("%s of %s is damaged", name, row["id"])
+    return default
+
+
+def _status(row: Row) -> Status | None:
+    return None if row["status"] is None else _one_of(row, "status", _STATUSES, "interrupted")
 
 
 def _column(row: Row, name: str, kind: type[T]) -> T | None:
@@ -161,6 +227,43 @@ def _objects(row: Row, name: str) -> tuple[dict[str, Any], ...]:
     if len(objects) < len(found):
         _log.error("%s of %s is damaged: not all items are objects", name, row["id"])
     return objects
+
+
+def _events(row: Row, name: str, kind: str) -> tuple[dict[str, Any], ...]:
+    """The bodies of events of one kind that a column lists."""
+    found = []
+    for body in _objects(row, name):
+        try:
+            _check(event_of(kind, body))
+            found.append(body)
+        except _DAMAGED as error:
+            _log.error("one of the %s of %s is damaged: %r", name, row["id"], error)
+    return tuple(found)
+
+
+def _check(event: Event | None) -> None:
+    """Raises what `_DAMAGED` has for a value that no event has, and that others rely on."""
+    if isinstance(event, Seam):
+        Options.from_json(event.options)
+    elif isinstance(event, GenerationEnd) and event.ending not in _ENDINGS:
+        raise ValueError("an ending that there isn't")
+
+
+def _end(row: Row) -> dict[str, Any] | None:
+    """The body of an end record, without numbers that no answer can have."""
+    body = _object(row, "end")
+    if body is None:
+        return None
+    try:
+        _check(event_of("generation-end", body))
+        timings, usage = body.get("timings", {}), body.get("usage")
+        if usage is not None:
+            body["usage"] = Usage.from_json(usage).to_json()
+        body["timings"] = {name: value for name, value in timings.items() if is_amount(value)}
+    except _DAMAGED as error:
+        _log.error("the end of %s is damaged: %r", row["id"], error)
+        return None
+    return body
 
 
 def _parts(row: Row) -> tuple[Part, ...]:

@@ -21,6 +21,7 @@ from grantha.errors import GranthaError, StorageFailed, StorageFull, StorageLost
 from grantha.events import Record, RecordId
 from grantha.storage import (
     analytics_queries,
+    full_text,
     import_queries,
     log_queries,
     login_queries,
@@ -236,8 +237,8 @@ class SqlStore(Store):
         self, subject: str, *, query: str, cursor: str | None, limit: int, origin: str | None
     ) -> ConversationPage:
         if query.strip():
-            return await self._read(
-                lambda c: conversations.search(c, subject, query, limit, origin), slow=True
+            return await self._search(
+                lambda c: conversations.search(c, subject, query, limit, origin)
             )
         return await self._read(
             lambda c: conversations.list_page(c, subject, cursor, limit, origin)
@@ -362,6 +363,15 @@ class SqlStore(Store):
         if self._writer is None:
             raise _not_open()
         return await self._writer.run(work, committed)
+
+    async def _search(self, work: Callable[[Connection], T]) -> T:
+        try:
+            return await self._read(work, slow=True)
+        except StorageFailed as error:
+            if not full_text.is_damaged(error.__cause__):
+                raise
+        await self._write(lambda connection: full_text.rebuild(rows.raw_connection(connection)))
+        return await self._read(work, slow=True)
 
     async def _read(self, work: Callable[[Connection], T], *, slow: bool = False) -> T:
         if self._readers is None:

@@ -28,6 +28,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from grantha.errors import GranthaError, Internal, StorageFailed, StorageFull, StorageLost
+from grantha.storage import full_text
 from grantha.storage.file_watch import FileWatch
 from grantha.storage.rows import raw_connection
 
@@ -248,13 +249,25 @@ def storage_error(error: BaseException) -> GranthaError:
 def _run_job(connection: Connection, raw: sqlite3.Connection, job: _Job) -> None:
     raw.execute("SAVEPOINT job")
     try:
-        job.result = job.run(connection)
+        _run_with_index(connection, raw, job)
     except Exception as error:
         if isinstance(error, DBAPIError | sqlite3.Error) and not _fails_alone(error):
             raise  # the database itself: it may have rolled back the whole transaction
         raw.execute("ROLLBACK TO job")
         job.error = error if isinstance(error, GranthaError) else _internal_error(error)
     raw.execute("RELEASE job")
+
+
+def _run_with_index(connection: Connection, raw: sqlite3.Connection, job: _Job) -> None:
+    """Runs a job and, if it met a damaged full-text index, rebuilds that and runs the job again."""
+    try:
+        job.result = job.run(connection)
+    except (DBAPIError, sqlite3.Error) as error:
+        if not full_text.is_damaged(error):
+            raise
+        raw.execute("ROLLBACK TO job")
+        full_text.rebuild(raw)
+        job.result = job.run(connection)
 
 
 def _internal_error(error: Exception) -> GranthaError:

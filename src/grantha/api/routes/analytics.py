@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from grantha.analytics.traces import rows_since_before, rows_since_start, segments, stored_bytes
+from grantha.analytics.traces import (
+    TraceRow,
+    rows_since_before,
+    rows_since_start,
+    segments,
+    stored_bytes,
+    stored_rows,
+)
 from grantha.api.http.bodies import StrictRoute
 from grantha.api.openapi.description import response_doc
 from grantha.api.routes import serializers
@@ -54,10 +62,10 @@ async def inspect(generation: str, request: Request) -> Response:
     state, subject = app_state(request), subject_of(request)
     row = await state.store.generation(subject, generation)
     shown = await serializers.generation(state.supervisor, subject, row)
+    rows: Sequence[TraceRow]
     stored: int | None
     if row.trimmed:
-        kept = row.trace or {}
-        rows, stored = kept.get("records", []), kept.get("stored")
+        rows, stored = stored_rows(row.trace or {})
     else:
         records = await read_log(state.store, subject, generation)
         rows, stored = rows_since_start(records), stored_bytes(records)

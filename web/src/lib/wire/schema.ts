@@ -508,7 +508,7 @@ export interface ModelStatistics {
   model: string;
 }
 
-/** Something a reader should know that isn't part of the answer, such as a retry. Codes: accepted, retrying, call-limit, answer-limit, abandoned, those of `ProviderNotice`; a reader ignores others. */
+/** Something a reader should know that isn't part of the answer, such as a retry. Codes: accepted, retrying, call-limit, answer-limit, abandoned, unreadable (in place of a stored record that is damaged), those of `ProviderNotice`; a reader ignores others. */
 export interface Notice {
   code: string;
   message: string;
