@@ -390,6 +390,10 @@ async def test_neither_key_nor_conversation_gets_into_errors_and_logs(
             with pytest.raises(GranthaError) as caught:
                 await provider.open(a_call())
             shown += [str(caught.value), repr(caught.value), str(caught.value.to_json())]
+        vendor.plans.append(redirect(f"http://{KEY}:x@{KEY}.example/{KEY}"))
+        with pytest.raises(errors.MalformedReply) as redirected:
+            await provider.open(a_call())
+        shown.append(repr(redirected.value))
         shown += [repr(provider), repr(vars(provider)), str(provider.readiness())]
     everything = "\n".join([*shown, caplog.text])
     assert KEY not in everything

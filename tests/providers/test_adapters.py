@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from aiohttp import web
 from grantha import errors
 from grantha.chat import Call, Message, Options, ReasoningPart, TextPart, text_message
 from grantha.config import ProviderSettings, Settings
+from grantha.errors import GranthaError
 from grantha.events import Finished, Reasoning, Text, UpstreamEvent
 from grantha.providers.adapters.ollama import normalize_base_url
 from grantha.providers.base import Provider, Upstream
@@ -307,6 +309,29 @@ async def test_claude_at_vertex_speaks_anthropic_s_dialect() -> None:
 )
 def test_whatever_is_written_into_ollama_host_becomes_an_address(written: str, meant: str) -> None:
     assert normalize_base_url(written) == meant
+
+
+async def test_a_password_in_an_address_is_never_shown(unused_tcp_port: int) -> None:
+    made = registry(f"http://me:planted-password@127.0.0.1:{unused_tcp_port}", "ollama")
+    provider = made.provider("ollama")
+    shown = [provider.readiness().reason]
+    await provider.models()
+    shown.append(provider.readiness().reason)
+    assert all(f"http://127.0.0.1:{unused_tcp_port}" in reason for reason in shown)
+    with pytest.raises(GranthaError) as caught:
+        await provider.open(Call("m", QUESTION))
+    assert "planted" not in repr(caught.value) + "".join(shown)
+    await made.aclose()
+
+
+async def test_a_model_whose_name_holds_the_key_isn_t_listed() -> None:
+    async with fake_vendor(wire_samples.OPENAI_CHAT) as vendor:
+        key = "planted-key-0123456789"
+        made = registry(vendor.url, "openai", OPENAI_API_KEY=key)
+        names = ["m", f"your key was {key}"]
+        vendor.sample = replace(vendor.sample, listing={"data": [{"id": name} for name in names]})
+        assert [card.name for card in await made.provider("openai").models()] == ["m"]
+        await made.aclose()
 
 
 async def test_an_ollama_model_that_can_t_think_is_called_without_thinking() -> None:

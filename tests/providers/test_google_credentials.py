@@ -60,6 +60,39 @@ async def test_a_token_that_was_fetched_is_in_no_error() -> None:
 
 
 @pytest.mark.usefixtures("bare")
+async def test_a_token_that_is_exchanged_is_in_no_error(tmp_path: Path) -> None:
+    async with credential_server(wire_samples.GEMINI) as vendor:
+        secrets = {
+            "refresh_token": "planted-refresh-0123456789",
+            "client_secret": "GOCSPX-" + "9" * 28,
+        }
+        said = {"error": {"message": f"Broken: {' '.join(secrets.values())}", "status": "INTERNAL"}}
+        vendor.responses["/token"] = lambda _: web.json_response(said, status=500)
+        path = tmp_path / "credentials.json"
+        own = {"type": "authorized_user", "token_uri": f"{vendor.url}/token", **secrets}
+        path.write_text(json.dumps(own))
+        made = vertex(vendor, GOOGLE_APPLICATION_CREDENTIALS=str(path))
+        with pytest.raises(errors.ProviderFailed) as caught:
+            await ask(made, "vertex/gemini-x")
+        assert not any(secret in repr(caught.value) for secret in secrets.values())
+        await made.aclose()
+
+
+@pytest.mark.usefixtures("bare")
+@pytest.mark.parametrize("lifetime", ["inf", "nan", "1e999", "-5", '"3600"', "[1]", "9" * 400])
+async def test_a_lifetime_that_no_token_has_is_the_usual_one(lifetime: str) -> None:
+    async with credential_server(wire_samples.GEMINI) as vendor:
+        path = "/computeMetadata/v1/instance/service-accounts/default/token"
+        granted = f'{{"access_token":"t","expires_in":{lifetime}}}'.replace("inf", "Infinity")
+        vendor.responses[path] = lambda _: web.Response(text=granted.replace("nan", "NaN"))
+        made = vertex(vendor, GCE_METADATA_HOST=vendor.url.removeprefix("http://"))
+        for _ in range(2):
+            await ask(made, "vertex/gemini-x")
+        assert len(vendor.forms) == 1
+        await made.aclose()
+
+
+@pytest.mark.usefixtures("bare")
 async def test_a_machine_without_a_service_account_says_so() -> None:
     async with credential_server(wire_samples.GEMINI) as vendor:
         path = "/computeMetadata/v1/instance/service-accounts/default/token"

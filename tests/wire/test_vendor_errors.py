@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode, urlsafe_b64encode
 from datetime import UTC, datetime
+from urllib.parse import quote
 
 import pytest
 
 from grantha import errors
 from grantha.errors import ProviderError
+from grantha.events import Finished
+from grantha.wire.upstream.openai_chat_decoder import chat_decoder
+from grantha.wire.upstream.openai_chat_profile import DEFAULT_PROFILE
 from grantha.wire.upstream.vendor_errors import (
     ErrorFactory,
     ErrorReport,
@@ -128,7 +133,59 @@ def test_no_eight_characters_of_a_key_are_quoted(start: int) -> None:
     assert run not in json.dumps(error.to_json())
 
 
-@pytest.mark.parametrize("masked", ["sk-pr***Nc7", "sk-p********Nc7", "sk-p...4Nc7", "AIza…b4Nc7"])
+def test_a_key_is_not_quoted_in_another_spelling() -> None:
+    key = f"{KEY}+/="
+    error_factory = ErrorFactory("vendor", "m", secrets=(key,))
+    for spelled in (
+        key.upper(),
+        quote(key, safe=""),
+        *(b64encode(b"x" * before + key.encode()).decode() for before in range(3)),
+        *(urlsafe_b64encode(b"x" * before + key.encode() + b"y").decode() for before in range(3)),
+    ):
+        error = error_factory.from_report(ErrorReport(None, f"Not valid: {spelled}"), 500)
+        assert error.message == "vendor reports an internal failure (HTTP 500)", spelled
+
+
+def test_a_short_key_is_not_quoted_and_hides_no_other_word() -> None:
+    error_factory = ErrorFactory("vendor", "m", secrets=("s3cret", "on"))
+    assert error_factory.quotable("The key (s3cret) has expired") == ""
+    assert error_factory.quotable("s3cretly, one thing is on") == "s3cretly, one thing is on"
+
+
+def test_the_beginning_of_a_key_before_an_ellipsis_is_not_quoted() -> None:
+    error_factory = ErrorFactory("vendor", "m", secrets=(KEY,))
+    assert error_factory.quotable("no access for sk-pro...") == ""
+    assert error_factory.quotable("please wait...") == "please wait..."
+
+
+def test_keys_in_headers_and_forms_are_not_quoted() -> None:
+    error_factory = ErrorFactory("vendor", "m")
+    error_factory.add_secrets(
+        {
+            "Authorization": "AWS4-HMAC Credential=AKIDEXAMPLE012345678/2026/eu, Signature="
+            + "0" * 64
+        }
+    )
+    error_factory.add_secret("refresh-token-0123456789")
+    for said in ("AKIDEXAMPLE0", "refresh-token-0123", "0" * 8):
+        assert error_factory.quotable(f"no such key: {said}") == ""
+    assert error_factory.quotable("not in the region eu") == "not in the region eu"
+
+
+def test_the_vendor_s_own_finish_reason_holds_no_key() -> None:
+    decoder = chat_decoder(DEFAULT_PROFILE, ErrorFactory("vendor", "m", secrets=(KEY,)))
+    chunk = {"choices": [{"delta": {"content": "Hi"}, "finish_reason": f"bad key {KEY}"}]}
+    decoder.feed(f"data: {json.dumps(chunk)}\n\n".encode())
+    assert decoder.finish()[-1] == Finished("unknown", None)
+
+
+@pytest.mark.parametrize(
+    "masked",
+    [
+        *("sk-pr***Nc7", "sk-p********Nc7", "sk-p...4Nc7", "AIza…b4Nc7"),
+        *("****b4Nc7", "sk-pr****", "sk-••••b4Nc7"),
+    ],
+)
 def test_a_masked_key_is_not_quoted(masked: str) -> None:
     error = ErrorFactory("vendor", "m").from_report(ErrorReport(None, f"no access: {masked}."), 500)
     assert error.message.endswith(": no access: ***.")

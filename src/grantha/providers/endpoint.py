@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from grantha.chat import Call, FilePart, TextPart, ToolResultPart
 from grantha.errors import MissingKey, Unsupported
@@ -37,6 +38,12 @@ class Endpoint:
     query: str = ""  # appended to every URL, such as Azure's api-version
     url_variable: str = ""  # named when there is no base URL
     assumed: bool = False  # nobody configured the address: it is the usual one on this machine
+
+    @property
+    def address(self) -> str:
+        """The base URL as it may be shown: without a user's name and password."""
+        parts = urlsplit(self.base_url)
+        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
     def url(self, path: str) -> str:
         """The address of a path below the base."""
@@ -76,7 +83,9 @@ class Endpoint:
         return ErrorFactory(self.name, call.model, self._secrets(), tuple(_texts(call)))
 
     def _secrets(self) -> tuple[str, ...]:
-        return tuple(s for s in (self.key, *self.headers.values()) if s and len(s) >= 8)
+        parts = urlsplit(self.base_url)
+        known = (self.key, parts.password, *self.headers.values())
+        return tuple(secret for secret in known if secret)
 
 
 def raise_if_unusable(provider: str, readiness: Readiness) -> None:

@@ -150,8 +150,8 @@ class HttpPool:
     ) -> Decoder:
         status, error_factory = response.status, request.error_factory
         if 300 <= status < 400:
-            target = urlsplit(response.headers.get("location", "")).netloc
-            place = f" to {target}" if target else ""
+            target = _host_of(response.headers.get("location", ""))
+            place = f" to {target}" if error_factory.quotable(target) else ""
             raise errors.MalformedReply(
                 f"{error_factory.provider} answered with a redirect{place}, which isn't followed",
                 advice="Set the provider's base URL to where it points, if you trust that host.",
@@ -392,6 +392,14 @@ def _connection_failures(*more: type[Exception]) -> tuple[type[Exception], ...]:
 
     # OSError includes TimeoutError.
     return (aiohttp.ClientError, OSError, *more)
+
+
+def _host_of(url: str) -> str:
+    """Host and port of an address, empty if it has none; never its user's name and password."""
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2]
+    except ValueError:
+        return ""
 
 
 def _wrong_address(response: aiohttp.ClientResponse, error_factory: ErrorFactory) -> ProviderError:

@@ -46,7 +46,7 @@ class DiscoveredServer(OpenAIChat):
     @override
     def readiness(self) -> Readiness:
         """`loading` until the first check; then whether it answered the last one."""
-        title, address = self._endpoint.title, self._endpoint.base_url
+        title, address = self._endpoint.title, self._endpoint.address
         if not self._model_list.fetched:
             return Readiness("loading", f"Looking for {title} at {address}")
         if self._model_list.failure is not None:

@@ -172,13 +172,12 @@ class HttpProvider:
         return self._refused.apply(model, body)
 
     async def _fetch_models(self) -> Sequence[ModelCard]:
-        listed = await self._listed()
+        listed, error_factory = await self._listed(), self._endpoint.error_factory()
         try:
-            names = dict.fromkeys([*self._endpoint.overrides, *self.model_names(listed)])
+            offered = [n for n in self.model_names(listed) if not error_factory.holds_secret(n)]
+            names = dict.fromkeys([*self._endpoint.overrides, *offered])
         except (LookupError, TypeError, AttributeError) as error:
-            raise self._endpoint.error_factory().malformed(
-                "its list of models has another shape"
-            ) from error
+            raise error_factory.malformed("its list of models has another shape") from error
         return [self._card(name) for name in names]
 
     async def _listed(self) -> Any:

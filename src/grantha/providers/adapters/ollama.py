@@ -38,11 +38,11 @@ class Ollama(HttpProvider):
     def readiness(self) -> Readiness:
         """Loading until the first check; then whether the last check succeeded."""
         if not self._model_list.fetched:
-            return Readiness("loading", f"Looking for Ollama at {self._endpoint.base_url}")
+            return Readiness("loading", f"Looking for Ollama at {self._endpoint.address}")
         if self._model_list.failure is not None:
             return Readiness(
                 "unreachable",
-                f"Nothing answers at {self._endpoint.base_url}",
+                f"Nothing answers at {self._endpoint.address}",
                 "Start Ollama, or set OLLAMA_HOST to its address.",
             )
         return super().readiness()

@@ -80,9 +80,7 @@ class GoogleTokens:
                     granted = await self._exchange_credentials(credentials)
                     project = credentials.get("quota_project_id")
                 self._headers = _bearer(str(granted["access_token"]), project)
-                self._until = (
-                    loop.time() + float(granted.get("expires_in", LIFETIME)) - REFRESH_MARGIN
-                )
+                self._until = loop.time() + _lifetime(granted) - REFRESH_MARGIN
             return self._headers
 
     def forget_credentials(self) -> bool:
@@ -135,10 +133,11 @@ class GoogleTokens:
             )
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         body = urlencode(form).encode()
+        error_factory = self._endpoint.error_factory()
+        secret = ("client_secret", "refresh_token", "assertion")
+        error_factory.add_secret(*(str(form[name]) for name in secret if name in form))
         try:
-            granted = await self._http.fetch(
-                url, headers, self._endpoint.error_factory(), body=body
-            )
+            granted = await self._http.fetch(url, headers, error_factory, body=body)
         except ProviderError as error:
             if error.retryable:
                 raise
@@ -193,6 +192,12 @@ class GoogleTokens:
                 advice="Point it to a service account's JSON file.",
                 provider=self._endpoint.name,
             ) from error
+
+
+def _lifetime(granted: Mapping[str, Any]) -> float:
+    """Seconds for which a token holds; the usual time for what isn't a number of seconds."""
+    given = granted.get("expires_in")
+    return min(given, LIFETIME) if isinstance(given, int | float) and given > 0 else LIFETIME
 
 
 def _bearer(token: str, project: object = None) -> Mapping[str, str]:

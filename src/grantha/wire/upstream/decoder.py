@@ -51,6 +51,10 @@ class Decoder(Protocol):
 
 
 _TEXT, _REASONING = 1, 2
+# What a value of an unexpected type leads to, in fields that may have any shape.
+_MISSHAPEN = (
+    *(TypeError, ValueError, AttributeError, LookupError, ArithmeticError, RecursionError),
+)
 
 
 class EventBatch:
@@ -199,6 +203,14 @@ class ReplyParser(Generic[T]):
         self.batch.lone_surrogates = self.batch.lone_surrogates or self._reader.lone_surrogates
         self.handle(decoded)
 
+    def parse_safely(self, payload: bytes) -> None:
+        """`parse`, whatever the types of fields in the payload."""
+        try:
+            self.parse(payload)
+        except _MISSHAPEN as error:
+            said = str(error) if type(error) is ValueError else "a field has an unexpected type"
+            self.unreadable(payload, InvalidJson(said))
+
     def handle(self, payload: T) -> None:
         """Adds the events of one decoded payload to the batch."""
         raise NotImplementedError
@@ -210,6 +222,11 @@ class ReplyParser(Generic[T]):
     def is_terminated(self) -> bool:
         """Whether a terminal sign was seen."""
         return self.finish is not None
+
+    def finished(self) -> Finished:
+        """The terminal sign. The vendor's own word is left out if it holds a key."""
+        reason, native = self.finish or ("unknown", None)
+        return Finished(reason, None if self.error_factory.holds_secret(native or "") else native)
 
     def fail(self, report: ErrorReport) -> None:
         """The reply reports a failure; the first one counts."""
@@ -269,7 +286,7 @@ class StreamDecoder:
             for payload in self._framing.feed(chunk):
                 if parser.done or parser.failure is not None:
                     break
-                parser.parse(payload)
+                parser.parse_safely(payload)
         except ValueError as error:
             parser.failure = parser.failure or parser.error_factory.malformed(str(error))
         return parser.batch.take()
@@ -284,7 +301,7 @@ class StreamDecoder:
             raise parser.failure
         if not parser.is_terminated():
             raise parser.error_factory.truncated()
-        parser.batch.add(Finished(*(parser.finish or ("unknown", None))))
+        parser.batch.add(parser.finished())
         return parser.batch.take()
 
     def _parse_rest(self) -> None:
@@ -292,20 +309,20 @@ class StreamDecoder:
             for payload in self._framing.finish():
                 # Half an object was cut off: that is truncation, not a malformed reply.
                 if payload == b"[DONE]" or is_json(payload):
-                    self._parser.parse(payload)
+                    self._parser.parse_safely(payload)
         except ValueError as error:
             self._parser.failure = self._parser.error_factory.malformed(str(error))
 
 
 def parse_whole_body(parser: ReplyParser[Any], body: bytes) -> list[UpstreamEvent]:
     """The events of a reply that came as one body, `Finished` last; raises a `ProviderError`."""
-    parser.parse(body)
+    parser.parse_safely(body)
     parser.close()
     if parser.failure is not None:
         raise parser.failure
     if parser.finish is None:
         raise parser.error_factory.malformed("it holds no finished answer")
-    parser.batch.add(Finished(*parser.finish))
+    parser.batch.add(parser.finished())
     return parser.batch.take()
 
 
@@ -319,6 +336,12 @@ def provider_tool(name: str, **details: Any) -> ProviderNotice:
     """The vendor ran one of its tools; empty details are left out."""
     known = {key: value for key, value in details.items() if value}
     return ProviderNotice("provider-tool", f"The provider used {name}.", {"tool": name, **known})
+
+
+def string_in(value: Any, key: str) -> str:
+    """The text of a member; empty if there is none, or no object."""
+    found = value.get(key) if isinstance(value, dict) else None
+    return found if isinstance(found, str) else ""
 
 
 def is_json(payload: bytes | str) -> bool:

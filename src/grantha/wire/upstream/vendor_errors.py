@@ -14,11 +14,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from base64 import b64encode
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import quote
 
 from grantha import errors
 from grantha.errors import ProviderError
@@ -26,7 +28,8 @@ from grantha.errors import ProviderError
 SEARCHED_LENGTH = 2000  # characters of a vendor's message that are searched: it may be a whole page
 QUOTED_LENGTH = 300  # characters of it that we pass on
 SECRET_RUN = 8  # characters of a secret, in a row, that no message may hold
-MIN_SECRET_LENGTH = 20  # characters of a header that may be a key: shorter ones are content types
+MIN_SECRET_LENGTH = 4  # characters: a shorter key protects nothing, and every message would hold it
+MIN_HEADER_LENGTH = 20  # characters of a header that may be a key: shorter ones are content types
 SHARED_LENGTH = 20  # a substring this long that is also in the conversation is the user's text
 
 _CODES: dict[str, type[ProviderError]] = {
@@ -178,8 +181,12 @@ class ErrorReport:
     )
 
 
-# A vendor may send back a key with its middle masked: "sk-ab***yz", "AIza...9f".
-_MASKED = re.compile(r"[\w-]+(?:\*{3,}|\.{3,}|…)[\w*.-]*\w")
+# A vendor may send back a key with a part of it masked: "sk-ab***yz", "AIza...9f", "****9f3a", "sk-ab••".
+_MASKED = re.compile(r"[\w-]*(?:\*{3,}|•{2,})[\w*•.-]*(?<!\.)|[\w-]+(?:\.{3,}|…)[\w.-]*\w")
+# The beginning of a key before an ellipsis, which may be an ordinary word as well.
+_BEGINNING = re.compile(r"([\w-]{4,})(?:\.{3}|…)")
+# The access key's id in a signature of AWS, which its words may repeat.
+_CREDENTIAL = re.compile(r"Credential=([^/,\s]+)")
 _PUBLIC_HEADERS = frozenset(
     {
         "accept",
@@ -205,7 +212,7 @@ class ErrorFactory:
     ) -> None:
         self.provider = provider
         self.model = model
-        self._secrets = tuple(secret for secret in secrets if secret)
+        self._secrets = _secrets(secrets, MIN_SECRET_LENGTH)
         self._texts = texts
 
     def from_report(
@@ -226,12 +233,13 @@ class ErrorFactory:
 
     def add_secrets(self, headers: Mapping[str, str]) -> None:
         """Values in a request's headers are secret, too: fetched tokens, signatures."""
-        values = (
-            value.rpartition(" ")[2]
-            for name, value in headers.items()
-            if name.lower() not in _PUBLIC_HEADERS
-        )
-        self._secrets += tuple(value for value in values if len(value) >= MIN_SECRET_LENGTH)
+        values = [value for name, value in headers.items() if name.lower() not in _PUBLIC_HEADERS]
+        self.add_secret(*(value.rpartition(" ")[2] for value in values))
+        self.add_secret(*(found[1] for value in values if (found := _CREDENTIAL.search(value))))
+
+    def add_secret(self, *secrets: str) -> None:
+        """What else is sent and may come back, such as a token in a form."""
+        self._secrets += _secrets(secrets, MIN_HEADER_LENGTH)
 
     def truncated(self, native: str | None = None) -> ProviderError:
         """The reply ended without the terminal sign, or with a vendor's finish reason for being cut."""
@@ -252,11 +260,19 @@ class ErrorFactory:
     def quotable(self, message: str) -> str:
         """The vendor's message on one line, shortened; empty if it holds a key or the user's text."""
         message = _MASKED.sub("***", " ".join(message.split()))
-        if any(_share_run(message, s, min(len(s), SECRET_RUN)) for s in self._secrets):
+        if self.holds_secret(message):
             return ""
         if len(message) > QUOTED_LENGTH:
             message = message[: QUOTED_LENGTH - 1] + "…"
         return "" if self._quotes_conversation(message) else message
+
+    def holds_secret(self, text: str) -> bool:
+        """Whether a text holds a key, a part of one, or one in another spelling."""
+        folded = text.casefold()
+        if any(_repeats(folded, spelling) for s in self._secrets for spelling in _spellings(s)):
+            return True
+        beginnings = [found[1] for found in _BEGINNING.finditer(folded)]
+        return any(s.casefold().startswith(begun) for s in self._secrets for begun in beginnings)
 
     def _message(self, kind: type[ProviderError], status: int | None, message: str) -> str:
         title = _TITLES[kind].format(who=self.provider, what=self.model or "this model")
@@ -301,7 +317,7 @@ def parse_error_report(body: Any) -> ErrorReport | None:
     list of one, AWS's `{"message"}`, FastAPI's `{"detail"}`.
     """
     if isinstance(body, list) and body:
-        return parse_error_report(body[0])
+        body = body[0]
     if not isinstance(body, Mapping):
         return None
     error = body.get("error")
@@ -342,6 +358,34 @@ def _seconds_until(date: str, now: datetime) -> float:
     return (until - now).total_seconds()
 
 
+def _secrets(values: Iterable[str], shortest: int) -> tuple[str, ...]:
+    return tuple(value for value in values if len(value) >= shortest)
+
+
+def _spellings(secret: str) -> Iterator[str]:
+    """A secret as a vendor may repeat it, in lower case: as it is, in a URL, in base64."""
+    yield secret.casefold()
+    if (quoted := quote(secret, safe="")) != secret:
+        yield quoted.casefold()
+    data = secret.encode()
+    # Three spellings, by where in the encoded text the secret begins; without the letters that also
+    # encode what stands beside it.
+    for before, first in ((0, 0), (1, 2), (2, 3)):
+        encoded = b64encode(bytes(before) + data).decode().rstrip("=")
+        inner = encoded[first : len(encoded) - bool((before + len(data)) % 3)]
+        if len(inner) >= SECRET_RUN:
+            yield inner.casefold()
+            if "+" in inner or "/" in inner:
+                yield inner.replace("+", "-").replace("/", "_").casefold()
+
+
+def _repeats(message: str, secret: str) -> bool:
+    """Whether a message holds a secret or a part of it; a short one only as a word of its own."""
+    if len(secret) >= SECRET_RUN:
+        return _share_run(message, secret, SECRET_RUN)
+    return re.search(rf"(?<!\w){re.escape(secret)}(?!\w)", message) is not None
+
+
 def _share_run(message: str, text: str, length: int) -> bool:
     """Whether any `length` characters in a row of the message are in the text."""
     return any(message[i : i + length] in text for i in range(len(message) - length + 1))
@@ -356,7 +400,7 @@ def _report_from_object(error: Mapping[str, Any]) -> ErrorReport:
     message = _words(error.get("message") or error.get("detail") or error.get("msg"))
     status = error.get("code") if isinstance(error.get("code"), int) else None
     retry_after = None
-    for detail in error.get("details") or ():
+    for detail in _items(error.get("details")):
         if isinstance(detail, Mapping):
             code, retry_after = _google_detail(detail, code, retry_after)
     param = error.get("param")
@@ -371,21 +415,25 @@ def _report_from_object(error: Mapping[str, Any]) -> ErrorReport:
     )
 
 
-def _words(said: Any) -> str:
+def _words(said: Any, depth: int = 4) -> str:
     """The text of an error, also from a validation's list of places: `body.x: not permitted`."""
     if isinstance(said, str):
         return said
-    if isinstance(said, Mapping):
-        return _words(said.get("detail") or said.get("message") or said.get("msg"))
+    if isinstance(said, Mapping) and depth:
+        return _words(said.get("detail") or said.get("message") or said.get("msg"), depth - 1)
     if not isinstance(said, list):
         return ""
     places = [
         item for item in said if isinstance(item, Mapping) and isinstance(item.get("msg"), str)
     ]
     return "; ".join(
-        f"{'.'.join(str(step) for step in item.get('loc') or ())}: {item['msg']}".removeprefix(": ")
+        f"{'.'.join(map(str, _items(item.get('loc'))))}: {item['msg']}".removeprefix(": ")
         for item in places
     )
+
+
+def _items(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _error_code(error: Mapping[str, Any]) -> str | None:
@@ -408,6 +456,6 @@ def _google_detail(
         return code, float(delay[:-1])
     if detail.get("reason") == "API_KEY_INVALID":
         return "api_key_invalid", retry_after
-    if any("PerDay" in str(violation) for violation in detail.get("violations") or ()):
+    if any("PerDay" in str(violation) for violation in _items(detail.get("violations"))):
         return "quota_per_day", retry_after
     return code, retry_after
