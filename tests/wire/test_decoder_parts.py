@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from grantha.events import Reasoning, Text, ToolCall
 from grantha.wire.lenient_json import JsonReader, loads
-from grantha.wire.tool_calls import ToolCallAssembler
+from grantha.wire.tool_calls import MAX_CALLS, ToolCallAssembler
 from grantha.wire.upstream.decoder import EventBatch
 from grantha.wire.upstream.think_tags import ThinkTagSplitter
 from grantha.wire.upstream.turn_normalizer import PrefixTrimmer
@@ -33,6 +33,14 @@ def split(text: str, at: list[int]) -> tuple[str, str]:
         "".join(fragment for thought, fragment in found if thought),
         "".join(fragment for thought, fragment in found if not thought),
     )
+
+
+def test_a_reply_has_only_so_many_tool_calls() -> None:
+    calls = ToolCallAssembler()
+    for n in range(MAX_CALLS):
+        calls.add(n, f"call_{n}", "name", "{}")
+    with pytest.raises(ValueError, match="more than 512 tool calls"):
+        calls.add(MAX_CALLS, "one more", "name", "{}")
 
 
 @settings(deadline=None)

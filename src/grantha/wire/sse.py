@@ -139,7 +139,7 @@ class SseDecoder:
         return lines
 
     def _append(self, value: bytes) -> None:
-        self._size += len(value)
+        self._size += len(value) + 1  # empty lines take memory, too
         if self._size > self._limit:
             raise EventTooLarge(f"An event is larger than {self._limit} bytes")
         self._data.append(value)

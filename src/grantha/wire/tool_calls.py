@@ -23,6 +23,8 @@ import uuid
 
 from grantha.events import ToolCall
 
+MAX_CALLS = 512  # of one reply: at each new one, all of them are looked at
+
 
 def new_call_id() -> str:
     """An id for a call that the vendor gave none."""
@@ -30,7 +32,16 @@ def new_call_id() -> str:
 
 
 class _OpenCall:
-    __slots__ = ("announced", "call_id", "fragments", "held", "name", "number", "placeholder")
+    __slots__ = (
+        "announced",
+        "call_id",
+        "fragments",
+        "held",
+        "name",
+        "number",
+        "placeholder",
+        "size",
+    )
 
     def __init__(self, number: int, call_id: str, name: str | None) -> None:
         self.number = number
@@ -39,6 +50,7 @@ class _OpenCall:
         self.fragments: list[str] = []  # all arguments so far
         self.held: list[str] = []  # those that weren't passed on yet
         self.announced = False
+        self.size = 0
         self.placeholder = False  # "{}" was sent where arguments may still follow
 
     @property
@@ -48,6 +60,11 @@ class _OpenCall:
     def is_complete(self) -> bool:
         return self.placeholder or _is_json(self.arguments)
 
+    def is_all_of(self, arguments: str) -> bool:
+        """Whether these are all its arguments so far, and complete."""
+        # By length first: joining and parsing all fragments at each one would take quadratic time.
+        return len(arguments) == self.size and arguments == self.arguments and self.is_complete()
+
     def append(self, arguments: str) -> None:
         if not self.fragments and arguments.strip() == "{}":
             self.placeholder = True
@@ -55,6 +72,7 @@ class _OpenCall:
             self.placeholder = False
             self.fragments.append(arguments)
             self.held.append(arguments)
+            self.size += len(arguments)
 
     def take(self, *, final: bool) -> list[ToolCall]:
         """What can be passed on now; with `final` the name is as good as it will ever be."""
@@ -96,7 +114,7 @@ class ToolCallAssembler:
     def add(
         self, index: int | None, call_id: str | None, name: str | None, arguments: str
     ) -> list[ToolCall]:
-        """The fragments that can be passed on after this one."""
+        """The fragments that can be passed on after this one. Raises `ValueError` for one call too many."""
         call_id, name = call_id or None, name or None
         call = self._find(index, call_id)
         if call is None or self._begins_another(call, index, call_id, name, arguments):
@@ -108,7 +126,7 @@ class ToolCallAssembler:
         if name:
             _extend_name(call, name)
         # Some hosts send the whole arguments again with the last fragment.
-        if not (arguments and call.is_complete() and arguments == call.arguments):
+        if not (arguments and call.is_all_of(arguments)):
             call.append(arguments)
         return call.take(final=False)
 
@@ -142,6 +160,8 @@ class ToolCallAssembler:
         return bool(second) and call.is_complete() and _is_json(arguments)
 
     def _begin(self, index: int | None, call_id: str | None, name: str | None) -> _OpenCall:
+        if len(self._calls) >= MAX_CALLS:
+            raise ValueError(f"it has more than {MAX_CALLS} tool calls")
         call = _OpenCall(len(self._calls), call_id or new_call_id(), name)
         self._calls.append(call)
         self._last = call

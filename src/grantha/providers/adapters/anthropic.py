@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from typing_extensions import override
 
-from grantha.chat import Call
+from grantha.chat import MAX_COUNT, Call
 from grantha.events import UpstreamEvent
 from grantha.providers.adapters.hosted import HttpProvider
 from grantha.providers.endpoint import raise_if_unusable
@@ -60,7 +60,7 @@ class Anthropic(HttpProvider):
             body=dumps({name: value for name, value in body.items() if name in _COUNTED}),
         )
         count = reply.get("input_tokens") if isinstance(reply, Mapping) else None
-        if not isinstance(count, int):
+        if not isinstance(count, int) or not 0 <= count <= MAX_COUNT:
             raise error_factory.malformed("it holds no count")
         return count
 

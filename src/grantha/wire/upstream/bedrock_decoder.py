@@ -25,7 +25,13 @@ from grantha.events import Accepted, Cited, ToolCall, UpstreamEvent, UsageSeen
 from grantha.wire.eventstream import EventStreamDecoder, EventStreamMessage
 from grantha.wire.lenient_json import InvalidJson, dumps, fit, loads
 from grantha.wire.signatures import REDACTED
-from grantha.wire.upstream.decoder import ReplyParser, StreamDecoder, is_json, parse_whole_body
+from grantha.wire.upstream.decoder import (
+    ReplyParser,
+    StreamDecoder,
+    is_json,
+    parse_whole_body,
+    string_in,
+)
 from grantha.wire.upstream.turn_normalizer import PrefixTrimmer
 from grantha.wire.upstream.vendor_errors import SEARCHED_LENGTH, ErrorFactory, ErrorReport
 
@@ -217,27 +223,30 @@ class _BedrockBodyParser(BedrockReplyParser):
             for index, block in enumerate(message["content"]):
                 self._block(index, block)
             self._usage(fit(body.get("usage") or {}, _BedrockUsage))
-            self._stop(body.get("stopReason") or "")
+            self._stop(string_in(body, "stopReason"))
         except (ValueError, LookupError, TypeError, AttributeError):
             self.unreadable(payload, InvalidJson("It is no message"))
 
     def _block(self, index: int, block: dict[str, Any]) -> None:
-        self.batch.text(block.get("text") or "")
+        self.batch.text(string_in(block, "text"))
         tool = block.get("toolUse")
         if tool is not None:
-            self._tool(index, _BedrockToolUse(tool.get("toolUseId"), tool.get("name")))
+            call_id, name = string_in(tool, "toolUseId"), string_in(tool, "name")
+            self._tool(index, _BedrockToolUse(call_id or None, name or None))
             number, arguments = self._tools[index], dumps(tool.get("input") or {}).decode()
             self._inputs[number].append(arguments)
             self.batch.add(ToolCall(number, arguments=arguments))
         cited = block.get("citationsContent") or {}
         for fragment in cited.get("content") or ():
-            self.batch.text(fragment.get("text") or "")
+            self.batch.text(string_in(fragment, "text"))
         for citation in cited.get("citations") or ():
             self._cite(citation)
         reasoning = block.get("reasoningContent", {})
-        inner = reasoning.get("reasoningText") or {}
-        redacted = reasoning.get("redactedContent")
-        self._reasoning(_BedrockReasoning(inner.get("text"), inner.get("signature"), redacted))
+        inner = reasoning.get("reasoningText")
+        redacted = string_in(reasoning, "redactedContent")
+        self._reasoning(
+            _BedrockReasoning(string_in(inner, "text"), string_in(inner, "signature"), redacted)
+        )
 
 
 def parse_bedrock_body(body: bytes, error_factory: ErrorFactory) -> list[UpstreamEvent]:

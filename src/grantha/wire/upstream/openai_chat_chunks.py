@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from grantha.chat import Usage
+from grantha.chat import Usage, is_amount
 
 TICKS_PER_DOLLAR = 10**10  # https://docs.x.ai/developers/cost-tracking
 
@@ -157,10 +157,11 @@ def output_tokens(
 
 def cost_usd(seen: BilledUsage) -> float | None:
     """The price that the host reports, in US dollars."""
-    if seen.cost_in_usd_ticks is not None:
-        return seen.cost_in_usd_ticks / TICKS_PER_DOLLAR
+    ticks = seen.cost_in_usd_ticks
+    if ticks is not None:
+        return ticks / TICKS_PER_DOLLAR if is_amount(ticks) else None
     cost = seen.cost.get("total_cost") if isinstance(seen.cost, dict) else seen.cost
-    if isinstance(cost, bool) or not isinstance(cost, int | float):
+    if not is_amount(cost):
         return None
     upstream = seen.cost_details.upstream_inference_cost if seen.cost_details else None
     # With the user's own key, OpenRouter's cost is only its fee.

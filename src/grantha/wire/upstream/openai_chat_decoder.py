@@ -92,6 +92,9 @@ _CUT = frozenset(
 )
 
 
+_MAX_DETAILS = 1024 * 1024  # characters of encrypted reasoning, which are held back until the end
+
+
 class ChatReplyParser(ReplyParser[UpstreamChunk]):
     """Chunks, or the one object of a whole reply."""
 
@@ -105,6 +108,7 @@ class ChatReplyParser(ReplyParser[UpstreamChunk]):
         # A continued answer can't open with reasoning: the tag would be the answer's own.
         self._think = ThinkTagSplitter() if profile.think_tags and not continued else None
         self._details: list[dict[str, Any]] = []
+        self._details_left = _MAX_DETAILS
         self._cited: set[tuple[str, ...]] = set()
         self._refused = False
 
@@ -206,6 +210,10 @@ class ChatReplyParser(ReplyParser[UpstreamChunk]):
             text = detail.get("text") or detail.get("summary")
             if isinstance(text, str) and not shown:
                 self.batch.reasoning(text)
+            self._details_left -= sum(len(str(value)) for value in detail.values())
+            if self._details_left < 0:
+                self._details = []  # too long to be sent back
+                continue
             last = self._details[-1] if self._details else None
             if last is not None and _same_detail(last, detail):
                 _extend_detail(last, detail)

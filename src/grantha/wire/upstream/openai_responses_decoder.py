@@ -33,6 +33,7 @@ from grantha.wire.upstream.decoder import (
     is_json,
     parse_whole_body,
     provider_tool,
+    string_in,
 )
 from grantha.wire.upstream.openai_chat_chunks import (
     BilledUsage,
@@ -183,7 +184,8 @@ class ResponsesReplyParser(ReplyParser[_ResponsesEvent]):
         if isinstance(item, dict) and item.get("type") == "function_call":
             number = self._calls[index] = len(self._calls)
             self._arguments_of[index] = []
-            self.batch.add(ToolCall(number, item.get("call_id"), item.get("name")))
+            call_id, name = string_in(item, "call_id"), string_in(item, "name")
+            self.batch.add(ToolCall(number, call_id or None, name or None))
 
     def _arguments(self, index: int, fragment: Any) -> None:
         number = self._calls.get(index)
@@ -216,22 +218,22 @@ class ResponsesReplyParser(ReplyParser[_ResponsesEvent]):
     def _reasoning_of(self, item: dict[str, Any]) -> None:
         if item.get("type") == "reasoning":
             for fragment in item.get("summary") or item.get("content") or ():
-                self.batch.reasoning(_string(fragment, "text"))
+                self.batch.reasoning(string_in(fragment, "text"))
 
     def _text_of(self, item: dict[str, Any]) -> None:
         for fragment in item.get("content") or ():
             kind = fragment.get("type") if isinstance(fragment, dict) else None
             if kind == "output_text":
-                self.batch.text(_string(fragment, "text"))
+                self.batch.text(string_in(fragment, "text"))
                 for annotation in fragment.get("annotations") or ():
                     self._cite(annotation)
             elif kind == "refusal":
                 self._refused = True
-                self.batch.text(_string(fragment, "refusal"))
+                self.batch.text(string_in(fragment, "refusal"))
 
     def _cite(self, annotation: Any) -> None:
-        url, title = _string(annotation, "url"), _string(annotation, "title")
-        title = title or _string(annotation, "filename")
+        url, title = string_in(annotation, "url"), string_in(annotation, "title")
+        title = title or string_in(annotation, "filename")
         if url or title:
             self.batch.add(Cited(url or None, title or None))
 
@@ -299,8 +301,3 @@ def _usage(seen: _ResponsesUsage) -> Usage:
         reasoning,
         cost_usd(seen),
     )
-
-
-def _string(item: Any, key: str) -> str:
-    value = item.get(key) if isinstance(item, dict) else None
-    return value if isinstance(value, str) else ""
