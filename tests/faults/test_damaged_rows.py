@@ -13,6 +13,7 @@ pytestmark = pytest.mark.faults
 TEXT = [b"\xff"]
 NUMBER = ["x", -1]
 JSON = ['{"a":', '[{"type":"king"}]', b"\xff"]
+SEAM = '{"reason":"x","mode":"y","model":"m","options":{},"text_length":0}'
 # What each column of a row is damaged to.
 COLUMNS: dict[str, dict[str, list[Any]]] = {
     "conversations": {
@@ -38,7 +39,7 @@ COLUMNS: dict[str, dict[str, list[Any]]] = {
     "records": {
         "at": NUMBER,
         "kind": TEXT,
-        "payload": [*JSON, '{"part":"x","text":5}', '{"part":0,"text":null}'],
+        "payload": [*JSON, '{"part":"x","text":5}', '{"part":0,"text":null}', SEAM],
     },
 }
 

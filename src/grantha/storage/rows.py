@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast, get_args
 from sqlalchemy import Connection, RowMapping
 
 from grantha.chat import (
+    ContinuationMode,
     Ending,
     Options,
     Part,
@@ -28,6 +29,7 @@ from grantha.events import (
     Record,
     RecordId,
     Seam,
+    SeamReason,
     decode_json,
     encode_json,
     event_from,
@@ -40,6 +42,7 @@ _log = logging.getLogger(__name__)
 T = TypeVar("T")
 L = TypeVar("L", bound=str)
 _DAMAGED = (ValueError, TypeError, KeyError, AttributeError)  # of stored JSON of any shape
+_SEAM_REASONS, _SEAM_MODES = get_args(SeamReason), get_args(ContinuationMode)
 _ENDINGS: tuple[Ending, ...] = get_args(Ending)
 _ROLES: tuple[Role, ...] = get_args(Role)
 _STATUSES: tuple[Status, ...] = get_args(Status)
@@ -245,6 +248,8 @@ def _check(event: Event | None) -> None:
     """Raises what `_DAMAGED` has for a value that no event has, and that others rely on."""
     if isinstance(event, Seam):
         Options.from_json(event.options)
+        if event.reason not in _SEAM_REASONS or event.mode not in {None, *_SEAM_MODES}:
+            raise ValueError("a reason or a mode that there isn't")
     elif isinstance(event, GenerationEnd) and event.ending not in _ENDINGS:
         raise ValueError("an ending that there isn't")
 
