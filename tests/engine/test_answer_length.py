@@ -85,6 +85,15 @@ async def test_many_small_events_are_counted_too(make_rig: MakeRig) -> None:
     assert sum(isinstance(part, ToolCallPart) for part in answer.folded.parts()) < 20
 
 
+async def test_words_of_text_and_of_reasoning_by_turns_are_counted_with_their_parts(
+    make_rig: MakeRig,
+) -> None:
+    pairs = [event for n in range(20) for event in (Text("a"), Reasoning("b"))]
+    answer = await answered(make_rig, *pairs, STOP)
+    assert is_cut(answer)
+    assert len(answer.folded.parts()) < 20
+
+
 async def test_a_continuation_of_a_full_answer_calls_nobody(make_rig: MakeRig) -> None:
     own = StubProvider([replying([Text("x" * 5000), STOP])], Capabilities(prefix=True))
     rig = await make_rig(tuning=SMALL, providers={"own": own})

@@ -83,6 +83,8 @@ class FakeVendor:
                 pass
             case "endless":
                 await self._flood(writer, _fragment("x" * 1000) * 64)
+            case "endless-comments":
+                await self._flood(writer, b": wait\n\n" * 8192)
             case "endless-line":
                 await self._flood(writer, b"x" * 65_536)
             case _:
@@ -196,7 +198,7 @@ async def test_stop_closes_the_socket_of_the_vendor(talking: Server, vendor: Fak
     assert (ended["status"], ended["text"]) == ("stopped", "Half an ")
 
 
-@pytest.mark.parametrize("how", ["endless", "endless-line"])
+@pytest.mark.parametrize("how", ["endless", "endless-line", "endless-comments"])
 async def test_a_gigabyte_from_a_vendor_reaches_neither_disk_nor_memory(
     talking: Server, vendor: FakeVendor, how: str
 ) -> None:

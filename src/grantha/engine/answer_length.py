@@ -12,6 +12,7 @@ from grantha.events import (
     Citation,
     Event,
     Finished,
+    PartStart,
     Reasoning,
     ReasoningDelta,
     Text,
@@ -45,6 +46,7 @@ class AnswerLength:
         self._limits = limits
         self._left = limits.size
         self._tokens_left = limits.tokens
+        self._kind: str | None = None  # of the part that was written last
         self.exceeded = False
 
     @property
@@ -55,6 +57,8 @@ class AnswerLength:
     def resume(self, event: Event) -> None:
         """Counts an event that is in the log already."""
         match event:
+            case PartStart():
+                self._begin(event.part_kind)
             case TextDelta() | ReasoningDelta():
                 self._left -= _size(event.text)
                 self._tokens_left -= event.deltas
@@ -68,6 +72,7 @@ class AnswerLength:
     def fit_text(self, event: Text) -> Text:
         """The text, as much of it as fits."""
         self._tokens_left -= event.deltas
+        self._begin("text")
         if event.logprobs:
             self._spend(sum(len(str(one)) for one in event.logprobs) // _LOGPROBS_SHARE)
         text = self._cut(event.text)
@@ -78,11 +83,13 @@ class AnswerLength:
         match event:
             case Reasoning():
                 self._tokens_left -= event.deltas
+                self._begin("reasoning")
                 if not self._spend(_size(event.signature)):
                     return None
                 text = self._cut(event.text)
                 return replace(event, text=text) if self.exceeded else event
             case ToolCall():
+                self._kind = "tool-call"
                 cost = _EVENT_COST if event.name else 0
                 if not self._spend(cost + _size(event.call_id, event.name, event.signature)):
                     return None
@@ -97,6 +104,12 @@ class AnswerLength:
                 fields = (getattr(event, name) for name in event.__slots__)
                 fits = self._spend(_EVENT_COST + sum(len(str(value)) for value in fields))
                 return event if fits else None
+
+    def _begin(self, kind: str) -> None:
+        """Counts what a further part takes: a word of text and one of reasoning by turns are many."""
+        if self._kind not in {None, kind}:
+            self._left -= _EVENT_COST
+        self._kind = kind
 
     def _spend(self, size: int) -> bool:
         """Counts something that can't be cut; returns whether it fits."""

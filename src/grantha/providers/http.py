@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import aiohttp
 
 ERROR_BODY_LIMIT = 64 * 1024  # bytes of an error's body that are read
-BODY_LIMIT = 64 * 1024 * 1024  # bytes of a non-streaming reply or a listing
+BODY_LIMIT = 64 * 1024 * 1024  # bytes of a reply that isn't streamed, or of which no event comes
 TRAILING_USAGE_SECONDS = 2.0  # seconds that usage may come after the finish reason
 DRAIN_SECONDS = 0.02  # seconds to see the end of the body, so that the connection can be used again
 USER_AGENT = "grantha"
@@ -250,6 +250,7 @@ class HttpUpstream:
         decoder, loop = self._decoder, self._loop
         read_any = self._response.content.readany
         answer_complete = False
+        held_back = 0  # bytes since the last event: decoders keep what isn't complete yet
         if self._notices:
             yield self._notices
         while True:
@@ -263,6 +264,10 @@ class HttpUpstream:
             self._last_read = loop.time()
             self._limit = self._chunk_limit
             events = decoder.feed(chunk)
+            held_back = 0 if events else held_back + len(chunk)
+            if held_back > BODY_LIMIT and decoder.failure is None:
+                await self.aclose()
+                raise self._error_factory.malformed(f"{BODY_LIMIT} bytes of it hold no answer")
             if events:
                 yield events
             if decoder.failure is not None:
