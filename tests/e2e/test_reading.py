@@ -48,8 +48,41 @@ def test_text_that_is_being_read_does_not_move_and_a_button_brings_back(
     server.allow("go", 180)
     has_text(page, "Paragraph 179")
     page.wait_for_function(f"e => ({AWAY})(e) <= 2", arg=pane)  # it is followed again
+    # The browser's own search scrolls without wheel or key, and isn't pulled back either.
+    hit = page.get_by_text("Paragraph 100 of the text.")
+    hit.evaluate("hit => hit.scrollIntoView({ block: 'center' })")
+    expect(back).to_be_visible()
+    before = page.evaluate(TOP)
+    server.allow("go", 240)
+    has_text(page, "Paragraph 239")
+    assert page.evaluate(TOP) == before, "the hit of a search was left"
     server.allow("go")
     answer(page, "done")
+
+
+def test_back_and_a_reload_return_to_where_the_reader_was(page: Page, server: Server) -> None:
+    model = server.script("long", {"steps": [{"repeat": "Leaf {n}.\n\n", "count": 60}]})
+    conversation = server.conversation(title="Leaves")
+    for number in range(6):
+        made = server.ask(model, f"Question {number}", conversation)
+        server.ended(made["id"])
+    server.conversation(title="Other")
+    open_page(page, server, f"/c/{conversation}")
+    expect(page.locator("article[data-role=user]")).to_have_count(6)
+    scroll_away(page, 5000)
+    place = """() => [...document.querySelectorAll('article')].map((one) => one.getBoundingClientRect())
+      .findIndex(({ top, bottom }) => top < 300 && bottom > 300)"""
+    read = page.evaluate(place)
+    top = f"() => document.querySelectorAll('article')[{read}].getBoundingClientRect().top"
+    before = page.evaluate(top)
+    page.get_by_role("link", name="Other").click()
+    expect(page.get_by_role("heading", name="Other", level=1)).to_be_visible()
+    expect(page.locator("article")).to_have_count(0)
+    for go in (page.go_back, page.reload):
+        go()
+        expect(page.locator("article[data-role=user]")).to_have_count(6)
+        page.wait_for_function(f"before => Math.abs(({top})() - before) <= 1", arg=before)
+    expect(page.get_by_role("button", name="Jump to latest")).to_be_visible()
 
 
 def test_the_end_stays_in_view_while_the_composer_grows(page: Page, server: Server) -> None:

@@ -21,6 +21,7 @@ import { messageText } from './messageText.ts';
 import { LocalModels } from './LocalModels.svelte.ts';
 import { Models } from './Models.svelte.ts';
 import { Preferences } from './Preferences.svelte.ts';
+import { ReadingPlaces } from './ReadingPlaces.ts';
 import { RunningAnswers } from './RunningAnswers.svelte.ts';
 
 const MAX_CACHED_CHATS = 6;
@@ -37,6 +38,7 @@ export class App {
   readonly models: Models;
   readonly localModels: LocalModels;
   readonly preferences: Preferences;
+  readonly places: ReadingPlaces;
   readonly draftAttachments = new DraftAttachments();
   readonly language: Language;
   /** The server answered 401: the login form is shown. */
@@ -65,7 +67,8 @@ export class App {
   constructor(
     storage: Storage = localStorage,
     fetcher: typeof fetch = (input, init) => fetch(input, init),
-    connect: () => WebSocket = openLiveSocket
+    connect: () => WebSocket = openLiveSocket,
+    tabStorage: Storage = sessionStorage
   ) {
     this.api = new Api(fetcher);
     this.live = new LiveSocket(connect);
@@ -74,6 +77,7 @@ export class App {
     this.models = new Models(this.api);
     this.localModels = new LocalModels(this.api);
     this.preferences = new Preferences(storage);
+    this.places = new ReadingPlaces(tabStorage);
     this.language = new Language(this.preferences.language ?? navigator.language);
     this.#transports = {
       readers: {
