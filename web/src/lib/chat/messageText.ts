@@ -1,4 +1,6 @@
 // Extracts from messages: their text, a blockquote of it, the last code block.
+import { MarkdownDocument } from '#lib/markdown/document.ts';
+import type { Block, Code } from '#lib/markdown/ast.ts';
 import type { Part, SentPart } from '#lib/wire/types.ts';
 
 /** The text of a message, without its attachments. */
@@ -12,7 +14,17 @@ export function blockquote(text: string): string {
   return `${lines.join('\n')}\n\n`;
 }
 
-/** The last fenced block, without its fences; empty when there is none. */
+/** The last code block, wherever it stands, without its fences; empty when there is none. */
 export function lastCodeBlock(text: string): string {
-  return [...text.matchAll(/^```[^\n]*\n([\s\S]*?)^```/gm)].at(-1)?.[1] ?? '';
+  const { blocks } = new MarkdownDocument().update(text, false);
+  const code = codeBlocks(blocks).at(-1);
+  return code ? `${code.lines.join('\n')}\n` : '';
+}
+
+function codeBlocks(blocks: readonly Block[]): Code[] {
+  return blocks.flatMap((block) => {
+    if (block.type === 'code') return [block];
+    if (block.type === 'quote') return codeBlocks(block.blocks);
+    return block.type === 'list' ? block.items.flatMap((item) => codeBlocks(item.blocks)) : [];
+  });
 }

@@ -4,14 +4,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import Markdown from './Markdown.svelte';
 import type { LoadImage } from './renderContext.ts';
 import type { SeamPosition } from './seamPlacement.ts';
-import { ANSWER, HOSTILE } from './testUtils.ts';
-
-// The browser has these, jsdom does not; nothing here depends on what they would say.
-class Unseen {
-  observe(): void {}
-  unobserve(): void {}
-  disconnect(): void {}
-}
+import { ANSWER, HOSTILE, stubLayout } from './testUtils.ts';
 
 interface Given {
   text: string;
@@ -39,10 +32,7 @@ function show(given: Given) {
   return shown;
 }
 
-beforeEach(() => {
-  vi.stubGlobal('ResizeObserver', Unseen);
-  vi.stubGlobal('matchMedia', () => new EventTarget());
-});
+beforeEach(stubLayout);
 
 afterEach(() => {
   shown?.end();
@@ -57,7 +47,7 @@ const ALLOWED = new Set(
   ).split(' ')
 );
 const ALLOWED_ATTRIBUTES =
-  /^(?:class|style|title|href|target|rel|type|role|tabindex|start|scope|disabled|hidden)$|^aria-|^data-(?:unbegun|pending)$/;
+  /^(?:class|style|title|href|target|rel|type|role|tabindex|start|scope|disabled|hidden|dir)$|^aria-|^data-(?:unbegun|pending)$/;
 
 test.each(HOSTILE)('%j becomes harmless elements only, half-written or whole', (text) => {
   const { root, set } = show({ text: '', streaming: true });
@@ -96,6 +86,36 @@ test('a growing paragraph is appended to, not replaced', () => {
   set({ text: 'One **two** three four', streaming: true });
   expect(root.querySelector('strong')).toBe(strong);
   expect(root.querySelector('p')?.textContent).toBe('One two three four');
+});
+
+test.each([
+  ['the last paragraph', 'One two', 'two'],
+  ['an item', '- one\n- two', 'two'],
+  ['the last line of code', '```py\nx = one', 'one']
+])('a selection in %s stays while text arrives behind it', async (_, text, word) => {
+  const { root, set } = show({ text, streaming: true });
+  const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+  let node = walker.nextNode() as Text;
+  while (!node.data.includes(word)) node = walker.nextNode() as Text;
+  const selection = document.getSelection();
+  selection?.setBaseAndExtent(node, node.data.indexOf(word) + word.length, node, node.data.indexOf(word));
+  for (const more of [' th', ' three', ' three four']) {
+    set({ text: text + more, streaming: true });
+    await tick();
+    expect(root.textContent).toContain(`${word}${more}`);
+    expect(selection?.toString()).toBe(word);
+  }
+  selection?.removeAllRanges();
+});
+
+test('lists, quotes and tables run from the side of their text, code and formulas from the left', () => {
+  const { root } = show({ text: '- א\n\n> ב\n\n| ג |\n|---|\n\n```\nx\n```\n\n$x$' });
+  const directions = ['ul', 'blockquote', 'table', 'figure', '.tex'].map(
+    (selector) => root.querySelector<HTMLElement>(selector)?.dir
+  );
+  expect(directions).toEqual(['auto', 'auto', 'auto', 'ltr', 'ltr']);
+  // The direction of a list is not found in elements that have their own.
+  expect(root.querySelector('li')?.querySelector('[dir]')).toBeNull();
 });
 
 test.each([

@@ -72,7 +72,8 @@ function begin(state: State, line: Line, define: Define): State {
       indent,
       language,
       lines: AppendList.empty(),
-      partial: false
+      partial: false,
+      inner: 0
     };
     return { ...state, open };
   }
@@ -133,7 +134,7 @@ function inFence(state: State, open: OpenFence, line: Line): State {
     // It may become the closing fence: held back, or the marks would show for a moment.
     if (/^ {0,3}[`~]+[ \t]*$/.test(line.text) && line.text.trim()[0] === open.mark) return state;
     if (line.text === '') return state;
-  } else if (starts.isFenceEnd(line, open.mark, open.size)) {
+  } else if (open.inner === 0 && starts.isFenceEnd(line, open.mark, open.size)) {
     const { key, language } = open;
     return finished(state, {
       type: 'code',
@@ -145,7 +146,19 @@ function inFence(state: State, open: OpenFence, line: Line): State {
     });
   }
   const text = dropColumns(line, Math.min(open.indent, indentOf(line))).text;
-  return { ...state, open: { ...open, lines: open.lines.plus(text), partial: line.partial } };
+  const inner = innerFence(open, line);
+  return { ...state, open: { ...open, lines: open.lines.plus(text), partial: line.partial, inner } };
+}
+
+/**
+ * Models write blocks of code into a block of Markdown without making its fence longer. By CommonMark, the end of the
+ * first of them would end it; here each fence with a language has an end of its own. How many marks the open one has.
+ */
+function innerFence(open: OpenFence, line: Line): number {
+  if (open.inner > 0) return starts.isFenceEnd(line, open.mark, open.inner) ? 0 : open.inner;
+  if (!/^(?:markdown|md|mdx)$/.test(open.language)) return 0;
+  const fence = starts.fenceStart(line);
+  return fence?.mark === open.mark && fence.info && fence.size >= open.size ? fence.size : 0;
 }
 
 function inIndented(state: State, open: OpenIndented, line: Line, define: Define): State {

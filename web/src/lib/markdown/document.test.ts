@@ -93,6 +93,20 @@ test('deep nesting and long runs of marks are read in time that grows with their
   for (const text of texts) expect(() => whole(`${text}\n`)).not.toThrow();
 });
 
+test.each(['markdown', 'md'])('a fence inside a block of %s has an end of its own', (language) => {
+  const readme = '# Use\n\n```sh\nmake\n```\n\nThen:\n\n```py\nx = 1\n```\n';
+  const [block, after, ...more] = whole(`\`\`\`${language}\n${readme}\`\`\`\n\nAfter.\n`).blocks;
+  if (block?.type !== 'code') throw new Error('no code');
+  expect(block.lines).toEqual(readme.trimEnd().split('\n'));
+  expect([after?.type, more]).toEqual(['paragraph', []]);
+});
+
+test('a longer fence holds shorter ones, and other languages none', () => {
+  const types = (text: string) => whole(text).blocks.map((block) => block.type);
+  expect(types('````md\n```py\nx\n````\n\nAfter.\n')).toEqual(['code', 'paragraph']);
+  expect(types('```text\n```py\n```\n\nAfter.\n')).toEqual(['code', 'paragraph']);
+});
+
 test('what a model indents by three under item 10 as under item 1 belongs to the item', () => {
   const items = Array.from(
     { length: 12 },

@@ -27,7 +27,14 @@ test.each([
   '$',
   '$$',
   'between `$a` and `$b`',
-  '$20k of $1.5M, or $3'
+  '$20k of $1.5M, or $3',
+  '$5-$10',
+  '$100,000 (up from $50,000)',
+  '**$5**/**$10**',
+  '$0.15 per 1M tokens in, $0.60 out',
+  '$5、$6 和 $7',
+  'A$5, NZ$6 and 7$',
+  '$3.50/$15.00'
 ])('%j holds none', (text) => {
   expect(sketch(parseInline(text, false))).not.toContain('math(');
 });

@@ -25,7 +25,12 @@ test.each(['<div>x</div>', '<b onclick=x>y</b>', '<b>open', 'shut</b>', '<!-- x 
 
 test.each([
   ['见**中文（说明）**是', '见strong(中文（说明）)是'],
-  ['**「重要」**です', 'strong(「重要」)です']
+  ['**「重要」**です', 'strong(「重要」)です'],
+  ['**重要：**说明', 'strong(重要：)说明'],
+  ['这是**“重点”**内容', '这是strong(“重点”)内容'],
+  ['**注意！**请看**《书》**。', 'strong(注意！)请看strong(《书》)。'],
+  ['**(괄호)**은 *「예」*이다', 'strong((괄호))은 emphasis(「예」)이다'],
+  ['~~（旧）~~新', 'strike(（旧）)新']
 ])('%j: emphasis closes between characters that need no spaces', (text, sketched) => {
   expect(read(text)).toBe(sketched);
 });

@@ -27,6 +27,8 @@ export interface OpenFence {
   readonly language: string;
   readonly lines: AppendList<string>;
   readonly partial: boolean;
+  /** Marks of the fence that is open inside a block of Markdown; 0 for none. */
+  readonly inner: number;
 }
 
 export interface OpenIndented {

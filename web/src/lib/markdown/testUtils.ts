@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { vi } from 'vitest';
 import type { Block, Inline } from './ast.ts';
 
 function fixture(name: string): string {
@@ -13,6 +14,17 @@ export const ANSWER = fixture('answer.md');
 
 /** Texts that try to run something, or to fetch something. */
 export const HOSTILE = JSON.parse(fixture('hostile.json')) as string[];
+
+/** What browsers have and jsdom doesn't; nothing may depend on what these would report. */
+export function stubLayout(): void {
+  class Unseen {
+    observe(): void {}
+    unobserve(): void {}
+    disconnect(): void {}
+  }
+  vi.stubGlobal('ResizeObserver', Unseen);
+  vi.stubGlobal('matchMedia', () => new EventTarget());
+}
 
 /** The words a reader sees, without any markup. */
 export function plainText(blocks: readonly Block[]): string {
