@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.e2e.actions import answer, ask, open_page
+from tests.e2e.actions import answer, ask, composer, open_page
 from tests.server import Server, until
 
 
@@ -52,8 +52,18 @@ def test_another_tab_sees_what_this_one_does(context: BrowserContext, server: Se
     expect(there.locator(".row-line")).to_have_count(1)
     there.goto(here.url)
     answer(there, "done")
+    composer(there).fill("And then?")
     choose(here, "Hello from here", "Delete")
     expect(there.locator(".row-line")).to_have_count(0)
+    notice = there.get_by_role("alert")
+    expect(notice).to_contain_text("This conversation was deleted")
+    notice.get_by_role("button", name="Restore").click()
+    expect(there.locator(".row-line")).to_have_count(1)
+    expect(notice).to_have_count(0)
+    choose(here, "Hello from here", "Delete")
+    notice.get_by_role("button", name="Move draft to a new chat").click()
+    expect(there.get_by_role("heading", name="What would you like to know?")).to_be_visible()
+    expect(composer(there)).to_have_value("And then?")
 
 
 def test_many_conversations_cost_what_few_do(page: Page, server: Server) -> None:

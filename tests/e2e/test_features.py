@@ -259,12 +259,25 @@ def test_keys_copy_the_answer_as_it_was_written_and_its_code_alone(
 ) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     listen(page)
-    text = "Sort **them**:\n\n```python\nleaves.sort()\n```\n\nThat is all."
+    text = "Sort **$n$**:\n\n```python\nleaves.sort()\n```\n\nThat is all."
     ask_and_wait(page, server, text)
     copied = "navigator.clipboard.readText()"
     page.keyboard.press("Alt+c")
     announced(page, "Copied")
     assert page.evaluate(copied) == text
+    html = """async () => {
+      const [item] = await navigator.clipboard.read();
+      return (await item.getType('text/html')).text();
+    }"""
+    assert "<strong>$n$</strong>" in page.evaluate(html)
+    # By hand it is what is seen, without the bar of the code and the foot of the answer.
+    page.evaluate("getSelection().selectAllChildren(document.querySelector('.page .turn'))")
+    page.keyboard.press("Control+c")
+    page.wait_for_function(
+        "async (text) => (await navigator.clipboard.readText()).endsWith(text)",
+        arg="\n\nSort $n$:\n\nleaves.sort()\n\nThat is all.",
+    )
+    assert "<pre><code>leaves.sort()</code></pre>" in page.evaluate(html)
     page.keyboard.press("Alt+Shift+c")
     page.wait_for_function(f"async () => (await {copied}) === 'leaves.sort()\\n'")
     answer(page).get_by_role("button", name="Copy", exact=True).click()
@@ -292,10 +305,16 @@ def test_a_model_without_its_key_stays_listed_and_leads_to_how_to_set_it(
     expect(page.get_by_text("Set ANTHROPIC_API_KEY").first).to_be_visible()
 
 
-def test_an_unknown_address_of_a_conversation_says_so(page: Page, server: Server) -> None:
+def test_an_unknown_address_says_so_and_leads_back(page: Page, server: Server) -> None:
     open_page(page, server, "/c/c_nothing")
     thread = page.get_by_role("region", name="Conversation", exact=True)
     expect(thread).to_contain_text("This conversation doesn’t exist")
+    thread.get_by_role("link", name="New chat").click()
+    expect(page.get_by_role("heading", name="What would you like to know?")).to_be_visible()
+    page.goto(server.url + "/nothing")
+    expect(page.get_by_role("heading", name="Page not found")).to_be_visible()
+    page.get_by_role("main").get_by_role("link", name="New chat").click()
+    expect(page.get_by_role("heading", name="What would you like to know?")).to_be_visible()
 
 
 def test_a_conversation_that_could_not_be_read_says_why_and_is_read_again(

@@ -71,7 +71,8 @@ def test_notes_of_seams_that_are_close_stand_below_each_other(page: Page, server
     expect(notes.nth(2)).to_have_css("position", "absolute")
     page.wait_for_function(
         """() => {
-             const notes = [...document.querySelectorAll('.seam .note')];
+             // The model's name stands above them, the first of which belongs to the first line.
+             const notes = [...document.querySelectorAll('.answer-header, .seam .note')];
              const boxes = notes.map((note) => note.getBoundingClientRect());
              const apart = boxes.every((box, n) => n === 0 || box.top >= boxes[n - 1].bottom);
              return apart && notes.some((note) => note.style.translate !== '');

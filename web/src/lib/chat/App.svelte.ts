@@ -186,6 +186,22 @@ export class App {
     this.conversations.applyChange({ change: 'conversation-deleted', conversation: chat.id });
   }
 
+  /** Brings a deleted conversation back. */
+  async restoreChat(chat: Chat): Promise<void> {
+    await this.conversations.restore(chat.id);
+    await chat.load();
+  }
+
+  /** Moves what was typed and attached in a conversation to the draft of a new one. */
+  moveDraftToNewChat(conversation: string): void {
+    const attached = [this.draftAttachments.of('new'), this.draftAttachments.of(conversation)].flat();
+    const texts = [this.preferences.draft('new'), this.preferences.draft(conversation)];
+    this.draftAttachments.put('new', attached);
+    this.draftAttachments.put(conversation, []);
+    this.preferences.setDraft('new', texts.filter(Boolean).join('\n\n'));
+    this.preferences.setDraft(conversation, '');
+  }
+
   /** Puts a message back into the draft of a conversation, before what is there already. */
   restoreDraft(conversation: string, parts: SentPart[]): void {
     const attachments = parts.filter((part) => part.type !== 'text').map(attachmentFromPart);
@@ -247,9 +263,8 @@ export class App {
       const chat = this.#chats.get(change.conversation);
       if (chat) chat.title = change.row.title;
     }
-    if (change.conversation && change.change !== 'conversation-deleted') {
-      this.#chats.get(change.conversation)?.refresh();
-    }
+    // One that was deleted turns out to be missing.
+    if (change.conversation) this.#chats.get(change.conversation)?.refresh();
   }
 
   /** The socket closed: the server is away, or a proxy blocks WebSockets. In the latter case, reloads instead. */

@@ -33,6 +33,7 @@ export class Chat {
   messages = $state.raw<Message[]>([]);
   leaf = $state<string | null>(null);
   loaded = $state(false);
+  /** It doesn't exist, or no longer: `loaded` then says that it did. */
   missing = $state(false);
   problem = $state.raw<Problem | null>(null);
   sending = $state(false);
@@ -281,6 +282,7 @@ export class Chat {
   async #settle(read: Promise<void>): Promise<void> {
     try {
       await read;
+      this.missing = false;
       this.problem = null;
     } catch (problem) {
       this.missing = (problem as Problem).status === 404;

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Api } from '#lib/wire/api.ts';
-import { Conversations } from './Conversations.svelte.ts';
+import { Conversations, type Deleted } from './Conversations.svelte.ts';
 import { CannedServer, row } from './testApi.ts';
 
 const LIST = 'GET /api/conversations';
@@ -75,20 +75,26 @@ test('conversations of API clients stay out of the sidebar', async () => {
   expect(ids()).toEqual([]);
 });
 
-test('a deleted conversation can be restored for ten seconds', async () => {
+test('each deleted conversation can be restored for ten seconds, in any order', async () => {
   server.replies = {
-    [LIST]: { items: [row('a', 1)], next_cursor: null },
+    [LIST]: { items: [row('c', 3), row('b', 2), row('a', 1)], next_cursor: null },
     'DELETE /api/conversations/a': '',
+    'DELETE /api/conversations/b': '',
     'POST /api/conversations/a/restore': row('a', 1)
   };
+  const undoable = () => list.deleted.map((one) => one.id);
   await list.load();
   await list.remove('a');
-  expect([ids(), list.deleted?.id]).toEqual([[], 'a']);
-  await list.undo();
-  expect([ids(), list.deleted]).toEqual([['a'], null]);
+  vi.advanceTimersByTime(6_000);
+  await list.remove('b');
+  expect([ids(), undoable()]).toEqual([['c'], ['b', 'a']]);
+  await list.undo(list.deleted[1] as Deleted);
+  expect([ids(), undoable()]).toEqual([['c', 'a'], ['b']]);
   await list.remove('a');
-  vi.advanceTimersByTime(10_000);
-  expect(list.deleted).toBeNull();
+  vi.advanceTimersByTime(6_000);
+  expect(undoable()).toEqual(['a', 'b']);
+  vi.advanceTimersByTime(4_000);
+  expect(undoable()).toEqual([]);
 });
 
 test('a delete that the server refuses leaves the row', async () => {
@@ -98,7 +104,7 @@ test('a delete that the server refuses leaves the row', async () => {
   };
   await list.load();
   await expect(list.remove('a')).rejects.toThrow();
-  expect([ids(), list.deleted]).toEqual([['a'], null]);
+  expect([ids(), list.deleted]).toEqual([['a'], []]);
 });
 
 test('searching waits for a pause in typing, and a late reply never replaces a newer one', async () => {

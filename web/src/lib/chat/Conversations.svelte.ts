@@ -7,17 +7,22 @@ import type { ConversationRow } from '#lib/wire/types.ts';
 const PAGE = 100;
 const UNDO_MS = 10_000;
 
+export interface Deleted {
+  readonly id: string;
+  readonly title: string;
+}
+
 export class Conversations {
   rows = $state.raw<ConversationRow[]>([]);
   loaded = $state(false);
   query = $state('');
   results = $state.raw<ConversationRow[] | null>(null);
-  deleted = $state.raw<{ id: string; title: string } | null>(null);
+  /** Deletions that can be undone, the last one first. */
+  deleted = $state.raw<readonly Deleted[]>([]);
   more = $state(true);
   readonly #api: Api;
   #cursor: string | null = null;
   #loading: Promise<void> | null = null;
-  #undoTimer: ReturnType<typeof setTimeout> | undefined;
   #searchTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(api: Api) {
@@ -74,16 +79,22 @@ export class Conversations {
     const title = this.row(id)?.title ?? '';
     await this.#api.remove(id);
     this.#removeRow(id);
-    this.deleted = { id, title };
-    clearTimeout(this.#undoTimer);
-    this.#undoTimer = setTimeout(() => (this.deleted = null), UNDO_MS);
+    const one = { id, title };
+    this.deleted = [one, ...this.deleted];
+    setTimeout(() => this.#forget(one), UNDO_MS);
   }
 
-  async undo(): Promise<void> {
-    if (!this.deleted) return;
-    const { id } = this.deleted;
-    this.deleted = null;
+  async undo(one: Deleted): Promise<void> {
+    this.#forget(one);
+    await this.restore(one.id);
+  }
+
+  async restore(id: string): Promise<void> {
     this.#put(await this.#api.restore(id));
+  }
+
+  #forget(one: Deleted): void {
+    this.deleted = this.deleted.filter((other) => other !== one);
   }
 
   applyChange(change: LiveChange): void {

@@ -76,10 +76,19 @@ function sideBySide(answer: Message, versions: Message[]): Message[] {
 
 /** The version before (-1) or after (1) the one shown, in the last turn that has several; null at the ends. */
 export function adjacentVersion(turns: readonly Turn[], by: -1 | 1): string | null {
-  const turn = turns.findLast((one) => one.versions.length > 1 || one.questions.length > 1);
+  const shown = versionOfKeys(turns);
+  const turn = turnOfKeys(turns);
   if (!turn) return null;
-  const answers = turn.versions.length > 1;
-  const all = answers ? turn.versions : turn.questions;
-  const shown = answers ? turn.answers[0] : turn.question;
-  return all[all.findIndex((one) => one.id === shown?.id) + by]?.id ?? null;
+  const all = turn.versions.length > 1 ? turn.versions : turn.questions;
+  return all[all.findIndex((one) => one.id === shown) + by]?.id ?? null;
+}
+
+/** The message on screen that the keys for versions replace; null when nothing has several. */
+export function versionOfKeys(turns: readonly Turn[]): string | null {
+  const turn = turnOfKeys(turns);
+  return (turn && (turn.versions.length > 1 ? turn.answers[0] : turn.question)?.id) ?? null;
+}
+
+function turnOfKeys(turns: readonly Turn[]): Turn | undefined {
+  return turns.findLast((one) => one.versions.length > 1 || one.questions.length > 1);
 }

@@ -39,7 +39,18 @@ export const de: Strings = {
   offline: 'Keine Verbindung zum Server. Verbindung wird wiederhergestellt …',
   waitingForServer: 'Warten auf den Server. Die Seite lädt, sobald er wieder erreichbar ist.',
   loadFailedTitle: 'Dieser Chat konnte nicht geladen werden',
+  notFoundTitle: 'Chat nicht gefunden',
   notFound: 'Diesen Chat gibt es nicht. Vielleicht wurde er gelöscht.',
+  deletedTitle: 'Dieser Chat wurde gelöscht',
+  deletedBody:
+    'Er wurde in einem anderen Tab oder auf einem anderen Gerät gelöscht. Was Sie geschrieben haben, bleibt erhalten.',
+  restore: 'Wiederherstellen',
+  moveToNewChat: 'Entwurf in neuen Chat verschieben',
+  pageNotFound: 'Seite nicht gefunden',
+  pageNotFoundHint: 'Unter dieser Adresse gibt es nichts.',
+  pageFailed: 'Diese Seite konnte nicht geladen werden',
+  pageFailedHint:
+    'Der Server ist vielleicht nicht erreichbar oder wurde aktualisiert. Neu laden hilft meistens.',
   skip: 'Zum Hauptinhalt springen',
 
   startTitle: 'Was möchten Sie wissen?',
@@ -70,7 +81,7 @@ export const de: Strings = {
   attach: 'Bilder oder Dateien anhängen',
   dropHere: 'Dateien hier ablegen, um sie anzuhängen',
   pastedText: (n) => (n === 1 ? 'Eingefügter Text.txt' : `Eingefügter Text ${n}.txt`),
-  insertAttachment: 'In die Nachricht setzen',
+  insertAttachment: 'In die Nachricht einfügen',
   model: 'Modell',
   modelsChosen: (n) => `${n} Modelle`,
   tooManyModels: (n) => `Bis zu ${n} Modelle können nebeneinander antworten.`,
@@ -352,7 +363,7 @@ export const de: Strings = {
   price: 'Preis pro Million Tokens',
 
   // local models
-  localModelsHint: 'Offene Modelle, die auf diesem Server laufen. Was du ihnen schreibst, verlässt ihn nie.',
+  localModelsHint: 'Offene Modelle, die auf diesem Server laufen. Was Sie ihnen schreiben, verlässt ihn nie.',
   localModelDescriptions: {
     'smollm2-135m-instruct': 'Sehr klein: zeigt, wie alles funktioniert, irrt sich aber oft.',
     'qwen3-0.6b': 'Kurze Antworten und einfache Werkzeuge auf jedem Rechner.',

@@ -39,7 +39,17 @@ export const es: Strings = {
   offline: 'Sin conexión con el servidor. Reconectando…',
   waitingForServer: 'Esperando al servidor. Se cargará cuando vuelva a estar disponible.',
   loadFailedTitle: 'No se pudo cargar esta conversación',
+  notFoundTitle: 'Conversación no encontrada',
   notFound: 'Esta conversación no existe. Puede que se haya eliminado.',
+  deletedTitle: 'Esta conversación se ha eliminado',
+  deletedBody: 'Se ha eliminado en otra pestaña o en otro dispositivo. Lo que ha escrito se conserva.',
+  restore: 'Restaurar',
+  moveToNewChat: 'Mover el borrador a un chat nuevo',
+  pageNotFound: 'Página no encontrada',
+  pageNotFoundHint: 'No hay nada en esta dirección.',
+  pageFailed: 'No se ha podido cargar esta página',
+  pageFailedHint:
+    'Puede que el servidor no esté disponible o se haya actualizado. Normalmente basta con recargar.',
   skip: 'Ir al contenido principal',
 
   startTitle: '¿Qué quiere saber?',
@@ -68,9 +78,9 @@ export const es: Strings = {
   send: 'Enviar',
   queue: 'Enviar cuando termine esta respuesta',
   attach: 'Adjuntar imágenes o archivos',
-  dropHere: 'Suelta aquí los archivos para adjuntarlos',
+  dropHere: 'Suelte aquí los archivos para adjuntarlos',
   pastedText: (n) => (n === 1 ? 'Texto pegado.txt' : `Texto pegado ${n}.txt`),
-  insertAttachment: 'Poner en el mensaje',
+  insertAttachment: 'Insertar en el mensaje',
   model: 'Modelo',
   modelsChosen: (n) => `${n} modelos`,
   tooManyModels: (n) => `Hasta ${n} modelos pueden responder en paralelo.`,
@@ -350,7 +360,7 @@ export const es: Strings = {
   price: 'Precio por millón de tokens',
 
   // local models
-  localModelsHint: 'Modelos abiertos que se ejecutan en este servidor. Lo que les escribes nunca sale de él.',
+  localModelsHint: 'Modelos abiertos que se ejecutan en este servidor. Lo que les escriba nunca sale de él.',
   localModelDescriptions: {
     'smollm2-135m-instruct': 'Muy pequeño: muestra cómo funciona todo, pero se equivoca a menudo.',
     'qwen3-0.6b': 'Respuestas cortas y herramientas sencillas en cualquier equipo.',
@@ -366,7 +376,7 @@ export const es: Strings = {
   freeOnDisk: (size) => `${size} libres en el disco del servidor.`,
   memoryInAll: (size) => `${size} de memoria.`,
   engineMissing:
-    'El motor que ejecuta estos modelos no está instalado. En el servidor, ejecuta: pip install "grantha[local]"',
+    'El motor que ejecuta estos modelos no está instalado. En el servidor, ejecute: pip install "grantha[local]"',
   installed: 'Instalados',
   availableModels: 'Disponibles para descargar',
   modelOrigins: {
@@ -390,7 +400,7 @@ export const es: Strings = {
     done: 'Listo para usar'
   },
   keepsDownloading: 'El servidor sigue descargando aunque se cierre esta página.',
-  oneAtATime: (title) => `Primero termina o elimina ${title}.`,
+  oneAtATime: (title) => `Primero termine o elimine ${title}.`,
   downloadFailedTitles: {
     unreachable: 'Sin conexión',
     storage_full: 'No hay espacio suficiente en el disco',

@@ -39,7 +39,18 @@ export const fr: Strings = {
   offline: 'Pas de connexion au serveur. Reconnexion…',
   waitingForServer: 'En attente du serveur. Le chargement reprendra dès qu’il sera joignable.',
   loadFailedTitle: 'Impossible de charger cette discussion',
+  notFoundTitle: 'Discussion introuvable',
   notFound: 'Cette discussion n’existe pas. Elle a peut-être été supprimée.',
+  deletedTitle: 'Cette discussion a été supprimée',
+  deletedBody:
+    'Elle a été supprimée dans un autre onglet ou sur un autre appareil. Ce que vous avez écrit est conservé.',
+  restore: 'Restaurer',
+  moveToNewChat: 'Déplacer le brouillon vers une nouvelle discussion',
+  pageNotFound: 'Page introuvable',
+  pageNotFoundHint: 'Il n’y a rien à cette adresse.',
+  pageFailed: 'Impossible de charger cette page',
+  pageFailedHint:
+    'Le serveur est peut-être injoignable ou a été mis à jour. Recharger la page suffit en général.',
   skip: 'Aller au contenu principal',
 
   startTitle: 'Que voulez-vous savoir ?',
@@ -70,7 +81,7 @@ export const fr: Strings = {
   attach: 'Joindre des images ou des fichiers',
   dropHere: 'Déposez les fichiers ici pour les joindre',
   pastedText: (n) => (n === 1 ? 'Texte collé.txt' : `Texte collé ${n}.txt`),
-  insertAttachment: 'Mettre dans le message',
+  insertAttachment: 'Insérer dans le message',
   model: 'Modèle',
   modelsChosen: (n) => `${n} modèles`,
   tooManyModels: (n) => `Jusqu’à ${n} modèles peuvent répondre côte à côte.`,
@@ -224,7 +235,7 @@ export const fr: Strings = {
 
   optionsTitle: 'Options de la discussion',
   systemPrompt: 'Prompt système',
-  systemPromptHint: 'Envoyée avant tout le reste dans cette discussion.',
+  systemPromptHint: 'Envoyé avant tout le reste dans cette discussion.',
   modelDefault: 'valeur du modèle',
   topP: 'Top p',
   seed: 'Graine',

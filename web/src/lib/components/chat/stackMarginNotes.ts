@@ -1,4 +1,5 @@
-// Keeps the margin notes of an answer from overlapping: a note that would cover the previous one moves down.
+// Keeps the margin notes of an answer from overlapping: a note that would cover the previous one, or the model's name
+// above all of them, moves down.
 // Does nothing where notes are inline. Measures only after layout.
 import type { Attachment } from 'svelte/attachments';
 
@@ -24,7 +25,9 @@ function stack(answer: HTMLElement): void {
     const inMargin = getComputedStyle(note).position === 'absolute';
     return { note, top: top - (moved.get(note) ?? 0), height, inMargin };
   });
-  let end = -Infinity;
+  const header = answer.querySelector('.answer-header');
+  const named = header !== null && getComputedStyle(header).position === 'absolute';
+  let end = named ? header.getBoundingClientRect().bottom : -Infinity;
   for (const { note, top, height, inMargin } of places) {
     const down = inMargin ? Math.max(0, end + GAP - top) : 0;
     if (down !== (moved.get(note) ?? 0)) {
