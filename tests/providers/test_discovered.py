@@ -11,6 +11,7 @@ import pytest
 
 from grantha.chat import Call, Capabilities, text_message
 from grantha.config import Settings, Timeouts
+from grantha.embedding import EmbeddingCall
 from grantha.errors import Unreachable
 from grantha.events import Text
 from grantha.providers.adapters.discovered import DiscoveredServer
@@ -74,6 +75,8 @@ async def test_another_program_on_the_port_gets_no_prompt() -> None:
         with pytest.raises(Unreachable, match="No vLLM answers at") as caught:
             await provider.open(CALL)
         assert "VLLM_BASE_URL" in str(caught.value.advice)
+        with pytest.raises(Unreachable):
+            await provider.embed(EmbeddingCall("m", ("Hello?",)))
         assert vendor.calls == []
         await pool.aclose()
 

@@ -41,6 +41,7 @@ from grantha.wire.upstream.vendor_errors import (
         (422, None, "", errors.RequestRefused),
         (500, "server_error", "", errors.ProviderFailed),
         (503, "server_error", "", errors.Overloaded),
+        (500, "server_error", "input (9 tokens) is too large to process", errors.ContextOverflow),
         (502, None, "", errors.ProviderFailed),
         (None, "overloaded_error", "", errors.Overloaded),
         (None, None, "Model is overloaded", errors.Overloaded),

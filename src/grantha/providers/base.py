@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from grantha.chat import Call, Capabilities
+from grantha.embedding import EmbeddingCall, Embeddings
 from grantha.events import UpstreamEvent
 
 ProviderState = Literal["ready", "loading", "missing-key", "unreachable", "off"]
@@ -122,8 +123,35 @@ class CountsTokens(Protocol):
 
 
 @runtime_checkable
+class Embeds(Protocol):
+    """A provider that can turn texts into vectors."""
+
+    async def embed(self, call: EmbeddingCall) -> Embeddings:
+        """One vector for each input, in their order. Raises `Unsupported` for a model that has none, else
+        like `open`.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A model in memory: `id` is `provider/model`, `size` its file's in bytes, `idle` the seconds after
+    which it is unloaded unless it is used.
+    """
+
+    id: str
+    size: int
+    context_length: int
+    idle: float
+
+
+@runtime_checkable
 class LoadsModelFiles(Protocol):
     """A provider that holds files of models in memory."""
+
+    def loaded_models(self) -> Sequence[LoadedModel]:
+        """Those that are in memory now; never blocks."""
+        ...
 
     def unload_removed(self) -> None:
         """Unloads models whose files are gone, each after its last running answer; never blocks."""

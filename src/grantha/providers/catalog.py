@@ -76,6 +76,10 @@ _OPENAI = (
 _GROQ = _PENALTIES | {"include_reasoning", "reasoning_format", "service_tier", "user"}
 _MISTRAL = _PENALTIES | {"prediction", "prompt_mode", "safe_prompt"}
 
+_OPENAI_PROFILE = DialectProfile(
+    max_tokens="max_completion_tokens", extra=_OPENAI, packed_embeddings=True, embedding_batch=2048
+)
+
 HOSTS: tuple[Host, ...] = (
     Host(
         "openai",
@@ -85,11 +89,11 @@ HOSTS: tuple[Host, ...] = (
         ("OPENAI_API_KEY",),
         ("OPENAI_BASE_URL",),
         "https://platform.openai.com/api-keys",
-        profile=DialectProfile(max_tokens="max_completion_tokens", extra=_OPENAI),
+        profile=_OPENAI_PROFILE,
         default_facts=_TOOLS_FACTS,
         default_model="gpt-5-mini",
         price_vendor="openai",
-        model_prefixes=("gpt-", "o1", "o3", "o4", "chatgpt-"),
+        model_prefixes=("gpt-", "o1", "o3", "o4", "chatgpt-", "text-embedding-"),
     ),
     Host(
         "openai-responses",
@@ -99,6 +103,7 @@ HOSTS: tuple[Host, ...] = (
         ("OPENAI_API_KEY",),
         ("OPENAI_BASE_URL",),
         "https://platform.openai.com/api-keys",
+        profile=_OPENAI_PROFILE,
         default_facts=_TOOLS_FACTS,
         default_model="gpt-5-mini",
         price_vendor="openai",
@@ -152,6 +157,7 @@ HOSTS: tuple[Host, ...] = (
             prefix="trailing",
             echo_reasoning="reasoning_details",
             reasoning_effort="reasoning",
+            packed_embeddings=True,
         ),
         default_facts=_TOOLS_FACTS,
         default_model="openrouter/auto",
@@ -165,7 +171,7 @@ HOSTS: tuple[Host, ...] = (
         ("AZURE_OPENAI_API_KEY",),
         ("AZURE_OPENAI_ENDPOINT",),
         "https://portal.azure.com",
-        profile=DialectProfile(max_tokens="max_completion_tokens", extra=_OPENAI),
+        profile=_OPENAI_PROFILE,
         default_facts=_TOOLS_FACTS,
         price_vendor="azure",
     ),
@@ -202,7 +208,7 @@ HOSTS: tuple[Host, ...] = (
         ("DASHSCOPE_API_KEY",),
         ("DASHSCOPE_BASE_URL",),
         "https://bailian.console.aliyun.com/?tab=model#/api-key",
-        profile=DialectProfile(prefix="partial"),
+        profile=DialectProfile(prefix="partial", embedding_batch=10),
         default_facts=_TOOLS_FACTS,
         default_model="qwen-plus",
         model_prefixes=("qwen",),
@@ -257,6 +263,8 @@ HOSTS: tuple[Host, ...] = (
             seed="random_seed",
             any_tool="any",
             efforts=("none", "high"),
+            dimensions="output_dimension",
+            packed_embeddings=True,
             extra=_MISTRAL,
         ),
         default_facts=_PREFIX_FACTS,
@@ -313,7 +321,9 @@ HOSTS: tuple[Host, ...] = (
         ("VLLM_API_KEY",),
         ("VLLM_BASE_URL",),
         keyless=True,
-        profile=DialectProfile(prefix="continue_final_message", think_tags=True),
+        profile=DialectProfile(
+            prefix="continue_final_message", think_tags=True, packed_embeddings=True
+        ),
         default_facts=_PREFIX_FACTS,
         usual_port=8000,
         owner="vllm",
@@ -339,7 +349,7 @@ HOSTS: tuple[Host, ...] = (
         ("LLAMACPP_API_KEY",),
         ("LLAMACPP_BASE_URL",),
         keyless=True,
-        profile=DialectProfile(prefix="trailing", think_tags=True),
+        profile=DialectProfile(prefix="trailing", think_tags=True, packed_embeddings=True),
         default_facts=_PREFIX_FACTS,
         usual_port=8080,
         owner="llamacpp",

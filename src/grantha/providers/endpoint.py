@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from grantha.chat import Call, FilePart, TextPart, ToolResultPart
+from grantha.embedding import EmbeddingCall
 from grantha.errors import MissingKey, Unsupported
 from grantha.providers.base import READY, Readiness
 from grantha.setting_problems import shown
@@ -76,11 +77,12 @@ class Endpoint:
             self.key_variable,
         )
 
-    def error_factory(self, call: Call | None = None) -> ErrorFactory:
+    def error_factory(self, call: Call | EmbeddingCall | None = None) -> ErrorFactory:
         """Makes the errors of one call, quoting neither the key nor the conversation."""
         if call is None:
             return ErrorFactory(self.name, "", self._secrets())
-        return ErrorFactory(self.name, call.model, self._secrets(), tuple(_texts(call)))
+        texts = call.texts if isinstance(call, EmbeddingCall) else tuple(_texts(call))
+        return ErrorFactory(self.name, call.model, self._secrets(), texts)
 
     def _secrets(self) -> tuple[str, ...]:
         parts = urlsplit(self.base_url)

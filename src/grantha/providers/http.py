@@ -103,6 +103,21 @@ class HttpPool:
         body: bytes | None = None,
     ) -> Any:
         """A small JSON reply, as decoded: for listings and control calls. Raises `ProviderError`."""
+        raw = await self.fetch_bytes(url, headers, error_factory, body=body)
+        try:
+            return loads(raw) if raw else None
+        except InvalidJson as error:
+            raise error_factory.malformed(str(error)) from error
+
+    async def fetch_bytes(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        error_factory: ErrorFactory,
+        *,
+        body: bytes | None = None,
+    ) -> bytes:
+        """A reply's whole body, of at most `BODY_LIMIT` bytes. Raises `ProviderError`."""
         upstream = await self.open(
             UpstreamRequest(
                 url,
@@ -115,13 +130,9 @@ class HttpPool:
             )
         )
         try:
-            raw = await upstream.read()
+            return await upstream.read()
         finally:
             await upstream.aclose()
-        try:
-            return loads(raw) if raw else None
-        except InvalidJson as error:
-            raise error_factory.malformed(str(error)) from error
 
     async def aclose(self) -> None:
         """Closes every connection."""

@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 from grantha.chat import Options
 from grantha.events import ProviderNotice
 from grantha.wire.lenient_json import dumps, loads
-from grantha.wire.tools import hosted_tools
+from grantha.wire.tools import hosted_tool_name, hosted_tools
 from grantha.wire.upstream.vendor_errors import ErrorReport
 
 _Path: TypeAlias = tuple[str, ...]
@@ -153,7 +153,7 @@ class RefusedOptions:
 def notices(provider: str, model: str, options: Options, body: bytes) -> list[ProviderNotice]:
     """A notice for each option that a person set and each tool that the request doesn't hold."""
     names = [name for name in _WRITTEN_AS if _is_set(options, name)]
-    hosted = hosted_tools(options.tools)
+    hosted = [(hosted_tool_name(tool), tool) for tool in hosted_tools(options.tools)]
     if not names and not hosted:
         return []
     decoded = loads(body)
@@ -162,10 +162,10 @@ def notices(provider: str, model: str, options: Options, body: bytes) -> list[Pr
     return [
         ProviderNotice(
             "option-dropped",
-            f"The tool {tool['type']!r} doesn't run at {provider}, so it was left out.",
-            {"option": "tools", "tool": tool["type"]},
+            f"The tool {name!r} doesn't run at {provider}, so it was left out.",
+            {"option": "tools", "tool": name},
         )
-        for tool in hosted
+        for name, tool in hosted
         if tool not in given
     ] + [
         ProviderNotice(

@@ -18,7 +18,13 @@ from importlib.util import find_spec
 from grantha.chat import split_model_id
 from grantha.config import PLUGINS, Settings
 from grantha.errors import GranthaError, UnknownModel, UnknownProvider
-from grantha.providers.base import LoadsModelFiles, ModelCard, Provider, Readiness
+from grantha.providers.base import (
+    LoadedModel,
+    LoadsModelFiles,
+    ModelCard,
+    Provider,
+    Readiness,
+)
 from grantha.providers.catalog import Host
 from grantha.providers.endpoint import raise_if_unusable
 from grantha.providers.factory import endpoint_for, hosts_from, make
@@ -142,6 +148,11 @@ class Registry:
         ]
         lists = await asyncio.gather(*(self._models_of(name) for name in names))
         return [card for cards in lists for card in cards]
+
+    def loaded_models(self) -> list[LoadedModel]:
+        """The models in this machine's memory, of every provider that loads them itself."""
+        loading = [p for p in self._made.values() if isinstance(p, LoadsModelFiles)]
+        return [model for provider in loading for model in provider.loaded_models()]
 
     def unload_removed(self) -> None:
         """Unloads models whose files are gone."""

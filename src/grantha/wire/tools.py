@@ -20,7 +20,7 @@ from grantha.chat import JsonDict, JsonObject
 from grantha.wire import lenient_json
 from grantha.wire.lenient_json import InvalidJson
 
-Api = Literal["openai-chat", "openai-responses", "anthropic"]
+Api = Literal["openai-chat", "openai-responses", "anthropic", "gemini"]
 _INPUT = "input"  # the one parameter of a custom tool
 _INPUT_SCHEMA: JsonDict = {
     "type": "object",
@@ -56,9 +56,14 @@ def namespaced_tool(namespace: str, function: JsonObject) -> JsonDict:
 def hosted_tool(api: Api, given: JsonObject) -> JsonDict:
     """A tool that a vendor runs itself, or whose form only that vendor knows."""
     return {
-        "name": str(given["type"]),
+        "name": hosted_tool_name(given),
         "origin": {"kind": "hosted", "api": api, "tool": dict(given)},
     }
+
+
+def hosted_tool_name(given: JsonObject) -> str:
+    """What a vendor calls a tool of its own: its type or, at Google, its only member."""
+    return str(given.get("type") or next(iter(given), ""))
 
 
 def qualified_name(namespace: str, name: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 from typing_extensions import override
 
 from grantha.chat import Call
+from grantha.embedding import EmbeddingCall, Embeddings
 from grantha.errors import Unreachable
 from grantha.providers.adapters.hosted import ModelFacts
 from grantha.providers.adapters.openai_chat import OpenAIChat
@@ -37,11 +38,14 @@ class DiscoveredServer(OpenAIChat):
     @override
     async def open(self, call: Call, resume: str | None = None) -> Upstream:
         """Checks what listens there before the first prompt is sent. Raises `ProviderError`."""
-        await self._model_list.get()
-        readiness = self.readiness()
-        if readiness != READY:
-            raise Unreachable(readiness.reason, advice=readiness.advice, provider=self.name)
+        await self._check_server()
         return await super().open(call, resume)
+
+    @override
+    async def embed(self, call: EmbeddingCall) -> Embeddings:
+        """Checks what listens there, as `open` does."""
+        await self._check_server()
+        return await super().embed(call)
 
     @override
     def readiness(self) -> Readiness:
@@ -71,3 +75,9 @@ class DiscoveredServer(OpenAIChat):
             if owners != {self._owner}:
                 raise LookupError(f"Not a list of {self._endpoint.title}")
         return super().model_names(listed)
+
+    async def _check_server(self) -> None:
+        await self._model_list.get()
+        readiness = self.readiness()
+        if readiness != READY:
+            raise Unreachable(readiness.reason, advice=readiness.advice, provider=self.name)

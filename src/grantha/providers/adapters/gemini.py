@@ -8,13 +8,17 @@ from typing import Any
 from typing_extensions import override
 
 from grantha.chat import Call
+from grantha.embedding import EmbeddingCall, Embeddings
+from grantha.errors import Unsupported
 from grantha.events import UpstreamEvent
-from grantha.providers.adapters.hosted import HttpProvider, ModelFacts
+from grantha.providers.adapters.hosted import EmbeddingDialect, HttpProvider, ModelFacts
 from grantha.providers.base import Readiness
 from grantha.providers.credentials.google import GoogleTokens
-from grantha.providers.endpoint import Endpoint
+from grantha.providers.endpoint import Endpoint, raise_if_unusable
 from grantha.providers.http import HttpPool, UpstreamRequest
-from grantha.wire.lenient_json import dumps
+from grantha.wire.lenient_json import InvalidJson, dumps, loads
+from grantha.wire.signatures import keep_own_signatures, signature_owner
+from grantha.wire.upstream import embeddings
 from grantha.wire.upstream.anthropic_decoder import anthropic_decoder, parse_anthropic_body
 from grantha.wire.upstream.anthropic_request import encode_request as encode_anthropic
 from grantha.wire.upstream.gemini_decoder import gemini_decoder, parse_gemini_body
@@ -22,6 +26,8 @@ from grantha.wire.upstream.gemini_request import encode_request
 from grantha.wire.upstream.vendor_errors import ErrorFactory
 
 VERTEX_ANTHROPIC = "vertex-2023-10-16"
+EMBEDDING_BATCH = 100  # inputs of one request
+_COUNTED = ("contents", "systemInstruction", "tools", "generationConfig")
 
 
 class Gemini(HttpProvider):
@@ -46,6 +52,37 @@ class Gemini(HttpProvider):
             decoder=gemini_decoder(error_factory) if stream else None,
         )
 
+    async def count_tokens(self, call: Call) -> int:
+        """As Google counts, which costs nothing. Raises like `open`."""
+        raise_if_unusable(self.name, self.readiness())
+        error_factory = self._endpoint.error_factory(call)
+        owned = keep_own_signatures(call, signature_owner(self.name, call.model))
+        request = loads(encode_request(owned, self.capabilities(call.model)))
+        path = self._model_path(call.model)
+        body = dumps(self._counted_body(path, request))
+        raw = await self._post(f"{path}:countTokens", body, error_factory)
+        try:
+            reply = loads(raw)
+        except InvalidJson as error:
+            raise error_factory.malformed(str(error)) from error
+        count = reply.get("totalTokens") if isinstance(reply, Mapping) else None
+        if not isinstance(count, int):
+            raise error_factory.malformed("it holds no count")
+        return count
+
+    async def embed(self, call: EmbeddingCall) -> Embeddings:
+        """See `grantha.providers.base.Embeds`."""
+        path = self._model_path(call.model)
+        return await self._embed(
+            call,
+            EmbeddingDialect(
+                f"{path}:batchEmbedContents",
+                lambda part: embeddings.gemini_body(part, path),
+                embeddings.parse_gemini,
+                EMBEDDING_BATCH,
+            ),
+        )
+
     @override
     async def auth_headers(self) -> Mapping[str, str]:
         """The key in Google's own header: in the URL it would end up in logs."""
@@ -62,6 +99,10 @@ class Gemini(HttpProvider):
 
     def _model_path(self, model: str) -> str:
         return f"models/{model.removeprefix('models/')}"
+
+    def _counted_body(self, path: str, request: dict[str, Any]) -> dict[str, Any]:
+        # Contents alone would leave out system text and tools, which count as well.
+        return {"generateContentRequest": {"model": path, **request}}
 
 
 class Vertex(Gemini):
@@ -105,6 +146,32 @@ class Vertex(Gemini):
         )
 
     @override
+    async def embed(self, call: EmbeddingCall) -> Embeddings:
+        """Gemini's models by `embedContent`, older ones by `predict`."""
+        path = self._model_path(call.model)
+        if "gemini" not in call.model:
+            return await self._embed(
+                call,
+                EmbeddingDialect(
+                    f"{path}:predict",
+                    embeddings.vertex_predict_body,
+                    embeddings.parse_vertex_predict,
+                    EMBEDDING_BATCH,
+                ),
+            )
+        batch = len(call.inputs) > 1
+        method = "batchEmbedContents" if batch else "embedContent"
+        return await self._embed(
+            call,
+            EmbeddingDialect(
+                f"{path}:{method}",
+                lambda part: embeddings.vertex_body(part, batch=batch),
+                embeddings.parse_gemini,
+                EMBEDDING_BATCH,
+            ),
+        )
+
+    @override
     async def auth_headers(self) -> Mapping[str, str]:
         """A fresh access token."""
         return await self._tokens.headers()
@@ -115,5 +182,16 @@ class Vertex(Gemini):
         return self._tokens.forget_credentials()
 
     @override
+    async def count_tokens(self, call: Call) -> int:
+        """Gemini's models only. Raises `Unsupported` for others."""
+        if call.model.startswith("claude-"):
+            raise Unsupported("Vertex AI counts the tokens of Gemini's models only")
+        return await super().count_tokens(call)
+
+    @override
     def _model_path(self, model: str) -> str:
         return f"publishers/google/models/{model}"
+
+    @override
+    def _counted_body(self, path: str, request: dict[str, Any]) -> dict[str, Any]:
+        return {name: request[name] for name in _COUNTED if name in request}

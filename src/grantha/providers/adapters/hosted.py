@@ -7,22 +7,37 @@ retries.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from grantha.chat import Call, Capabilities
-from grantha.errors import KeyRejected, RequestRefused
+from grantha.embedding import EmbeddingCall, EmbeddingParser, Embeddings, joined
+from grantha.errors import KeyRejected, MalformedReply, RequestRefused, Unsupported
 from grantha.events import UpstreamEvent
 from grantha.providers.base import READY, ModelCard, Readiness, Upstream
 from grantha.providers.endpoint import Endpoint, raise_if_unusable
 from grantha.providers.http import BodyDecoder, ErrorResponse, HttpPool, UpstreamRequest
 from grantha.providers.model_listing import ModelListCache
 from grantha.providers.refused_options import RefusedOptions, notices
+from grantha.wire.lenient_json import InvalidJson
 from grantha.wire.signatures import keep_own_signatures, signature_owner
 from grantha.wire.upstream.decoder import Decoder
 from grantha.wire.upstream.vendor_errors import ErrorFactory
 
 ModelFacts = Callable[[str], Capabilities]
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingDialect:
+    """How one host is asked for embeddings: the path below its base URL, the request, its reply, and how
+    many inputs a request may have. `takes_tokens`: they may be tokens instead of texts.
+    """
+
+    path: str
+    encode: Callable[[EmbeddingCall], bytes]
+    parse: EmbeddingParser
+    batch: int
+    takes_tokens: bool = False
 
 
 class HttpProvider:
@@ -123,6 +138,38 @@ class HttpProvider:
                 raise
         return await self._send_once(call)
 
+    async def _embed(self, call: EmbeddingCall, dialect: EmbeddingDialect) -> Embeddings:
+        """The embeddings of a call, by as many requests as the host needs, one after another."""
+        raise_if_unusable(self.name, self.readiness())
+        if not dialect.takes_tokens and len(call.texts) < len(call.inputs):
+            raise texts_only(self.name)
+        return joined([await self._embed_once(c, dialect) for c in call.batches(dialect.batch)])
+
+    async def _embed_once(self, call: EmbeddingCall, dialect: EmbeddingDialect) -> Embeddings:
+        error_factory = self._endpoint.error_factory(call)
+        try:
+            raw = await self._post(dialect.path, dialect.encode(call), error_factory)
+            return dialect.parse(raw, len(call.inputs))
+        except InvalidJson as error:
+            raise error_factory.malformed(str(error)) from error
+        except MalformedReply as error:
+            if error.native != "404":
+                raise
+            raise Unsupported(
+                f"{self._endpoint.title} has no embeddings at the address that was called",
+                advice="Choose a model of another provider.",
+                provider=self.name,
+            ) from error
+
+    async def _post(self, path: str, body: bytes, error_factory: ErrorFactory) -> bytes:
+        url = self._endpoint.url(path)
+        try:
+            return await self._http.fetch_bytes(url, await self.headers(), error_factory, body=body)
+        except KeyRejected:
+            if not self.forget_credentials():
+                raise
+        return await self._http.fetch_bytes(url, await self.headers(), error_factory, body=body)
+
     async def _send_once(self, call: Call) -> Upstream:
         while True:
             facts = self.capabilities(call.model)
@@ -189,3 +236,12 @@ class HttpProvider:
 
 
 JSON_HEADERS = {"Content-Type": "application/json"}
+
+
+def texts_only(provider: str) -> Unsupported:
+    """The error for tokens where only texts are taken: each vocabulary numbers them differently."""
+    return Unsupported(
+        f"{provider} takes texts, not tokens",
+        advice="Send the texts; LangChain does so with check_embedding_ctx_length=False.",
+        provider=provider,
+    )

@@ -14,17 +14,20 @@ from typing import Any
 from typing_extensions import override
 
 from grantha.chat import Call
+from grantha.embedding import EmbeddingCall, Embeddings
 from grantha.errors import RequestRefused
 from grantha.events import UpstreamEvent
-from grantha.providers.adapters.hosted import HttpProvider, ModelFacts
+from grantha.providers.adapters.hosted import EmbeddingDialect, HttpProvider, ModelFacts
 from grantha.providers.base import ModelCard, Readiness, Upstream
 from grantha.providers.endpoint import Endpoint
 from grantha.providers.http import ErrorResponse, HttpPool, UpstreamRequest
+from grantha.wire.upstream.embeddings import ollama_body, parse_ollama
 from grantha.wire.upstream.ollama_decoder import ollama_decoder, parse_ollama_body
 from grantha.wire.upstream.ollama_request import encode_request
 from grantha.wire.upstream.vendor_errors import ErrorFactory
 
 NO_THINKING = "does not support thinking"
+EMBEDDINGS = EmbeddingDialect("api/embed", ollama_body, parse_ollama, batch=256)
 
 
 class Ollama(HttpProvider):
@@ -70,6 +73,10 @@ class Ollama(HttpProvider):
             parse_body=parse_body,
             decoder=ollama_decoder(error_factory, continued=continued) if stream else None,
         )
+
+    async def embed(self, call: EmbeddingCall) -> Embeddings:
+        """See `grantha.providers.base.Embeds`."""
+        return await self._embed(call, EMBEDDINGS)
 
     @override
     async def _send(self, call: Call, resume: str | None) -> Upstream:

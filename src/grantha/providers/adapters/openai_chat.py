@@ -12,18 +12,30 @@ from dataclasses import replace
 from typing_extensions import override
 
 from grantha.chat import Call
+from grantha.embedding import EmbeddingCall, Embeddings
 from grantha.errors import ProviderError, ProviderFailed
 from grantha.events import Text, UpstreamEvent
-from grantha.providers.adapters.hosted import HttpProvider, ModelFacts
+from grantha.providers.adapters.hosted import EmbeddingDialect, HttpProvider, ModelFacts
 from grantha.providers.base import Upstream
 from grantha.providers.endpoint import Endpoint
 from grantha.providers.http import ErrorResponse, HttpPool, UpstreamRequest
+from grantha.wire.upstream.embeddings import openai_body, parse_openai
 from grantha.wire.upstream.openai_chat_decoder import chat_decoder, parse_chat_body
 from grantha.wire.upstream.openai_chat_profile import DialectProfile
 from grantha.wire.upstream.openai_chat_request import encode_request
 from grantha.wire.upstream.vendor_errors import ErrorFactory
 
+CHAT_PATH = "chat/completions"
 UNSUPPORTED = {"unsupported_parameter", "unsupported_value"}
+
+
+def embedding_dialect(profile: DialectProfile, path: str = "embeddings") -> EmbeddingDialect:
+    """How a host of this profile is asked for embeddings."""
+
+    def encode(call: EmbeddingCall) -> bytes:
+        return openai_body(call, dimensions=profile.dimensions, packed=profile.packed_embeddings)
+
+    return EmbeddingDialect(path, encode, parse_openai, profile.embedding_batch, takes_tokens=True)
 
 
 class OpenAIChat(HttpProvider):
@@ -37,7 +49,7 @@ class OpenAIChat(HttpProvider):
         http: HttpPool,
         facts: ModelFacts,
         *,
-        path: str = "chat/completions",
+        path: str = CHAT_PATH,
         prefix_path: str | None = None,
         list_path: str | None = "models",
     ) -> None:
@@ -66,6 +78,11 @@ class OpenAIChat(HttpProvider):
             parse_body=parse_body,
             decoder=chat_decoder(profile, error_factory, continued=continued) if stream else None,
         )
+
+    async def embed(self, call: EmbeddingCall) -> Embeddings:
+        """See `grantha.providers.base.Embeds`."""
+        path = self._path.format(model=call.model).replace(CHAT_PATH, "embeddings")
+        return await self._embed(call, embedding_dialect(self._endpoint.profile, path))
 
     @override
     async def _send(self, call: Call, resume: str | None) -> Upstream:

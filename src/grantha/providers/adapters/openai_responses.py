@@ -12,9 +12,11 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing_extensions import override
 
 from grantha.chat import Call
+from grantha.embedding import EmbeddingCall, Embeddings
 from grantha.errors import ProviderError
 from grantha.events import UpstreamEvent
 from grantha.providers.adapters.hosted import HttpProvider
+from grantha.providers.adapters.openai_chat import embedding_dialect
 from grantha.providers.base import Upstream
 from grantha.providers.http import HttpUpstream, UpstreamRequest
 from grantha.wire.upstream.openai_responses_decoder import parse_responses_body, responses_decoder
@@ -45,6 +47,10 @@ class OpenAIResponses(HttpProvider):
             parse_body=parse_body,
             decoder=responses_decoder(error_factory, background=background) if stream else None,
         )
+
+    async def embed(self, call: EmbeddingCall) -> Embeddings:
+        """See `grantha.providers.base.Embeds`."""
+        return await self._embed(call, embedding_dialect(self._endpoint.profile))
 
     @override
     async def _send(self, call: Call, resume: str | None) -> Upstream:

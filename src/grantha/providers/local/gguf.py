@@ -37,6 +37,7 @@ _STRING, _ARRAY = 8, 9
 _U32 = struct.Struct("<I")
 _U64 = struct.Struct("<Q")
 _MAX_DIMENSIONS = 4
+_POOLING = frozenset({1, 2, 3})  # mean, first token, last token; llama.h, llama_pooling_type
 _MAX_DEPTH = 4
 
 Scalar = int | float | bool | str
@@ -55,6 +56,14 @@ class GgufHeader:
     context_length: int | None
     chat_template: str | None
     size: int  # bytes of the file
+    pooling: int | None = (
+        None  # how one vector is made of a text's tokens, as llama.cpp numbers the ways
+    )
+
+    @property
+    def embeds(self) -> bool:
+        """Whether the model makes embeddings, and no answers: it names a way other than to rank texts."""
+        return self.pooling in _POOLING
 
     @property
     def tools(self) -> bool:
@@ -125,12 +134,14 @@ def _header(values: dict[str, Scalar], size: int) -> GgufHeader:
         raise InvalidModelFile("it holds only a part of a language model")
     name, template = values.get("general.name"), values.get("tokenizer.chat_template")
     length = values.get(f"{architecture}.context_length")
+    pooling = values.get(f"{architecture}.pooling_type")
     return GgufHeader(
         architecture,
         name.strip() or None if isinstance(name, str) else None,
         length if isinstance(length, int) and length > 0 else None,
         template if isinstance(template, str) else None,
         size,
+        pooling if isinstance(pooling, int) else None,
     )
 
 

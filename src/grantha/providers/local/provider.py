@@ -15,9 +15,10 @@ from typing import Any
 
 from grantha.chat import Call, Capabilities, ImagePart
 from grantha.config import Settings
+from grantha.embedding import EmbeddingCall, Embeddings, joined
 from grantha.errors import MalformedReply, ModelNotFound, ProviderError, UnknownModel, Unsupported
 from grantha.events import UpstreamEvent
-from grantha.providers.base import READY, ModelCard, Readiness
+from grantha.providers.base import READY, LoadedModel, ModelCard, Readiness
 from grantha.providers.endpoint import Endpoint
 from grantha.providers.http import HttpPool, HttpUpstream, UpstreamRequest
 from grantha.providers.local import builtin, machine, request_bodies
@@ -27,10 +28,12 @@ from grantha.providers.local.upstream import LocalUpstream, SlotLease
 from grantha.providers.local.worker_process import LoadFailed, Worker
 from grantha.providers.local.worker_protocol import WorkerConfig
 from grantha.providers.local.worker_supervisor import WorkerSupervisor
-from grantha.wire.lenient_json import dumps
+from grantha.wire.lenient_json import InvalidJson, dumps
+from grantha.wire.upstream.embeddings import openai_body, parse_openai
 from grantha.wire.upstream.openai_chat_decoder import chat_decoder, parse_chat_body
 
-DEFAULT = "default"  # an alias of the first model
+DEFAULT = "default"  # an alias of the first model that answers
+EMBEDDING_BATCH = 16  # texts that are computed before the next request gets its turn
 # A stop, and the next delta of every other answer, wait for the batch of a prompt that is being computed.
 # Larger models compute larger batches so much better that this outweighs the waiting.
 SMALL_FILE = 512 * 1024 * 1024
@@ -95,6 +98,31 @@ class LocalProvider:
             supervisor.release()
         return len(found["tokens"])
 
+    async def embed(self, call: EmbeddingCall) -> Embeddings:
+        """One vector for each text, by a model made for it; loads the model. Raises like `open`."""
+        file = self._required_file(call.model)
+        described = await asyncio.to_thread(self._model_files.describe, file)
+        if isinstance(described, GgufHeader) and not described.embeds:
+            raise Unsupported(
+                f"The local model {file.name} makes no embeddings",
+                advice="Choose a model that was made for it, such as nomic-embed-text or embeddinggemma.",
+                provider=self.name,
+            )
+        if call.dimensions is not None or len(call.texts) < len(call.inputs):
+            raise Unsupported(
+                "Local models take texts, not tokens, and don't shorten their vectors",
+                advice="Send the texts, without 'dimensions'.",
+                provider=self.name,
+            )
+        supervisor = self._supervisor(file)
+        worker = await supervisor.acquire()
+        try:
+            named = replace(call, model=file.name)
+            batches = named.batches(EMBEDDING_BATCH)
+            return joined([await self._embed_batch(worker, batch) for batch in batches])
+        finally:
+            supervisor.release()
+
     def readiness(self) -> Readiness:
         """The readiness of the default model: whether it exists, and whether it is being loaded."""
         if not self._installed:
@@ -134,6 +162,19 @@ class LocalProvider:
     async def warm(self, model: str = DEFAULT) -> None:
         """Loads a model ahead of its first use. Raises like `open`; `readiness` shows the progress."""
         await self._supervisor(self._required_file(model)).warm()
+
+    def loaded_models(self) -> Sequence[LoadedModel]:
+        """The models that run in a process now."""
+        return [
+            LoadedModel(
+                f"{self.name}/{name}",
+                (supervisor.file.state or (0, 0))[0],
+                self.capabilities(name).context_length or 0,
+                supervisor.idle_left(),
+            )
+            for name, supervisor in self._supervisors.items()
+            if supervisor.worker is not None
+        ]
 
     def unload_removed(self) -> None:
         """Unloads models whose files are gone, each after its last running answer."""
@@ -179,6 +220,23 @@ class LocalProvider:
             )
         )
 
+    async def _embed_batch(self, worker: Worker, call: EmbeddingCall) -> Embeddings:
+        slot = await worker.slots.acquire(())
+        idle = False
+        endpoint = Endpoint(self.name, call.model, worker.url(""), worker.key)
+        error_factory = endpoint.error_factory(call)
+        try:
+            body = openai_body(call, packed=True)
+            raw = await worker.post(request_bodies.EMBEDDINGS_PATH, body, error_factory)
+            idle = True
+            return parse_openai(raw, len(call.inputs))
+        except InvalidJson as error:
+            raise error_factory.malformed(str(error)) from error
+        except ProviderError as error:
+            raise await worker.explain_error(error) from error
+        finally:
+            worker.release(slot, idle=idle)
+
     async def _prompt(self, worker: Worker, body: dict[str, Any], prefix: str) -> str:
         rendered = await self._render(worker, request_bodies.template_body(body, continued=True))
         exact = request_bodies.with_exact_prefix(rendered, prefix)
@@ -201,6 +259,13 @@ class LocalProvider:
             raise Unsupported(
                 f"The local model {file.name} can't see images",
                 advice="Choose a model that can.",
+                provider=self.name,
+            )
+        known = self._model_files.known(file)
+        if isinstance(known, GgufHeader) and known.embeds:
+            raise Unsupported(
+                f"The local model {file.name} makes embeddings, no answers",
+                advice="Choose another model.",
                 provider=self.name,
             )
         return file
@@ -226,8 +291,11 @@ class LocalProvider:
         if model != DEFAULT:
             return self._model_files.find(model)
         files = self._model_files.files()
-        usable = (f for f in files if not isinstance(self._model_files.known(f), InvalidModelFile))
-        return next(usable, files[0] if files else None)
+        return next(filter(self._may_answer, files), files[0] if files else None)
+
+    def _may_answer(self, file: ModelFile) -> bool:
+        known = self._model_files.known(file)
+        return not (isinstance(known, InvalidModelFile) or (known is not None and known.embeds))
 
     def _supervisor(self, file: ModelFile) -> WorkerSupervisor:
         supervisor = self._supervisors.get(file.name)
@@ -254,7 +322,10 @@ class LocalProvider:
             raise LoadFailed("the file isn't the published one (its SHA-256 differs)", final=True)
         settings = self._settings
         slots = max(1, settings.local_slots)
+        context = self._context(described)
         batch = SMALL_BATCH if described.size < SMALL_FILE else LARGE_BATCH
+        if described.embeds:
+            batch = context  # a text is read at once, from both its ends
         return WorkerConfig(
             path=str(file.path),
             name=file.name,
@@ -262,8 +333,9 @@ class LocalProvider:
             parent=os.getpid(),
             threads=settings.local_threads or machine.threads(),
             slots=slots,
-            context=self._context(described),
+            context=context,
             batch=max(batch, slots),
+            embedding=described.embeds,
             sampling=published.sampling if published is not None else {},
         )
 

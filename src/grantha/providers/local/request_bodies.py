@@ -20,6 +20,7 @@ CHAT_PATH = "/v1/chat/completions"
 TEXT_PATH = "/v1/completions"
 TEMPLATE_PATH = "/apply-template"
 TOKENS_PATH = "/tokenize"
+EMBEDDINGS_PATH = "/v1/embeddings"
 
 # Vendor fields that only shape the sampling. Others reach into the server: slots, files, tools.
 _SAMPLING = frozenset(

@@ -65,6 +65,7 @@ def _serve(config: WorkerConfig) -> Any:  # xllamacpp ships no types
     params.n_batch = params.n_ubatch = config.batch
     # Each slot keeps its own conversation; a second copy of them would take up to 8 GB.
     params.cache_ram_mib = 0
+    params.embedding = config.embedding
     for name, value in config.sampling.items():
         setattr(params.sampling, name, value)
     return xllamacpp.Server(params)

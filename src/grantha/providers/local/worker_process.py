@@ -178,6 +178,12 @@ class Worker:
             self.url(path), self.headers(), self._error_factory, body=payload
         )
 
+    async def post(self, path: str, body: bytes, error_factory: ErrorFactory) -> bytes:
+        """A call to the child, as bytes both ways. Raises `ProviderError`."""
+        return await self._http.fetch_bytes(
+            self.url(path), self.headers(), error_factory, body=body
+        )
+
     async def warm_slots(self) -> None:
         """Computes the beginning of every conversation, in every free slot, before the first request."""
         for slot in range(self._config.slots):

@@ -15,7 +15,8 @@ from typing import Any
 class WorkerConfig:
     """How to run one model. `context` is in tokens for each of the `slots`; `batch` in tokens.
 
-    `parent` is the process that the child belongs to, `niceness` is added to its own.
+    `parent` is the process that the child belongs to, `niceness` is added to its own. With `embedding` it
+    makes vectors and nothing else.
     """
 
     path: str
@@ -27,6 +28,7 @@ class WorkerConfig:
     context: int
     batch: int
     niceness: int = 10
+    embedding: bool = False
     sampling: dict[str, float] = field(default_factory=dict)
 
     def to_line(self) -> bytes:

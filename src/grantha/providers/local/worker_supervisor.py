@@ -109,6 +109,12 @@ class WorkerSupervisor:
         refusal = self._current_refusal()
         return refusal.error.missing_library if refusal is not None else None
 
+    def idle_left(self) -> float:
+        """Seconds until the model is unloaded, if nobody uses it from now on."""
+        if self._timer is None:
+            return self._idle
+        return max(0.0, self._timer.when() - asyncio.get_running_loop().time())
+
     async def acquire(self) -> Worker:
         """The running child, started if need be; `release` must follow. Raises `ProviderError`."""
         self._leases += 1

@@ -13,7 +13,8 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from grantha.chat import Call, Capabilities, Usage
-from grantha.errors import GranthaError, Truncated, UnknownModel
+from grantha.embedding import EmbeddingCall, Embeddings
+from grantha.errors import GranthaError, Truncated, UnknownModel, Unsupported
 from grantha.events import (
     Accepted,
     Cited,
@@ -55,13 +56,16 @@ class ScriptedProvider:
         resume: str | None = None,  # noqa: ARG002 - a script can be continued, not resumed
     ) -> ScriptedUpstream:
         """Begins the script after its `begin` delay; raises the error of its `refuse`."""
-        script = self._script(call.model).attempt(self._calls[call.model])
-        self._calls[call.model] += 1
-        if script.begin:
-            await asyncio.sleep(script.begin)
-        if script.refuse is not None:
-            raise make_error(script.refuse["error"], script.refuse)
+        script = await self._begin(call.model)
         return ScriptedUpstream(script, call, self._folder or SHIPPED)
+
+    async def embed(self, call: EmbeddingCall) -> Embeddings:
+        """The script's vector for each input; a token is a character, or one of those that are given."""
+        script = await self._begin(call.model)
+        if not script.embedding:
+            raise Unsupported(f"The script {call.model} has no embedding", provider=self.name)
+        vector = script.embedding[: call.dimensions]
+        return Embeddings((vector,) * len(call.inputs), sum(map(len, call.inputs)))
 
     def readiness(self) -> Readiness:
         """Always ready."""
@@ -83,6 +87,15 @@ class ScriptedProvider:
 
     async def aclose(self) -> None:
         """Nothing to close."""
+
+    async def _begin(self, model: str) -> Script:
+        script = self._script(model).attempt(self._calls[model])
+        self._calls[model] += 1
+        if script.begin:
+            await asyncio.sleep(script.begin)
+        if script.refuse is not None:
+            raise make_error(script.refuse["error"], script.refuse)
+        return script
 
     def _card(self, name: str) -> ModelCard:
         script = self._script(name)

@@ -12,6 +12,7 @@ A script is a table:
 | `refuse` | an error instead of a reply: its class or code, or a table like an `error` step |
 | `gate` | a file in the script folder with the number of deltas that may be sent so far, or `open` |
 | `usage` | false: none is reported |
+| `embedding` | a list of numbers: the vector of each text that is to be embedded |
 | `steps` | the steps, in order |
 | `attempts` | a list of such tables: the first call takes the first, ..., later ones the last |
 
@@ -109,6 +110,7 @@ class Script:
     refuse: Mapping[str, Any] | None = None
     gate: str | None = None
     usage: bool = True
+    embedding: tuple[float, ...] = ()
     attempts: tuple[Script, ...] = ()
 
     def attempt(self, number: int) -> Script:
@@ -157,6 +159,7 @@ def parse_script(body: Mapping[str, Any]) -> Script:
         raise ValueError(f"there is no key {unknown[0]!r}")
     values = dict(body)
     values["steps"] = tuple(_step(item) for item in body.get("steps", ()))
+    values["embedding"] = tuple(float(number) for number in body.get("embedding", ()))
     values["attempts"] = tuple(parse_script(item) for item in body.get("attempts", ()))
     values["capabilities"] = changed_capabilities(DEFAULTS, body.get("capabilities", {}))
     if "refuse" in values:

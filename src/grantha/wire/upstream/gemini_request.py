@@ -19,7 +19,7 @@ from grantha.chat import (
 )
 from grantha.wire import images
 from grantha.wire.lenient_json import InvalidJson, dumps, loads
-from grantha.wire.tools import functions
+from grantha.wire.tools import functions, hosted_tools
 from grantha.wire.upstream.turn_normalizer import (
     Turn,
     group_turns,
@@ -59,10 +59,13 @@ def encode_request(call: Call, facts: Capabilities) -> bytes:
     generation = _generation(call, facts)
     if generation:
         body["generationConfig"] = generation
-    if tools := functions(options.tools):
-        body["tools"] = [{"functionDeclarations": [_function_declaration(t) for t in tools]}]
+    tools = hosted_tools(options.tools, "gemini")
+    if declared := functions(options.tools):
+        tools.insert(0, {"functionDeclarations": [_function_declaration(t) for t in declared]})
         if options.tool_choice is not None:
             body["toolConfig"] = {"functionCallingConfig": _choice(options.tool_choice)}
+    if tools:
+        body["tools"] = tools
     return dumps(body)
 
 

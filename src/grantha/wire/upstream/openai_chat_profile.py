@@ -18,7 +18,8 @@ class DialectProfile:
     as truncated. `echo_reasoning` names the field in which earlier reasoning is sent back. `efforts`
     are the efforts of reasoning that a host knows, from the least to the most; empty: all. `extra`
     are the options beyond ours that a strict host accepts; None: it accepts any, or ignores what it
-    doesn't know.
+    doesn't know. Of embeddings: `dimensions` is the name of their number, `packed_embeddings` says that a
+    host can send them as base64, `embedding_batch` how many inputs one request may have.
     """
 
     max_tokens: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
@@ -33,6 +34,9 @@ class DialectProfile:
     any_tool: Literal["required", "any"] = "required"
     image_bytes: int = 20 * 1024 * 1024
     extra: frozenset[str] | None = None
+    dimensions: Literal["dimensions", "output_dimension"] = "dimensions"
+    packed_embeddings: bool = False
+    embedding_batch: int = 256
 
 
 DEFAULT_PROFILE = DialectProfile()

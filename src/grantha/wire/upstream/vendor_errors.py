@@ -150,6 +150,9 @@ _MESSAGE_PATTERNS: tuple[tuple[re.Pattern[str], type[ProviderError]], ...] = tup
     )
 )
 
+# llama.cpp reports a text that is to be embedded and doesn't fit as a failure of its own.
+_TEXT_TOO_LARGE = "is too large to process"
+
 _TITLES: dict[type[ProviderError], str] = {
     errors.KeyRejected: "{who} doesn't accept the key",
     errors.AccessDenied: "{who} doesn't let this key use {what}",
@@ -292,6 +295,8 @@ def error_class(status: int | None, code: str | None, message: str) -> type[Prov
     """The class for a failure; `RequestRefused` for an unexplained 4xx, `ProviderFailed` for the
     rest.
     """
+    if _TEXT_TOO_LARGE in message:
+        return errors.ContextOverflow
     by_code = _CODES.get((code or "").lower())
     if by_code is not None and not (by_code is errors.ProviderFailed and status in _STATUSES):
         return by_code
