@@ -228,6 +228,9 @@ def test_the_token_is_taken_from_each_header_that_clients_use(guarded: Server) -
     assert guarded.call("GET", "/readyz", headers=BEARER).status == 200
     assert guarded.call("GET", "/v1/models", headers=BEARER).status == 200
     assert guarded.call("GET", "/v1/models", headers={"x-api-key": TOKEN}).status == 200
+    assert guarded.call("GET", "/v1beta/models", headers={"x-goog-api-key": TOKEN}).status == 200
+    refused = guarded.call("GET", f"/v1beta/models?key={TOKEN}").expect(401)
+    assert refused["error"]["status"] == "UNAUTHENTICATED"
 
 
 def test_health_and_the_page_s_own_files_need_none(guarded: Server) -> None:

@@ -16,9 +16,15 @@ from grantha.events import GenerationEnd, Record
 from grantha.wire.compat import (
     ai_sdk_replies,
     anthropic_replies,
+    gemini_replies,
+    gemini_view,
+    ollama_embeddings_view,
     ollama_replies,
     ollama_view,
     openai_chat_replies,
+    openai_completion_replies,
+    openai_completions_view,
+    openai_embeddings_view,
     openai_responses_input,
     openai_responses_replies,
 )
@@ -46,6 +52,10 @@ STREAMS: dict[str, tuple[Callable[[], CompatStream], Any]] = {
         lambda: chat_view.ChatStream(WITH_CUSTOM_TOOL),
         openai_chat_replies.ChatChunk | openai_chat_replies.OpenAiError,
     ),
+    "completions": (
+        lambda: openai_completions_view.CompletionStream(SHOWN, True, "Hi"),
+        openai_completion_replies.CompletionReply | openai_chat_replies.OpenAiError,
+    ),
     "responses": (
         lambda: responses_view.ResponseStream(SHOWN, {}),
         openai_responses_replies.ResponseEvent,
@@ -56,6 +66,10 @@ STREAMS: dict[str, tuple[Callable[[], CompatStream], Any]] = {
     ),
     "messages": (lambda: messages_view.MessagesStream(SHOWN), anthropic_replies.MessagesEvent),
     "ui": (lambda: ui_view.UiStream(SHOWN), ai_sdk_replies.UiChunk),
+    "gemini": (
+        lambda: gemini_view.GeminiStream(SHOWN, thoughts=True, array=False),
+        gemini_replies.GeminiReply | gemini_replies.GeminiError,
+    ),
     "chat lines": (
         lambda: ollama_view.ChatLines(SHOWN),
         ollama_replies.OllamaChatReply | ollama_replies.OllamaError,
@@ -99,7 +113,12 @@ def test_whatever_is_replied_at_once_fits_its_schema(records: list[Record]) -> N
     if isinstance(end, GenerationEnd) and end.ending in {"done", "stopped"}:
         for meta in (SHOWN, WITH_CUSTOM_TOOL):
             fits(openai_chat_replies.ChatReply, chat_view.response_body(meta, whole))
+        completed = openai_completions_view.response_body(SHOWN, whole)
+        fits(openai_completion_replies.CompletionReply, completed)
         fits(anthropic_replies.MessagesReply, messages_view.response_body(SHOWN, whole))
+        for thoughts in (False, True):
+            reply = gemini_view.response_body(SHOWN, whole, thoughts=thoughts)
+            fits(gemini_replies.GeminiReply, reply)
         fits(ollama_replies.OllamaChatReply, ollama_view.response_body(SHOWN, whole))
         lines = ollama_view.CompletionLines
         fits(ollama_replies.OllamaGenerateReply, ollama_view.response_body(SHOWN, whole, lines))
@@ -123,6 +142,10 @@ READ: dict[str, tuple[Callable[[Any], Any], set[str]]] = {
     "ResponseRequest": (openai_responses_input.parse_request, {"previous_response_id"}),
     "MessagesRequest": (messages_view.parse_request, set()),
     "OllamaChatRequest": (ollama_view.parse_request, set()),
+    "CompletionRequest": (openai_completions_view.parse_request, set()),
+    "EmbeddingRequest": (openai_embeddings_view.parse_request, set()),
+    "OllamaEmbedRequest": (ollama_embeddings_view.parse_request, set()),
+    "OllamaEmbeddingRequest": (ollama_embeddings_view.parse_prompt, set()),
     "UiRequest": (ui_view.parse_request, {"id"}),
 }
 REFUSED = {
@@ -130,6 +153,7 @@ REFUSED = {
     "ResponseRequest": openai_responses_input.UNSUPPORTED,
     "MessagesRequest": messages_view.UNSUPPORTED,
     "OllamaChatRequest": ollama_view.UNSUPPORTED,
+    "CompletionRequest": openai_completions_view.UNSUPPORTED,
 }
 
 
@@ -150,6 +174,16 @@ REQUESTS = {
     "OllamaChatRequest": ("/ollama/api/chat", "OllamaChatReply"),
     "OllamaGenerateRequest": ("/ollama/api/generate", "OllamaGenerateReply"),
     "OllamaShowRequest": ("/ollama/api/show", "OllamaShowReply"),
+    "CompletionRequest": ("/v1/completions", "CompletionReply"),
+    "GeminiRequest": ("/v1beta/models/scripted/hello:generateContent", "GeminiReply"),
+    "GeminiEmbeddingRequest": ("/v1beta/models/scripted/hello:embedContent", "GeminiEmbedding"),
+    "GeminiEmbeddingsRequest": (
+        "/v1beta/models/scripted/hello:batchEmbedContents",
+        "GeminiEmbeddings",
+    ),
+    "EmbeddingRequest": ("/v1/embeddings", "EmbeddingReply"),
+    "OllamaEmbedRequest": ("/ollama/api/embed", "OllamaEmbedReply"),
+    "OllamaEmbeddingRequest": ("/ollama/api/embeddings", "OllamaEmbeddingReply"),
 }
 
 
@@ -158,8 +192,12 @@ def test_every_example_is_taken_and_answered_in_form(shared: Server, name: str) 
     path, reply = REQUESTS[name]
     body = {**EXAMPLES[name], "model": "scripted/hello"}
     fits(SCHEMAS[reply], shared.call("POST", path, body).expect(200))
-    wrong = shared.call("POST", path, {**body, "model": 5})
-    error = {"/v1/messages": "AnthropicError", "/ollama": "OllamaError"}
+    wrong = shared.call("POST", path, {} if name.startswith("Gemini") else {**body, "model": 5})
+    error = {
+        "/v1/messages": "AnthropicError",
+        "/ollama": "OllamaError",
+        "/v1beta": "GeminiError",
+    }
     shape = next((found for start, found in error.items() if path.startswith(start)), "OpenAiError")
     fits(SCHEMAS[shape], wrong.expect(400))
 
@@ -182,6 +220,11 @@ def test_the_example_of_a_chat_is_streamed_in_form(shared: Server) -> None:
         ("/v1/models/scripted/hello", {"anthropic-version": "2023-06-01"}, "AnthropicModel"),
         ("/ollama/api/tags", {}, "OllamaModels"),
         ("/ollama/api/version", {}, "OllamaVersion"),
+        ("/ollama/api/ps", {}, "OllamaRunningModels"),
+        ("/v1beta/models", {}, "GeminiModels"),
+        ("/v1/models", {"x-goog-api-key": "any"}, "GeminiModels"),
+        ("/v1/models/scripted/hello", {"x-goog-api-key": "any"}, "GeminiModel"),
+        ("/v1beta/models/scripted/hello", {}, "GeminiModel"),
     ],
 )
 def test_every_list_is_in_form(

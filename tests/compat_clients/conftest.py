@@ -11,6 +11,8 @@ import anthropic
 import ollama
 import openai
 import pytest
+from google import genai
+from google.genai import types as genai_types
 
 from tests.server import Server, until
 
@@ -110,6 +112,16 @@ def openai_client(compat_server: CompatServer) -> Iterator[openai.OpenAI]:
 def anthropic_client(compat_server: CompatServer) -> Iterator[anthropic.Anthropic]:
     """Anthropic's client."""
     with anthropic.Anthropic(base_url=compat_server.url, api_key="any", max_retries=0) as client:
+        yield client
+
+
+@pytest.fixture(params=["v1", "v1beta"])
+def google_client(
+    compat_server: CompatServer, request: pytest.FixtureRequest
+) -> Iterator[genai.Client]:
+    """Google's client, with either version of its API."""
+    options = genai_types.HttpOptions(base_url=compat_server.url, api_version=request.param)
+    with genai.Client(api_key="any", http_options=options) as client:
         yield client
 
 

@@ -144,6 +144,20 @@ def test_a_model_is_shown(ollama_client: ollama.Client, compat_server: CompatSer
     assert caught.value.status_code == 404
 
 
+def test_no_model_is_loaded_where_none_is_local(ollama_client: ollama.Client) -> None:
+    assert ollama_client.ps().models == []
+
+
+def test_a_model_that_does_not_exist_is_not_loaded(ollama_client: ollama.Client) -> None:
+    for call in (
+        lambda: ollama_client.chat("scripted/nobody", []),
+        lambda: ollama_client.generate("scripted/nobody"),
+    ):
+        with pytest.raises(ollama.ResponseError) as caught:
+            call()
+        assert caught.value.status_code == 404
+
+
 def test_a_client_that_probes_first_finds_the_server(compat_server: CompatServer) -> None:
     for method in ("GET", "HEAD"):
         assert compat_server.call(method, "/ollama/").status == 200

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,30 @@ async def test_stopping_an_answer_closes_the_vendor_s_connection(tmp_path: Path)
         finally:
             await in_thread(server.close)
         assert ended["status"] == "stopped"
+
+
+async def test_a_client_that_leaves_ends_its_request_for_embeddings_at_the_vendor(
+    tmp_path: Path,
+) -> None:
+    async with (
+        fake_vendor(wire_samples.OPENAI_CHAT) as first,
+        fake_vendor(wire_samples.ANTHROPIC) as second,
+    ):
+        server = a_server(tmp_path, first, second)
+        first.plans.append(silence(after=False))
+        body = json.dumps({"model": "openai/m", "input": "Hello"}).encode()
+        head = f"POST /v1/embeddings HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(body)}\r\n\r\n"
+        try:
+            await in_thread(server.start)
+            _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.write(head.encode() + body)
+            await asyncio.wait_for(first.begun.wait(), 60)
+            writer.close()
+            await writer.wait_closed()
+            await asyncio.wait_for(first.gone.wait(), 60)
+        finally:
+            await in_thread(server.close)
+        assert [seen.path for seen in first.calls] == ["/v1/embeddings"]
 
 
 async def test_no_key_gets_into_replies_logs_or_the_database(tmp_path: Path) -> None:

@@ -44,8 +44,8 @@ class Access:
             return None
         scheme, _, given = headers.get("authorization", "").partition(" ")
         bearer = given.strip() if scheme.lower() == "bearer" else ""
-        # Anthropic's clients send their key in a separate header.
-        api_key = headers.get("x-api-key", "")
+        # Anthropic's and Google's clients send their key in headers of their own.
+        api_key = headers.get("x-api-key") or headers.get("x-goog-api-key", "")
         cookie = cookie_of(headers)
         by_bearer, by_api_key = self.is_token(bearer), self.is_token(api_key)
         login = self._logins.find(cookie)

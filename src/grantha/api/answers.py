@@ -7,7 +7,8 @@ with the same key gets the same answer everywhere.
 from __future__ import annotations
 
 import asyncio
-from typing import Final, TypeVar
+from collections.abc import Coroutine
+from typing import Any, Final, TypeVar
 
 from fastapi import Request
 from starlette.responses import Response
@@ -20,6 +21,7 @@ from grantha.fold import Fold
 from grantha.storage.base import GenerationRow
 
 F = TypeVar("F", bound=Fold)
+T = TypeVar("T")
 NO_REPLY: Final = Response(status_code=499)  # for a client that has gone; nothing of it is sent
 
 
@@ -57,6 +59,19 @@ async def fold_while_connected(
         await asyncio.gather(watching, return_exceptions=True)
 
 
+async def run_while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T | None:
+    """What the work returns; it is cancelled, and this is None, once the client has gone."""
+    task = asyncio.ensure_future(work)
+    watching = asyncio.create_task(_wait_for_disconnect(request))
+    try:
+        await asyncio.wait({task, watching}, return_when=asyncio.FIRST_COMPLETED)
+        return await task if task.done() else None
+    finally:
+        for each in (task, watching):
+            each.cancel()
+        await asyncio.gather(task, watching, return_exceptions=True)
+
+
 async def fold_to_end(reader: Reader, folded: F) -> tuple[F, GenerationEnd]:
     """All that a reader gives, folded, and the end. Raises `Trimmed` if it was deleted meanwhile."""
     async for frame in reader:
@@ -67,7 +82,11 @@ async def fold_to_end(reader: Reader, folded: F) -> tuple[F, GenerationEnd]:
 
 
 async def _close_at_disconnect(request: Request, reader: Reader) -> None:
+    await _wait_for_disconnect(request)
+    reader.close()
+
+
+async def _wait_for_disconnect(request: Request) -> None:
     # The framework doesn't stop a handler when its client disconnects.
     while (await request.receive())["type"] != "http.disconnect":
         pass
-    reader.close()

@@ -12,7 +12,13 @@ from starlette.datastructures import Headers
 
 from grantha.chat import JsonObject
 from grantha.errors import GranthaError
-from grantha.wire.compat import ai_sdk_view, anthropic_view, ollama_view, openai_chat_view
+from grantha.wire.compat import (
+    ai_sdk_view,
+    anthropic_view,
+    gemini_view,
+    ollama_view,
+    openai_chat_view,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +35,15 @@ class ErrorFormat:
 OPENAI = ErrorFormat(openai_chat_view.error_body, "OpenAiError")
 ANTHROPIC = ErrorFormat(anthropic_view.error_body, "AnthropicError", {"overloaded": 529})
 OLLAMA = ErrorFormat(ollama_view.error_body, "OllamaError")
+GOOGLE = ErrorFormat(gemini_view.error_body, "GeminiError")
 AI_SDK = ErrorFormat(ai_sdk_view.error_body, "UiError")
 
 
 def is_anthropic_client(headers: Headers) -> bool:
     """Whether the request is from Anthropic's client, at a path that OpenAI's clients use too."""
     return "anthropic-version" in headers
+
+
+def is_google_client(headers: Headers) -> bool:
+    """Whether the request is from Google's client, at a path that OpenAI's clients use too."""
+    return "x-goog-api-key" in headers

@@ -15,7 +15,13 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import Scope
 
-from grantha.api.error_formats import ANTHROPIC, ErrorFormat, is_anthropic_client
+from grantha.api.error_formats import (
+    ANTHROPIC,
+    GOOGLE,
+    ErrorFormat,
+    is_anthropic_client,
+    is_google_client,
+)
 
 _RULE = "grantha.rule"  # key in the scope
 FastHandler = Callable[[Any], Awaitable[Response]]  # takes a `StrictJsonRequest`
@@ -57,6 +63,10 @@ def error_format(scope: Scope) -> ErrorFormat | None:
     """The format in which the client of a request expects errors; None for problem+json."""
     rule = rule_of(scope)
     formats = rule.error_formats if rule is not None else ()
-    if ANTHROPIC in formats and is_anthropic_client(Headers(scope=scope)):
-        return ANTHROPIC
+    if len(formats) > 1:
+        headers = Headers(scope=scope)
+        if ANTHROPIC in formats and is_anthropic_client(headers):
+            return ANTHROPIC
+        if GOOGLE in formats and is_google_client(headers):
+            return GOOGLE
     return formats[0] if formats else None

@@ -17,11 +17,13 @@ from starlette.routing import Route, WebSocketRoute
 from grantha.api.compat import (
     ai_sdk_chat,
     anthropic_messages,
+    embeddings,
+    gemini_api,
     ollama_api,
     openai_chat_completions,
     openai_responses_api,
 )
-from grantha.api.error_formats import AI_SDK, ANTHROPIC, OLLAMA, OPENAI, ErrorFormat
+from grantha.api.error_formats import AI_SDK, ANTHROPIC, GOOGLE, OLLAMA, OPENAI, ErrorFormat
 from grantha.api.fast_path import fast_handler
 from grantha.api.http.page import Page
 from grantha.api.openapi import description
@@ -60,15 +62,14 @@ class RouteGroup:
     max_body: Literal["max_body", "max_import", "max_document"] | int = "max_body"
 
 
-def _below(prefix: str, router: APIRouter) -> APIRouter:
-    """The same routes below another path; they are described once."""
+def _below(prefix: str, router: APIRouter, without: str = "") -> APIRouter:
+    """The same routes below another path, `without` the beginning of their own; they are described once."""
     below = APIRouter(prefix=prefix)
     for route in router.routes:
         if isinstance(route, APIRoute):
             methods = sorted(route.methods or ())
-            below.add_api_route(
-                route.path, route.endpoint, methods=methods, include_in_schema=False
-            )
+            path = route.path.removeprefix(without)
+            below.add_api_route(path, route.endpoint, methods=methods, include_in_schema=False)
     return below
 
 
@@ -96,14 +97,20 @@ GROUPS = (
     RouteGroup(
         openai_chat_completions.router, (OPENAI,), fast=(openai_chat_completions.chat_completions,)
     ),
-    RouteGroup(openai_chat_completions.models_router, (OPENAI, ANTHROPIC)),
+    # Google's clients choose between two versions of its API; the models' methods have the same paths.
+    RouteGroup(gemini_api.router, (GOOGLE,)),
+    RouteGroup(_below("/v1", gemini_api.router, without="/v1beta"), (GOOGLE,)),
+    RouteGroup(gemini_api.models_router, (GOOGLE,)),
+    RouteGroup(openai_chat_completions.models_router, (OPENAI, ANTHROPIC, GOOGLE)),
     RouteGroup(openai_responses_api.router, (OPENAI,)),
+    RouteGroup(embeddings.router, (OPENAI,)),
     RouteGroup(anthropic_messages.router, (ANTHROPIC,)),
     RouteGroup(ollama_api.router, (OLLAMA,)),
     # Ollama has OpenAI's API beside its own.
     RouteGroup(_below("/ollama", openai_chat_completions.router), (OPENAI,)),
     RouteGroup(_below("/ollama", openai_chat_completions.models_router), (OPENAI,)),
     RouteGroup(_below("/ollama", openai_responses_api.router), (OPENAI,)),
+    RouteGroup(_below("/ollama", embeddings.router), (OPENAI,)),
     RouteGroup(ai_sdk_chat.router, (AI_SDK,)),
 )
 

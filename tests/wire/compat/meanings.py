@@ -195,6 +195,46 @@ def of_ui(raw: bytes) -> Json:
     return {"texts": texts, "others": others}
 
 
+def of_gemini(raw: bytes) -> Json:
+    """Google's events."""
+    *blocks, end = raw.decode().split("\r\n\r\n")
+    assert end == ""
+    chunks = [json.loads(block.removeprefix("data: ")) for block in blocks]
+    return _gemini_chunks(chunks)
+
+
+def of_gemini_array(raw: bytes) -> Json:
+    """The same as one array."""
+    return _gemini_chunks(json.loads(raw))
+
+
+def _gemini_chunks(chunks: list[Json]) -> Json:
+    meaning: Json = {"text": "", "thoughts": "", "signatures": [], "calls": [], "error": None}
+    for chunk in chunks:
+        assert "finishReason" not in meaning, "nothing follows the reason"
+        assert meaning["error"] is None
+        if "error" in chunk:
+            meaning["error"] = chunk["error"]
+            continue
+        (candidate,) = chunk["candidates"]
+        assert (candidate["index"], candidate["content"]["role"]) == (0, "model")
+        for part in candidate["content"]["parts"]:
+            if "thoughtSignature" in part:
+                meaning["signatures"].append(part["thoughtSignature"])
+            if "functionCall" in part:
+                meaning["calls"].append(part["functionCall"])
+            else:
+                meaning["thoughts" if part.get("thought") else "text"] += part["text"]
+        meaning |= {k: v for k, v in candidate.items() if k not in {"index", "content"}}
+        meaning |= {k: v for k, v in chunk.items() if k != "candidates"}
+    return meaning
+
+
+def of_gemini_reply(reply: JsonObject) -> Json:
+    """The same of a reply that wasn't streamed."""
+    return _gemini_chunks([dict(reply)])
+
+
 def of_ollama(raw: bytes) -> Json:
     """Ollama's lines."""
     lines = [json.loads(line) for line in raw.decode().split("\n")[:-1]]

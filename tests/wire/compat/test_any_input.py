@@ -15,8 +15,10 @@ from grantha.errors import BadRequest
 from grantha.wire.compat import (
     ai_sdk_view,
     anthropic_view,
+    gemini_input,
     ollama_view,
     openai_chat_view,
+    openai_completions_view,
     openai_responses_input,
 )
 from grantha.wire.compat.view import ParsedRequest
@@ -28,6 +30,8 @@ READ: dict[str, Callable[[dict[str, Any]], ParsedRequest | None]] = {
     "ollama": ollama_view.parse_request,
     "ollama-once": ollama_view.parse_completion,
     "ui": ai_sdk_view.parse_request,
+    "gemini": lambda body: gemini_input.parse_request(body, "m", stream=False)[0],
+    "completions": lambda body: openai_completions_view.parse_request(body)[0],
 }
 # Every member and keyword that a view reads, so that random input reaches its code.
 NAMES = """
@@ -39,7 +43,10 @@ NAMES = """
     reasoning effort output_config system instructions stream stream_options include_usage n
     max_tokens max_output_tokens temperature top_p seed modalities budget_tokens refusal
     encrypted_content toolName toolChoice inputSchema is_error model background verbosity logprobs
-    prompt suffix context store
+    prompt suffix context store contents systemInstruction generationConfig thinkingConfig
+    thinkingBudget thinkingLevel inlineData mimeType functionCall functionResponse response args
+    functionDeclarations toolConfig functionCallingConfig mode allowedFunctionNames properties items
+    anyOf nullable responseSchema responseMimeType stopSequences thoughtSignature thought echo
 """.split()  # noqa: SIM905  one a line fills the screen
 WORDS = """
     user assistant system developer tool text image image_url input_text input_image output_text

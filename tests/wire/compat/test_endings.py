@@ -26,20 +26,24 @@ def ended(name: str, ending: str, finish: str | None, native: str | None = None)
 @pytest.mark.parametrize(
     ("ending", "finish", "words"),
     [
-        ("done", "stop", ("stop", "end_turn", "completed", "stop", "stop")),
-        ("done", "length", ("length", "max_tokens", "incomplete", "length", "length")),
-        ("done", "tool-calls", ("tool_calls", "tool_use", "completed", "tool-calls", "stop")),
+        ("done", "stop", ("stop", "end_turn", "completed", "stop", "stop", "STOP")),
+        ("done", "length", ("length", "max_tokens", "incomplete", "length", "length",
+         "MAX_TOKENS")),
+        ("done", "tool-calls", ("tool_calls", "tool_use", "completed", "tool-calls", "stop",
+         "STOP")),
         ("done", "content-filter", ("content_filter", "refusal", "incomplete", "content-filter",
-         "stop")),
-        ("done", "refusal", ("content_filter", "refusal", "incomplete", "content-filter", "stop")),
-        ("done", "unknown", ("stop", "end_turn", "completed", "other", "stop")),
-        ("stopped", None, ("stop", "end_turn", "cancelled", "abort", "stop")),
+         "stop", "SAFETY")),
+        ("done", "refusal", ("content_filter", "refusal", "incomplete", "content-filter", "stop",
+         "SAFETY")),
+        ("done", "unknown", ("stop", "end_turn", "completed", "other", "stop", "STOP")),
+        ("stopped", None, ("stop", "end_turn", "cancelled", "abort", "stop", "STOP")),
     ],
 )  # fmt: skip
 def test_every_complete_or_stopped_answer_ends_with_the_vendors_word(
-    ending: str, finish: str | None, words: tuple[str, str, str, str, str]
+    ending: str, finish: str | None, words: tuple[str, str, str, str, str, str]
 ) -> None:
-    chat, messages, responses, ui, ollama = words
+    chat, messages, responses, ui, ollama, google = words
+    assert meanings.of_gemini(ended("gemini", ending, finish))["finishReason"] == google
     assert meanings.of_chat(ended("chat", ending, finish))["finish"] == chat
     assert meanings.of_messages(ended("messages", ending, finish))["stop"] == messages
     last = meanings.of_responses(ended("responses", ending, finish))["others"][-1]

@@ -13,6 +13,7 @@ from grantha.events import Frame, GenerationEnd, Record
 from grantha.wire.compat import (
     ai_sdk_view,
     anthropic_view,
+    gemini_view,
     ollama_view,
     openai_chat_view,
     openai_responses_view,
@@ -29,6 +30,8 @@ STREAMS: dict[str, Callable[[], CompatStream]] = {
     "responses": lambda: openai_responses_view.ResponseStream(SHOWN, {}),
     "messages": lambda: anthropic_view.MessagesStream(SHOWN),
     "ui": lambda: ai_sdk_view.UiStream(SHOWN),
+    "gemini": lambda: gemini_view.GeminiStream(SHOWN, thoughts=True, array=False),
+    "gemini-array": lambda: gemini_view.GeminiStream(SHOWN, thoughts=True, array=True),
     "ollama": lambda: ollama_view.ChatLines(SHOWN),
 }
 MEANINGS: dict[str, Callable[[bytes], dict[str, Any]]] = {
@@ -36,6 +39,8 @@ MEANINGS: dict[str, Callable[[bytes], dict[str, Any]]] = {
     "responses": meanings.of_responses,
     "messages": meanings.of_messages,
     "ui": meanings.of_ui,
+    "gemini": meanings.of_gemini,
+    "gemini-array": meanings.of_gemini_array,
     "ollama": meanings.of_ollama,
 }
 
@@ -123,6 +128,10 @@ def test_a_reply_means_what_the_stream_means(records: list[Record]) -> None:
 
     lines = meanings.of_ollama(shown(STREAMS["ollama"](), frames))
     assert meanings.of_ollama_reply(ollama_view.response_body(SHOWN, whole)) == lines
+
+    google = meanings.of_gemini(shown(STREAMS["gemini"](), frames))
+    reply = gemini_view.response_body(SHOWN, whole, thoughts=True)
+    assert meanings.of_gemini_reply(reply) == google
 
     streamed = meanings.of_messages(shown(STREAMS["messages"](), frames))
     for block in streamed["content"]:

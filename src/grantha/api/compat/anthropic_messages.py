@@ -36,7 +36,7 @@ async def messages(request: Request) -> Response:
     "/messages/count_tokens", openapi_extra=base.operation_doc("CountRequest", "CountReply")
 )
 async def count_tokens(request: Request) -> Response:
-    """Counts a prompt's tokens, where the provider can: local models and Anthropic."""
+    """Counts a prompt's tokens, where the provider can: local models, Anthropic and Google."""
     parsed = anthropic_view.parse_request({**await base.body_of(request), "max_tokens": 1})
     counted: CountReply = {"input_tokens": await base.count_tokens(request, parsed)}
     return JSONResponse(counted)

@@ -56,9 +56,14 @@ _NATIVE: dict[str, tuple[str, ...]] = {
     "/v1/chat/completions": ("openai", "azure", "local"),
     "/v1/responses": ("openai-responses", "openai", "azure", "local"),
     "/v1/messages": ("anthropic", "vertex", "bedrock", "local"),
+    "/v1/completions": ("openai", "azure", "local"),
+    "/v1/embeddings": ("openai", "azure", "local"),
     "/ollama/api/chat": ("local", "ollama"),
     "/ollama/api/generate": ("local", "ollama"),
+    "/ollama/api/embed": ("local", "ollama"),
+    "/ollama/api/embeddings": ("local", "ollama"),
 }
+_GOOGLE = ("google", "vertex", "local")
 _READ_TIMEOUT = 10.0  # seconds for which a stream's status waits for the first word
 
 
@@ -94,7 +99,7 @@ async def start_generation(
     rows, _ = await state.supervisor.start(
         GenerationRequest(
             subject=subject,
-            models=(await model_of(request, parsed.model, _NATIVE.get(request.url.path, ())),),
+            models=(await model_of(request, parsed.model, native_providers(request)),),
             options=parsed.options,
             conversation=conversation or own,
             parent=parent,
@@ -110,6 +115,12 @@ async def start_generation(
         )
     )
     return rows[0]
+
+
+def native_providers(request: Request) -> Sequence[str]:
+    """The providers whose own API the path of a request imitates."""
+    path = request.url.path
+    return _GOOGLE if path.startswith(("/v1beta/", "/v1/models/")) else _NATIVE.get(path, ())
 
 
 async def model_of(request: Request, named: str | None, native: Sequence[str] = ()) -> str:

@@ -10,14 +10,15 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from grantha import __version__
-from grantha.api.compat import base
+from grantha.api.compat import base, embeddings
 from grantha.api.state import app_state
 from grantha.chat import JsonObject
-from grantha.wire.compat import ollama_view
+from grantha.embedding import Embeddings
+from grantha.wire.compat import ollama_embeddings_view, ollama_view
 from grantha.wire.compat.view import ParsedRequest, member
 
 if TYPE_CHECKING:
-    from grantha.wire.compat.ollama_replies import OllamaVersion
+    from grantha.wire.compat.ollama_replies import OllamaRunningModels, OllamaVersion
 
 API_VERSION = "0.12.0"  # of Ollama; some clients ask for at least 0.6.4
 router = APIRouter(prefix="/ollama", tags=["Ollama"])
@@ -57,10 +58,63 @@ async def generate(request: Request) -> Response:
     return await _answer(request, parsed, body, ollama_view.CompletionLines)
 
 
+@router.post(
+    "/api/embed", openapi_extra=base.operation_doc("OllamaEmbedRequest", "OllamaEmbedReply")
+)
+async def embed(request: Request) -> Response:
+    """One vector for each input. Nothing is stored."""
+    call = ollama_embeddings_view.parse_request(await base.body_of(request))
+    started = time.perf_counter_ns()
+
+    def encode(model: str, found: Embeddings) -> bytes:
+        took = time.perf_counter_ns() - started
+        return ollama_embeddings_view.encode_response(model, found, took)
+
+    if not call.inputs:  # clients load models with it
+        return Response(
+            encode(await _usable(request, call.model), Embeddings(())),
+            media_type="application/json",
+        )
+    return await embeddings.embed(request, call, encode)
+
+
+@router.post(
+    "/api/embeddings",
+    openapi_extra=base.operation_doc("OllamaEmbeddingRequest", "OllamaEmbeddingReply"),
+)
+async def embed_prompt(request: Request) -> Response:
+    """The vector of one prompt, in the older form."""
+    call = ollama_embeddings_view.parse_prompt(await base.body_of(request))
+    if not call.inputs:
+        await _usable(request, call.model)
+        return Response(
+            ollama_embeddings_view.encode_vector(Embeddings(())), media_type="application/json"
+        )
+    return await embeddings.embed(
+        request, call, lambda _model, found: ollama_embeddings_view.encode_vector(found)
+    )
+
+
 @router.get("/api/tags", openapi_extra=base.operation_doc(None, "OllamaModels"))
 async def tags(request: Request) -> Response:
     """The models that can be used."""
     return JSONResponse(ollama_view.model_list(await base.usable_models(request)))
+
+
+@router.get("/api/ps", openapi_extra=base.operation_doc(None, "OllamaRunningModels"))
+async def running(request: Request) -> Response:
+    """The local models that are loaded. Those of other providers are never loaded here."""
+    now = time.time()
+    loaded = app_state(request).registry.loaded_models()
+    found: OllamaRunningModels = {
+        "models": [
+            ollama_view.running_model(
+                model.id, model.size, model.context_length, round((now + model.idle) * 1000)
+            )
+            for model in loaded
+        ]
+    }
+    return JSONResponse(found)
 
 
 @router.post("/api/show", openapi_extra=base.operation_doc("OllamaShowRequest", "OllamaShowReply"))
@@ -91,10 +145,17 @@ async def alive() -> Response:
 # ---- helpers below -------------------------------------------------------------------------------
 
 
+async def _usable(request: Request, named: str | None) -> str:
+    """The id of a model that can be used. Raises like an answer would."""
+    model = await base.model_of(request, named)
+    app_state(request).registry.resolve(model)
+    return model
+
+
 async def _loaded(
     request: Request, body: JsonObject, lines: type[ollama_view.ChatLines]
 ) -> Response:
-    model = await base.model_of(request, member(body, "model", str))
+    model = await _usable(request, member(body, "model", str))
     return JSONResponse(ollama_view.load_response(model, int(time.time()), body, lines))
 
 

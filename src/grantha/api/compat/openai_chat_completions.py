@@ -1,17 +1,24 @@
-"""`/v1/chat/completions` and `/v1/models`, for OpenAI's clients."""
+"""`/v1/chat/completions`, `/v1/completions` and `/v1/models`, for OpenAI's clients."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from grantha.api.compat import base
-from grantha.api.error_formats import is_anthropic_client
+from grantha.api.error_formats import is_anthropic_client, is_google_client
 from grantha.chat import JsonObject
 from grantha.errors import NotFound
-from grantha.wire.compat import anthropic_view, openai_chat_view, openai_responses_input
+from grantha.wire.compat import (
+    anthropic_view,
+    gemini_view,
+    openai_chat_view,
+    openai_completions_view,
+    openai_responses_input,
+)
 from grantha.wire.compat.view import ParsedRequest
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])
@@ -35,6 +42,30 @@ async def chat_completions(request: Request) -> Response:
     return await base.reply(request, row, openai_chat_view.response_body)
 
 
+@router.post(
+    "/completions",
+    openapi_extra=base.operation_doc(
+        "CompletionRequest",
+        "CompletionReply",
+        events=["CompletionReply", "OpenAiError"],
+        last=base.DONE,
+    ),
+)
+async def completions(request: Request) -> Response:
+    """OpenAI's older Completions: one prompt, answered as the one message of a chat."""
+    body = await base.body_of(request)
+    parsed, before = openai_completions_view.parse_request(body)
+    row = await base.start_generation(request, parsed, body)
+    if parsed.stream:
+        view = openai_completions_view.CompletionStream(
+            base.response_meta(row), parsed.include_usage, before
+        )
+        return await base.stream(request, row, view)
+    return await base.reply(
+        request, row, partial(openai_completions_view.response_body, before=before)
+    )
+
+
 def _parse(body: JsonObject) -> ParsedRequest:
     """A request's body, which some clients write as that of the Responses API."""
     if "input" in body and "messages" not in body:
@@ -43,30 +74,30 @@ def _parse(body: JsonObject) -> ParsedRequest:
 
 
 @models_router.get(
-    "/models", openapi_extra=base.operation_doc(None, "OpenAiModels", "AnthropicModels")
+    "/models",
+    openapi_extra=base.operation_doc(None, "OpenAiModels", "AnthropicModels", "GeminiModels"),
 )
 async def models(request: Request) -> Response:
-    """The models that can be used; in Anthropic's form for Anthropic's clients."""
+    """The models that can be used; in Anthropic's or Google's form for their clients."""
     usable_models = await base.usable_models(request)
-    listing = (
-        anthropic_view.model_list
-        if is_anthropic_client(request.headers)
-        else openai_chat_view.model_list
-    )
-    return JSONResponse(listing(usable_models))
+    if is_anthropic_client(request.headers):
+        return JSONResponse(anthropic_view.model_list(usable_models))
+    if is_google_client(request.headers):
+        return JSONResponse(gemini_view.model_list(usable_models))
+    return JSONResponse(openai_chat_view.model_list(usable_models))
 
 
 @models_router.get(
-    "/models/{model:path}", openapi_extra=base.operation_doc(None, "OpenAiModel", "AnthropicModel")
+    "/models/{model:path}",
+    openapi_extra=base.operation_doc(None, "OpenAiModel", "AnthropicModel", "GeminiModel"),
 )
 async def model(model: str, request: Request) -> Response:
     """One model."""
-    listing = (
-        anthropic_view.model_list
-        if is_anthropic_client(request.headers)
-        else openai_chat_view.model_list
-    )
     found = [card for card in await base.usable_models(request) if card[0] == model]
     if not found:
         raise NotFound(f"There is no model {model[:80]!r}.")
-    return JSONResponse(listing(found)["data"][0])
+    if is_anthropic_client(request.headers):
+        return JSONResponse(anthropic_view.model_list(found)["data"][0])
+    if is_google_client(request.headers):
+        return JSONResponse(gemini_view.model_list(found)["models"][0])
+    return JSONResponse(openai_chat_view.model_list(found)["data"][0])

@@ -103,6 +103,25 @@ class OllamaModels(TypedDict):
     models: list[OllamaModel]
 
 
+class OllamaRunningModel(TypedDict):
+    """A model in the server's memory. `expires_at` is when it is unloaded unless it is used."""
+
+    name: str
+    model: str
+    size: int
+    digest: str
+    details: OllamaDetails
+    expires_at: str
+    size_vram: int
+    context_length: int
+
+
+class OllamaRunningModels(TypedDict):
+    """The models in the server's memory."""
+
+    models: list[OllamaRunningModel]
+
+
 OllamaCapability = Literal["completion", "tools", "vision", "thinking"]
 
 

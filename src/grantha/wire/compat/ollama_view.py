@@ -36,6 +36,7 @@ from grantha.events import (
 )
 from grantha.wire.compat import view
 from grantha.wire.compat.openai_chat_view import parse_tool
+from grantha.wire.compat.pending_calls import PendingCalls
 from grantha.wire.compat.view import AnswerFold, ParsedRequest, ResponseMeta
 
 if TYPE_CHECKING:  # types only: the server loads them with the API's description
@@ -50,6 +51,7 @@ if TYPE_CHECKING:  # types only: the server loads them with the API's descriptio
         OllamaModel,
         OllamaModels,
         OllamaReply,
+        OllamaRunningModel,
         OllamaShowReply,
     )
 
@@ -75,7 +77,7 @@ def parse_request(body: JsonObject) -> ParsedRequest:
     """A request's body. Raises `BadRequest` that names the member."""
     view.reject_members(body, UNSUPPORTED)
     options = view.member(body, "options", dict, {})
-    calls = _PendingCalls()
+    calls = PendingCalls()
     return ParsedRequest(
         messages=view.require_prompt([_message(m, calls) for m in view.objects(body, "messages")]),
         options=Options(
@@ -249,6 +251,20 @@ def model_list(cards: Sequence[tuple[str, str, int]]) -> OllamaModels:
     return {"models": rows}
 
 
+def running_model(name: str, size: int, context_length: int, expires: int) -> OllamaRunningModel:
+    """A model in memory; `expires` is in milliseconds since 1970."""
+    return {
+        "name": name,
+        "model": name,
+        "size": size,
+        "digest": "",
+        "details": _details(name.partition("/")[0]),
+        "expires_at": iso_time(expires),
+        "size_vram": 0,  # the local engine computes on the processor
+        "context_length": context_length,
+    }
+
+
 def error_body(error: GranthaError) -> OllamaError:
     """An error before the first line."""
     return {"error": view.error_text(error.to_json())}
@@ -314,37 +330,11 @@ def _effort(think: bool | str | None) -> str | None:
     return think
 
 
-class _PendingCalls:
-    """The calls of a conversation that wait for their results."""
-
-    def __init__(self) -> None:
-        self._waiting: list[ToolCallPart] = []
-        self._count = 0
-
-    def call(self, body: JsonObject) -> ToolCallPart:
-        function = view.member(body, "function", dict, {})
-        arguments = view.compact_json(view.member(function, "arguments", dict, {}))
-        self._count += 1
-        call_id = view.member(body, "id", str) or f"call_{self._count}"
-        part = ToolCallPart(call_id, view.required_string(function, "name"), arguments)
-        self._waiting.append(part)
-        return part
-
-    def resolve_result(self, body: JsonObject) -> str:
-        """The id of the call that a result is for."""
-        call_id = view.member(body, "tool_call_id", str)
-        name = view.member(body, "tool_name", str)
-        for place, part in enumerate(self._waiting):
-            if part.call_id == call_id or (not call_id and name in {None, "", part.name}):
-                return self._waiting.pop(place).call_id
-        raise BadRequest("'tool_name' names no tool that was called before.")
-
-
-def _message(body: JsonObject, calls: _PendingCalls) -> Message:
+def _message(body: JsonObject, calls: PendingCalls) -> Message:
     text = view.member(body, "content", str, "")
     images = [_image(image) for image in view.member(body, "images", list, [])]
     if body.get("role") == "tool":
-        return Message("tool", (ToolResultPart(calls.resolve_result(body), text), *images))
+        return Message("tool", (ToolResultPart(_result_id(body, calls), text), *images))
     role = view.parse_role(body, view.MESSAGE_ROLES)
     parts: list[Part] = []
     if reasoning := view.member(body, "thinking", str, ""):
@@ -352,8 +342,21 @@ def _message(body: JsonObject, calls: _PendingCalls) -> Message:
     if text:
         parts.append(TextPart(text))
     parts.extend(images)
-    parts.extend(calls.call(call) for call in view.objects(body, "tool_calls"))
+    parts.extend(_requested_call(call, calls) for call in view.objects(body, "tool_calls"))
     return Message(role, tuple(parts))
+
+
+def _requested_call(body: JsonObject, calls: PendingCalls) -> ToolCallPart:
+    function = view.member(body, "function", dict, {})
+    arguments = view.compact_json(view.member(function, "arguments", dict, {}))
+    name = view.required_string(function, "name")
+    return calls.call(view.member(body, "id", str), name, arguments)
+
+
+def _result_id(body: JsonObject, calls: PendingCalls) -> str:
+    return calls.resolve_result(
+        view.member(body, "tool_call_id", str), view.member(body, "tool_name", str), "tool_name"
+    )
 
 
 def _image(data: Any) -> Part:

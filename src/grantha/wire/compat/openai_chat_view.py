@@ -256,9 +256,7 @@ class ChatStream:
         return [sse_block(chunk, id=at)]
 
     def _end(self, at: str, end: GenerationEnd) -> list[str]:
-        error = view.end_error(end)
-        if error is not None:
-            failed: OpenAiError = {"error": _error(error)}
+        if (failed := end_error_body(end)) is not None:
             return [sse_block(failed, id=at), "data: [DONE]\n\n"]
         empty = sorted(self._without_arguments)
         blocks = [block for part in empty for block in self._arguments(at, part, "{}")]
@@ -319,6 +317,12 @@ def model_list(cards: Sequence[tuple[str, str, int]]) -> OpenAiModels:
 def error_body(error: GranthaError) -> OpenAiError:
     """An error before the first chunk, in OpenAI's form."""
     return {"error": _error(error.to_json())}
+
+
+def end_error_body(end: GenerationEnd) -> OpenAiError | None:
+    """The error of an answer that isn't complete, as a line of its stream."""
+    error = view.end_error(end)
+    return None if error is None else {"error": _error(error)}
 
 
 def openai_error_code(code: str) -> str:

@@ -15,6 +15,8 @@ from typing_extensions import TypeAliasType, is_typeddict
 from grantha.api.openapi.compat import (
     ai_sdk_schemas,
     anthropic_schemas,
+    embedding_schemas,
+    gemini_schemas,
     ollama_schemas,
     openai_chat_schemas,
     openai_responses_schemas,
@@ -24,8 +26,11 @@ from grantha.api.openapi.compat.schema import Schema
 from grantha.wire.compat import (
     ai_sdk_replies,
     anthropic_replies,
+    embedding_replies,
+    gemini_replies,
     ollama_replies,
     openai_chat_replies,
+    openai_completion_replies,
     openai_responses_replies,
 )
 
@@ -34,12 +39,17 @@ __all__ = ["EXAMPLES", "components", "schemas"]
 _MODULES = (
     openai_chat_schemas,
     openai_chat_replies,
+    openai_completion_replies,
     openai_responses_schemas,
     openai_responses_replies,
     anthropic_schemas,
     anthropic_replies,
     ollama_schemas,
     ollama_replies,
+    embedding_schemas,
+    embedding_replies,
+    gemini_schemas,
+    gemini_replies,
     ai_sdk_schemas,
     ai_sdk_replies,
 )

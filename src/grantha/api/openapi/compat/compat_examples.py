@@ -5,6 +5,8 @@ The tests send the bodies to a server, and hold all of them against the schemas;
 
 from __future__ import annotations
 
+from typing import Any
+
 from grantha.chat import JsonDict
 
 _CREATED = 1_772_366_400
@@ -34,7 +36,7 @@ _FINAL_COUNTS: JsonDict = {
     "eval_count": 12,
 }
 
-EXAMPLES: dict[str, JsonDict] = {
+EXAMPLES: dict[str, Any] = {
     "ChatRequest": {
         "model": _MODEL,
         "messages": [{"role": "system", "content": "Be brief."}, *_QUESTION],
@@ -92,6 +94,36 @@ EXAMPLES: dict[str, JsonDict] = {
         "data": [{"id": _MODEL, "object": "model", "created": _CREATED, "owned_by": "local"}],
     },
     "OpenAiModel": {"id": _MODEL, "object": "model", "created": _CREATED, "owned_by": "local"},
+    "CompletionRequest": {
+        "model": _MODEL,
+        "prompt": "Say hello.",
+        "temperature": 0.7,
+        "max_tokens": 200,
+    },
+    "CompletionReply": {
+        "id": f"cmpl-{_GENERATION}",
+        "object": "text_completion",
+        "created": _CREATED,
+        "model": _MODEL,
+        "choices": [{"index": 0, "text": _TEXT, "logprobs": None, "finish_reason": "stop"}],
+        "usage": {
+            "prompt_tokens": 4,
+            "completion_tokens": 12,
+            "total_tokens": 16,
+            "prompt_tokens_details": {"cached_tokens": 0},
+            "completion_tokens_details": {"reasoning_tokens": 0},
+        },
+    },
+    "EmbeddingRequest": {"model": "openai/text-embedding-3-small", "input": ["Hello", "Goodbye"]},
+    "EmbeddingReply": {
+        "object": "list",
+        "data": [
+            {"object": "embedding", "index": 0, "embedding": [0.5, -0.25, 0.125]},
+            {"object": "embedding", "index": 1, "embedding": [0.5, 0.25, -0.125]},
+        ],
+        "model": "openai/text-embedding-3-small",
+        "usage": {"prompt_tokens": 3, "total_tokens": 3},
+    },
     "ResponseRequest": {
         "model": _MODEL,
         "instructions": "Be brief.",
@@ -241,6 +273,97 @@ EXAMPLES: dict[str, JsonDict] = {
                 "size": 0,
                 "digest": "",
                 "details": _DETAILS,
+            }
+        ]
+    },
+    "GeminiRequest": {
+        "contents": [{"role": "user", "parts": [{"text": "Hello"}]}],
+        "systemInstruction": {"parts": [{"text": "Be brief."}]},
+        "generationConfig": {"temperature": 0.7, "maxOutputTokens": 200},
+        "tools": [
+            {
+                "functionDeclarations": [
+                    {**_WEATHER_TOOL, "parametersJsonSchema": _WEATHER_PARAMETERS}
+                ]
+            }
+        ],
+    },
+    "GeminiReply": {
+        "candidates": [
+            {
+                "index": 0,
+                "content": {"role": "model", "parts": [{"text": _TEXT}]},
+                "finishReason": "STOP",
+            }
+        ],
+        "modelVersion": _MODEL,
+        "responseId": _GENERATION,
+        "usageMetadata": {
+            "promptTokenCount": 4,
+            "candidatesTokenCount": 12,
+            "totalTokenCount": 16,
+        },
+    },
+    "GeminiArray": [
+        {
+            "candidates": [
+                {
+                    "index": 0,
+                    "content": {"role": "model", "parts": [{"text": _TEXT}]},
+                    "finishReason": "STOP",
+                }
+            ],
+            "modelVersion": _MODEL,
+            "responseId": _GENERATION,
+        }
+    ],
+    "GeminiError": {
+        "error": {
+            "code": 400,
+            "message": "'candidateCount' must be 1: send several requests for several answers.",
+            "status": "INVALID_ARGUMENT",
+        }
+    },
+    "GeminiCountRequest": {"contents": [{"role": "user", "parts": [{"text": "Hello"}]}]},
+    "GeminiTokens": {"totalTokens": 4},
+    "GeminiEmbeddingRequest": {"content": {"parts": [{"text": "Hello"}]}},
+    "GeminiEmbedding": {"embedding": {"values": [0.5, -0.25, 0.125]}},
+    "GeminiEmbeddingsRequest": {"requests": [{"content": {"parts": [{"text": "Hello"}]}}]},
+    "GeminiEmbeddings": {"embeddings": [{"values": [0.5, -0.25, 0.125]}]},
+    "GeminiModel": {
+        "name": f"models/{_MODEL}",
+        "displayName": _MODEL,
+        "supportedGenerationMethods": ["generateContent", "countTokens"],
+    },
+    "GeminiModels": {
+        "models": [
+            {
+                "name": f"models/{_MODEL}",
+                "displayName": _MODEL,
+                "supportedGenerationMethods": ["generateContent", "countTokens"],
+            }
+        ]
+    },
+    "OllamaEmbedRequest": {"model": "ollama/embeddinggemma", "input": ["Hello", "Goodbye"]},
+    "OllamaEmbedReply": {
+        "model": "ollama/embeddinggemma",
+        "embeddings": [[0.5, -0.25, 0.125], [0.5, 0.25, -0.125]],
+        "total_duration": 14_143_917,
+        "prompt_eval_count": 3,
+    },
+    "OllamaEmbeddingRequest": {"model": "ollama/embeddinggemma", "prompt": "Hello"},
+    "OllamaEmbeddingReply": {"embedding": [0.5, -0.25, 0.125]},
+    "OllamaRunningModels": {
+        "models": [
+            {
+                "name": _MODEL,
+                "model": _MODEL,
+                "size": 88_000_000,
+                "digest": "",
+                "details": _DETAILS,
+                "expires_at": _TIME,
+                "size_vram": 0,
+                "context_length": 2048,
             }
         ]
     },

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -113,6 +113,32 @@ class ChatStreamOptions(Schema):
     """Options of a stream."""
 
     include_usage: bool | None = None
+
+
+class CompletionRequest(Schema):
+    """One prompt. It is answered as the one message of a chat."""
+
+    prompt: (
+        Annotated[str, Field(min_length=1)]
+        | Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1, max_length=1)]
+    )
+    model: ModelName
+    stream: bool | None = None
+    stream_options: ChatStreamOptions | None = None
+    store: bool | None = None
+    n: Literal[1] | None = None
+    best_of: Literal[1] | None = None
+    echo: bool | None = Field(default=None, description="The text begins with the prompt.")
+    temperature: FromZeroToTwo
+    top_p: FromZeroToOne
+    max_tokens: PositiveInteger
+    stop: StopSequences
+    seed: WholeNumber
+    logprobs: int | None = Field(default=None, ge=0, le=5, description="Not with `echo`.")
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    logit_bias: dict[str, float] | None = None
+    user: str | None = None
 
 
 class ChatRequest(Schema):
