@@ -10,6 +10,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from tests.server import MakeServer
 
+TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+
 
 class Collector:
     """Receives OTLP over HTTP and keeps the bodies."""
@@ -71,9 +73,19 @@ def test_every_answer_becomes_a_span_without_a_word_of_it(
     bad = server.ask("scripted/failing", "Another private question")
     ended = server.ended(good["id"])
     server.ended(bad["id"])
+    body = {"model": "scripted/hello", "messages": [{"role": "user", "content": "Private"}]}
+    parent = {"traceparent": f"00-{TRACE}-{PARENT}-01", "tracestate": "vendor=value"}
+    reply = server.call("POST", "/v1/chat/completions", body, parent)
+    joined = reply.headers["x-request-id"]
     server.terminate()
     spans = {_attributes(span)["gen_ai.response.id"]: span for span in collector.spans()}
-    assert spans.keys() == {good["id"], bad["id"]}
+    assert spans.keys() == {good["id"], bad["id"], joined}
+    assert spans[joined].trace_id.hex() == TRACE
+    assert spans[joined].parent_span_id.hex() == PARENT
+    assert spans[good["id"]].parent_span_id == b""
+    ended_lines = [line for line in server.output().splitlines() if " ended done" in line]
+    traced = [line for line in ended_lines if line.endswith(f" trace={TRACE}")]
+    assert [joined in line for line in traced] == [True]
     span, reported = spans[good["id"]], _attributes(spans[good["id"]])
     assert span.name == "chat count-20-at-200"
     assert reported["gen_ai.operation.name"] == "chat"

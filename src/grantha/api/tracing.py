@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
-from grantha import __version__
+from grantha import __version__, trace_context
 from grantha.chat import split_model_id
 from grantha.config import Settings
 from grantha.engine.observer import Observer
@@ -21,6 +21,7 @@ from grantha.events import GenerationEnd
 from grantha.storage.base import GenerationRow
 
 if TYPE_CHECKING:
+    from opentelemetry.context import Context
     from opentelemetry.sdk.trace import TracerProvider
 
 _ENDPOINT_VARIABLES = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
@@ -76,6 +77,7 @@ class GenerationTracer(Observer):
         span = self._tracer.start_span(
             f"chat {split_model_id(row.model)[1]}",
             kind=SpanKind.CLIENT,
+            context=_parent(),
             attributes=_attributes(row, model, end),
             start_time=now - round(lasted * 1_000_000),
         )
@@ -86,6 +88,14 @@ class GenerationTracer(Observer):
     def close(self) -> None:
         """Sends pending spans. May take seconds."""
         self._provider.shutdown()
+
+
+def _parent() -> Context | None:
+    """The span that the request named as its parent; without one, the answer's span begins a trace."""
+    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+    found = trace_context.current.get()
+    return TraceContextTextMapPropagator().extract(found.headers()) if found is not None else None
 
 
 def _attributes(row: GenerationRow, model: str, end: GenerationEnd) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import typer
 from grantha.cli.runner import fail, read_settings
 from grantha.config import Settings
 from grantha.errors import GranthaError
+from grantha.trace_context import TraceFilter
 
 
 def serve(
@@ -60,7 +61,8 @@ def _open_page(address: str) -> None:
 
 
 def _log_to_stderr(settings: Settings) -> None:
-    logging.basicConfig(
-        level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(TraceFilter())
+    form = "%(asctime)s %(levelname)s %(message)s%(trace)s"
+    logging.basicConfig(level=logging.WARNING, format=form, handlers=[handler])
     logging.getLogger("grantha").setLevel(settings.log_level.upper())

@@ -38,6 +38,7 @@ class Endpoint:
     default_model: str | None = None
     query: str = ""  # appended to every URL, such as Azure's api-version
     url_variable: str = ""  # named when there is no base URL
+    joins_traces: bool = False  # a server of one's own, which may take part in the callers' traces
     assumed: bool = False  # nobody configured the address: it is the usual one on this machine
 
     @property

@@ -56,10 +56,13 @@ def endpoint_for(host: Host, settings: Settings) -> Endpoint:
     key = change.api_key or _first(settings, names)
     variable = names[0] if names and not host.keyless else None
     configured, assumed = _base_url(host, change, settings), _discovery_url(host, settings)
+    url = configured or assumed
     return Endpoint(
         name=host.name,
         title=host.title,
-        base_url=configured or assumed,
+        base_url=url,
+        # A vendor needs to know of no trace.
+        joins_traces=host.dialect in {"openai-chat", "ollama"} and url not in _VENDOR_URLS,
         assumed=not configured and bool(assumed),
         key=key,
         key_variable=variable,
@@ -71,6 +74,9 @@ def endpoint_for(host: Host, settings: Settings) -> Endpoint:
         default_model=host.default_model,
         url_variable=host.url_variables[0] if host.url_variables else _base_url_variable(host.name),
     )
+
+
+_VENDOR_URLS = frozenset(host.base_url for host in HOSTS if host.base_url.startswith("https:"))
 
 
 def make(host: Host, endpoint: Endpoint, http: HttpPool) -> Provider:

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from grantha import trace_context
 from grantha.api.access import Access, WrongToken
 from grantha.api.http.problems import error_response, problem
 from grantha.api.logins import Login
@@ -28,6 +29,7 @@ from grantha.api.route_rule import RouteRule, Rules, remember_rule
 from grantha.api.wrong_tokens import WrongTokens
 from grantha.config import Settings
 from grantha.errors import BadRequest, Forbidden, GranthaError, TooLarge, TooSlow
+from grantha.trace_context import parse_trace_context
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "[::1]"})
 DIRECT = "grantha.send"  # key in the scope
@@ -71,6 +73,9 @@ class SecurityMiddleware:
                 await self._wrong_tokens.refuse(scope, error.given)
             await _reject(scope, receive, send, error)
             return
+        trace_context.current.set(
+            parse_trace_context(headers.get("traceparent"), headers.get("tracestate"))
+        )
         if login is not None:
             of_login = _LoginConnection(login, scope, receive, send)
             receive, send = of_login.receive, of_login.send

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from grantha import trace_context
 from grantha.chat import Call, Capabilities
 from grantha.embedding import EmbeddingCall, EmbeddingParser, Embeddings, joined
 from grantha.errors import KeyRejected, MalformedReply, RequestRefused, Unsupported
@@ -108,7 +109,8 @@ class HttpProvider:
         """The headers of every request; configured ones replace ours, whatever their case."""
         configured = self._endpoint.headers
         replaced = {name.lower() for name in configured}
-        ours = {**JSON_HEADERS, **await self.auth_headers()}
+        trace = trace_context.current.get() if self._endpoint.joins_traces else None
+        ours = {**JSON_HEADERS, **await self.auth_headers(), **(trace.headers() if trace else {})}
         return {**{k: v for k, v in ours.items() if k.lower() not in replaced}, **configured}
 
     async def auth_headers(self) -> Mapping[str, str]:

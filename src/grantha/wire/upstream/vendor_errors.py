@@ -198,6 +198,8 @@ _PUBLIC_HEADERS = frozenset(
         "anthropic-version",
         "content-type",
         "host",
+        "traceparent",
+        "tracestate",
         "user-agent",
     }
 )
