@@ -92,11 +92,27 @@ def test_conversations_are_listed_and_searched(shared: Server) -> None:
     lines = run(shared, "list", "-n", "2").stdout.splitlines()
     assert [line.split("\t")[0] for line in lines] == [second, first]
     assert lines[1].split("\t")[2] == "Alpha ☂"
-    found = run(shared, "search", "zebra", "--json").stdout.splitlines()
-    assert [json.loads(line)["id"] for line in found] == [first]
-    nothing = run(shared, "search", "unicorn")
+    found = run(shared, "search", "ZEBRA", "--json").stdout.splitlines()
+    (hit,) = [json.loads(line) for line in found]
+    assert (hit["conversation"], hit["role"]) == (first, "user")
+    assert hit["snippet"] == "Where is the \x02zebra\x03?"
+    (line,) = run(shared, "search", "the zebra").stdout.splitlines()
+    assert line.split("\t")[:2] == [first, hit["message"]]
+    assert line.endswith("\tWhere is the zebra?")
+    assert run(shared, "search", "alpha", "--until", "2000-01-01").returncode == 1
+    nothing = run(shared, "search", "zebra the")
     assert (nothing.returncode, nothing.stdout) == (1, "")
-    assert "No conversation has 'unicorn'." in nothing.stderr
+    assert "Nothing has '\"zebra the\"'." in nothing.stderr
+
+
+def test_a_terminal_shows_hits_below_their_conversation(shared: Server) -> None:
+    conversation, _ = _conversation(shared, "Quagga herd", "Where did the quagga live?")
+    with Terminal(shared, "search", "quagga") as window:
+        assert window.finish() == 0
+    lines = [line.rstrip() for line in window.text.splitlines() if line.strip()]
+    assert conversation.endswith(lines[0].split()[0])
+    assert lines[0].endswith("Quagga herd")
+    assert "Where did the quagga live?" in lines[1]
 
 
 def test_the_list_in_a_terminal_has_ends_of_ids_that_every_command_takes(shared: Server) -> None:

@@ -15,7 +15,7 @@ from grantha.chat import TextPart
 from grantha.errors import StorageFull
 from grantha.events import Event, RecordId, Seam, TextDelta, payload_of
 from grantha.storage import connect
-from grantha.storage.base import EPHEMERAL, FILE_NAME
+from grantha.storage.base import EPHEMERAL, FILE_NAME, SearchFilters
 from grantha.storage.connect import NEWEST, migrate, writing_engine
 from grantha.storage.sql import SqlStore
 
@@ -33,6 +33,7 @@ SCHEMAS = {
     "0005": "c194e799b5676f686e30a390c423c3aaf3905cec01feb848f50622246ca0eced",
     "0006": "c194e799b5676f686e30a390c423c3aaf3905cec01feb848f50622246ca0eced",
     "0007": "8e7a5b3eafe08bc4cdff47776f114ec08ed54400b0a3c8bd2969423f7fa6fe59",
+    "0008": "c90cb3a0d81fc03f5f7436ad709a44e876ff60808a94013fdb2d33aad7d6b6bf",
 }
 SUBJECT = "local"
 ROWS = """
@@ -156,6 +157,40 @@ async def test_what_an_older_release_stored_is_there_after_the_upgrade(
         (TextPart("A book of palm leaves."),),
     ]
     assert (generation.status, generation.last_id) == ("done", RecordId(1, 3))
+
+
+@pytest.mark.parametrize("revision", [revision for revision in REVISIONS if revision < "0008"])
+async def test_texts_without_spaces_of_an_older_release_are_found_after_the_upgrade(
+    tmp_path: Path, revision: str
+) -> None:
+    path = tmp_path / FILE_NAME
+    built_at(path, revision)
+    texts = {f"m_{number}": f"Zürich {number}: 潮汐表是怎么计算的" for number in range(3, 1200)}
+    add = (
+        "INSERT INTO messages (id, conversation, role, parts, text, seams, citations, created_at) "
+        "VALUES (?, 'c_1', 'user', '[]', ?, '[]', '[]', 1000)"
+    )
+    with closing(sqlite3.connect(path)) as database, database:
+        database.executescript(ROWS.replace(":ephemeral", EPHEMERAL))
+        database.executemany(add, texts.items())
+        database.execute(add.replace("?, '[]'", "CAST(? AS TEXT), '[]'"), ("m_x", b"\xff\xe6"))
+    store = SqlStore(tmp_path, "b_2")
+    await store.open()
+    try:
+        found = await store.search(
+            SUBJECT, "汐表 zurich", SearchFilters(), cursor=None, limit=len(texts) + 1
+        )
+        leaf = await store.search(SUBJECT, "leaves", SearchFilters(), cursor=None, limit=9)
+    finally:
+        await store.aclose()
+    assert [hit.message for hit in found.hits] == list(reversed(texts))
+    assert found.hits[0].snippet == "\x02Zürich\x03 1199: 潮\x02汐表\x03是怎么计算的"
+    assert [hit.message for hit in leaf.hits] == [None, "m_2"]
+    with closing(sqlite3.connect(path)) as database:
+        # Compares the index with the texts.
+        database.execute("INSERT INTO messages_text (messages_text) VALUES ('integrity-check')")
+        damaged = database.execute("SELECT CAST(text AS BLOB) FROM messages WHERE id = 'm_x'")
+        assert damaged.fetchall() == [(b"\xff\xe6",)]
 
 
 @pytest.mark.parametrize("revision", [revision for revision in REVISIONS if revision >= "0002"])

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import AsyncGenerator, Sequence
+from datetime import datetime
 from typing import Any, Self
 
-from grantha.chat import Options, Part, parts_to_json
+from grantha.chat import Options, Part, Role, parts_to_json
 from grantha.client.generation import Generation
 from grantha.client.http_client import FILE_TIMEOUT, HttpClient
 from grantha.client.responses import (
@@ -19,6 +20,7 @@ from grantha.client.responses import (
     ModelList,
     ProviderCheckResult,
     ProviderStatus,
+    SearchResult,
     Snapshot,
 )
 from grantha.errors import GranthaError
@@ -127,15 +129,49 @@ class Client:
     ) -> AsyncGenerator[ConversationSummary, None]:
         """All conversations, pinned ones first, then the most recent first.
 
-        `query` keeps those whose title or text contains its words, at most 200. `origin` "api" gives
-        the ones created through the compatible APIs, "all" gives both. `page_size` (1 to 200) is the
-        number fetched per request.
+        `query` keeps those whose title or text contains its words, at most 200; `search` finds every
+        message. `origin` "api" gives the ones created through the compatible APIs, "all" gives both.
+        `page_size` (1 to 200) is the number fetched per request.
         """
         params = {"limit": str(page_size), "origin": origin, **({"q": query} if query else {})}
         while True:
             body = await self._http.json("GET", "/api/conversations", params=params)
             for item in body["items"]:
                 yield ConversationSummary.from_json(item)
+            if body["next_cursor"] is None:
+                return
+            params["cursor"] = body["next_cursor"]
+
+    async def search(
+        self,
+        query: str,
+        *,
+        origin: str = "page",
+        model: str | None = None,
+        role: Role | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        page_size: int = 50,
+    ) -> AsyncGenerator[SearchResult, None]:
+        """Conversations whose titles match, the last active first; then messages, the newest first.
+
+        Every word must occur, whatever its case and accents; a word of three letters or more may be
+        the beginning of a longer one. `"exact words"` stand together, and what has a `-word` is left
+        out. A model finds its answers and the questions that it answered. `since` and `until` need a
+        time zone. `origin` and `page_size` are those of `conversations`.
+        """
+        filters: dict[str, str | None] = {
+            "model": model,
+            "role": role,
+            "since": since.isoformat() if since else None,
+            "until": until.isoformat() if until else None,
+        }
+        params = {"q": query, "origin": origin, "limit": str(page_size)}
+        params.update({name: value for name, value in filters.items() if value is not None})
+        while True:
+            body = await self._http.json("GET", "/api/search", params=params)
+            for item in body["items"]:
+                yield SearchResult.from_json(item)
             if body["next_cursor"] is None:
                 return
             params["cursor"] = body["next_cursor"]

@@ -105,6 +105,29 @@ class ConversationSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class SearchResult:
+    """A message that matches a search; without `message`, a conversation whose title does.
+
+    `snippet` has the matches between U+0002 and U+0003. `created_at` is the message's, or when the
+    conversation was last active.
+    """
+
+    conversation: str
+    title: str
+    origin: str
+    created_at: str
+    message: str | None
+    role: Role | None
+    model: str | None
+    snippet: str | None
+
+    @staticmethod
+    def from_json(body: JsonObject) -> SearchResult:
+        """From the native API's JSON."""
+        return SearchResult(**_known_fields(SearchResult, body))
+
+
+@dataclass(frozen=True, slots=True)
 class ConversationMessage:
     """One message in the tree of a conversation."""
 

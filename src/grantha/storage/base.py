@@ -218,6 +218,43 @@ class ConversationPage:
 
 
 @dataclass(frozen=True, slots=True)
+class SearchFilters:
+    """What a search leaves out: other models, roles, origins and times (from `since` to before `until`)."""
+
+    model: str | None = None
+    role: Role | None = None
+    since: int | None = None
+    until: int | None = None
+    origin: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchHit:
+    """A message that matches, or (without `message`) a conversation whose title does.
+
+    `snippet` has the matches between U+0002 and U+0003. `created_at` is the message's, or when the
+    conversation was last active. `model` is None for questions.
+    """
+
+    conversation: str
+    title: str
+    origin: Origin
+    created_at: int
+    message: str | None = None
+    role: Role | None = None
+    model: str | None = None
+    snippet: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPage:
+    """One page of hits and where the next begins."""
+
+    hits: tuple[SearchHit, ...]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class AnalyticsGroup:
     """Counts, sums and percentiles of generations that share a key: a model id or a day (UTC).
 
@@ -333,6 +370,16 @@ class Store(Protocol):
     async def conversations(
         self, subject: str, *, query: str, cursor: str | None, limit: int, origin: str | None
     ) -> ConversationPage: ...
+
+    async def search(
+        self, subject: str, query: str, filters: SearchFilters, *, cursor: str | None, limit: int
+    ) -> SearchPage:
+        """Titles that match, the last active first; then messages, the newest first.
+
+        Without case and accents; every word must occur (`search_terms.parse_query`). Raises `BadRequest`
+        for an unknown cursor.
+        """
+        ...
 
     async def update_conversation(
         self, subject: str, conversation: str, changes: dict[str, Any]

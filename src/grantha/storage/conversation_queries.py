@@ -21,11 +21,12 @@ from grantha.storage.base import (
     NewMessage,
 )
 from grantha.storage.schema import conversations, generations, idempotency, messages
+from grantha.storage.search_queries import SNIPPET, matching_titles, snippet_values
+from grantha.storage.search_terms import parse_query
 
 _CHANGEABLE = frozenset(
     {"title", "title_by", "pinned", "system_prompt", "options", "model", "leaf"}
 )
-_MAX_SNIPPET = 400  # characters: encoded data may be a word of megabytes
 
 
 def insert_conversation(
@@ -105,34 +106,29 @@ def list_page(
 def search(
     connection: Connection, subject: str, query: str, limit: int, origin: str | None
 ) -> ConversationPage:
-    """Conversations whose title or messages hold every word (the last one as a prefix)."""
-    # A NUL would end the query, and lone surrogates can't be encoded.
-    query = "".join(char if char.isprintable() else " " for char in query)
-    words = [word.replace('"', '""') for word in query.split() if any(map(str.isalnum, word))]
-    if not words:
+    """Conversations with a title or a message that matches; of messages, the newest ones."""
+    terms = parse_query(query)
+    if not terms.required:
         return ConversationPage((), None)
-    match = " ".join(f'"{word}"' for word in words) + "*"
     found = connection.execute(
         text(
             # The inner limit bounds the work for a word that occurs in every message.
-            "WITH hits AS (SELECT rowid AS number, "
-            "substr(snippet(messages_text, 0, char(2), char(3), '…', 12), 1, :longest) AS snippet "
+            f"WITH hits AS (SELECT rowid AS number, {SNIPPET} AS snippet "  # noqa: S608
             "FROM messages_text WHERE messages_text MATCH :match ORDER BY rowid DESC LIMIT 400), "
             "best AS (SELECT m.conversation AS id, max(m.number) AS number, h.snippet AS snippet "
             "FROM hits h JOIN messages m ON m.number = h.number GROUP BY m.conversation) "
             "SELECT c.*, b.snippet AS snippet FROM conversations c LEFT JOIN best b ON b.id = c.id "
             "WHERE c.subject = :subject AND c.deleted_at IS NULL "
             "AND (c.origin = :origin OR :origin IS NULL AND c.origin <> :ephemeral) "
-            "AND (b.id IS NOT NULL OR c.title LIKE :like ESCAPE '\\') "
+            "AND (b.id IS NOT NULL OR c.id IN (SELECT value FROM json_each(:titles))) "
             "ORDER BY c.pinned DESC, c.updated_at DESC LIMIT :limit"
         ),
         {
-            "match": match,
-            "longest": _MAX_SNIPPET,
+            **snippet_values(terms),
             "subject": subject,
             "origin": origin,
             "ephemeral": EPHEMERAL,
-            "like": "%" + _escaped(query.strip()) + "%",
+            "titles": rows.to_json(matching_titles(connection, subject, terms, origin)),
             "limit": limit,
         },
     ).mappings()
@@ -274,7 +270,3 @@ def _before(cursor: str) -> Any:
         or_(c.updated_at < moment, and_(c.updated_at == moment, c.id < last)),
     )
     return or_(among_equals, c.pinned.is_(False)) if is_pinned else among_equals
-
-
-def _escaped(query: str) -> str:
-    return query.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

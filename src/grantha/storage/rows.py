@@ -37,6 +37,7 @@ from grantha.events import (
     payload_of,
 )
 from grantha.storage.base import ConversationRow, GenerationRow, MessageRow, Origin
+from grantha.storage.search_terms import index_text
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -143,8 +144,8 @@ def record_values(generation: str, records: Sequence[Record]) -> list[tuple[Any,
 
 
 def parts_text(parts: Sequence[Part]) -> str:
-    """The text of a message that the full-text index holds."""
-    return "\n".join(part.text for part in parts if isinstance(part, TextPart))
+    """The text of a message as the full-text index holds it."""
+    return index_text("\n".join(part.text for part in parts if isinstance(part, TextPart)))
 
 
 def events_json(events: Iterable[Event]) -> str:

@@ -58,7 +58,7 @@ messages = Table(
     Column("parent", Text),
     Column("role", Text, nullable=False),
     Column("parts", Text, nullable=False),
-    Column("text", Text, nullable=False, default=""),
+    Column("text", Text, nullable=False, default=""),  # as `search_terms.index_text` writes it
     Column("model", Text),
     Column("generation", Text),
     Column("status", Text),
@@ -191,13 +191,11 @@ FULL_TEXT = (
         INSERT INTO messages_text(messages_text, rowid, text)
         VALUES ('delete', old.number, old.text); END
     """,
+    # One trigger, since the order of two is SQLite's own: the old text has to go first.
     """
-    CREATE TRIGGER messages_text_out AFTER UPDATE OF text ON messages WHEN old.text <> '' BEGIN
+    CREATE TRIGGER messages_text_update AFTER UPDATE OF text ON messages BEGIN
         INSERT INTO messages_text(messages_text, rowid, text)
-        VALUES ('delete', old.number, old.text); END
-    """,
-    """
-    CREATE TRIGGER messages_text_in AFTER UPDATE OF text ON messages WHEN new.text <> '' BEGIN
-        INSERT INTO messages_text(rowid, text) VALUES (new.number, new.text); END
+        SELECT 'delete', old.number, old.text WHERE old.text <> '';
+        INSERT INTO messages_text(rowid, text) SELECT new.number, new.text WHERE new.text <> ''; END
     """,
 )

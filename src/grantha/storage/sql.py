@@ -1,7 +1,7 @@
 """The SQL store: one writing thread, a pool of readers, SQLite in WAL mode.
 
 Owns both; the statements are in `start_queries`, `log_queries`, `conversation_queries`,
-`import_queries`, `login_queries` and `analytics_queries`.
+`search_queries`, `import_queries`, `login_queries` and `analytics_queries`.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from grantha.storage import (
     log_queries,
     login_queries,
     rows,
+    search_queries,
     start_queries,
 )
 from grantha.storage import conversation_queries as conversations
@@ -44,6 +45,8 @@ from grantha.storage.base import (
     NewConversation,
     Orphan,
     RunningAnswer,
+    SearchFilters,
+    SearchPage,
     Store,
     StoreHealth,
 )
@@ -242,6 +245,17 @@ class SqlStore(Store):
             )
         return await self._read(
             lambda c: conversations.list_page(c, subject, cursor, limit, origin)
+        )
+
+    @override
+    async def search(
+        self, subject: str, query: str, filters: SearchFilters, *, cursor: str | None, limit: int
+    ) -> SearchPage:
+        return await self._read(
+            lambda connection: search_queries.search(
+                connection, subject, query, filters, cursor=cursor, limit=limit
+            ),
+            slow=True,
         )
 
     @override

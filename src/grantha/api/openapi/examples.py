@@ -86,6 +86,16 @@ _GENERATION: JsonDict = {
     "created_at": _AT,
     "end": _END,
 }
+_HIT: JsonDict = {
+    "conversation": _LINE["id"],
+    "title": "A greeting",
+    "origin": "page",
+    "created_at": _AT,
+    "message": _ANSWER["id"],
+    "role": "assistant",
+    "model": "local/default",
+    "snippet": "Hello, \x02world\x03!",
+}
 _READY: JsonDict = {"state": "ready"}
 _DOWNLOAD: JsonDict = {
     "state": "running",
@@ -135,6 +145,7 @@ EXAMPLES: dict[str, JsonDict] = {
         "retryable": False,
     },
     "ConversationList": {"items": [_LINE], "next_cursor": None},
+    "SearchReply": {"items": [_HIT], "next_cursor": None},
     "ConversationReply": _CONVERSATION,
     "GenerationReply": _GENERATION,
     "StartedReply": {

@@ -17,6 +17,7 @@ from grantha.api.schemas.responses import (
     ModelReply,
     ProviderReply,
     RunningAnswerReply,
+    SearchHitReply,
     StopReply,
 )
 from grantha.chat import ImagePart, JsonDict, JsonObject, Part, iso_time, part_to_json
@@ -26,7 +27,13 @@ from grantha.engine.supervisor import Supervisor
 from grantha.events import Event, payload_of
 from grantha.providers.base import ModelCard
 from grantha.providers.registry import ProviderCard
-from grantha.storage.base import ConversationRow, GenerationRow, MessageRow, RunningAnswer
+from grantha.storage.base import (
+    ConversationRow,
+    GenerationRow,
+    MessageRow,
+    RunningAnswer,
+    SearchHit,
+)
 
 
 def conversation_list_item(row: ConversationRow) -> ConversationListItem:
@@ -101,6 +108,20 @@ def running_answer(answer: RunningAnswer) -> RunningAnswerReply:
         message=row.message,
         model=row.model,
         created_at=iso_time(row.created_at),
+    )
+
+
+def search_hit(hit: SearchHit) -> SearchHitReply:
+    """A hit of a search."""
+    return SearchHitReply(
+        conversation=hit.conversation,
+        title=hit.title,
+        origin=hit.origin,
+        created_at=iso_time(hit.created_at),
+        message=hit.message,
+        role=hit.role,
+        model=hit.model,
+        snippet=hit.snippet,
     )
 
 

@@ -147,6 +147,30 @@ class ConversationList(ResponseModel):
     next_cursor: str | None
 
 
+class SearchHitReply(ResponseModel):
+    """A message that matches, or (where `message` is null) a conversation whose title does.
+
+    `snippet` marks matches between U+0002 and U+0003. `created_at` is the message's, or when the
+    conversation was last active.
+    """
+
+    conversation: str
+    title: str
+    origin: Origin
+    created_at: str
+    message: str | None
+    role: Role | None
+    model: str | None
+    snippet: str | None
+
+
+class SearchReply(ResponseModel):
+    """One page of a search."""
+
+    items: list[SearchHitReply]
+    next_cursor: str | None
+
+
 class MessageReply(ResponseModel):
     """One message of the tree."""
 

@@ -665,6 +665,24 @@ export interface Seam {
   details?: Record<string, unknown>;
 }
 
+/** A message that matches, or (where `message` is null) a conversation whose title does. `snippet` marks matches between U+0002 and U+0003. `created_at` is the message's, or when the conversation was last active. */
+export interface SearchHitReply {
+  conversation: string;
+  title: string;
+  origin: 'page' | 'api' | 'ephemeral';
+  created_at: string;
+  message: string | null;
+  role: 'system' | 'user' | 'assistant' | 'tool' | null;
+  model: string | null;
+  snippet: string | null;
+}
+
+/** One page of a search. */
+export interface SearchReply {
+  items: SearchHitReply[];
+  next_cursor: string | null;
+}
+
 /** A stretch of an answer that one upstream call wrote. Lengths are in code points. */
 export interface SegmentReply {
   offset: number;
