@@ -172,8 +172,8 @@ async def test_hits_are_filtered_by_model_role_time_and_origin(store: Store, clo
     assert await messages(until=question.created_at + 500) == [first.message]
     assert await messages(since=question.created_at + 500) == [None, later.message]
     assert (await _hits(store, "tide", origin="page"))[0].conversation == page
-    asked = next(part.text for part in question.parts if isinstance(part, TextPart))
-    hits = await _hits(store, f'"{asked}"', model=first.model, role="user")
+    text = next(part.text for part in question.parts if isinstance(part, TextPart))
+    hits = await _hits(store, f'"{text}"', model=first.model, role="user")
     assert question.id in {hit.message for hit in hits}
 
 

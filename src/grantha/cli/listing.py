@@ -125,8 +125,8 @@ def _print_hits(found: list[SearchResult]) -> None:
         if hit.snippet is not None:
             who = "you" if hit.role == "user" else ""
             text = Text(overflow="fold")
-            for number, piece in enumerate(_MARK.split(hit.snippet)):
-                text.append(_one_line(piece, keep_ends=True), "accent" if number % 2 else "muted")
+            for number, part in enumerate(_MARK.split(hit.snippet)):
+                text.append(_one_line(part, keep_ends=True), "accent" if number % 2 else "muted")
             table.add_row(
                 Text(who, "muted", justify="right"), Text(_when(hit.created_at), "muted"), text
             )

@@ -7,13 +7,15 @@ full-text index in the order of their numbers, so that a page costs what is on i
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, text
+from sqlalchemy import Connection, text
 
 from grantha.errors import BadRequest
 from grantha.storage.base import EPHEMERAL, SearchFilters, SearchHit, SearchPage
+from grantha.storage.rows import raw_connection
 from grantha.storage.search_terms import SEPARATOR, SearchTerms, parse_query
 
 _MAX_SNIPPET = 400  # characters: encoded data may be a word of megabytes
@@ -34,8 +36,8 @@ _TITLES = f"""
         SELECT 1 FROM messages m WHERE m.conversation = c.id AND m.model = :model))
     ORDER BY c.updated_at DESC, c.id DESC"""  # noqa: S608
 _FIRST_MATCHES = """
-    SELECT 1 FROM messages_text WHERE messages_text MATCH :match
-    AND rowid = (SELECT min(number) FROM messages WHERE conversation = :conversation)"""
+    SELECT 1 FROM messages_text WHERE messages_text MATCH ?
+    AND rowid = (SELECT min(number) FROM messages WHERE conversation = ?)"""
 # CROSS JOIN keeps the index outermost: it gives the rows in order, and LIMIT ends it. A question belongs to
 # the models that answered it.
 _MESSAGES = f"""
@@ -86,7 +88,7 @@ def matching_titles(
     """The ids of all conversations whose titles match."""
     values = _values(subject, SearchFilters(origin=origin), terms)
     all_of_them = {**values, "updated_at": _FIRST, "id": ""}
-    return [row["id"] for row in _titles(connection, terms, all_of_them)]
+    return [row[0] for row in _titles(connection, terms, all_of_them)]
 
 
 def snippet_values(terms: SearchTerms) -> dict[str, Any]:
@@ -105,24 +107,25 @@ def snippet_values(terms: SearchTerms) -> dict[str, Any]:
 def _title_hits(
     connection: Connection, terms: SearchTerms, values: dict[str, Any]
 ) -> Iterator[SearchHit]:
-    for row in _titles(connection, terms, values):
+    raw = raw_connection(connection)
+    for conversation, title, title_by, origin, updated_at in _titles(connection, terms, values):
         # A title that nobody gave is that of the first message, which is a hit of its own.
-        if row["title_by"] != "user" and _first_matches(connection, row["id"], values):
-            continue
-        yield SearchHit(row["id"], row["title"], row["origin"], row["updated_at"])
+        if title_by == "user" or not _first_message_matches(raw, conversation, values["match"]):
+            yield SearchHit(conversation, title, origin, updated_at)
 
 
 def _titles(
     connection: Connection, terms: SearchTerms, values: dict[str, Any]
-) -> Iterator[RowMapping]:
-    for row in connection.execute(text(_TITLES), values).mappings():
-        if terms.match_title(row["title"]):
-            yield row
+) -> Iterator[tuple[Any, ...]]:
+    """Rows as `_TITLES` gives them. On the raw connection, since every title is read."""
+    matches = terms.title_matcher()
+    rows = raw_connection(connection).execute(_TITLES, values)
+    return (row for row in rows if matches(row[1]))
 
 
-def _first_matches(connection: Connection, conversation: str, values: dict[str, Any]) -> bool:
-    wanted = {"match": values["match"], "conversation": conversation}
-    return connection.execute(text(_FIRST_MATCHES), wanted).first() is not None
+def _first_message_matches(raw: sqlite3.Connection, conversation: str, match: str) -> bool:
+    """Whether a conversation's first message matches."""
+    return raw.execute(_FIRST_MATCHES, (match, conversation)).fetchone() is not None
 
 
 def _messages(

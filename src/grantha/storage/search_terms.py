@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 
 SEPARATOR = "\x1f"  # stands around each such character in the stored text; the index splits there
@@ -44,11 +45,10 @@ class Term:
         """As FTS5 takes it."""
         return f'"{" ".join(self.tokens)}"' + ("*" if self.prefix else "")
 
-    def occurs_in_title(self, folded: str) -> bool:
-        """`folded` is the title as `_fold` returns it. Words that aren't quoted match anywhere in it."""
+    def title_pattern(self) -> re.Pattern[str]:
+        """For titles as `_fold` returns them. Words that aren't quoted match anywhere in them."""
         words = r"[\W_]+".join(re.escape(_fold(token)) for token in self.tokens)
-        pattern = words if self.prefix else rf"(?<![^\W_]){words}(?![^\W_])"
-        return re.search(pattern, folded) is not None
+        return re.compile(words if self.prefix else rf"(?<![^\W_]){words}(?![^\W_])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +64,18 @@ class SearchTerms:
         unwanted = " OR ".join(term.fts5() for term in self.excluded)
         return f"({wanted}) NOT ({unwanted})" if unwanted else wanted
 
-    def match_title(self, title: str) -> bool:
-        """Whether a title has all required terms and no excluded one."""
-        folded = _fold(index_text(title))
-        return all(term.occurs_in_title(folded) for term in self.required) and not any(
-            term.occurs_in_title(folded) for term in self.excluded
-        )
+    def title_matcher(self) -> Callable[[str], bool]:
+        """Tells of a title whether it has all required terms and no excluded one."""
+        required = [term.title_pattern() for term in self.required]
+        excluded = [term.title_pattern() for term in self.excluded]
+
+        def matches(title: str) -> bool:
+            folded = _fold(index_text(title))
+            return all(pattern.search(folded) for pattern in required) and not any(
+                pattern.search(folded) for pattern in excluded
+            )
+
+        return matches
 
     @property
     def unspaced(self) -> bool:

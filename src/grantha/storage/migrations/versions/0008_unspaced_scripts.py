@@ -1,7 +1,7 @@
 """Texts in scripts without spaces between words are indexed by character, so that any part is found.
 
-U+001F stands around each such character of the indexed text; the index splits there. The index is filled
-anew: of two triggers of an update, SQLite ran the one that removes the old text last, so that a continued
+U+001F stands around each such character of the indexed text; the index splits there. The index is built
+again: of two triggers of an update, SQLite ran the one that removes the old text last, so that a continued
 answer was no longer found by the words of its beginning.
 """
 
@@ -28,7 +28,7 @@ _TEXTS = """
 
 
 def upgrade() -> None:
-    """Writes the texts again and fills the index anew; texts that can't be read stay as they are."""
+    """Writes the texts again and builds the index again; texts that can't be read stay as they are."""
     for trigger in ("messages_text_out", "messages_text_in"):
         op.execute(f"DROP TRIGGER {trigger}")
     _split_texts()
