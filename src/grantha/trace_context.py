@@ -26,7 +26,7 @@ class TraceContext:
     trace_id: str
 
     def headers(self) -> dict[str, str]:
-        """To be sent to whoever takes part in the trace."""
+        """To be sent to the other services of the trace."""
         state = {"tracestate": self.tracestate} if self.tracestate else {}
         return {"traceparent": self.traceparent, **state}
 

@@ -35,7 +35,7 @@ def test_a_whole_reply_has_the_text_and_usage(
 
 
 @pytest.mark.parametrize("echo", [False, True])
-def test_a_stream_has_every_character_and_begins_with_the_prompt_if_asked(
+def test_a_stream_has_every_character_and_begins_with_the_prompt_on_request(
     openai_client: openai.OpenAI, echo: bool
 ) -> None:
     stream = openai_client.completions.create(

@@ -78,7 +78,7 @@ def test_a_stream_has_every_character_and_ends_with_reason_and_counts(
     assert chunks[0].model_version == EVERYTHING
 
 
-def test_a_whole_reply_equals_the_stream_and_has_no_thoughts_unless_asked(
+def test_a_whole_reply_equals_the_stream_and_has_no_thoughts_unless_requested(
     google_client: genai.Client,
 ) -> None:
     reply = google_client.models.generate_content(model=EVERYTHING, contents="Hi", config=THINKING)

@@ -195,9 +195,9 @@ async def test_vertex_has_a_way_for_gemini_and_one_for_older_models(provider: Ma
 async def test_ollama_may_cut_what_is_too_long(provider: Make) -> None:
     async with fake_vendor(wire_samples.OLLAMA) as vendor:
         made = provider(vendor, "ollama")
-        asked = EmbeddingCall("m", ("one", "two"), truncate=False)
+        call = EmbeddingCall("m", ("one", "two"), truncate=False)
         reply = {"embeddings": vectors(2), "prompt_eval_count": 4}
-        found, (seen,) = await embedded(vendor, made, asked, reply)
+        found, (seen,) = await embedded(vendor, made, call, reply)
         assert (list(found.vectors), found.input_tokens) == (vectors(2), 4)
         assert seen.path == "/api/embed"
         assert seen.body == {"model": "m", "input": ["one", "two"], "truncate": False}
@@ -290,11 +290,11 @@ async def test_without_a_key_nothing_is_sent(provider: Make) -> None:
 async def test_google_counts_system_text_and_tools_as_well(provider: Make, name: str) -> None:
     path = {"google": "models/m", "vertex": "publishers/google/models/m"}[name]
     messages = (text_message("system", "Be brief."), text_message("user", "Hi"))
-    asked = Call("m", messages, Options(tools=({"name": "f"},)))
+    call = Call("m", messages, Options(tools=({"name": "f"},)))
     async with fake_vendor(wire_samples.GEMINI) as vendor:
         made = provider(vendor, name, "/v1")
         vendor.plans.append(json_reply({"totalTokens": 12}))
-        assert await made.count_tokens(asked) == 12
+        assert await made.count_tokens(call) == 12
         (seen,) = vendor.calls
         assert seen.path == f"/v1/{path}:countTokens"
         counted = seen.body
@@ -306,7 +306,7 @@ async def test_google_counts_system_text_and_tools_as_well(provider: Make, name:
         assert counted["tools"][0]["functionDeclarations"] == [{"name": "f"}]
         vendor.plans.append(json_reply({"tokens": 12}))
         with pytest.raises(errors.MalformedReply):
-            await made.count_tokens(asked)
+            await made.count_tokens(call)
 
 
 async def test_vertex_counts_for_gemini_alone(provider: Make) -> None:

@@ -20,6 +20,6 @@ def is_damaged(error: BaseException | None) -> bool:
 
 
 def rebuild(raw: sqlite3.Connection) -> None:
-    """Makes the index anew from the messages, on the writing connection."""
+    """Makes the index again from the messages, on the writing connection."""
     _log.error("the full-text index is damaged and is rebuilt")
     raw.execute("INSERT INTO messages_text(messages_text) VALUES ('rebuild')")

@@ -65,7 +65,7 @@ class SearchTerms:
         return f"({wanted}) NOT ({unwanted})" if unwanted else wanted
 
     def title_matcher(self) -> Callable[[str], bool]:
-        """Tells of a title whether it has all required terms and no excluded one."""
+        """A predicate of titles: whether one has all required terms and no excluded one."""
         required = [term.title_pattern() for term in self.required]
         excluded = [term.title_pattern() for term in self.excluded]
 

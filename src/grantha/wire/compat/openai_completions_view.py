@@ -49,13 +49,13 @@ def parse_request(body: JsonObject) -> tuple[ParsedRequest, str]:
     echo = view.member(body, "echo", bool, False)
     if echo and rivals is not None:
         raise BadRequest("'echo' can't be combined with 'logprobs': a prompt has none here.")
-    asked: dict[str, Any] = {
+    chat_body: dict[str, Any] = {
         **{name: body.get(name) for name in _SHARED},
         "messages": [{"role": "user", "content": prompt}],
     }
     if rivals is not None:
-        asked |= {"logprobs": True, "top_logprobs": rivals}
-    return openai_chat_view.parse_request(asked), prompt if echo else ""
+        chat_body |= {"logprobs": True, "top_logprobs": rivals}
+    return openai_chat_view.parse_request(chat_body), prompt if echo else ""
 
 
 class CompletionStream:
