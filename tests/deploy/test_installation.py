@@ -3,9 +3,11 @@
 What it requires comes from uv's cache, which the set-up has filled: no test asks an index.
 """
 
+import json
 import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -71,17 +73,30 @@ def _installed_by_pip(wheel: Path, folder: Path) -> list[str]:
 
 def _installed_as_tool(wheel: Path, folder: Path) -> list[str]:
     folders = {"UV_TOOL_DIR": str(folder / "tools"), "UV_TOOL_BIN_DIR": str(folder / "bin")}
-    _uv("tool", "install", "--python", sys.executable, *_pinned(), f"{wheel}[{EXTRAS}]", **folders)
+    named = ["--python", sys.executable, *_pinned(), *_as_here(folder), f"{wheel}[{EXTRAS}]"]
+    _uv("tool", "install", *named, **folders)
     return [str(folder / "bin/grantha")]
 
 
-def _run_by_uvx(wheel: Path, _folder: Path) -> list[str]:
-    named = ["--offline", "--python", sys.executable, *_pinned(), "--from", f"{wheel}[{EXTRAS}]"]
-    return [str(UV), "tool", "run", *named, "grantha"]
+def _run_by_uvx(wheel: Path, folder: Path) -> list[str]:
+    named = ["--offline", "--python", sys.executable, *_pinned(), *_as_here(folder)]
+    return [str(UV), "tool", "run", *named, "--from", f"{wheel}[{EXTRAS}]", "grantha"]
 
 
 def _pinned() -> tuple[str, ...]:
     return ("-c", str(ROOT / "requirements/dev.txt"))
+
+
+def _as_here(folder: Path) -> tuple[str, ...]:
+    """Tools don't read this project's settings, and would want a build system that the cache hasn't got."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["uv"]
+    rows = (
+        ", ".join(f"{name} = {json.dumps(value)}" for name, value in row.items())
+        for row in settings["dependency-metadata"]
+    )
+    file = folder / "uv.toml"
+    file.write_text(f"dependency-metadata = [{', '.join(f'{{ {row} }}' for row in rows)}]\n")
+    return ("--config-file", str(file))
 
 
 @pytest.mark.parametrize("install", [_installed_by_pip, _installed_as_tool, _run_by_uvx])

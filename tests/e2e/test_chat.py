@@ -267,7 +267,7 @@ def test_a_draft_is_kept_for_each_conversation(page: Page, server: Server) -> No
     composer(page).fill("half a thought")
     page.get_by_role("button", name="New chat").first.click()
     expect(composer(page)).to_have_value("")
-    page.get_by_role("link", name="With a draft").click()
+    page.get_by_role("link", name="With a draft", exact=True).click()
     expect(composer(page)).to_have_value("half a thought")
 
 

@@ -9,7 +9,7 @@ from tests.server import Server, until
 
 
 def choose(page: Page, title: str, action: str) -> None:
-    page.get_by_role("link", name=title).hover()
+    page.get_by_role("link", name=title, exact=True).hover()
     page.get_by_role("button", name=f"More actions for “{title}”").click()
     page.get_by_role("menuitem", name=action, exact=True).click()
 
@@ -21,13 +21,13 @@ def test_a_conversation_is_renamed_pinned_and_deleted_with_undo(page: Page, serv
     choose(page, "Tides", "Rename")
     page.get_by_role("textbox", name="Title").fill("Tide tables")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("link", name="Tide tables")).to_be_visible()
+    expect(page.get_by_role("link", name="Tide tables", exact=True)).to_be_visible()
     choose(page, "Tide tables", "Pin")
     expect(page.get_by_role("heading", name="Pinned")).to_be_visible()
     choose(page, "Winds", "Delete")
-    expect(page.get_by_role("link", name="Winds")).to_have_count(0)
+    expect(page.get_by_role("link", name="Winds", exact=True)).to_have_count(0)
     page.get_by_role("status").get_by_role("button", name="Undo").click()
-    expect(page.get_by_role("link", name="Winds")).to_be_visible()
+    expect(page.get_by_role("link", name="Winds", exact=True)).to_be_visible()
 
 
 def test_search_finds_words_of_answers_and_marks_them(page: Page, server: Server) -> None:
@@ -37,7 +37,7 @@ def test_search_finds_words_of_answers_and_marks_them(page: Page, server: Server
     open_page(page, server)
     page.keyboard.press("Escape")
     page.get_by_role("searchbox", name="Search conversations").fill("estuary")
-    found = page.get_by_role("link", name="Rivers")
+    found = page.get_by_role("link", name="Rivers", exact=True)
     expect(found.locator("mark")).to_have_text("estuary")
     found.click()
     expect(answer(page)).to_contain_text("tidal up to the weir")
@@ -71,7 +71,7 @@ def test_many_conversations_cost_what_few_do(page: Page, server: Server) -> None
         server.conversation(title=f"Number {n}")
     open_page(page, server)
     rows = page.locator(".row-line")
-    expect(page.get_by_role("link", name="Number 299")).to_be_visible()
+    expect(page.get_by_role("link", name="Number 299", exact=True)).to_be_visible()
     assert rows.count() < 80
     listed = page.get_by_role("region", name="Conversations")
     oldest = page.get_by_role("link", name="Number 0", exact=True)

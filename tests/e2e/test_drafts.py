@@ -21,14 +21,14 @@ def test_what_is_attached_stays_with_the_draft_of_its_conversation(
     server.conversation(title="Tides")
     open_page(page, server)
     thumbnail = page.get_by_role("img", name="pixel.png")
-    page.get_by_role("link", name="Rivers").click()
+    page.get_by_role("link", name="Rivers", exact=True).click()
     expect(page.get_by_role("heading", name="Rivers", level=1)).to_be_visible()
     page.evaluate(GIVE_IMAGE, ["paste", PIXEL_TEXT])
     expect(thumbnail).to_be_visible()
-    page.get_by_role("link", name="Tides").click()
+    page.get_by_role("link", name="Tides", exact=True).click()
     expect(page.get_by_role("heading", name="Tides", level=1)).to_be_visible()
     expect(thumbnail).to_have_count(0)
-    page.get_by_role("link", name="Rivers").click()
+    page.get_by_role("link", name="Rivers", exact=True).click()
     expect(thumbnail).to_be_visible()
 
 

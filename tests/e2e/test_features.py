@@ -83,7 +83,7 @@ def test_an_export_can_be_read_and_imported_again(
     imported = page.get_by_role("status").filter(has_text="1 conversation imported.")
     expect(imported).to_be_visible()
     page.goto(server.url)
-    page.get_by_role("link", name=TITLE).click()
+    page.get_by_role("link", name=TITLE, exact=True).click()
     answer(page, "done")
     is_text(page, "The estuary is tidal.")
 

@@ -75,7 +75,7 @@ def test_back_and_a_reload_return_to_where_the_reader_was(page: Page, server: Se
     read = page.evaluate(place)
     top = f"() => document.querySelectorAll('article')[{read}].getBoundingClientRect().top"
     before = page.evaluate(top)
-    page.get_by_role("link", name="Other").click()
+    page.get_by_role("link", name="Other", exact=True).click()
     expect(page.get_by_role("heading", name="Other", level=1)).to_be_visible()
     expect(page.locator("article")).to_have_count(0)
     for go in (page.go_back, page.reload):

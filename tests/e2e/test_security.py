@@ -99,7 +99,7 @@ def test_a_title_made_of_markup_is_shown_as_text(page: Page, server: Server) -> 
     conversation = server.conversation(title=title)
     open_page(page, server, f"/c/{conversation}")
     expect(page.get_by_role("heading", name=title)).to_be_visible()
-    expect(page.get_by_role("link", name=title)).to_be_visible()
+    expect(page.get_by_role("link", name=title, exact=True)).to_be_visible()
     assert page.evaluate("window.hit") is None
 
 
