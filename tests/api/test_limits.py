@@ -296,6 +296,12 @@ def test_only_so_many_messages_wait_on_a_socket(server_factory: MakeServer) -> N
     assert line["error"]["code"] == "busy"
 
 
+@pytest.mark.parametrize(("size", "code"), [(4096, "bad_request"), (4097, "too_large")])
+def test_a_login_takes_four_kilobytes(shared: Server, size: int, code: str) -> None:
+    reply = shared.call("POST", "/api/login", {"password": "x" * (size - len('{"password": ""}'))})
+    assert reply.json()["code"] == code
+
+
 def test_a_large_image_is_refused(shared: Server) -> None:
     data = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(5 * 1024 * 1024 + 100)).decode()
     parts = [{"type": "image", "media_type": "image/png", "data": data}]

@@ -33,6 +33,16 @@ def test_others_may_not_reach_a_server_without_a_token(
     assert "GRANTHA_TOKEN" in words
 
 
+@pytest.mark.parametrize(
+    "reachable", [{"GRANTHA_HOST": "0.0.0.0"}, {"GRANTHA_ALLOWED_HOSTS": "chat.example"}]
+)
+def test_a_token_that_could_be_guessed_is_refused_where_others_can_use_it(
+    server_factory: MakeServer, reachable: dict[str, str]
+) -> None:
+    words = _refused(server_factory({**reachable, "GRANTHA_TOKEN": "t" * 15}))
+    assert "GRANTHA_TOKEN has 15 characters" in words
+
+
 def test_every_origin_may_not_call_a_server_without_a_token(server_factory: MakeServer) -> None:
     words = _refused(server_factory({"GRANTHA_CORS_ORIGINS": "*"}))
     assert "GRANTHA_TOKEN" in words

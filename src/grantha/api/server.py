@@ -28,6 +28,7 @@ from typing_extensions import override
 from grantha.api.app import assemble, check_database, prepared_folder
 from grantha.api.http.request_timeouts import timeout_protocol_for
 from grantha.api.http.socket_protocol import SocketProtocol
+from grantha.api.http.unread_replies import UnreadReplies
 from grantha.api.start_checks import CannotStart, check_exposure, check_references
 from grantha.api.systemd import inherited_socket, notify
 from grantha.config import Settings
@@ -121,6 +122,7 @@ class _Server(uvicorn.Server):
         self._on_ready = on_ready
         self._registry = registry
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._watching: asyncio.Task[None] | None = None
         host, port = listening.getsockname()[:2]
         self._address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
@@ -128,6 +130,8 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
+        unread = UnreadReplies(self.server_state.connections)
+        self._watching = asyncio.create_task(unread.watch())
         _tune_interpreter()
         _log.info("Grantha serves on %s; %s", self._address, _models(self._registry.providers()))
         self._report("READY=1")
@@ -160,6 +164,9 @@ class _Server(uvicorn.Server):
             self.config.timeout_graceful_shutdown = 0
             self.force_exit = False
         await super().shutdown(sockets)
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
 
 
 class _Drain:

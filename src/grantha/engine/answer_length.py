@@ -24,6 +24,7 @@ from grantha.events import (
 )
 
 _EVENT_COST = 64  # bytes of an event besides its text: empty ones are stored, too
+_PART_COST = 256  # bytes of the records that begin and end a part
 _MAX_NATIVE = 200  # characters of a vendor's own finish reason
 _LOGPROBS_SHARE = 16  # log probabilities are twenty times as long as their text, and may be
 
@@ -108,7 +109,7 @@ class AnswerLength:
     def _begin(self, kind: str) -> None:
         """Counts what a further part takes: a word of text and one of reasoning by turns are many."""
         if self._kind not in {None, kind}:
-            self._left -= _EVENT_COST
+            self._left -= _PART_COST
         self._kind = kind
 
     def _spend(self, size: int) -> bool:

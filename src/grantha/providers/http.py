@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from grantha import errors
 from grantha.config import Timeouts
 from grantha.errors import GranthaError, ProviderError
-from grantha.events import ProviderNotice, UpstreamEvent
+from grantha.events import ProviderNotice, UpstreamEvent, UsageSeen
 from grantha.providers.proxy import Proxies, connection_error
 from grantha.wire.lenient_json import InvalidJson, loads
 from grantha.wire.upstream.decoder import Decoder
@@ -261,7 +261,7 @@ class HttpUpstream:
         decoder, loop = self._decoder, self._loop
         read_any = self._response.content.readany
         answer_complete = False
-        held_back = 0  # bytes since the last event: decoders keep what isn't complete yet
+        held_back = 0  # bytes since the last event but usage: decoders keep what isn't complete yet
         if self._notices:
             yield self._notices
         while True:
@@ -275,7 +275,8 @@ class HttpUpstream:
             self._last_read = loop.time()
             self._limit = self._chunk_limit
             events = decoder.feed(chunk)
-            held_back = 0 if events else held_back + len(chunk)
+            answers = any(not isinstance(event, UsageSeen) for event in events)
+            held_back = 0 if answers else held_back + len(chunk)
             if held_back > BODY_LIMIT and decoder.failure is None:
                 await self.aclose()
                 raise self._error_factory.malformed(f"{BODY_LIMIT} bytes of it hold no answer")

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 LIMIT = 16 * 1024 * 1024  # bytes of one event; the largest known are inline images of a few MiB
+_LINE_COST = 8  # bytes: empty lines take memory, too
 BOM = b"\xef\xbb\xbf"
 
 HEADERS = {
@@ -139,7 +140,7 @@ class SseDecoder:
         return lines
 
     def _append(self, value: bytes) -> None:
-        self._size += len(value) + 1  # empty lines take memory, too
+        self._size += len(value) + _LINE_COST
         if self._size > self._limit:
             raise EventTooLarge(f"An event is larger than {self._limit} bytes")
         self._data.append(value)
