@@ -285,6 +285,31 @@ def test_what_is_no_http_is_refused(shared: Server) -> None:
     assert shared.call("GET", "/readyz").status == 200
 
 
+@pytest.mark.parametrize(
+    ("line", "headers"),
+    [
+        ("POST /ws/chat", ""),
+        ("BREW /ws/chat", ""),
+        ("GET /ws/chat", "Content-Length: 5\r\n"),
+        ("GET /ws/chat", "Transfer-Encoding: chunked\r\n"),
+        ("GET /ws/chat?" + "x" * 20_000, ""),
+        ("GET /ws/chat", "X: 1\r\n" * 300),
+        ("GET /ws/chat", "X: " + "y" * 20_000 + "\r\n"),
+    ],
+    ids=["post", "unknown method", "body", "chunks", "address", "many headers", "long header"],
+)
+def test_an_upgrade_that_is_no_handshake_is_answered_and_closed(
+    shared: Server, line: str, headers: str
+) -> None:
+    upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    with _connected(shared) as connection:
+        connection.sendall(
+            f"{line} HTTP/1.1\r\nHost: localhost\r\n{upgrade}"
+            f"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{headers}\r\n".encode()
+        )
+        assert b" 400 " in _answer(connection)[:20]
+
+
 def test_only_so_many_messages_wait_on_a_socket(server_factory: MakeServer) -> None:
     server = server_factory().start()
     question = {"messages": [{"role": "user", "content": "hi"}], "model": "scripted/silent"}

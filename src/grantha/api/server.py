@@ -42,6 +42,7 @@ _KEEP_ALIVE_TIMEOUT = 30  # seconds an idle connection stays open between two re
 _SWITCH_INTERVAL = 0.0005  # seconds a thread may hold the GIL while another waits for it
 _GC_THRESHOLDS = (10_000, 20, 20)  # new containers before a look at the youngest, and so on
 _MAX_WS_MESSAGE = 1024 * 1024
+_SEND_BUFFER = 256 * 1024  # bytes that the system keeps for each client
 _log = logging.getLogger(__name__)
 
 
@@ -57,6 +58,8 @@ def serve(settings: Settings, on_ready: Callable[[str], None] | None = None) -> 
     check_references(settings, registry)
     folder = prepared_folder(settings)
     with lock_folder(folder), inherited or _bind(settings) as listening:
+        # Connections inherit it. By itself the system would keep megabytes for a client that doesn't read.
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
         check_database(settings)
         app, supervisor = assemble(settings, registry)
         config = uvicorn.Config(

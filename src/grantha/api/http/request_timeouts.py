@@ -94,6 +94,8 @@ class RequestTimeoutProtocol(HttpToolsProtocol):
         if len(self.pipeline) >= _MAX_PIPELINED:
             raise _Refused("Too many requests wait on this connection.")
         self._await("body", self.body_seconds)
+        if self._upgrades() and self.parser.get_method() != b"GET":
+            raise _Refused("Only a GET can open a WebSocket.")
         super().on_headers_complete()
 
     @override
@@ -104,7 +106,9 @@ class RequestTimeoutProtocol(HttpToolsProtocol):
 
     @override
     def on_message_complete(self) -> None:
-        self._await("nothing", None)
+        # A request for an upgrade gets no reply before that: if none comes, the timer closes it.
+        if not self._upgrades():
+            self._await("nothing", None)
         super().on_message_complete()
 
     @override
@@ -116,6 +120,9 @@ class RequestTimeoutProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._await("nothing", None)
         super().connection_lost(exc)
+
+    def _upgrades(self) -> bool:
+        return bool(self.parser.should_upgrade()) and self._should_upgrade()
 
     def _check_coding(self, value: bytes) -> None:
         # A proxy before us may see another end of the body, and with it a request that isn't there.

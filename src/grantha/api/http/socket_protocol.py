@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from uvicorn._types import ASGIReceiveEvent
 
 _SLICE = 2048  # bytes parsed in one turn of the event loop: 340 messages, which take it some 10 ms
+_BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 _MAX_FRAGMENTS = 1024  # of one message, before they are joined: each takes 40 bytes besides its own
 
 
@@ -43,6 +44,12 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         data = bytes(self._unparsed[:_SLICE])
         del self._unparsed[:_SLICE]
         super().data_received(data)
+        if self.conn.handshake_exc is not None and not self.handshake_initiated:
+            # What isn't a handshake for websockets, such as one with a long address, gives no event:
+            # without this, nothing would ever answer or close it.
+            self.transport.write(_BAD_REQUEST)
+            self.transport.close()
+            return
         if self.queue.empty() or self.close_sent:
             self._continue()
         elif self._unparsed:

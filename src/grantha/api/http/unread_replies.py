@@ -15,7 +15,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol
 
-MAX_UNREAD = 256 * 1024 * 1024  # bytes that wait for all clients together
+MAX_UNREAD = 128 * 1024 * 1024  # bytes that wait for all clients together
 STALL_SECONDS = 120.0  # in which a client that is there takes a byte
 _INTERVAL = 1.0  # seconds between two looks
 
