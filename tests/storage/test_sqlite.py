@@ -6,13 +6,15 @@ import asyncio
 import sqlite3
 import stat
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from grantha.api import app
 from grantha.engine.ids import new_id
 from grantha.errors import GranthaError, StorageFailed, StorageFull
-from grantha.storage import connect
+from grantha.storage import connect, conversation_queries
 from grantha.storage.base import FILE_NAME, Durability, NewConversation
 from grantha.storage.readers import ReaderPool
 from grantha.storage.schema import metadata
@@ -189,10 +191,55 @@ async def test_the_file_shrinks_after_something_was_deleted(tmp_path: Path) -> N
     )
     await store.delete_conversation("me", row.id)
     assert await store.purge(2**60) == 1
-    while await store.shrink():
-        pass
+    freed = [await store.shrink()]
+    while freed[-1]:
+        freed.append(await store.shrink())
+    assert freed[0] == 512  # 2 MB
+    assert len(freed) < 12
     await store.aclose()
     assert (tmp_path / "grantha.db").stat().st_size < 1_000_000
+
+
+async def test_the_log_of_writes_shrinks_once_a_long_read_is_over(tmp_path: Path) -> None:
+    store = await opened(tmp_path, "OFF")
+    log = tmp_path / f"{FILE_NAME}-wal"
+    with closing(sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM conversations").fetchall()
+        new = NewConversation("c_long", "long", "page", system_prompt="x" * 30_000_000)
+        await store.create_conversation("me", new)
+        reader.execute("ROLLBACK")
+    assert log.stat().st_size > 30_000_000
+    for number in range(3):  # the first one folds it in, the next begins it anew
+        await store.create_conversation("me", NewConversation(f"c_{number}", "short", "page"))
+    assert log.stat().st_size <= 16 * 1024 * 1024
+    await store.aclose()
+
+
+async def test_thousands_of_ephemeral_answers_are_deleted_in_one_go(tmp_path: Path) -> None:
+    store = await opened(tmp_path, "OFF")
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as database:
+        for n in range(300):
+            database.execute(
+                "INSERT INTO conversations (id, subject, title, title_by, pinned, origin, "
+                "system_prompt, options, generation, created_at, updated_at) "
+                "VALUES (?, 'me', '', 'none', 0, 'ephemeral', '', '{}', ?, 0, 0)",
+                (f"c{n}", f"g{n}"),
+            )
+            database.execute(
+                "INSERT INTO generations (id, subject, conversation, message, model, options, status, "
+                "owner, epoch, seq, recoveries, created_at, ended_at, trimmed) "
+                "VALUES (?, 'me', ?, 'm', 'a/b', '{}', 'done', 'o', 1, 1, 0, 0, 0, 0)",
+                (f"g{n}", f"c{n}"),
+            )
+        database.commit()
+    await app._repeat(partial(store.purge, 0))
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as database:
+        assert database.execute("SELECT count(*) FROM conversations").fetchone() == (0,)
+    await store.aclose()
+    # What a round leaves waits for the next one: a minute after its end, all of 5,000 are gone.
+    assert app._MAX_BATCHES * conversation_queries.PURGE_BATCH >= 5000
+    assert app._CLEANUP_INTERVAL + 30 <= 60
 
 
 @pytest.mark.parametrize("met_by", ["a search", "a deletion"])

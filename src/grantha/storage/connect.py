@@ -30,6 +30,7 @@ _OUR_NAMES = {*LOCKS, *DATABASE_FILES, "grantha.toml", "models", "backups", ".wr
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _SHRINK_PAGES = 512  # 2 MB, moved in one transaction
 _BUSY_MS = 5000
+_MAX_LOG = 16 * 1024 * 1024  # bytes of the -wal file, once no read needs more of it
 _INCOMPLETE = (
     "Restore a backup with `grantha restore`, or move the file away to begin with an empty one."
 )
@@ -85,6 +86,8 @@ def writing_engine(path: Path, synchronous: str) -> Engine:
             "PRAGMA auto_vacuum=INCREMENTAL",
             "PRAGMA journal_mode=WAL",
             f"PRAGMA synchronous={synchronous}",
+            # The log of writes grows while a long read runs, and wouldn't get smaller afterwards.
+            f"PRAGMA journal_size_limit={_MAX_LOG}",
             # Rollback data of savepoints: in files it took a fifth of the writer's time.
             "PRAGMA temp_store=MEMORY",
         )
@@ -140,11 +143,13 @@ def migrate(engine: Engine) -> None:
 
 def shrink(connection: Connection) -> int:
     """See `Store.shrink`: up to `_SHRINK_PAGES` free pages, from the end of the file."""
-    free = connection.exec_driver_sql("PRAGMA freelist_count").scalar_one()
-    # The pragma frees one page a row: what isn't fetched isn't freed.
-    raw_connection(connection).execute(f"PRAGMA incremental_vacuum({_SHRINK_PAGES})").fetchall()
-    left = connection.exec_driver_sql("PRAGMA freelist_count").scalar_one()
-    return int(free) - int(left)
+    free = int(connection.exec_driver_sql("PRAGMA freelist_count").scalar_one())
+    pages = min(free, _SHRINK_PAGES)
+    raw = raw_connection(connection)
+    for _ in range(pages):
+        # The driver takes one step of this pragma, which frees one page whatever the number.
+        raw.execute("PRAGMA incremental_vacuum(1)")
+    return pages
 
 
 def _create(connection: Connection) -> bool:
