@@ -57,7 +57,7 @@ _log = logging.getLogger(__name__)
 _HOUR_MS = 3_600_000
 _MIN_FREE = 256 * 1024  # bytes: an empty database and its log
 _MAX_BATCHES = 100  # in one go
-_CLEANUP_INTERVAL = 20.0  # seconds: an ephemeral answer is gone a minute after its end
+_CLEANUP_INTERVAL = 10.0  # seconds: an ephemeral answer is gone a minute after its end
 
 
 def create_app(settings: Settings, registry: Registry | None = None) -> ASGIApp:
