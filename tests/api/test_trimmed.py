@@ -105,6 +105,15 @@ def test_the_compatible_apis(
         assert written.replace("\n", "") == first.body.decode().replace("\n", "")
 
 
+def test_the_ai_sdk(forgetful: Server) -> None:
+    question = {"id": "m1", "role": "user", "parts": [{"type": "text", "text": "Hi"}]}
+    body = {"id": "sdk", "messages": [question], "model": MODEL}
+    for reply in _twice(forgetful, "/ai-sdk/chat", body, "ai-sdk"):
+        chunks = _data(reply)
+        assert "".join(c["delta"] for c in chunks if c["type"] == "text-delta") == TEXT
+        assert (reply.status, chunks[-1]["type"]) == (200, "finish")
+
+
 def test_a_seam_is_where_it_was(forgetful: Server) -> None:
     """Temperature was changed in mid-answer: the replayed log has the seam between the same words."""
     gate = "seam.gate"

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from typing_extensions import override
 
 from grantha.chat import Capabilities, Usage
 from grantha.engine.tuning import Tuning
@@ -16,6 +17,7 @@ from grantha.errors import (
     ProviderFailed,
     RateLimited,
     Truncated,
+    UnknownModel,
     Unreachable,
 )
 from grantha.events import Accepted, Finished, Notice, Reasoning, Text, ToolCall, UsageSeen
@@ -297,6 +299,20 @@ async def test_a_defect_of_a_provider_is_a_failed_answer_and_nothing_else(
         assert answer.ending == "failed"
         assert answer.error["code"] in {"internal", "provider_failed"}
         assert "a bug" not in str(answer.error)
+
+
+async def test_an_answer_ends_whose_model_is_known_no_more(make_rig: MakeRig) -> None:
+    class Forgetful(StubProvider):
+        @override
+        def capabilities(self, model: str) -> Capabilities:
+            if self.calls:
+                raise UnknownModel(f"There is no model {model!r} any more.")
+            return self.facts
+
+    own = Forgetful([replying([Text("so far")], Truncated("cut"))])
+    rig = await make_rig(providers={"own": own})
+    answer = await rig.ended(await rig.ask("own/model"))
+    assert (answer.ending, answer.text, answer.error["code"]) == ("failed", "so far", "truncated")
 
 
 async def test_a_provider_that_does_not_let_itself_be_closed_ends_all_the_same(

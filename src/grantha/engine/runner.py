@@ -483,9 +483,9 @@ class Runner:
     def _capabilities(self, model: str) -> Capabilities:
         try:
             provider, name = self._models.resolve(model)
+            return provider.capabilities(name)
         except GranthaError:
             return Capabilities(instruction=False)
-        return provider.capabilities(name)
 
     def _continuation_mode(self) -> ContinuationMode | None:
         """How the present model continues the text so far; None when there is none."""
