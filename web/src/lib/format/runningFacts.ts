@@ -45,11 +45,10 @@ export function runningFacts(
   }
   if (status === 'stalled') return [{ key: 'kept', text: t.textSaved, wide: true }];
   const facts: Fact[] = [{ key: 'elapsed', text: formatDuration(answer.elapsed(now), locale) }];
-  if (status === 'writing') {
-    if (answer.speed !== null)
-      facts.push({ key: 'speed', text: t.tokensPerSecond(formatEstimate(answer.speed, locale)) });
-    if (answer.deltas > 0)
-      facts.push({ key: 'tokens', text: t.tokens(formatEstimate(answer.deltas, locale)), wide: true });
+  // Together, so that none moves when another comes.
+  if (status === 'writing' && answer.speed !== null) {
+    facts.push({ key: 'speed', text: t.tokensPerSecond(formatEstimate(answer.speed, locale)) });
+    facts.push({ key: 'tokens', text: t.tokens(formatEstimate(answer.deltas, locale)), wide: true });
   }
   if (answer.connection?.fallback) {
     const over = answer.connection.transport === 'poll' ? t.overPoll : t.overWebSocket;
