@@ -179,3 +179,18 @@ def test_axe_finds_nothing_on_a_phone(
         screen(page, server)
         assert violations(page) == []
         page.wait_for_function("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_forced_colours_leave_edges_and_what_is_chosen(page: Page, server: Server) -> None:
+    page.emulate_media(forced_colors="active")
+    open_page(page, server)
+    ask(page, "Hello")
+    answer(page, "done")
+    page.wait_for_function(
+        """() => {
+             const edge = (one) => parseFloat(getComputedStyle(document.querySelector(one)).borderTopWidth);
+             const chosen = getComputedStyle(document.querySelector('.row[aria-current]')).backgroundColor;
+             return edge('.composer') > 0 && edge('.side .field') > 0
+               && chosen !== getComputedStyle(document.body).backgroundColor;
+           }"""
+    )

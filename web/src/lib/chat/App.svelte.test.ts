@@ -183,3 +183,27 @@ test('answers that run are read at the start and after each change of one, once 
   expect(app.running.items).toEqual([]);
   expect(server.count('GET /api/generations')).toBe(2);
 });
+
+test('a conversation that is deleted elsewhere stays on screen, is missing, and can be restored', async () => {
+  stop = app.start();
+  const chat = app.chat('c');
+  await settled();
+  open();
+  await settled();
+  expect([chat.loaded, chat.missing]).toEqual([true, false]);
+  delete server.replies['GET /api/conversations/c'];
+  push({ type: 'change', change: 'conversation-deleted', conversation: 'c' });
+  await settled();
+  expect([chat.title, chat.missing, app.conversations.rows]).toEqual(['Tides', true, []]);
+  server.replies['GET /api/conversations/c'] = conversation('c', { title: 'Tides' });
+  server.replies['POST /api/conversations/c/restore'] = row('c');
+  await app.restoreChat(chat);
+  expect([chat.missing, app.conversations.rows.map(({ id }) => id)]).toEqual([false, ['c']]);
+});
+
+test('what was typed for a deleted conversation goes behind the draft of a new one', () => {
+  app.preferences.setDraft('new', 'Earlier');
+  app.preferences.setDraft('c', 'And then?');
+  app.moveDraftToNewChat('c');
+  expect([app.preferences.draft('new'), app.preferences.draft('c')]).toEqual(['Earlier\n\nAnd then?', '']);
+});
