@@ -1,22 +1,24 @@
 """What the page costs before any answer: first load, a long conversation, a long list.
 
-`python -m bench.page.open` serves 10,000 conversations and one of 500 messages from a folder of its
-own and drives a headless Chromium (`CHROMIUM=` if it isn't /usr/bin/chromium). The page must be
-built. Times are the browser's own, from the click or the start of the load to the frame that shows
-the result. Chromium draws in software here, so times with a screen card are shorter.
+`python -m bench.page.open` serves 10,000 conversations, one of 500 messages and one of 2,000 from a
+folder of its own and drives a headless Chromium (`CHROMIUM=` if it isn't /usr/bin/chromium). The
+page must be built. Times are the browser's own, from the click or the start of the load to the
+frame that shows the result. Chromium draws in software here: with a screen card they are shorter.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
 import tempfile
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, expect, sync_playwright
 
 from bench import table
 from bench.rig import grantha, upstream
@@ -24,12 +26,15 @@ from bench.store import fill
 from grantha.storage.base import FILE_NAME
 
 CONVERSATIONS = 10_000
-QUESTIONS = 250  # each with an answer
-TITLE = "A long conversation"
+LENGTHS = {
+    500: (300, 1000),
+    2000: (300, 3000),
+}  # messages: budgets for the first and the last of them, in ms
+TITLE = "A conversation of {} messages"
 WORDS = (
     "the", "of", "and", "book", "leaf", "cord", "stylus", "margin", "number", "order", "word", "line",
 )  # fmt: skip
-LAST = f"The end of answer {QUESTIONS}."
+LAST = "The end of answer {}."
 _WATCH = """
   window.tasks = [];
   new PerformanceObserver((list) => {
@@ -50,6 +55,16 @@ _OPENED = """async (last) => {
   const has = () => [...document.querySelectorAll('article[data-role=assistant]')].at(-1);
   const at = await shown(() => has()?.textContent.includes(last));
   return at - began;
+}"""
+# Until the first question, which is rendered last, is there: the time, and how many ends of answers are.
+_DRAWN = """async () => {
+  window.tasks.length = 0;
+  const began = performance.now();
+  document.querySelector('a.row[href="/c/' + window.wanted + '"]').click();
+  const first = () => document.querySelector('.page .question-text');
+  const at = await shown(() => first()?.textContent === 'Question 1?');
+  const found = document.querySelector('.scroll').textContent.match(/The end of answer \\d+\\./g);
+  return [at - began, new Set(found).size];
 }"""
 _SCRIPT = """() => performance.getEntriesByType('resource')
   .filter((one) => one.name.endsWith('.js'))
@@ -81,12 +96,16 @@ def program(repeat: int) -> list[list[object]]:
         fill(Path(folder) / FILE_NAME, CONVERSATIONS, 2)
         with grantha(host.port, None, settings) as running, sync_playwright() as playwright:
             base = f"http://127.0.0.1:{running.port}"
-            wanted = _imported(base)
+            wanted = {length: _imported(base, length) for length in LENGTHS}
             program = os.environ.get("CHROMIUM", "/usr/bin/chromium")
             browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
             rows = [
                 *_first_load(browser, base, repeat),
-                *_long_conversation(browser, base, wanted, repeat),
+                *(
+                    row
+                    for each in wanted.items()
+                    for row in _long_conversation(browser, base, *each, repeat)
+                ),
                 *_long_list(browser, base, repeat),
             ]
             browser.close()
@@ -121,32 +140,55 @@ def _first_load(browser: Browser, base: str, repeat: int) -> list[list[object]]:
     ]
 
 
-def _long_conversation(browser: Browser, base: str, wanted: str, repeat: int) -> list[list[object]]:
-    first, again, worst = [], [], []
+def _long_conversation(
+    browser: Browser, base: str, length: int, wanted: str, repeat: int
+) -> list[list[object]]:
+    first, drawn, worked, worst = [], [], [], []
+    questions = length // 2
+    last = LAST.format(questions)
     for _ in range(repeat):
-        context = _context(browser)
-        page = context.new_page()
-        page.goto(base)
-        expect(page.get_by_role("link", name=TITLE)).to_be_visible()
-        page.wait_for_load_state("networkidle")
-        page.evaluate("(id) => (window.wanted = id)", wanted)
-        first.append(page.evaluate(_OPENED, LAST))
-        _settled(page)
-        worst.append(page.evaluate("Math.max(0, ...window.tasks)"))
-        page.get_by_role("button", name="New chat").first.click()
-        expect(page.locator("article")).to_have_count(0)
-        again.append(page.evaluate(_OPENED, LAST))
-        context.close()
+        with _listing(browser, base, length, wanted) as page:
+            first.append(page.evaluate(_OPENED, last))
+        with _listing(browser, base, length, wanted) as page:
+            session = page.context.new_cdp_session(page)
+            session.send("Performance.enable", {"timeDomain": "threadTicks"})
+            before = _cpu(session)
+            ms, ends = page.evaluate(_DRAWN)
+            worked.append(1000 * (_cpu(session) - before))
+            if ends != questions:
+                raise RuntimeError(f"only {ends} of {questions} answers are there")
+            drawn.append(ms)
+            worst.append(page.evaluate("Math.max(0, ...window.tasks)"))
+    budgets = LENGTHS[length]
     return [
-        [f"{2 * QUESTIONS} messages, from the click, ms", table.median(first), "300"],
-        ["the same once more, ms", table.median(again), ""],
+        [
+            f"{length:,} messages: from the click to the last of them, ms",
+            table.median(first),
+            budgets[0],
+        ],
+        ["until all are there, ms", table.median(drawn), budgets[1]],
+        ["of it CPU time of the main thread, ms", table.median(worked), ""],
         ["longest task of it, ms", table.median(worst), ""],
     ]
 
 
-def _settled(page: Page) -> None:
-    """Older turns are drawn in idle moments: until all of them are there."""
-    expect(page.locator("article[data-role=user]")).to_have_count(QUESTIONS, timeout=120_000)
+def _cpu(session: CDPSession) -> float:
+    """Seconds that the page's main thread has worked."""
+    found = session.send("Performance.getMetrics")["metrics"]
+    return next(float(one["value"]) for one in found if one["name"] == "TaskDuration")
+
+
+@contextlib.contextmanager
+def _listing(browser: Browser, base: str, length: int, wanted: str) -> Iterator[Page]:
+    """A fresh start page whose list has the conversation that is to be opened."""
+    context = _context(browser)
+    page = context.new_page()
+    page.goto(base)
+    expect(page.get_by_role("link", name=TITLE.format(length), exact=True)).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    page.evaluate("(id) => (window.wanted = id)", wanted)
+    yield page
+    context.close()
 
 
 def _long_list(browser: Browser, base: str, repeat: int) -> list[list[object]]:
@@ -179,9 +221,9 @@ def _context(browser: Browser) -> BrowserContext:
     return context
 
 
-def _imported(base: str) -> str:
-    """Brings the long conversation in through the import; its id."""
-    body = json.dumps(_document()).encode()
+def _imported(base: str, length: int) -> str:
+    """Brings a conversation of this many messages in through the import; its id."""
+    body = json.dumps(_document(length)).encode()
     headers = {"Content-Type": "application/json"}
     request = urllib.request.Request(f"{base}/api/import", body, headers)
     with urllib.request.urlopen(request) as reply:
@@ -189,10 +231,10 @@ def _imported(base: str) -> str:
     return found[0]
 
 
-def _document() -> dict[str, Any]:
+def _document(length: int) -> dict[str, Any]:
     chance = random.Random(5)  # the same texts every time
     messages: list[dict[str, Any]] = []
-    for number in range(1, QUESTIONS + 1):
+    for number in range(1, length // 2 + 1):
         for role, text in (("user", f"Question {number}?"), ("assistant", _answer(chance, number))):
             name = f"m{len(messages)}"
             messages.append(
@@ -204,7 +246,7 @@ def _document() -> dict[str, Any]:
                     "status": "done" if role == "assistant" else None,
                 }
             )
-    conversation = {"title": TITLE, "messages": messages, "leaf": messages[-1]["id"]}
+    conversation = {"title": TITLE.format(length), "messages": messages, "leaf": messages[-1]["id"]}
     return {"format": "grantha", "version": 1, "conversations": [conversation]}
 
 
@@ -212,7 +254,7 @@ def _answer(chance: random.Random, number: int) -> str:
     prose = [" ".join(chance.choices(WORDS, k=60)).capitalize() + "." for _ in range(3)]
     code = "```python\n" + "".join(f"value_{n} = {n} + call('x')\n" for n in range(12)) + "```"
     points = "\n".join(f"- **{chance.choice(WORDS)}**: `{n}`, then *more*" for n in range(5))
-    return "\n\n".join([*prose, "## Points", points, code, f"The end of answer {number}."])
+    return "\n\n".join([*prose, "## Points", points, code, LAST.format(number)])
 
 
 if __name__ == "__main__":

@@ -10,8 +10,17 @@ export function formatDuration(ms: number, locale?: string): string {
   return `${formatNumber(s, locale, digits)} s`;
 }
 
+/** Making one takes the browser longer than rendering what needs it. */
+const formats = new Map<string, Intl.NumberFormat>();
+
 export function formatNumber(value: number, locale?: string, digits = 0): string {
-  return value.toLocaleString(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  const key = `${locale ?? ''} ${String(digits)}`;
+  let format = formats.get(key);
+  if (!format) {
+    const options = { minimumFractionDigits: digits, maximumFractionDigits: digits };
+    formats.set(key, (format = new Intl.NumberFormat(locale, options)));
+  }
+  return format.format(value);
 }
 
 /** "$0.0011", "$18.42", "$0". */

@@ -1,5 +1,24 @@
 // Points in time, in the words of a language.
 
+const CLOCK = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' } as const;
+const DATE = { ...CLOCK, day: 'numeric', month: 'short' } as const;
+const KINDS = {
+  clock: CLOCK,
+  date: DATE,
+  dateOfOtherYear: { ...DATE, year: 'numeric' },
+  full: { dateStyle: 'full', timeStyle: 'short' }
+} as const;
+
+/** Making one takes the browser longer than rendering the message that needs it. */
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+function format(at: Date, kind: keyof typeof KINDS, language: string): string {
+  const key = `${language} ${kind}`;
+  let found = formats.get(key);
+  if (!found) formats.set(key, (found = new Intl.DateTimeFormat(language, KINDS[kind])));
+  return found.format(at);
+}
+
 /** The day of a time in ms since 1970, as `Date.toDateString` writes it. */
 export function dayOf(time: number): string {
   return new Date(time).toDateString();
@@ -8,18 +27,12 @@ export function dayOf(time: number): string {
 /** "15:12" on the day `today` (see `dayOf`), "3 Nov, 15:12" in its year, else with the year. */
 export function messageTime(iso: string, today: string, language: string): string {
   const at = new Date(iso);
-  const clock = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' } as const;
-  if (at.toDateString() === today) return at.toLocaleTimeString(language, clock);
+  if (at.toDateString() === today) return format(at, 'clock', language);
   const sameYear = at.getFullYear() === new Date(today).getFullYear();
-  return at.toLocaleString(language, {
-    ...clock,
-    day: 'numeric',
-    month: 'short',
-    ...(sameYear ? {} : { year: 'numeric' })
-  });
+  return format(at, sameYear ? 'date' : 'dateOfOtherYear', language);
 }
 
 /** Date and time in full: "Sunday 29 November 2026 at 15:12". */
 export function fullTime(iso: string, language: string): string {
-  return new Date(iso).toLocaleString(language, { dateStyle: 'full', timeStyle: 'short' });
+  return format(new Date(iso), 'full', language);
 }
