@@ -102,10 +102,13 @@ class UsageSeen:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The dialect's terminal sign. `native` is the vendor's own word."""
+    """The dialect's terminal sign. `native` is the vendor's own word; `stop_sequence` the text that ended
+    the answer, where the vendor names it.
+    """
 
     reason: FinishReason
     native: str | None = None
+    stop_sequence: str | None = None
 
 
 UpstreamEvent: TypeAlias = (
@@ -259,7 +262,7 @@ class GenerationEnd:
     """The last record. Length (code points) and SHA-256 (hex, of the UTF-8) cover all text deltas.
 
     `usage` None is unknown. `timings` in milliseconds, see `grantha.analytics.timings`.
-    `receipt` says how a stop went.
+    `receipt` says how a stop went; `stop_sequence` is the text that ended the answer, where it is known.
     """
 
     ending: Ending
@@ -271,6 +274,7 @@ class GenerationEnd:
     sha256: str
     error: JsonObject | None = None
     receipt: JsonObject | None = None
+    stop_sequence: str | None = None
     kind: Literal["generation-end"] = "generation-end"
 
 

@@ -151,7 +151,7 @@ READ: dict[str, tuple[Callable[[Any], Any], set[str]]] = {
 REFUSED = {
     "ChatRequest": chat_view.UNSUPPORTED,
     "ResponseRequest": openai_responses_input.UNSUPPORTED,
-    "MessagesRequest": messages_view.UNSUPPORTED,
+    "MessagesRequest": {**messages_view.UNSUPPORTED, "thread": "full conversations only"},
     "OllamaChatRequest": ollama_view.UNSUPPORTED,
     "CompletionRequest": openai_completions_view.UNSUPPORTED,
 }

@@ -224,3 +224,16 @@ async def test_claude_s_tokens_are_counted_by_anthropic(server_factory: MakeServ
     assert seen.path == "/v1/messages/count_tokens"
     assert seen.body.keys() == {"model", "messages", "system", "thinking", "tools"}
     assert seen.body["messages"][1]["content"][0]["signature"] == "proof=="
+
+
+def test_threads_are_refused_by_the_code_that_the_client_knows(
+    anthropic_client: anthropic.Anthropic,
+) -> None:
+    with pytest.raises(anthropic.BadRequestError, match="send the full conversation") as caught:
+        anthropic_client.messages.create(
+            model="scripted/hello",
+            max_tokens=5,
+            messages=HI,
+            extra_body={"thread": {"type": "create"}},
+        )
+    assert caught.value.error_code == "thread_unsupported_request"

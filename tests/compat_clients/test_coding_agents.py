@@ -275,3 +275,17 @@ def test_what_only_anthropic_knows_reaches_anthropic_alone() -> None:
     assert chat_body(call)["parallel_tool_calls"] is False
     reports = notices("openai", "m", parsed.options, dumps(chat_body(call)))
     assert {"option": "tools", "tool": "web_search_20250305"} in [n.details for n in reports]
+
+
+def test_a_bound_on_the_calls_of_hosted_tools_reaches_their_vendor_alone() -> None:
+    parsed = openai_responses_input.parse_request({"input": "Hi", "max_tool_calls": 3})
+    call = Call("m", parsed.messages, parsed.options)
+    assert responses(call)["max_tool_calls"] == 3
+    for body in (
+        chat_body(call),
+        anthropic_body(call),
+        gemini(call),
+        converse(call),
+        local_chat(call),
+    ):
+        assert "max_tool_calls" not in json.dumps(body)

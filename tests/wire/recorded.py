@@ -1,8 +1,8 @@
 """The recorded replies in fixtures/wire, and the plain form in which their events are compared.
 
 A fixture is a reply's bytes and, beside it, what they mean: `accepted`, `events` (adjacent texts
-joined, a tool call's fragments joined), `usage` (the last), `finish` with `native`, or the code of
-a `failure`.
+joined, a tool call's fragments joined), `usage` (the last), `finish` with `native` and, if it is named,
+`stop_sequence`, or the code of a `failure`.
 """
 
 from __future__ import annotations
@@ -141,8 +141,9 @@ def plain(events: list[UpstreamEvent], error: GranthaError | None = None) -> dic
                 body["events"].append({"notice": code, **details})
             case UsageSeen(usage=usage):
                 body["usage"] = usage.to_json()
-            case Finished(reason=reason, native=native):
+            case Finished(reason=reason, native=native, stop_sequence=stop_sequence):
                 body["finish"], body["native"] = reason, native
+                body |= {"stop_sequence": stop_sequence} if stop_sequence is not None else {}
     if error is not None:
         body["failure"] = error.code
     return body

@@ -549,6 +549,7 @@ class Runner:
                 sha256=self.log.digest(),
                 error=error,
                 receipt=receipt,
+                stop_sequence=finished.stop_sequence if finished else None,
             )
         )
         self.lifecycle.move_to(ending)

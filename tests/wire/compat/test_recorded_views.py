@@ -88,6 +88,7 @@ def _written(found: Sequence[UpstreamEvent], error: GranthaError | None) -> list
         end.text_length,
         end.sha256,
         reported,
+        stop_sequence=finished.stop_sequence if finished else None,
     )
     return [*events, closed]
 
@@ -136,6 +137,15 @@ def test_every_chunk_of_chat_completions_has_what_strict_clients_demand(case: Re
 def messages_of(case: str) -> dict[str, Any]:
     """A fixture as a client of Anthropic's has it."""
     return meanings.of_messages(shown(STREAMS["messages"](), singly(log_of(case_named(case)))))
+
+
+def test_the_stop_sequence_that_ended_an_answer_is_named_at_the_messages_api() -> None:
+    name = "anthropic/stop-sequence-named"
+    blocks = meanings.blocks(shown(STREAMS["messages"](), singly(log_of(case_named(name)))))
+    delta = blocks[-2]["data"]["delta"]
+    assert delta == {"stop_reason": "stop_sequence", "stop_sequence": "\n\nHuman:"}
+    reply = anthropic_view.response_body(SHOWN, whole_of(log_of(case_named(name))))
+    assert {name: reply[name] for name in delta} == delta  # type: ignore[literal-required]
 
 
 def test_input_tokens_leave_out_cached_ones_at_the_messages_api() -> None:

@@ -85,7 +85,7 @@ class MessagesReply(TypedDict):
     model: str
     content: list[ContentBlock]
     stop_reason: StopReason | None
-    stop_sequence: None
+    stop_sequence: str | None
     usage: AnthropicUsage
 
 
@@ -102,11 +102,18 @@ AnthropicErrorType = Literal[
 ]
 
 
+class AnthropicErrorCode(TypedDict):
+    """The code by which clients tell errors of one type apart."""
+
+    error_code: Literal["thread_unsupported_request"]
+
+
 class AnthropicErrorDetails(TypedDict):
     """What went wrong, and what to do."""
 
     type: AnthropicErrorType
     message: str
+    details: NotRequired[AnthropicErrorCode]
 
 
 class AnthropicError(TypedDict):
@@ -196,7 +203,7 @@ class MessageStopReason(TypedDict):
     """Why the answer ended."""
 
     stop_reason: StopReason
-    stop_sequence: None
+    stop_sequence: str | None
 
 
 class MessageDelta(TypedDict):

@@ -8,7 +8,7 @@ a thinking block; its signature is passed through unchanged.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from grantha.chat import (
     FilePart,
@@ -94,6 +94,8 @@ _VENDOR_BLOCKS = frozenset(
         "mcp_tool_use", "mcp_tool_result", "container_upload", "compaction",
     }
 )  # fmt: skip
+# By this code Anthropic's clients go on without threads, if their user allows it.
+_NO_THREADS: Literal["thread_unsupported_request"] = "thread_unsupported_request"
 UNSUPPORTED = {
     "mcp_servers": "no server-side tools run here",
     "container": "no code runs here",
@@ -105,6 +107,10 @@ def parse_request(body: JsonObject) -> ParsedRequest:
     if view.positive_integer(body, "max_tokens") is None:
         raise BadRequest("'max_tokens' is missing.")
     view.reject_members(body, UNSUPPORTED)
+    if body.get("thread") is not None:
+        raise BadRequest(
+            "'thread' isn't supported here: send the full conversation.", native=_NO_THREADS
+        )
     messages = [_message(message) for message in view.objects(body, "messages")]
     if system := _system(body.get("system")):
         messages.insert(0, text_message("system", system))
@@ -276,7 +282,7 @@ class MessagesStream:
             return [*blocks, _event({"type": "error", "error": _error(error)}, at)]
         delta: MessagesEvent = {
             "type": "message_delta",
-            "delta": {"stop_reason": _stop_reason(end), "stop_sequence": None},
+            "delta": {"stop_reason": _stop_reason(end), "stop_sequence": end.stop_sequence},
             "usage": _usage(end.usage),
         }
         return [*blocks, _event(delta, at), _event({"type": "message_stop"}, at)]
@@ -292,7 +298,7 @@ def response_body(meta: ResponseMeta, answer: AnswerFold) -> MessagesReply:
         "model": meta.model,
         "content": [_block(part, _sources(answer, number)) for number, part in answer.numbered()],
         "stop_reason": _stop_reason(end) if end else None,
-        "stop_sequence": None,
+        "stop_sequence": end.stop_sequence if end else None,
         "usage": _usage(end.usage if end else None),
     }
 
@@ -417,7 +423,10 @@ def _error(error: JsonObject) -> AnthropicErrorDetails:
     if code == "context_overflow":
         # Agents recognise by these words that they must shorten the conversation.
         kind, text = "invalid_request_error", f"prompt is too long: {text}"
-    return {"type": kind, "message": text}
+    details: AnthropicErrorDetails = {"type": kind, "message": text}
+    if error.get("native") == _NO_THREADS:
+        details["details"] = {"error_code": _NO_THREADS}
+    return details
 
 
 def _system(system: Any) -> str:

@@ -46,6 +46,7 @@ if TYPE_CHECKING:  # types only: the server loads them with the API's descriptio
     )
 
 EXTRA: view.MemberTypes = {
+    "max_tool_calls": int,
     "metadata": dict,
     "parallel_tool_calls": bool,
     "service_tier": str,

@@ -80,6 +80,7 @@ class _AnthropicDelta(msgspec.Struct):
     partial_json: str | None = None
     citation: Any = None
     stop_reason: str | None = None
+    stop_sequence: str | None = None
 
 
 class _AnthropicMessage(msgspec.Struct):
@@ -87,6 +88,7 @@ class _AnthropicMessage(msgspec.Struct):
     model: str | None = None
     content: list[_AnthropicBlock] | None = None
     stop_reason: str | None = None
+    stop_sequence: str | None = None
     usage: _AnthropicUsage | None = None
 
 
@@ -146,7 +148,7 @@ class AnthropicReplyParser(ReplyParser[_AnthropicEvent]):
             self._start(index, block)
             self._stop(index)
         self._usage(message.usage)
-        self._finished(message.stop_reason or "")
+        self._finished(message.stop_reason or "", message.stop_sequence)
         self._end()
 
     def _delta(self, index: int, delta: _AnthropicDelta) -> None:
@@ -173,7 +175,7 @@ class AnthropicReplyParser(ReplyParser[_AnthropicEvent]):
             case "message_delta":
                 self._usage(event.usage)
                 if event.delta is not None and event.delta.stop_reason:
-                    self._finished(event.delta.stop_reason)
+                    self._finished(event.delta.stop_reason, event.delta.stop_sequence)
             case "message_stop":
                 self._end()
             case "error":
@@ -283,8 +285,9 @@ class AnthropicReplyParser(ReplyParser[_AnthropicEvent]):
         total = None if fresh is None else fresh + (parse or 0) + (written or 0)
         self.batch.add(UsageSeen(Usage(total, counts.get("output_tokens"), parse, written or None)))
 
-    def _finished(self, reason: str) -> None:
+    def _finished(self, reason: str, stop_sequence: str | None) -> None:
         self.finish = (FINISH_REASONS.get(reason, "unknown"), reason or None)
+        self.stop_sequence = stop_sequence
 
 
 def anthropic_decoder(error_factory: ErrorFactory, prefix: str = "") -> StreamDecoder:

@@ -181,7 +181,8 @@ T = TypeVar("T")
 class ReplyParser(Generic[T]):
     """Turns a dialect's payloads into events, one by one. Subclasses fill `handle`.
 
-    They set `finish` at the dialect's finish reason, `done` when nothing can follow, and `failure`.
+    They set `finish` and `stop_sequence` at the dialect's finish reason, `done` when nothing can follow,
+    and `failure`.
     """
 
     def __init__(self, error_factory: ErrorFactory, payload_type: type[T]) -> None:
@@ -190,6 +191,7 @@ class ReplyParser(Generic[T]):
         self.batch = EventBatch(signature_owner(error_factory.provider, error_factory.model))
         self.failure: GranthaError | None = None
         self.finish: tuple[FinishReason, str | None] | None = None
+        self.stop_sequence: str | None = None
         self.done = False
         self.resume_token: str | None = None
 
@@ -224,9 +226,14 @@ class ReplyParser(Generic[T]):
         return self.finish is not None
 
     def finished(self) -> Finished:
-        """The terminal sign. The vendor's own word is left out if it holds a key."""
+        """The terminal sign. The vendor's own words are left out if they hold a key."""
         reason, native = self.finish or ("unknown", None)
-        return Finished(reason, None if self.error_factory.holds_secret(native or "") else native)
+        secret, stop = self.error_factory.holds_secret, self.stop_sequence
+        return Finished(
+            reason,
+            None if secret(native or "") else native,
+            None if secret(stop or "") else stop,
+        )
 
     def fail(self, report: ErrorReport) -> None:
         """The reply reports a failure; the first one counts."""

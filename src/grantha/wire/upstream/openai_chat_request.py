@@ -23,9 +23,11 @@ from grantha.wire.tools import functions
 from grantha.wire.upstream.openai_chat_profile import DialectProfile
 from grantha.wire.upstream.turn_normalizer import merge_assistant_messages, plain_text
 
-# Fields that we set ourselves, and Anthropic's `thinking`, which strict hosts refuse and which comes along
-# as an effort of reasoning: `extra` must not reach past them.
-_OURS = frozenset({"model", "messages", "stream", "stream_options", "n", "thinking"})
+# Fields that we set ourselves: `extra` must not reach past them. And those that strict hosts refuse:
+# Anthropic's `thinking` comes along as an effort, `max_tool_calls` bounds tools that only OpenAI runs.
+_OURS = frozenset(
+    {"model", "messages", "stream", "stream_options", "n", "thinking", "max_tool_calls"}
+)
 
 # Options that models without temperature refuse as well.
 _SAMPLING = frozenset(

@@ -24,8 +24,8 @@ from grantha.wire.upstream.turn_normalizer import group_turns, plain_text
 IMAGE_BYTES = 20 * 1024 * 1024
 _KNOWN = frozenset(
     {
-        "background", "metadata", "parallel_tool_calls", "prompt_cache_key", "service_tier",
-        "store", "top_logprobs", "truncation", "user", "safety_identifier",
+        "background", "max_tool_calls", "metadata", "parallel_tool_calls", "prompt_cache_key",
+        "service_tier", "store", "top_logprobs", "truncation", "user", "safety_identifier",
     }
 )  # fmt: skip
 

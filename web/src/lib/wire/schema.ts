@@ -252,7 +252,7 @@ export interface GenerationBody {
   options?: OptionsBody | null;
 }
 
-/** The last record. Length (code points) and SHA-256 (hex, of the UTF-8) cover all text deltas. `usage` None is unknown. `timings` in milliseconds, see `grantha.analytics.timings`. `receipt` says how a stop went. */
+/** The last record. Length (code points) and SHA-256 (hex, of the UTF-8) cover all text deltas. `usage` None is unknown. `timings` in milliseconds, see `grantha.analytics.timings`. `receipt` says how a stop went; `stop_sequence` is the text that ended the answer, where it is known. */
 export interface GenerationEnd {
   ending: 'done' | 'stopped' | 'failed' | 'interrupted';
   finish_reason: 'stop' | 'length' | 'tool-calls' | 'content-filter' | 'refusal' | 'unknown' | null;
@@ -263,6 +263,7 @@ export interface GenerationEnd {
   sha256: string;
   error?: ErrorObject;
   receipt?: StopReceipt;
+  stop_sequence?: string;
 }
 
 /** An answer as it is now; its events go on after `last_id`. */

@@ -157,6 +157,7 @@ class ResponseRequest(Schema):
     tools: list[ResponseTool | ResponseOtherTool] | None = None
     tool_choice: Literal["auto", "none", "required"] | ResponseToolChoice | None = None
     parallel_tool_calls: bool | None = None
+    max_tool_calls: WholeNumber
     text: ResponseTextOptions | None = None
     top_logprobs: WholeNumber
     metadata: JsonDict | None = None
