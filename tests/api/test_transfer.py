@@ -127,7 +127,7 @@ async def test_a_chatgpt_export_keeps_its_branches(client: httpx.AsyncClient) ->
         (None, "user", ["Name a river."], None, None),
         (0, "assistant", ["The longest in Europe?", "The Volga."], "openai/gpt-4o", "done"),
         (0, "assistant", ["The Rhine."], "openai/gpt-4o", "done"),
-        (2, "user", ["Where does it end?"], None, None),
+        (2, "user", ["[Image, not part of the export]\n\nWhere does it end?"], None, None),
         (3, "assistant", ["In the North Sea."], "openai/gpt-4o", "done"),
     ]
     assert [part["type"] for part in conversation["messages"][1]["parts"]] == ["reasoning", "text"]

@@ -1,12 +1,14 @@
 """Reads `conversations.json` of a ChatGPT export: a list of conversations, each a tree of nodes.
 
 Imported: texts of users and models, reasoning, and branches. Skipped: nodes without a message, hidden
-ones, tool calls, and images (the export only links to them); children of a skipped node are attached to
-the nearest imported message above. Consecutive nodes of one answer become one message.
+ones, and tool calls; children of a skipped node are attached to the nearest imported message above.
+Consecutive nodes of one answer become one message. The export only links to images: their names stand in
+their place. The tree is read by parents alone, since lists of children may lack some.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from grantha.chat import Part, ReasoningPart, TextPart
@@ -22,6 +24,8 @@ from grantha.import_export.portable_conversation import (
 )
 
 _MODEL_PREFIX = "openai/"
+# Where the page draws a source, the text holds a mark of private characters: cite, where, which.
+_MARKS = re.compile("\ue200[^\ue200\ue201]*\ue201|[\ue200-\ue206]")
 
 
 def is_chatgpt(first: Any) -> bool:
@@ -44,6 +48,7 @@ class _Tree:
         self._nodes = as_object(self._body.get("mapping"), f"{place}.mapping")
         self._kept: dict[str, PortableMessage] = {}
         self._nearest_kept: dict[str, str | None] = {}  # node -> the kept message at or above it
+        self._children: dict[str | None, list[str]] = {}
 
     def conversation(self) -> PortableConversation:
         for name in self._from_the_roots():
@@ -56,13 +61,15 @@ class _Tree:
             created_at=self._created,
             messages=messages,
             leaf=self._nearest_kept.get(current) if isinstance(current, str) else None,
-            model=models[-1] if models else None,
+            model=models[-1]
+            if models
+            else _model(self._body.get("default_model_slug"), self._place),
         )
 
     def _from_the_roots(self) -> list[str]:
         """Names of nodes, parents first; a parent that isn't in the file counts as none."""
         order: list[str] = []
-        children: dict[str | None, list[str]] = {}
+        children = self._children
         for name, value in self._nodes.items():
             node = as_object(value, f"{self._place}.mapping.{name[:40]}")
             parent = node.get("parent")
@@ -85,7 +92,7 @@ class _Tree:
             self._nearest_kept[name] = above
             return
         before = self._kept.get(above) if above else None
-        siblings = self._nodes.get(node.get("parent"), {}).get("children") or []
+        siblings = self._children.get(node.get("parent"), ())
         if before and before.role == message.role == "assistant" and len(siblings) == 1:
             self._kept[before.id] = _joined(before, message)
             self._nearest_kept[name] = before.id
@@ -109,7 +116,7 @@ def _message(
         return None
     if body.get("recipient", "all") != "all":
         return None  # a call of a tool
-    parts = _parts(body.get("content"), f"{place}.mapping.{name[:40]}.message.content")
+    parts = _parts(body.get("content"), details, f"{place}.mapping.{name[:40]}.message.content")
     if not parts:
         return None
     model = details.get("model_slug") if role == "assistant" else None
@@ -119,19 +126,24 @@ def _message(
         role="user" if role == "user" else "assistant",
         parts=parts,
         created_at=as_time_ms(body.get("create_time"), f"{place}.mapping.{name[:40]}", created),
-        model=_MODEL_PREFIX + as_text(model, place) if model else None,
+        model=_model(model, place),
         ending="done" if role == "assistant" else None,
     )
 
 
-def _parts(value: Any, place: str) -> tuple[Part, ...]:
+def _model(slug: Any, place: str) -> str | None:
+    return _MODEL_PREFIX + as_text(slug, place) if slug else None
+
+
+def _parts(value: Any, details: dict[str, Any], place: str) -> tuple[Part, ...]:
     if value is None:
         return ()
     content = as_object(value, place)
     match content.get("content_type"):
         case "text" | "multimodal_text":
             found = as_array(content.get("parts") or [], f"{place}.parts")
-            texts = [as_text(part, place) for part in found if isinstance(part, str) and part]
+            links = _links(details, place)
+            texts = [text for part in found if (text := _text(part, links, details, place))]
             return (TextPart("\n\n".join(texts)),) if any(map(str.strip, texts)) else ()
         case "thoughts":
             thoughts = as_array(content.get("thoughts") or [], f"{place}.thoughts")
@@ -146,6 +158,35 @@ def _parts(value: Any, place: str) -> tuple[Part, ...]:
             return (TextPart(f"```\n{code}\n```"),) if code.strip() else ()
         case _:
             return ()
+
+
+def _text(part: Any, links: dict[str, str], details: dict[str, Any], place: str) -> str:
+    """A text with its sources in the line, or the name of an image."""
+    if isinstance(part, dict) and part.get("content_type") == "image_asset_pointer":
+        return f"[{_image_name(part, details)}, not part of the export]"
+    if not isinstance(part, str):
+        return ""
+    return _MARKS.sub(lambda mark: links.get(mark[0], ""), as_text(part, place))
+
+
+def _links(details: dict[str, Any], place: str) -> dict[str, str]:
+    """What stands for a mark where the export names its sources."""
+    return {
+        reference["matched_text"]: as_text(reference["alt"], place)
+        for reference in _objects(details.get("content_references"))
+        if isinstance(reference.get("matched_text"), str) and isinstance(reference.get("alt"), str)
+    }
+
+
+def _image_name(part: dict[str, Any], details: dict[str, Any]) -> str:
+    pointer = str(part.get("asset_pointer") or "")
+    named = [file for file in _objects(details.get("attachments")) if file.get("id")]
+    name = next((file.get("name") for file in named if pointer.endswith(str(file["id"]))), None)
+    return f"Image {name}" if isinstance(name, str) and name else "Image"
+
+
+def _objects(found: Any) -> list[dict[str, Any]]:
+    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
 
 
 def _joined(first: PortableMessage, second: PortableMessage) -> PortableMessage:

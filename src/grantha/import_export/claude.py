@@ -49,8 +49,14 @@ def conversation_from(value: Any, place: str, now: int) -> PortableConversation:
         title=as_text(body.get("name") or "", f"{place}.name"),
         created_at=created,
         messages=parents_first(messages, f"{place}.chat_messages"),
-        leaf=messages[-1].id if messages else None,
+        leaf=_leaf(body, nearest_kept) or (messages[-1].id if messages else None),
     )
+
+
+def _leaf(body: dict[str, Any], nearest_kept: dict[str, str | None]) -> str | None:
+    """The message that was shown last, which single conversations name."""
+    found = body.get("current_leaf_message_uuid")
+    return nearest_kept.get(found) if isinstance(found, str) else None
 
 
 def _message(

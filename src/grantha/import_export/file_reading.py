@@ -18,7 +18,8 @@ def read_conversations(
 ) -> Iterator[PortableConversation]:
     """The conversations in an export of Grantha, ChatGPT or Claude.
 
-    `outline` is the decoded file without the items of its list of conversations. `now` (ms since 1970)
+    `outline` is the decoded file without the items of its list of conversations; without such a list it may
+    be one conversation of ChatGPT or Claude. `now` (ms since 1970)
     replaces times that are missing in the file. Raises `BadRequest`, also in the middle.
     """
     read: Callable[[Any, str, int], PortableConversation] | None = None
@@ -34,7 +35,8 @@ def read_conversations(
         if conversation.messages or prefix:
             yield conversation
     if read is None:
-        raise _unknown()
+        # One conversation, as scripts save it from the page, is no list.
+        yield _reader_of([outline], outline)(outline, "conversation", now)
 
 
 # ---- helpers below -------------------------------------------------------------------------------
