@@ -150,6 +150,18 @@ async def test_a_claude_export_keeps_reasoning_and_attachments(client: httpx.Asy
     }
 
 
+async def test_a_file_in_which_nothing_is_understood_is_refused(client: httpx.AsyncClient) -> None:
+    """danny-avila/LibreChat#7696"""
+    said = {"fragments": [{"type": "REQUEST", "content": "Hi"}], "model": "deepseek-chat"}
+    mapping = {
+        "root": {"id": "root", "parent": None, "children": ["1"], "message": None},
+        "1": {"id": "1", "parent": "root", "children": [], "message": said},
+    }
+    reply = await client.post("/api/import", json=[{"title": "T", "mapping": mapping}])
+    assert reply.status_code == 400
+    assert reply.json()["detail"] == "The file contains no conversation."
+
+
 _MESSAGE = {"id": "a", "parent": None, "role": "user", "parts": [{"type": "text", "text": "x"}]}
 
 

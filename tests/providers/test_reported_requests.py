@@ -22,7 +22,7 @@ from grantha.chat import (
 from grantha.engine.tool_pairs import with_tool_results
 from grantha.wire.compat import anthropic_view, openai_chat_view, openai_responses_input
 from tests.providers.test_model_facts import known
-from tests.wire.calls import PNG, anthropic, chat, converse, gemini, responses
+from tests.wire.calls import PNG, anthropic, chat, converse, gemini, local_chat, responses
 
 HI = text_message("user", "Hi")
 SAMPLED = Options(temperature=1.0, top_p=0.9, reasoning_effort="high", extra={"top_k": 5})
@@ -199,3 +199,12 @@ def test_a_tool_of_any_kind_leaves_a_request_valid(kind: str) -> None:
     tool: dict[str, Any] = {"type": kind, "name": "t", "tools": []}
     parsed = openai_responses_input.parse_request({"input": "Hi", "tools": [tool]})
     assert parsed.messages == (HI,)
+
+
+def test_a_question_reaches_every_vendor_as_it_was_written() -> None:
+    """open-webui/open-webui#20198"""
+    text = "First.\n\n\n    def f():\n\n\t\treturn 1  \n\r\nLast line, with spaces   \n\n"
+    call = Call("m", (text_message("user", text), text_message("assistant", "Yes."), HI))
+    written = json.dumps(text)
+    for encode in (anthropic, chat, converse, gemini, responses, local_chat):
+        assert written in json.dumps(encode(call)), encode.__name__

@@ -16,12 +16,18 @@ test.each([
   expect(read(text)).toBe(sketched);
 });
 
-test.each(['<div>x</div>', '<b onclick=x>y</b>', '<b>open', 'shut</b>', '<!-- x -->', '<script>x</script>'])(
-  '%j: all other HTML is text',
-  (text) => {
-    expect(read(text)).toBe(text);
-  }
-);
+test.each([
+  'do you have <global-agent-instructions> in',
+  '<channel>',
+  '<div>x</div>',
+  '<b onclick=x>y</b>',
+  '<b>open',
+  'shut</b>',
+  '<!-- x -->',
+  '<script>x</script>'
+])('%j: all other HTML is text', (text) => {
+  expect(read(text)).toBe(text);
+});
 
 test.each([
   ['见**中文（说明）**是', '见strong(中文（说明）)是'],
@@ -30,7 +36,10 @@ test.each([
   ['这是**“重点”**内容', '这是strong(“重点”)内容'],
   ['**注意！**请看**《书》**。', 'strong(注意！)请看strong(《书》)。'],
   ['**(괄호)**은 *「예」*이다', 'strong((괄호))은 emphasis(「예」)이다'],
-  ['~~（旧）~~新', 'strike(（旧）)新']
+  ['~~（旧）~~新', 'strike(（旧）)新'],
+  ['**复现：**10 轮', 'strong(复现：)10 轮'],
+  ['**注意：**see', 'strong(注意：)see'],
+  ['**Markdown（マークダウン）**は', 'strong(Markdown（マークダウン）)は']
 ])('%j: emphasis closes between characters that need no spaces', (text, sketched) => {
   expect(read(text)).toBe(sketched);
 });
