@@ -11,6 +11,7 @@ from google import genai
 from google.genai import errors, types
 
 from grantha.chat import (
+    Call,
     FilePart,
     ImagePart,
     JsonDict,
@@ -25,6 +26,7 @@ from grantha.errors import BadRequest
 from grantha.wire.compat import gemini_input
 from grantha.wire.compat.gemini_input import json_schema, parse_embeddings, parse_request
 from tests.compat_clients.conftest import PNG, TEXT, THOUGHT, CompatServer
+from tests.wire import calls
 
 EVERYTHING = "scripted/everything"
 THINKING = types.GenerateContentConfig(
@@ -254,7 +256,7 @@ def test_every_kind_of_part_is_read_in_either_way_of_writing() -> None:
 def test_options_are_read() -> None:
     schema = {"type": "OBJECT", "properties": {"a": {"type": "INTEGER"}}}
     config = {
-        "temperature": 0.5, "top_p": 0.9, "topK": 40, "maxOutputTokens": 9, "stopSequences": ["x"],
+        "temperature": 0.5, "top_p": 0.9, "topK": 40.2, "maxOutputTokens": 9, "stopSequences": ["x"],
         "seed": 7, "responseMimeType": "application/json", "responseSchema": schema,
         "thinkingConfig": {"thinkingBudget": 2000},
     }  # fmt: skip
@@ -348,3 +350,19 @@ def test_a_count_may_hold_a_whole_request() -> None:
     whole = {"generateContentRequest": {"model": "models/m", **HI}}
     for body in (HI, whole):
         assert gemini_input.parse_count(body, "m").messages == (text_message("user", "Hi"),)
+
+
+def test_what_only_google_knows_reaches_no_other_vendor() -> None:
+    members = {
+        "safetySettings": [{"category": "c"}],
+        "cachedContent": "cachedContents/x",
+        "labels": {"a": "b"},
+    }
+    parsed = request(**members, tools=[{"googleSearch": {}}])
+    call = Call("m", parsed.messages, parsed.options)
+    own = calls.gemini(call)
+    assert {name: own[name] for name in members} == members
+    assert own["tools"] == [{"googleSearch": {}}]
+    for encode in (calls.chat, calls.anthropic, calls.responses, calls.converse, calls.local_chat):
+        body = json.dumps(encode(call))
+        assert not [name for name in (*members, "googleSearch") if name in body], encode.__name__

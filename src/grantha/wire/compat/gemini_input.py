@@ -37,11 +37,7 @@ _CHOICES = {"AUTO": "auto", "ANY": "required", "NONE": "none", "VALIDATED": "aut
 # Up to this budget of thought an effort has this name; -1 lets the model decide.
 _EFFORTS = ((0, "none"), (512, "minimal"), (1024, "low"), (8192, "medium"))
 _EXTRA: view.MemberTypes = {"safetySettings": list, "cachedContent": str, "labels": dict}
-_SAMPLING = {
-    "topK": ("top_k", view.NUMBER_TYPES),
-    "presencePenalty": ("presence_penalty", view.NUMBER_TYPES),
-    "frequencyPenalty": ("frequency_penalty", view.NUMBER_TYPES),
-}
+_PENALTIES = {"presencePenalty": "presence_penalty", "frequencyPenalty": "frequency_penalty"}
 UNSUPPORTED = {
     "speechConfig": "answers are text",
     "responseLogprobs": "log probabilities have no place in this view",
@@ -204,9 +200,11 @@ def _data(data: JsonObject) -> Part:
 
 def _options(body: JsonObject, config: JsonObject, thinking: JsonObject) -> Options:
     extra = view.pick_members(body, _EXTRA)
-    for theirs, (ours, kinds) in _SAMPLING.items():
-        if (value := view.member(config, theirs, kinds)) is not None:
+    for theirs, ours in _PENALTIES.items():
+        if (value := view.member(config, theirs, view.NUMBER_TYPES)) is not None:
             extra[ours] = value
+    if (top_k := view.number(config, "topK", 0, 2**31)) is not None:
+        extra["top_k"] = round(top_k)  # a number here, a whole one everywhere else
     return Options(
         temperature=view.number(config, "temperature", 0, 2),
         top_p=view.number(config, "topP", 0, 1),

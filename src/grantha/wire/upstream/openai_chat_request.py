@@ -23,11 +23,11 @@ from grantha.wire.tools import functions
 from grantha.wire.upstream.openai_chat_profile import DialectProfile
 from grantha.wire.upstream.turn_normalizer import merge_assistant_messages, plain_text
 
-# Fields that we set ourselves: `extra` must not reach past them. And those that strict hosts refuse:
-# Anthropic's `thinking` comes along as an effort, `max_tool_calls` bounds tools that only OpenAI runs.
-_OURS = frozenset(
-    {"model", "messages", "stream", "stream_options", "n", "thinking", "max_tool_calls"}
-)
+# Fields that we set ourselves: `extra` must not reach past them.
+_OURS = frozenset({"model", "messages", "stream", "stream_options", "n"})
+# Fields of other APIs, which strict hosts refuse. Anthropic's `thinking` comes along as an effort of
+# reasoning; OpenAI's `max_tool_calls` and Google's three mean something at their vendor alone.
+_FOREIGN = frozenset({"thinking", "max_tool_calls", "safetySettings", "cachedContent", "labels"})
 
 # Options that models without temperature refuse as well.
 _SAMPLING = frozenset(
@@ -88,7 +88,7 @@ def encode_tools(tools: tuple[JsonObject, ...]) -> list[dict[str, Any]]:
 
 
 def _extra(options: Options, profile: DialectProfile, facts: Capabilities) -> dict[str, Any]:
-    refused = _OURS if facts.temperature else _OURS | _SAMPLING
+    refused = _OURS | _FOREIGN if facts.temperature else _OURS | _FOREIGN | _SAMPLING
     known = profile.extra
     return {
         name: value
