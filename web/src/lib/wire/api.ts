@@ -211,7 +211,11 @@ export class Api {
     }
     const reply = await this.#send(path, init, acceptedStatuses);
     const text = await reply.text().catch(noReply);
-    return (text ? JSON.parse(text) : undefined) as T;
+    try {
+      return (text ? JSON.parse(text) : undefined) as T;
+    } catch {
+      throw foreignReply(reply.status);
+    }
   }
 
   async #send(path: string, init: RequestInit, acceptedStatuses: number[] = []): Promise<Response> {
@@ -229,6 +233,15 @@ export class Api {
 /** A reply whose body was cut off counts as no reply, too, so that the call is retried. */
 function noReply(error: unknown): never {
   throw new Problem(0, { detail: String(error) });
+}
+
+/** A successful reply that isn't the server's own: a proxy's page, or one to sign in at. */
+function foreignReply(status: number): Problem {
+  return new Problem(status, {
+    code: 'foreign_reply',
+    detail: 'Something between this page and the server answered with a page of its own.',
+    advice: 'Reload the page; you may have to sign in again.'
+  });
 }
 
 /** Reads a refused reply; never throws, whatever its body is. */
