@@ -98,7 +98,7 @@ def test_long_pasted_text_can_go_into_the_message_after_all(page: Page, server: 
     open_page(page, server)
     composer(page).fill("Here: ")
     paste(composer(page), LONG[:18_000])
-    page.get_by_role("button", name="Put into the message").click()
+    page.get_by_role("button", name="Insert into message").click()
     expect(composer(page)).to_have_value("Here: " + LONG[:18_000])
     expect(attached(page)).to_have_count(0)
 

@@ -21,7 +21,8 @@ _MAX_NAME = 300  # characters, as of a file part
 
 @router.post(
     "/documents/text",
-    responses=response_doc(200, DocumentTextReply, "The text, ready to be sent as a part."),
+    responses=response_doc(200, DocumentTextReply, "The text, ready to be sent as a part.")
+    | {422: {"description": "It isn't a document that this server can read."}},
     openapi_extra={
         "requestBody": {
             "required": True,
