@@ -112,7 +112,7 @@ class Settings(BaseModel):
     flush_ms: float = Field(default=40.0, gt=0)
     flush_ms_behind: float = Field(default=200.0, gt=0)
     flush_bytes: int = Field(default=2048, gt=0)
-    record_ttl: float = Field(default=3600.0, ge=0)
+    record_ttl: float = Field(default=3600.0, ge=0, le=100_000_000)  # three years
     tail_bytes: int = Field(default=64 * 1024, ge=0)
     heartbeat: float = Field(default=10.0, gt=0)
     drain: float = Field(default=5.0, ge=0)

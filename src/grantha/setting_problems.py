@@ -38,7 +38,7 @@ _EXPECTED = {
     "int_parsing": "a whole number",
     "int_type": "a whole number",
     "less_than": "a number below {lt:g}",
-    "less_than_equal": "{le:g} or less",
+    "less_than_equal": "{le:.15g} or less",
     "list_type": "a list",
     "literal_error": "{expected}",
     "model_type": "a table",

@@ -251,10 +251,10 @@ async def _clean(state: AppState) -> None:
     store = state.store
     while True:
         now = time.time_ns() // 1_000_000
-        with suppress(GranthaError):  # `/readyz` reports it already
-            trim = partial(store.trim, now - round(state.settings.record_ttl * 1000))
-            purge = partial(store.purge, now - _HOUR_MS)
-            for batch in (trim, purge, store.shrink, store.roll_up):
+        trim = partial(store.trim, now - round(state.settings.record_ttl * 1000))
+        purge = partial(store.purge, now - _HOUR_MS)
+        for batch in (trim, purge, store.shrink, store.roll_up):
+            with suppress(GranthaError):  # `/readyz` reports it already; the others may still work
                 await _repeat(batch)
         await asyncio.sleep(_CLEANUP_INTERVAL)
 
