@@ -276,8 +276,8 @@ def test_models_are_listed_and_found_also_by_a_bare_name(openai_client: openai.O
 
 
 def test_what_is_not_here_is_a_clear_404(openai_client: openai.OpenAI) -> None:
-    with pytest.raises(openai.NotFoundError, match="/v1/embeddings"):
-        openai_client.embeddings.create(model="any", input="Hi")
+    with pytest.raises(openai.NotFoundError, match="/v1/moderations"):
+        openai_client.moderations.create(input="Hi")
 
 
 def test_several_choices_are_refused_by_name(openai_client: openai.OpenAI) -> None:
