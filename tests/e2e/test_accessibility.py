@@ -102,6 +102,19 @@ def options(page: Page, server: Server) -> None:
     page.get_by_role("dialog", name="Conversation options").wait_for()
 
 
+def searched(page: Page, server: Server) -> None:
+    server.ended(server.ask("scripted/hello", "Is a script read?")["id"])
+    page.goto(server.url + "/search?q=script&days=7")
+    expect(page.get_by_role("region", name="Search", exact=True).locator("a.hit")).to_have_count(2)
+
+
+def hit(page: Page, server: Server) -> None:
+    searched(page, server)
+    page.get_by_role("region", name="Search", exact=True).locator("a.hit").first.click()
+    expect(page.get_by_role("group", name="Search hits")).to_contain_text("Hit 2 of 2")
+    answer(page, "done")
+
+
 def usage(page: Page, server: Server) -> None:
     page.goto(server.url + "/usage")
     expect(page.get_by_role("heading", name="Usage", level=1)).to_be_visible()
@@ -131,6 +144,8 @@ SCREENS = [
     palette,
     keys,
     options,
+    searched,
+    hit,
     usage,
     *[
         settings(name)

@@ -1,4 +1,4 @@
-"""The list of conversations: names, pins, deleting with undo, search, and very many rows."""
+"""The list of conversations: names, pins, deleting with undo, and very many rows."""
 
 from __future__ import annotations
 
@@ -28,19 +28,6 @@ def test_a_conversation_is_renamed_pinned_and_deleted_with_undo(page: Page, serv
     expect(page.get_by_role("link", name="Winds", exact=True)).to_have_count(0)
     page.get_by_role("status").get_by_role("button", name="Undo").click()
     expect(page.get_by_role("link", name="Winds", exact=True)).to_be_visible()
-
-
-def test_search_finds_words_of_answers_and_marks_them(page: Page, server: Server) -> None:
-    model = server.script("tidal", {"steps": [{"text": "The estuary is tidal up to the weir."}]})
-    generation = server.ask(model, "Tell me", server.conversation(title="Rivers"))
-    server.ended(generation["id"])
-    open_page(page, server)
-    page.keyboard.press("Escape")
-    page.get_by_role("searchbox", name="Search conversations").fill("estuary")
-    found = page.get_by_role("link", name="Rivers", exact=True)
-    expect(found.locator("mark")).to_have_text("estuary")
-    found.click()
-    expect(answer(page)).to_contain_text("tidal up to the weir")
 
 
 def test_another_tab_sees_what_this_one_does(context: BrowserContext, server: Server) -> None:

@@ -47,7 +47,8 @@ def test_a_file_can_be_dropped_anywhere(page: Page, server: Server) -> None:
     drag(page, page.locator("nav").first, "drop", "Leaf", "leaf.txt")
     expect(attached(page)).to_have_text("leaf.txt")
     expect(page.locator(".drop-here")).to_have_count(0)
-    drag(page, page.locator("#find"), "drop", "Other", "other.txt")
+    page.get_by_role("button", name="Model:").click()
+    drag(page, page.get_by_role("combobox", name="Find a model"), "drop", "Other", "other.txt")
     expect(attached(page)).to_have_count(2)
 
 
@@ -110,7 +111,10 @@ def test_what_is_pasted_outside_of_a_field_comes_to_the_message(page: Page, serv
     expect(composer(page)).to_have_value("pasted")
     assert not paste(body, "Leaf", "leaf.txt")
     expect(attached(page)).to_have_text("leaf.txt")
-    assert paste(page.locator("#find"), "words"), "another field keeps what is pasted into it"
+    page.get_by_role("button", name="Model:").click()
+    assert paste(page.get_by_role("combobox", name="Find a model"), "words"), (
+        "another field keeps what is pasted into it"
+    )
     expect(composer(page)).to_have_value("pasted")
 
 

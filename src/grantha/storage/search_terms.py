@@ -19,7 +19,7 @@ _UNSPACED = (
     "\U00020000-\U0003ffff"
 )
 _RUN = re.compile(f"[{_UNSPACED}]+")
-_TERM = re.compile(r'(-?)"([^"]*)"?|(\S+)')
+_TERM = re.compile(r'(-?)(?:"([^"]*)"?|(\S+))')
 _TOKEN = re.compile(r"[^\W_]+")
 _MARKS = re.compile("[\u0300-\u036f]")
 _TYPOGRAPHIC = str.maketrans({"“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "\u2212": "-"})
@@ -91,8 +91,6 @@ def parse_query(query: str) -> SearchTerms:
     excluded: list[Term] = []
     for match in _TERM.finditer(query.translate(_TYPOGRAPHIC)):
         minus, quoted, word = match.groups()
-        if word is not None:
-            minus, word = ("-", word[1:]) if word.startswith("-") else ("", word)
         tokens = tuple(_TOKEN.findall(index_text(quoted if word is None else word)))
         if tokens:
             prefix = word is not None and not minus and len(tokens[-1]) >= _MIN_PREFIX

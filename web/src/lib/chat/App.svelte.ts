@@ -23,6 +23,7 @@ import { Models } from './Models.svelte.ts';
 import { Preferences } from './Preferences.svelte.ts';
 import { ReadingPlaces } from './ReadingPlaces.ts';
 import { RunningAnswers } from './RunningAnswers.svelte.ts';
+import { Search } from './Search.svelte.ts';
 
 const MAX_CACHED_CHATS = 6;
 const TICK_MS = 500;
@@ -35,6 +36,7 @@ export class App {
   readonly live: LiveSocket;
   readonly conversations: Conversations;
   readonly running: RunningAnswers;
+  readonly search: Search;
   readonly models: Models;
   readonly localModels: LocalModels;
   readonly preferences: Preferences;
@@ -74,6 +76,7 @@ export class App {
     this.live = new LiveSocket(connect);
     this.conversations = new Conversations(this.api);
     this.running = new RunningAnswers(this.api);
+    this.search = new Search(this.api);
     this.models = new Models(this.api);
     this.localModels = new LocalModels(this.api);
     this.preferences = new Preferences(storage);
@@ -160,12 +163,14 @@ export class App {
     return chat;
   }
 
-  /** Chooses the versions of a conversation so that an answer is on screen once the conversation is. */
-  async showAnswer(conversation: string, message: string): Promise<void> {
+  /** Chooses the versions of a conversation so that a message is on screen once the conversation is. */
+  async showMessage(conversation: string, message: string): Promise<void> {
     const chat = this.chat(conversation);
     if (!chat.messages.some((one) => one.id === message)) await chat.load();
-    const shown = chat.turns.some((turn) => turn.answers.some((answer) => answer.id === message));
-    if (!shown) await chat.selectVersion(message);
+    const shown = chat.turns.some((turn) =>
+      [turn.question, ...turn.answers].some((one) => one?.id === message)
+    );
+    if (!shown && chat.messages.some((one) => one.id === message)) await chat.selectVersion(message);
   }
 
   /** Creates a conversation on the server. */

@@ -106,16 +106,3 @@ test('a delete that the server refuses leaves the row', async () => {
   await expect(list.remove('a')).rejects.toThrow();
   expect([ids(), list.deleted]).toEqual([['a'], []]);
 });
-
-test('searching waits for a pause in typing, and a late reply never replaces a newer one', async () => {
-  server.replies[LIST] = { items: [row('hit')], next_cursor: null };
-  list.search('t');
-  list.search('ti');
-  await vi.advanceTimersByTimeAsync(200);
-  expect(server.count(LIST)).toBe(1);
-  expect(list.results?.map((one) => one.id)).toEqual(['hit']);
-  list.search('tid');
-  list.search('');
-  await vi.advanceTimersByTimeAsync(200);
-  expect(list.results).toBeNull();
-});

@@ -15,15 +15,12 @@ export interface Deleted {
 export class Conversations {
   rows = $state.raw<ConversationRow[]>([]);
   loaded = $state(false);
-  query = $state('');
-  results = $state.raw<ConversationRow[] | null>(null);
   /** Deletions that can be undone, the last one first. */
   deleted = $state.raw<readonly Deleted[]>([]);
   more = $state(true);
   readonly #api: Api;
   #cursor: string | null = null;
   #loading: Promise<void> | null = null;
-  #searchTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(api: Api) {
     this.#api = api;
@@ -55,16 +52,6 @@ export class Conversations {
     if (!this.#cursor) return Promise.resolve();
     this.#loading ??= this.#nextPage(this.#cursor).finally(() => (this.#loading = null));
     return this.#loading;
-  }
-
-  search(query: string): void {
-    this.query = query;
-    clearTimeout(this.#searchTimer);
-    if (!query.trim()) {
-      this.results = null;
-      return;
-    }
-    this.#searchTimer = setTimeout(() => void this.#fetchResults(query), 150);
   }
 
   async rename(id: string, title: string): Promise<void> {
@@ -110,13 +97,10 @@ export class Conversations {
     const { id, title, pinned, origin, created_at, updated_at, status, generation } = row;
     const clean = { id, title, pinned, origin, created_at, updated_at, status, generation };
     this.rows = sortRows([{ ...clean, snippet: null }, ...this.rows.filter((other) => other.id !== id)]);
-    if (this.results)
-      this.results = this.results.map((other) => (other.id === id ? { ...other, ...clean } : other));
   }
 
   #removeRow(id: string): void {
     this.rows = this.rows.filter((row) => row.id !== id);
-    if (this.results) this.results = this.results.filter((row) => row.id !== id);
   }
 
   async #nextPage(cursor: string): Promise<void> {
@@ -126,11 +110,6 @@ export class Conversations {
     this.rows = sortRows([...this.rows, ...page.items.filter((row) => !seen.has(row.id))]);
     this.#cursor = page.next_cursor;
     this.more = page.next_cursor !== null;
-  }
-
-  async #fetchResults(query: string): Promise<void> {
-    const page = await this.#api.conversations({ q: query, limit: PAGE }).catch(() => null);
-    if (page && this.query === query) this.results = page.items;
   }
 }
 

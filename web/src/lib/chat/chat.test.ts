@@ -220,13 +220,13 @@ describe('the list', () => {
       row('y', new Date(2026, 10, 21, 9).toISOString()),
       row('o', new Date(2026, 2, 1).toISOString())
     ];
-    const headings = groupByDate(rows, false, today.toDateString()).flatMap((line) => line.heading ?? []);
+    const headings = groupByDate(rows, today.toDateString()).flatMap((line) => line.heading ?? []);
     expect(headings).toEqual(['pinned', 'today', 'yesterday', 'conversations']);
   });
 
   it('makes only the rows near the view', () => {
     const rows = Array.from({ length: 10_000 }, (_, n) => row(`c${n}`, at(0)));
-    const view = visibleLines(groupByDate(rows, false, new Date(0).toDateString()), 32, 100_000, 800);
+    const view = visibleLines(groupByDate(rows, new Date(0).toDateString()), 32, 100_000, 800);
     expect(view.lines.length).toBeLessThan(60);
     expect(view.total).toBeGreaterThan(320_000 - 1);
   });

@@ -9,9 +9,8 @@ export type ListLine =
 
 const OVERSCAN = 8;
 
-/** Rows under date headings; search results have no headings and are two lines high. `today` is a date string. */
-export function groupByDate(rows: readonly ConversationRow[], found: boolean, today: string): ListLine[] {
-  if (found) return rows.map((row) => ({ key: row.id, heading: null, row, units: 2.25 }));
+/** Rows under date headings. `today` is a date string. */
+export function groupByDate(rows: readonly ConversationRow[], today: string): ListLine[] {
   const lines: ListLine[] = [];
   let last: Heading | null = null;
   for (const row of rows) {

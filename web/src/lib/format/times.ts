@@ -32,6 +32,32 @@ export function messageTime(iso: string, today: string, language: string): strin
   return format(at, sameYear ? 'date' : 'dateOfOtherYear', language);
 }
 
+/** "15:12". */
+export function clockTime(iso: string, language: string): string {
+  return new Date(iso).toLocaleTimeString(language, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+}
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** "Today", "Yesterday", "24 November", before the year of `today` (see `dayOf`) with the year. */
+export function dayName(
+  iso: string,
+  today: string,
+  language: string,
+  names: { today: string; yesterday: string }
+): string {
+  const at = new Date(iso);
+  if (at.toDateString() === today) return names.today;
+  // At noon, since days with a change of the clock are shorter or longer.
+  if (at.toDateString() === dayOf(Date.parse(today) - DAY_MS / 2)) return names.yesterday;
+  const sameYear = at.getFullYear() === new Date(today).getFullYear();
+  return at.toLocaleDateString(language, {
+    day: 'numeric',
+    month: 'long',
+    ...(sameYear ? {} : { year: 'numeric' })
+  });
+}
+
 /** Date and time in full: "Sunday 29 November 2026 at 15:12". */
 export function fullTime(iso: string, language: string): string {
   return format(new Date(iso), 'full', language);

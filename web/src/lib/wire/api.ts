@@ -16,6 +16,7 @@ import type {
   Options,
   ProviderList,
   RunningAnswersReply,
+  SearchReply,
   ServerState,
   StartBody,
   Started,
@@ -59,11 +60,14 @@ export class Api {
     this.#fetch = fetcher;
   }
 
-  conversations(query: { q?: string; cursor?: string | null; limit?: number }): Promise<ConversationList> {
+  conversations(query: { cursor?: string | null; limit?: number }): Promise<ConversationList> {
     const search = new URLSearchParams({ origin: 'page', limit: String(query.limit ?? 50) });
-    if (query.q) search.set('q', query.q);
     if (query.cursor) search.set('cursor', query.cursor);
     return this.#json('GET', `/api/conversations?${search}`);
+  }
+
+  search(query: Record<string, string>): Promise<SearchReply> {
+    return this.#json('GET', `/api/search?${new URLSearchParams(query)}`);
   }
 
   conversation(id: string): Promise<Conversation> {

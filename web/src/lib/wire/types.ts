@@ -16,6 +16,7 @@ import type {
   ProviderReply,
   ReadyReply,
   RunningAnswerReply,
+  SearchHitReply,
   SegmentReply,
   StartedReply,
   SummaryReply
@@ -40,6 +41,7 @@ export type {
   ModelList,
   ProviderList,
   RunningAnswersReply,
+  SearchReply,
   Seam,
   StopReply,
   Usage
@@ -52,6 +54,7 @@ export type Message = MessageReply;
 export type Generation = GenerationReply;
 export type Started = StartedReply;
 export type RunningAnswer = RunningAnswerReply;
+export type SearchHit = SearchHitReply;
 export type Model = ModelReply;
 export type LocalModel = LocalModelReply;
 export type InstalledModel = InstalledModelReply;
