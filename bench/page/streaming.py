@@ -109,7 +109,7 @@ def main() -> None:
 def _costs(page: Page) -> list[list[object]]:
     session = page.context.new_cdp_session(page)
     session.send("Performance.enable", {"timeDomain": "threadTicks"})
-    _requested(page)
+    _send_question(page)
     long_tasks = _traced(session)
     before, began = _metrics(session), page.evaluate("performance.now()")
     page.evaluate(_ENDED)  # asks nothing meanwhile: that would be work of the page as well
@@ -129,14 +129,14 @@ def _costs(page: Page) -> list[list[object]]:
 
 
 def _foot(page: Page) -> list[list[object]]:
-    _requested(page)
+    _send_question(page)
     page.evaluate(_WATCH_FOOT)
     page.evaluate(_ENDED)
     page.wait_for_timeout(500)  # what follows the end: numbers take the place of the state
     return [["frames in which the foot moved", page.evaluate("window.moved"), "0"]]
 
 
-def _requested(page: Page) -> None:
+def _send_question(page: Page) -> None:
     page.get_by_role("textbox", name="Message").fill("Write")
     page.get_by_role("button", name="Send", exact=True).click()
     answer = page.locator("article[data-role=assistant]")

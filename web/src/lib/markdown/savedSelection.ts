@@ -1,6 +1,6 @@
 // Keeps a selection while the text that holds its end grows: a text node whose data is set loses the ends in it.
 
-export class StableSelection {
+export class SavedSelection {
   #kept: { anchor: Node; anchorOffset: number; focus: Node; focusOffset: number } | null = null;
 
   /** Call it before the elements in `root` change. */
