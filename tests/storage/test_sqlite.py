@@ -210,7 +210,7 @@ async def test_the_log_of_writes_shrinks_once_a_long_read_is_over(tmp_path: Path
         await store.create_conversation("me", new)
         reader.execute("ROLLBACK")
     assert log.stat().st_size > 30_000_000
-    for number in range(3):  # the first one folds it in, the next begins it again
+    for number in range(3):  # the first one folds it in, the next starts it over
         await store.create_conversation("me", NewConversation(f"c_{number}", "short", "page"))
     assert log.stat().st_size <= 16 * 1024 * 1024
     await store.aclose()

@@ -20,7 +20,7 @@ STALL_SECONDS = 120.0  # in which a client that is there takes a byte
 _INTERVAL = 1.0  # seconds between two looks
 
 
-class Connection(Protocol):
+class ClientConnection(Protocol):
     """uvicorn's protocols, for HTTP and for WebSockets."""
 
     @property
@@ -43,7 +43,7 @@ class UnreadReplies:
 
     def __init__(
         self,
-        connections: Collection[Connection],
+        connections: Collection[ClientConnection],
         *,
         most: int = MAX_UNREAD,
         stall_seconds: float = STALL_SECONDS,
@@ -51,7 +51,7 @@ class UnreadReplies:
         self._connections = connections
         self._most = most
         self._stall_seconds = stall_seconds
-        self._stalled: dict[Connection, _Stalled] = {}
+        self._stalled: dict[ClientConnection, _Stalled] = {}
 
     async def watch(self) -> None:
         """Looks every second, until it is cancelled."""
@@ -62,7 +62,7 @@ class UnreadReplies:
     def look(self, now: float) -> None:
         """Drops who has taken nothing for too long and, while too much waits, who keeps most of it."""
         before, self._stalled = self._stalled, {}
-        sizes: dict[Connection, int] = {}
+        sizes: dict[ClientConnection, int] = {}
         for connection in self._connections:
             transport = connection.transport
             size = transport.get_write_buffer_size() if transport is not None else 0
