@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from urllib.parse import quote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from grantha import errors
 from grantha.errors import ProviderError
@@ -15,8 +17,10 @@ from grantha.events import Finished
 from grantha.wire.upstream.openai_chat_decoder import chat_decoder
 from grantha.wire.upstream.openai_chat_profile import DEFAULT_PROFILE
 from grantha.wire.upstream.vendor_errors import (
+    COMPARED_LENGTH,
     ErrorFactory,
     ErrorReport,
+    _share_run,
     error_class,
     parse_error_report,
     parse_retry_after,
@@ -204,3 +208,19 @@ def test_a_rejected_key_is_never_quoted_even_in_part() -> None:
     assert (
         ErrorFactory("vendor").from_report(report, 401).message == "vendor doesn't accept the key"
     )
+
+
+WORDS = st.text(alphabet="ab ", max_size=60)
+
+
+@given(WORDS, WORDS, st.integers(2, 12))
+def test_a_shared_run_is_found_wherever_it_stands(message: str, text: str, length: int) -> None:
+    runs = {message[i : i + length] for i in range(len(message) - length + 1)}
+    assert _share_run(message, text, length) == any(run in text for run in runs)
+
+
+def test_beside_a_very_long_conversation_only_codes_are_quoted() -> None:
+    factory = ErrorFactory("Acme", "m", (), ("secret plans", "word " * (COMPARED_LENGTH // 5 + 1)))
+    assert factory.quotable("invalid_value") == "invalid_value"
+    assert factory.quotable("secret plans!") == ""
+    assert factory.quotable("The value of this member is no number.") == ""

@@ -31,6 +31,9 @@ SECRET_RUN = 8  # characters of a secret, in a row, that no message may hold
 MIN_SECRET_LENGTH = 4  # characters: a shorter key protects nothing, and every message would hold it
 MIN_HEADER_LENGTH = 20  # characters of a header that may be a key: shorter ones are content types
 SHARED_LENGTH = 20  # a substring this long that is also in the conversation is the user's text
+COMPARED_LENGTH = (
+    512 * 1024
+)  # characters of a conversation: comparing more would hold the event loop
 
 _CODES: dict[str, type[ProviderError]] = {
     # OpenAI and those who follow it
@@ -263,7 +266,11 @@ class ErrorFactory:
         )
 
     def quotable(self, message: str) -> str:
-        """The vendor's message on one line, shortened; empty if it holds a key or the user's text."""
+        """The vendor's message on one line, shortened; empty if it holds a key or the user's text.
+
+        Beside a conversation of more than `COMPARED_LENGTH` characters only codes are quoted: what is too
+        short to be the user's text.
+        """
         message = _MASKED.sub("***", " ".join(message.split()))
         if self.holds_secret(message):
             return ""
@@ -287,7 +294,12 @@ class ErrorFactory:
         return f"{title}: {quoted}" if quoted else title
 
     def _quotes_conversation(self, message: str) -> bool:
-        known = [" ".join(text.split()) for text in self._texts]
+        texts = self._texts
+        if sum(map(len, texts)) > COMPARED_LENGTH:
+            if len(message) >= SHARED_LENGTH:
+                return True
+            texts = [text for text in texts if len(text) <= SEARCHED_LENGTH]
+        known = [" ".join(text.split()) for text in texts]
         if any(len(text) >= 4 and text in message for text in known):
             return True
         return any(_share_run(message, text, SHARED_LENGTH) for text in known)
@@ -394,8 +406,19 @@ def _repeats(message: str, secret: str) -> bool:
 
 
 def _share_run(message: str, text: str, length: int) -> bool:
-    """Whether any `length` characters in a row of the message are in the text."""
-    return any(message[i : i + length] in text for i in range(len(message) - length + 1))
+    """Whether any `length` characters in a row of the message are in the text.
+
+    Each such run holds one of the blocks of half its length that begin at multiples of `step`, so that
+    the text is searched for these few, and then only around those that it has.
+    """
+    block = length // 2
+    step = length - block + 1
+    for start in range(0, len(message) - block + 1, step):
+        if message[start : start + block] in text:
+            first, last = max(0, start + block - length), min(start, len(message) - length)
+            if any(message[i : i + length] in text for i in range(first, last + 1)):
+                return True
+    return False
 
 
 def _matches(kind: type[ProviderError], message: str) -> bool:
