@@ -1,6 +1,6 @@
 // Runs of `*`, `_` and `~`: which may open or close, and which belong together.
-// Rules: CommonMark 0.31, section 6.2 ("process emphasis"); `~~` by GFM. Between CJK characters punctuation does
-// not stop a run from opening or closing, as there are no spaces that could.
+// Rules: CommonMark 0.31, section 6.2 ("process emphasis"); `~~` by GFM. Punctuation beside a CJK character, or of CJK
+// itself, does not stop a run from opening or closing, as there are no spaces that could.
 
 import type { InlineList, InlineNode } from './inlineList.ts';
 import type { SpanType } from './ast.ts';
@@ -35,7 +35,8 @@ export function flanking(text: string, from: number, to: number): { opens: boole
 
 function isFlanking(near: string, far: string): boolean {
   if (SPACE.test(near)) return false;
-  return !PUNCTUATION.test(near) || SPACE.test(far) || PUNCTUATION.test(far) || CJK.test(far);
+  if (!PUNCTUATION.test(near) || CJK.test(near)) return true;
+  return SPACE.test(far) || PUNCTUATION.test(far) || CJK.test(far);
 }
 
 function charAt(text: string, at: number): string {
