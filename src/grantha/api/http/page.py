@@ -32,7 +32,7 @@ IMAGE_CSP = "default-src 'none'; sandbox"
 _COMPRESSED = {"br": ".br", "gzip": ".gz"}  # written by web/precompress.ts, the smaller one first
 _IMMUTABLE = "public, max-age=31536000, immutable"
 # The page's own routes (`web/src/routes`) are rendered in the browser: no file has their names.
-_VIEWS = re.compile(r"/|/c/[^/]+|/settings|/usage")
+_VIEWS = re.compile(r"/|/c/[^/]+|/search|/settings|/usage")
 
 
 class Page:

@@ -103,11 +103,13 @@ class LocalDownloads:
     async def open(self) -> None:
         """See the protocol."""
         async with self._lock:
-            self._note = await asyncio.to_thread(self._read_note)
-            if self._note is None:
+            note = await asyncio.to_thread(self._read_note)
+            if note is None:
                 return
-            self._received = await asyncio.to_thread(_size_of, part_of(self._target(self._note)))
-            if self._note.state == "running":
+            # Set together: a list in between would show a paused download as not begun.
+            self._received = await asyncio.to_thread(_size_of, part_of(self._target(note)))
+            self._note = note
+            if note.state == "running":
                 self._begin()
 
     async def aclose(self) -> None:
