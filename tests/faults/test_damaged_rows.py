@@ -58,6 +58,7 @@ def readable(server: Server, answer: dict[str, Any]) -> None:
         f"/api/generations/{generation}",
         f"/api/generations/{generation}/events",
         "/api/conversations?q=three",
+        "/api/search?q=three",
     ):
         reply = server.call("GET", path)
         assert reply.status < 500, (path, reply.body)

@@ -83,7 +83,7 @@ def message_from(row: Row) -> MessageRow:
         id=row["id"],
         conversation=row["conversation"],
         parent=_text_or_none(row, "parent"),
-        role=_one_of(row, "role", _ROLES, "user"),
+        role=role_of(row),
         parts=_parts(row),
         created_at=whole_number(row, "created_at"),
         model=_text_or_none(row, "model"),
@@ -166,6 +166,11 @@ def parts_json(parts: Sequence[Part]) -> str:
 def origin_of(row: Row) -> Origin:
     """The origin of a conversation."""
     return _one_of(row, "origin", _ORIGINS, "page")
+
+
+def role_of(row: Row) -> Role:
+    """The role of a message."""
+    return _one_of(row, "role", _ROLES, "user")
 
 
 def text_of(row: Row, name: str) -> str:

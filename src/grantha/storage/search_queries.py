@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from grantha.errors import BadRequest
+from grantha.storage import rows
 from grantha.storage.base import EPHEMERAL, SearchFilters, SearchHit, SearchPage
 from grantha.storage.rows import raw_connection
 from grantha.storage.search_terms import SEPARATOR, SearchTerms, parse_query
@@ -111,7 +112,10 @@ def _title_hits(
     for conversation, title, title_by, origin, updated_at in _titles(connection, terms, values):
         # A title that nobody gave is that of the first message, which is a hit of its own.
         if title_by == "user" or not _first_message_matches(raw, conversation, values["match"]):
-            yield SearchHit(conversation, title, origin, updated_at)
+            row = {"id": conversation, "origin": origin, "updated_at": updated_at}
+            yield SearchHit(
+                conversation, title, rows.origin_of(row), rows.whole_number(row, "updated_at")
+            )
 
 
 def _titles(
@@ -119,8 +123,8 @@ def _titles(
 ) -> Iterator[tuple[Any, ...]]:
     """Rows as `_TITLES` gives them. On the raw connection, since every title is read."""
     matches = terms.title_matcher()
-    rows = raw_connection(connection).execute(_TITLES, values)
-    return (row for row in rows if matches(row[1]))
+    found = raw_connection(connection).execute(_TITLES, values)
+    return (row for row in found if isinstance(row[1], str) and matches(row[1]))
 
 
 def _first_message_matches(raw: sqlite3.Connection, conversation: str, match: str) -> bool:
@@ -131,22 +135,22 @@ def _first_message_matches(raw: sqlite3.Connection, conversation: str, match: st
 def _messages(
     connection: Connection, values: dict[str, Any], number: int, limit: int
 ) -> list[tuple[SearchHit, str]]:
-    rows = connection.execute(text(_MESSAGES), {**values, "number": number, "limit": limit})
+    found = connection.execute(text(_MESSAGES), {**values, "number": number, "limit": limit})
     return [
         (
             SearchHit(
-                conversation=row.conversation,
-                title=row.title,
-                origin=row.origin,
-                created_at=row.created_at,
-                message=row.id,
-                role=row.role,
-                model=row.model,
-                snippet=row.snippet,
+                conversation=row["conversation"],
+                title=rows.text_of(row, "title"),
+                origin=rows.origin_of(row),
+                created_at=rows.whole_number(row, "created_at"),
+                message=row["id"],
+                role=rows.role_of(row),
+                model=rows.text_of(row, "model") or None,
+                snippet=rows.text_of(row, "snippet"),
             ),
-            f"message:{row.number}",
+            f"message:{row['number']}",
         )
-        for row in rows
+        for row in found.mappings()
     ]
 
 
