@@ -15,7 +15,7 @@ from grantha.api import app
 from grantha.engine.ids import new_id
 from grantha.errors import GranthaError, StorageFailed, StorageFull
 from grantha.storage import connect, conversation_queries
-from grantha.storage.base import FILE_NAME, Durability, NewConversation
+from grantha.storage.base import FILE_NAME, Durability, NewConversation, SearchFilters
 from grantha.storage.readers import ReaderPool
 from grantha.storage.schema import metadata
 from grantha.storage.sql import SqlStore, copy_database
@@ -242,7 +242,7 @@ async def test_thousands_of_ephemeral_answers_are_deleted_in_one_go(tmp_path: Pa
     assert app._CLEANUP_INTERVAL + 30 <= 60
 
 
-@pytest.mark.parametrize("met_by", ["a search", "a deletion"])
+@pytest.mark.parametrize("met_by", ["a search", "a search of messages", "a deletion"])
 async def test_a_damaged_full_text_index_is_rebuilt(tmp_path: Path, met_by: str) -> None:
     store = await opened(tmp_path)
     kept, deleted = await answered(store, "three blind mice"), await answered(store, "blind mice")
@@ -255,7 +255,10 @@ async def test_a_damaged_full_text_index_is_rebuilt(tmp_path: Path, met_by: str)
     if met_by == "a deletion":
         await store.delete_conversation(ME, deleted.conversation)
         assert await store.purge(2**60) == 1
-    expected = {kept.conversation} | ({deleted.conversation} if met_by == "a search" else set())
+    expected = {kept.conversation} | (set() if met_by == "a deletion" else {deleted.conversation})
+    if met_by == "a search of messages":
+        hits = (await store.search(ME, "mice", SearchFilters(), cursor=None, limit=9)).hits
+        assert {hit.conversation for hit in hits} == expected
     for query, found in (("mice", expected), ("three", {kept.conversation})):
         page = await store.conversations(ME, query=query, cursor=None, limit=9, origin=None)
         assert {row.id for row in page.rows} == found

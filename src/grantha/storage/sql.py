@@ -251,11 +251,10 @@ class SqlStore(Store):
     async def search(
         self, subject: str, query: str, filters: SearchFilters, *, cursor: str | None, limit: int
     ) -> SearchPage:
-        return await self._read(
+        return await self._search(
             lambda connection: search_queries.search(
                 connection, subject, query, filters, cursor=cursor, limit=limit
-            ),
-            slow=True,
+            )
         )
 
     @override
