@@ -253,6 +253,15 @@ def test_every_kind_of_part_is_read_in_either_way_of_writing() -> None:
     )  # fmt: skip
 
 
+def test_bytes_in_the_alphabet_of_urls_are_read() -> None:
+    image = PNG.replace("+", "-").replace("/", "_")
+    assert image != PNG
+    data = {"mimeType": "image/png", "data": image}
+    assert request(contents=[{"parts": [{"inlineData": data}]}]).messages == (
+        Message("user", (ImagePart("image/png", PNG),)),
+    )
+
+
 def test_options_are_read() -> None:
     schema = {"type": "OBJECT", "properties": {"a": {"type": "INTEGER"}}}
     config = {
@@ -319,6 +328,8 @@ def test_schemas_of_google_become_json_schema() -> None:
         ({"contents": [{"parts": [{"fileData": {"fileUri": "gs://x"}}]}]}, "inlineData"),
         ({"contents": [{"parts": [{"functionResponse": {"name": "f"}}]}]}, "functionResponse"),
         ({"contents": [{"parts": [{"inlineData": {"mimeType": "text/plain", "data": "?"}}]}]},
+         "inlineData"),
+        ({"contents": [{"parts": [{"inlineData": {"mimeType": "text/plain", "data": "AA=="}}]}]},
          "inlineData"),
         ({"systemInstruction": {"parts": [{"inlineData": {}}]}}, "systemInstruction"),
         ({"generationConfig": {"candidateCount": 2}}, "candidateCount"),

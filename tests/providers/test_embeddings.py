@@ -304,9 +304,10 @@ async def test_google_counts_system_text_and_tools_as_well(provider: Make, name:
         assert counted["systemInstruction"] == {"parts": [{"text": "Be brief."}]}
         assert counted["contents"] == [{"role": "user", "parts": [{"text": "Hi"}]}]
         assert counted["tools"][0]["functionDeclarations"] == [{"name": "f"}]
-        vendor.plans.append(json_reply({"tokens": 12}))
-        with pytest.raises(errors.MalformedReply):
-            await made.count_tokens(call)
+        for reply in ({"tokens": 12}, {"totalTokens": -1}, {"totalTokens": 10**30}):
+            vendor.plans.append(json_reply(reply))
+            with pytest.raises(errors.MalformedReply):
+                await made.count_tokens(call)
 
 
 async def test_vertex_counts_for_gemini_alone(provider: Make) -> None:

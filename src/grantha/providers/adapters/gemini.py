@@ -7,7 +7,7 @@ from typing import Any
 
 from typing_extensions import override
 
-from grantha.chat import Call
+from grantha.chat import MAX_COUNT, Call
 from grantha.embedding import EmbeddingCall, Embeddings
 from grantha.errors import Unsupported
 from grantha.events import UpstreamEvent
@@ -66,7 +66,7 @@ class Gemini(HttpProvider):
         except InvalidJson as error:
             raise error_factory.malformed(str(error)) from error
         count = reply.get("totalTokens") if isinstance(reply, Mapping) else None
-        if not isinstance(count, int):
+        if not isinstance(count, int) or not 0 <= count <= MAX_COUNT:
             raise error_factory.malformed("it holds no count")
         return count
 

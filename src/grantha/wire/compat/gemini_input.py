@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from grantha.chat import (
-    FilePart,
     JsonDict,
     JsonObject,
     Message,
@@ -163,9 +162,10 @@ def _signature(given: str | None) -> str | None:
         return None
     padded = given.translate(_STANDARD) + "=" * (-len(given) % 4)
     try:
-        return base64.b64decode(padded, validate=True).decode()
+        decoded = base64.b64decode(padded, validate=True).decode()
     except ValueError:
         return given
+    return given if "\0" in decoded else decoded
 
 
 _STANDARD = str.maketrans("-_", "+/")
@@ -188,14 +188,14 @@ def _result(result: JsonObject, calls: PendingCalls) -> ToolResultPart:
 
 def _data(data: JsonObject) -> Part:
     media = view.member(data, "mimeType", str, "")
-    content = view.member(data, "data", str, "")
+    # Google's clients write bytes in the alphabet of URLs.
+    content = view.member(data, "data", str, "").translate(_STANDARD)
     if not media.startswith("text/"):
         return view.image(media, content)
     try:
-        text = base64.b64decode(content.translate(_STANDARD), validate=True).decode()
-    except ValueError as error:
+        return view.text_file("file", media, content)
+    except BadRequest as error:
         raise BadRequest("'inlineData' isn't base64 of UTF-8 text.") from error
-    return FilePart("file", media, text)
 
 
 def _options(body: JsonObject, config: JsonObject, thinking: JsonObject) -> Options:

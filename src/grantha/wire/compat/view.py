@@ -261,6 +261,11 @@ def file_from_url(name: str, url: str) -> FilePart:
     media = head.removeprefix("data:").partition(";")[0] or "text/plain"
     if not (comma and head.startswith("data:") and head.endswith(";base64")):
         raise BadRequest("Files are taken as data URLs with base64 only.")
+    return text_file(name, media, data)
+
+
+def text_file(name: str, media: str, data: str) -> FilePart:
+    """A document from base64, as text. Raises `BadRequest` for one that isn't UTF-8 text."""
     try:
         text = base64.b64decode(data, validate=True).decode()
     except ValueError as error:
