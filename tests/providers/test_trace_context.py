@@ -88,7 +88,8 @@ async def test_servers_of_ones_own_take_part_in_the_trace(name: str, joins: bool
 
 
 def test_a_vendors_own_address_takes_no_part() -> None:
-    registry = Registry(Settings(local_enabled=False, variables={"OPENAI_API_KEY": "k"}))
+    groq = {"GRANTHA_GROQ_BASE_URL": "https://api.groq.com/openai/v1/"}
+    registry = Registry(Settings(local_enabled=False, variables={"OPENAI_API_KEY": "k", **groq}))
     for name in ("openai", "groq", "openrouter", "deepseek"):
         provider = registry.provider(name)
         assert not provider._endpoint.joins_traces  # type: ignore[attr-defined]  # nothing is sent

@@ -62,7 +62,8 @@ def endpoint_for(host: Host, settings: Settings) -> Endpoint:
         title=host.title,
         base_url=url,
         # A vendor needs to know of no trace.
-        joins_traces=host.dialect in {"openai-chat", "ollama"} and url not in _VENDOR_URLS,
+        joins_traces=host.dialect in {"openai-chat", "ollama"}
+        and url.rstrip("/") not in _VENDOR_URLS,
         assumed=not configured and bool(assumed),
         key=key,
         key_variable=variable,
@@ -76,7 +77,9 @@ def endpoint_for(host: Host, settings: Settings) -> Endpoint:
     )
 
 
-_VENDOR_URLS = frozenset(host.base_url for host in HOSTS if host.base_url.startswith("https:"))
+_VENDOR_URLS = frozenset(
+    host.base_url.rstrip("/") for host in HOSTS if host.base_url.startswith("https:")
+)
 
 
 def make(host: Host, endpoint: Endpoint, http: HttpPool) -> Provider:
