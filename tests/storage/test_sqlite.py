@@ -200,6 +200,22 @@ async def test_the_file_shrinks_after_something_was_deleted(tmp_path: Path) -> N
     assert (tmp_path / "grantha.db").stat().st_size < 1_000_000
 
 
+async def test_a_file_that_cannot_shrink_is_left_alone(tmp_path: Path) -> None:
+    store = await opened(tmp_path)
+    await store.aclose()
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as database:
+        database.execute("PRAGMA auto_vacuum = NONE")
+        database.execute("VACUUM")  # as tools do that write a database again
+    store = await opened(tmp_path)
+    row = await store.create_conversation(
+        "me", NewConversation(new_id("c"), "long", "page", system_prompt="x" * 100_000)
+    )
+    await store.delete_conversation("me", row.id)
+    assert await store.purge(2**60) == 1
+    assert await store.shrink() == 0
+    await store.aclose()
+
+
 async def test_the_log_of_writes_shrinks_once_a_long_read_is_over(tmp_path: Path) -> None:
     store = await opened(tmp_path, "OFF")
     log = tmp_path / f"{FILE_NAME}-wal"

@@ -144,12 +144,12 @@ def migrate(engine: Engine) -> None:
 def shrink(connection: Connection) -> int:
     """See `Store.shrink`: up to `_SHRINK_PAGES` free pages, from the end of the file."""
     free = int(connection.exec_driver_sql("PRAGMA freelist_count").scalar_one())
-    pages = min(free, _SHRINK_PAGES)
     raw = raw_connection(connection)
-    for _ in range(pages):
+    for _ in range(min(free, _SHRINK_PAGES)):
         # The driver takes one step of this pragma, which frees one page whatever the number.
         raw.execute("PRAGMA incremental_vacuum(1)")
-    return pages
+    # A file that some tool wrote again may not shrink at all: else it would be tried for ever.
+    return free - int(connection.exec_driver_sql("PRAGMA freelist_count").scalar_one())
 
 
 def _create(connection: Connection) -> bool:
