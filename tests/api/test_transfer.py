@@ -209,6 +209,8 @@ def _answer(**more: Any) -> dict[str, Any]:
         ({}, "isn't an export"),
         ([], "isn't an export"),
         ([{"mapping": {}}], "no conversation"),
+        ({"mapping": {}}, "no conversation"),
+        ([{"mapping": {"a": {"parent": []}, "b": {"parent": {}}}}], "no conversation"),
         ({"format": "grantha", "version": 2}, "version is '2'"),
         ({"format": "grantha", "version": 1}, "conversations isn't a list"),
         ({"format": "grantha", "version": 1, "conversations": []}, "no conversation"),

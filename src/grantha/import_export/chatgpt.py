@@ -49,6 +49,9 @@ class _Tree:
         self._kept: dict[str, PortableMessage] = {}
         self._nearest_kept: dict[str, str | None] = {}  # node -> the kept message at or above it
         self._children: dict[str | None, list[str]] = {}
+        self._parents: dict[
+            str, str | None
+        ] = {}  # node -> its parent, None where that isn't in the file
 
     def conversation(self) -> PortableConversation:
         for name in self._from_the_roots():
@@ -75,6 +78,7 @@ class _Tree:
             parent = node.get("parent")
             known = parent if isinstance(parent, str) and parent in self._nodes else None
             children.setdefault(known, []).append(name)
+            self._parents[name] = known
         waiting = list(reversed(children.get(None, [])))
         while waiting:
             name = waiting.pop()
@@ -86,13 +90,14 @@ class _Tree:
 
     def _take(self, name: str) -> None:
         node = self._nodes[name]
-        above = self._nearest_kept.get(node.get("parent"))
+        parent = self._parents[name]
+        above = self._nearest_kept.get(parent) if parent is not None else None
         message = _message(node.get("message"), name, above, self._place, self._created)
         if message is None:
             self._nearest_kept[name] = above
             return
         before = self._kept.get(above) if above else None
-        siblings = self._children.get(node.get("parent"), ())
+        siblings = self._children[parent]
         if before and before.role == message.role == "assistant" and len(siblings) == 1:
             self._kept[before.id] = _joined(before, message)
             self._nearest_kept[name] = before.id

@@ -36,7 +36,9 @@ def read_conversations(
             yield conversation
     if read is None:
         # One conversation, as scripts save it from the page, is no list.
-        yield _reader_of([outline], outline)(outline, "conversation", now)
+        conversation = _reader_of([outline], outline)(outline, "conversation", now)
+        if conversation.messages:
+            yield conversation
 
 
 # ---- helpers below -------------------------------------------------------------------------------
