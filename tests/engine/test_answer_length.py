@@ -78,6 +78,13 @@ async def test_nothing_else_is_longer_either(make_rig: MakeRig, event: UpstreamE
     assert stored < 4000
 
 
+async def test_what_a_vendor_says_of_the_end_is_cut(make_rig: MakeRig) -> None:
+    end = Finished("stop", "n" * 9000, "s" * 9000)
+    folded = (await answered(make_rig, Text("all"), end)).folded
+    assert folded.end.ending == "done"
+    assert folded.end.stop_sequence == "s" * 4096
+
+
 async def test_many_small_events_are_counted_too(make_rig: MakeRig) -> None:
     calls = [ToolCall(n, str(n), "f") for n in range(500)]
     answer = await answered(make_rig, *calls, STOP)

@@ -12,7 +12,7 @@ import pytest
 from typing_extensions import override
 
 from grantha.chat import Capabilities
-from grantha.errors import Overloaded, StorageFailed, error_from_json
+from grantha.errors import Overloaded, StorageFailed, UnknownModel, error_from_json
 from grantha.events import START, Finished, Open, Record, RecordId, Text, ToolCall
 from grantha.storage.base import GenerationRow
 from tests.engine.conftest import MakeRig
@@ -317,6 +317,30 @@ async def test_an_answer_that_recovery_cannot_work_with_ends(make_rig: MakeRig, 
     assert (answer.ending, answer.text) == ("interrupted", "so far")
     assert answer.folded.end.text_length == 6
     assert "can't be read" in answer.error["message"]
+
+
+async def test_an_answer_ends_whose_model_is_known_no_more(make_rig: MakeRig, crash: Any) -> None:
+    class Forgetful(StubProvider):
+        @override
+        def capabilities(self, model: str) -> Capabilities:
+            if not self.replies:
+                raise UnknownModel(f"There is no model {model!r} any more.")
+            return self.facts
+
+    async def opened(_call: object, _resume: object) -> StubUpstream:
+        async def run() -> Any:
+            yield [Text("so far")]
+            await until(lambda: False, "nothing")
+
+        return StubUpstream(run())
+
+    own = Forgetful([opened])
+    rig = await make_rig(providers={"own": own})
+    row = await rig.ask("own/model")
+    await rig.text_of(row, 6)
+    own.replies = []
+    answer = await (await crash(rig)).ended(row)
+    assert (answer.ending, answer.text) == ("interrupted", "so far")
 
 
 async def test_recovery_waits_while_the_store_takes_no_writes(rig: Rig) -> None:

@@ -26,6 +26,7 @@ from grantha.events import (
 _EVENT_COST = 64  # bytes of an event besides its text: empty ones are stored, too
 _PART_COST = 256  # bytes of the records that begin and end a part
 _MAX_NATIVE = 200  # characters of a vendor's own finish reason
+_MAX_STOP_SEQUENCE = 4096  # characters of the one that a vendor names
 _LOGPROBS_SHARE = 16  # log probabilities are twenty times as long as their text, and may be
 
 
@@ -99,7 +100,11 @@ class AnswerLength:
             case UsageSeen():
                 return event
             case Finished():
-                return replace(event, native=event.native[:_MAX_NATIVE]) if event.native else event
+                return replace(
+                    event,
+                    native=event.native and event.native[:_MAX_NATIVE],
+                    stop_sequence=event.stop_sequence and event.stop_sequence[:_MAX_STOP_SEQUENCE],
+                )
             case _:
                 # Of these only strings can be long.
                 fields = (getattr(event, name) for name in event.__slots__)

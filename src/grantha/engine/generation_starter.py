@@ -172,6 +172,7 @@ class GenerationStarter:
                 self._begin(subject, stored, requested)
             return rows, created
 
+        self._accept()  # again: `aclose` waits only for what is among `_starting`
         starting = asyncio.create_task(store_and_begin())
         self._starting.add(starting)
         starting.add_done_callback(self._started)

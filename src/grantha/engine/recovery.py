@@ -203,9 +203,9 @@ class Recovery:
     def _capabilities(self, model: str) -> Capabilities | None:
         try:
             provider, name = self._models.resolve(model)
+            return provider.capabilities(name)
         except GranthaError:
             return None
-        return provider.capabilities(name)
 
 
 def _unproductive_owners(records: list[Record]) -> int:

@@ -65,10 +65,10 @@ async def title_by_model(provider: Provider, model: str, question: str, answer: 
         f"Question: {question[:_MAX_EXCERPT]}\n\nAnswer: {answer[:_MAX_EXCERPT]}"
     )
     options = Options(max_tokens=24)
-    if provider.capabilities(model).temperature:
-        options = Options(max_tokens=24, temperature=0.2)
-    call = Call(model, (text_message("user", request),), options)
     try:
+        if provider.capabilities(model).temperature:
+            options = Options(max_tokens=24, temperature=0.2)
+        call = Call(model, (text_message("user", request),), options)
         async with asyncio.timeout(_TIMEOUT):
             return usable_title(await _reply_text(provider, call))
     except (GranthaError, TimeoutError):
