@@ -119,14 +119,14 @@ def answer(page: Page, status: str | None = None) -> Locator:
 
 def text_of(page: Page) -> str:
     """The text of the last answer as it is now, without its foot, with single spaces."""
-    return " ".join(" ".join(answer(page).locator(".text").all_inner_texts()).split())
+    return " ".join(" ".join(answer(page).locator(".prose").all_inner_texts()).split())
 
 
 def is_text(page: Page, text: str | re.Pattern[str]) -> None:
     """Waits until this is the whole text of the last answer, whatever its white space."""
-    expect(answer(page).locator(".text")).to_have_text(text, use_inner_text=True)
+    expect(answer(page).locator(".prose")).to_have_text(text, use_inner_text=True)
 
 
 def has_text(page: Page, text: str) -> None:
     """Waits until the last answer holds this text."""
-    expect(answer(page).locator(".text").last).to_contain_text(text)
+    expect(answer(page).locator(".prose").last).to_contain_text(text)

@@ -183,7 +183,7 @@ def test_temperature_changes_in_mid_answer_and_leaves_a_seam(page: Page, server:
     page.get_by_role("slider", name="Temperature").fill("1.5")
     note = page.get_by_role("note")
     expect(note).to_contain_text("1.5")
-    expect(answer(page).locator(".text")).to_contain_text(":1.5")
+    expect(answer(page).locator(".prose")).to_contain_text(":1.5")
     page.keyboard.press("Escape")
     expect(composer(page)).to_be_visible()
     page.keyboard.press("Escape")

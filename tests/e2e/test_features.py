@@ -259,8 +259,9 @@ def test_keys_copy_the_answer_as_it_was_written_and_its_code_alone(
 ) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     listen(page)
-    text = "Sort **$n$**:\n\n```python\nleaves.sort()\n```\n\nThat is all."
+    text = "Sort **$n_\\text{all}$**:\n\n```python\nleaves.sort()\n```\n\nThat is all."
     ask_and_wait(page, server, text)
+    expect(answer(page).locator(".katex .text")).to_be_visible()
     copied = "navigator.clipboard.readText()"
     page.keyboard.press("Alt+c")
     announced(page, "Copied")
@@ -269,13 +270,15 @@ def test_keys_copy_the_answer_as_it_was_written_and_its_code_alone(
       const [item] = await navigator.clipboard.read();
       return (await item.getType('text/html')).text();
     }"""
-    assert "<strong>$n$</strong>" in page.evaluate(html)
+    rendered = page.evaluate(html)
+    assert "<strong>$n_\\text{all}$</strong>" in rendered
+    assert rendered.endswith("<p>That is all.</p>")
     # By hand it is what is seen, without the bar of the code and the foot of the answer.
     page.evaluate("getSelection().selectAllChildren(document.querySelector('.page .turn'))")
     page.keyboard.press("Control+c")
     page.wait_for_function(
         "async (text) => (await navigator.clipboard.readText()).endsWith(text)",
-        arg="\n\nSort $n$:\n\nleaves.sort()\n\nThat is all.",
+        arg="\n\nSort $n_\\text{all}$:\n\nleaves.sort()\n\nThat is all.",
     )
     assert "<pre><code>leaves.sort()</code></pre>" in page.evaluate(html)
     page.keyboard.press("Alt+Shift+c")

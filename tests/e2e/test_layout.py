@@ -43,7 +43,7 @@ def test_hebrew_runs_from_the_right_on_an_english_page(page: Page, server: Serve
     answer(page, "done")
     page.wait_for_function(
         """() => {
-             const found = document.querySelector('article[data-role=assistant] .text p');
+             const found = document.querySelector('article[data-role=assistant] .prose p');
              const text = document.createRange();
              text.selectNodeContents(found);
              return found.getBoundingClientRect().right - text.getBoundingClientRect().right < 2;

@@ -23,7 +23,7 @@ PARAGRAPHS = {
     **PACED,
     "steps": [{"repeat": "Paragraph {n} of the text.\n\n", "start": 0, "count": 400}],
 }
-TOP = "() => document.querySelector('.text').getBoundingClientRect().top"
+TOP = "() => document.querySelector('.prose').getBoundingClientRect().top"
 
 
 def test_text_that_is_being_read_does_not_move_and_a_button_brings_back(

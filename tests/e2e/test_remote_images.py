@@ -46,7 +46,7 @@ def test_an_image_loads_after_a_click_and_only_through_the_server(
     )
     page.on("console", lambda m: others.append(m.text) if "Content Security" in m.text else None)
     show(page, allowing, f"A dot: ![a dot]({host.url}/held/dot.png) and more.")
-    text = answer(page).locator(".text")
+    text = answer(page).locator(".prose")
     place = f"127.0.0.1:{host.port}"
     load = text.get_by_role("button", name=f"Load image from {place}")
     expect(load).to_contain_text("a dot")
@@ -64,7 +64,7 @@ def test_an_image_that_fails_says_why_and_can_be_tried_again(
 ) -> None:
     host.replies["/dot.png"] = Reply(b"<svg/>", headers={"Content-Type": "image/svg+xml"})
     show(page, allowing, f"![a dot]({host.url}/dot.png)")
-    text = answer(page).locator(".text")
+    text = answer(page).locator(".prose")
     text.get_by_role("button", name="Load image").click()
     expect(text).to_contain_text("isn't a PNG, JPEG, GIF or WebP image")
     link = text.get_by_role("link", name=f"Open on 127.0.0.1:{host.port}")
@@ -79,7 +79,7 @@ def test_an_image_of_a_private_network_is_not_loaded(
     page: Page, server: Server, host: ImageHost
 ) -> None:
     show(page, server, f"![a dot]({host.url}/dot.png)")
-    text = answer(page).locator(".text")
+    text = answer(page).locator(".prose")
     text.get_by_role("button", name="Load image").click()
     expect(text).to_contain_text("private network")
     expect(text).to_contain_text("GRANTHA_IMAGE_NETWORKS")

@@ -79,9 +79,9 @@ def test_no_payload_in_an_answer_runs_or_is_fetched(page: Page, server: Server) 
     answer(page, "done")
     has_text(page, "The end.")
     # Diagrams and formulas have been drawn, or have failed to be.
-    expect(page.locator(".text [data-pending]")).to_have_count(0)
+    expect(page.locator(".prose [data-pending]")).to_have_count(0)
     links = page.evaluate(
-        "[...document.querySelectorAll('.text a')].map((one) => [one.getAttribute('href') ?? '', one.rel])"
+        "[...document.querySelectorAll('.prose a')].map((one) => [one.getAttribute('href') ?? '', one.rel])"
     )
     assert links
     for href, rel in links:
@@ -89,9 +89,9 @@ def test_no_payload_in_an_answer_runs_or_is_fetched(page: Page, server: Server) 
         assert "noopener" in rel
     assert page.evaluate("window.hit") is None
     assert foreign == []
-    assert page.locator(".text script, .text iframe, .text form, .text link").count() == 0
+    assert page.locator(".prose script, .prose iframe, .prose form, .prose link").count() == 0
     # Locators look into shadow roots, where a diagram has its own style; outside of them there is none.
-    assert page.evaluate("document.querySelectorAll('.text style').length") == 0
+    assert page.evaluate("document.querySelectorAll('.prose style').length") == 0
 
 
 def test_a_title_made_of_markup_is_shown_as_text(page: Page, server: Server) -> None:

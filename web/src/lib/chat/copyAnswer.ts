@@ -5,6 +5,6 @@ import type { Answer } from './Answer.svelte.ts';
 
 /** Rejects when the browser refuses. */
 export function copyAnswer(answer: Answer): Promise<void> {
-  const rendered = document.getElementById(`m-${answer.message}`)?.querySelectorAll('.text') ?? [];
+  const rendered = document.getElementById(`m-${answer.message}`)?.querySelectorAll('.prose') ?? [];
   return copyText(answer.text, contentOfElements(rendered)?.html);
 }

@@ -54,7 +54,7 @@ test.each(HOSTILE)('%j becomes harmless elements only, half-written or whole', (
   // Tokens of three characters, then the end.
   for (let end = 3; end < text.length + 6; end += 3) {
     set({ text: text.slice(0, end), streaming: end <= text.length + 2 });
-    for (const element of root.querySelectorAll('.text *')) {
+    for (const element of root.querySelectorAll('.prose *')) {
       expect(ALLOWED).toContain(element.localName);
       for (const { name, value } of element.attributes) {
         expect(name).toMatch(ALLOWED_ATTRIBUTES);
