@@ -26,7 +26,7 @@ def test_a_short_answer_stays_in_view_while_a_long_one_beside_it_is_read(
         """() => {
              const article = [...document.querySelectorAll('article[data-role=assistant]')].at(-1);
              const box = (name) => article.querySelector(name).getBoundingClientRect();
-             return box('footer').top - box('.text').bottom < 24;
+             return box('footer').top - box('.prose').bottom < 24;
            }"""
     )
 
@@ -61,8 +61,21 @@ def test_each_of_several_answers_can_be_copied_and_answered_again(
     expect(again).to_contain_text("3 of 3")
 
 
-def _ask_all(page: Page, server: Server, models: list[str]) -> None:
-    """One question to all of them, waited for until the last has answered."""
+def test_only_the_failed_one_of_several_is_tried_again(page: Page, server: Server) -> None:
+    fails = server.script("fails", {"steps": [{"error": "request_refused"}]})
+    _ask_all(
+        page, server, [server.script("works", {"steps": [{"text": "Fine."}]}), fails], failing=1
+    )
+    failed = page.locator(".pair article[data-status=failed]")
+    failed.get_by_role("button", name="Try again").click()
+    again = page.locator("article[data-role=assistant]")
+    expect(again).to_have_count(1)
+    expect(again).to_have_accessible_name(fails)
+    expect(again).to_contain_text("3 of 3")
+
+
+def _ask_all(page: Page, server: Server, models: list[str], failing: int = 0) -> None:
+    """One question to all of them, waited for until the last has answered; so many of them fail."""
     open_page(page, server)
     page.get_by_role("button", name="Model:").click()
     first, *rest = models
@@ -76,4 +89,4 @@ def _ask_all(page: Page, server: Server, models: list[str]) -> None:
     page.keyboard.press("Escape")
     ask(page, "What holds a book together?")
     done = page.locator(".pair article[data-status=done]")
-    expect(done).to_have_count(len(models))
+    expect(done).to_have_count(len(models) - failing)

@@ -199,10 +199,8 @@ export class App {
 
   /** Moves what was typed and attached in a conversation to the draft of a new one. */
   moveDraftToNewChat(conversation: string): void {
-    const attached = [this.draftAttachments.of('new'), this.draftAttachments.of(conversation)].flat();
     const texts = [this.preferences.draft('new'), this.preferences.draft(conversation)];
-    this.draftAttachments.put('new', attached);
-    this.draftAttachments.put(conversation, []);
+    this.draftAttachments.move(conversation, 'new');
     this.preferences.setDraft('new', texts.filter(Boolean).join('\n\n'));
     this.preferences.setDraft(conversation, '');
   }

@@ -35,6 +35,22 @@ describe('files of a draft', () => {
     }
   });
 
+  it('follow their draft to another conversation', async () => {
+    const drafts = new DraftAttachments();
+    let end = (): void => undefined;
+    const adding = drafts.add('new', 'a.pdf', async () => {
+      await new Promise<void>((resolve) => (end = resolve));
+      return done;
+    });
+    const first = attachmentFromText('b.txt', 'more');
+    drafts.put('c1', [first]);
+    drafts.move('new', 'c1');
+    expect(drafts.readings('c1').map((one) => one.name)).toEqual(['a.pdf']);
+    end();
+    await adding;
+    expect([drafts.of('new'), drafts.of('c1')]).toEqual([[], [first, done]]);
+  });
+
   it('throw the problem of a document that can’t be read', async () => {
     const drafts = new DraftAttachments();
     await expect(drafts.add('c1', 'a.pdf', () => Promise.reject(new Error('no text')))).rejects.toThrow();

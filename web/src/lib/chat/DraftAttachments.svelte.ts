@@ -21,6 +21,13 @@ export class DraftAttachments {
     this.#drafts = { ...this.#drafts, [conversation]: attachments };
   }
 
+  /** Moves attachments, and files that are being read, behind those of another draft. */
+  move(from: string, to: string): void {
+    this.#drafts = { ...this.#drafts, [to]: [...this.of(to), ...this.of(from)], [from]: [] };
+    for (const one of this.#readings) if (one.conversation === from) one.conversation = to;
+    this.#readings = [...this.#readings];
+  }
+
   /** Files of the draft that aren't attachments yet. */
   readings(conversation: string): Reading[] {
     return this.#readings.filter((one) => one.conversation === conversation);
@@ -37,7 +44,7 @@ export class DraftAttachments {
     try {
       const one = await read(reading.abort.signal);
       if (reading.abort.signal.aborted) return null;
-      if (typeof one !== 'string') this.put(conversation, [...this.of(conversation), one]);
+      if (typeof one !== 'string') this.put(reading.conversation, [...this.of(reading.conversation), one]);
       return one;
     } catch (problem) {
       if (reading.abort.signal.aborted) return null;

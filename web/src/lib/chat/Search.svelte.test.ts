@@ -47,6 +47,18 @@ test('pages are appended, and hits of one conversation stand together', async ()
   expect([search.more, server.count(`${SEARCH}?cursor`)]).toEqual([false, 1]);
 });
 
+test('a late reply never replaces hits that are shown again', async () => {
+  server.replies[SEARCH] = { items: [hit('shown')], next_cursor: null };
+  await search.run(request('ti'));
+  let reply: (page: unknown) => void = () => undefined;
+  server.replies[SEARCH] = new Promise((resolve) => (reply = resolve));
+  const late = search.run(request('tide'));
+  await search.run(request('ti'));
+  reply({ items: [hit('late')], next_cursor: null });
+  await late;
+  expect([search.hits.map((one) => one.message), search.loading]).toEqual([['shown'], false]);
+});
+
 test('a late reply never replaces a newer one', async () => {
   let reply: (page: unknown) => void = () => undefined;
   server.replies[SEARCH] = new Promise((resolve) => (reply = resolve));

@@ -37,8 +37,12 @@ export class Search {
   /** Searches again, unless these are the hits that were shown a moment ago. */
   async run(request: SearchRequest): Promise<void> {
     const now = Date.now();
-    if (this.shown && searchPath(this.shown) === searchPath(request) && now - this.#at < KEPT_MS) return;
-    const number = ++this.#number;
+    const number = ++this.#number; // the reply to an earlier search is dropped
+    if (this.shown && searchPath(this.shown) === searchPath(request) && now - this.#at < KEPT_MS) {
+      this.loading = false;
+      this.problem = null;
+      return;
+    }
     this.scrollTop = 0;
     if (!request.q.trim()) {
       this.#show(request, [], null);
@@ -46,10 +50,11 @@ export class Search {
       return;
     }
     this.loading = true;
-    this.#since = request.days ? daysBefore(now, request.days) : undefined;
+    const since = request.days ? daysBefore(now, request.days) : undefined;
     try {
-      const page = await this.#api.search(this.#query(request, null));
+      const page = await this.#api.search(queryOf(request, since, null));
       if (number !== this.#number) return;
+      this.#since = since;
       this.took = Date.now() - now;
       this.#show(request, page.items, page.next_cursor);
       this.#at = now;
@@ -66,7 +71,7 @@ export class Search {
     const number = this.#number;
     this.loading = true;
     try {
-      const page = await this.#api.search(this.#query(shown, this.#cursor));
+      const page = await this.#api.search(queryOf(shown, this.#since, this.#cursor));
       if (number !== this.#number) return;
       this.#show(shown, [...this.hits, ...page.items], page.next_cursor);
     } catch (problem) {
@@ -82,17 +87,21 @@ export class Search {
     this.more = cursor !== null;
     this.problem = null;
   }
+}
 
-  #query({ q, model, role }: SearchRequest, cursor: string | null): Record<string, string> {
-    return {
-      q,
-      limit: String(PAGE),
-      ...(model && { model }),
-      ...(role && { role }),
-      ...(this.#since && { since: this.#since }),
-      ...(cursor && { cursor })
-    };
-  }
+function queryOf(
+  { q, model, role }: SearchRequest,
+  since: string | undefined,
+  cursor: string | null
+): Record<string, string> {
+  return {
+    q,
+    limit: String(PAGE),
+    ...(model && { model }),
+    ...(role && { role }),
+    ...(since && { since }),
+    ...(cursor && { cursor })
+  };
 }
 
 function groupHits(hits: readonly SearchHit[]): HitGroup[] {

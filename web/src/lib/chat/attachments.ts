@@ -1,7 +1,7 @@
 // Files attached to a message: images as base64, everything else as text, which the server finds in documents. Checked
 // when attached, sent with the message.
 import { isImage, toSendableImage } from './imageConversion.ts';
-import { decodeText, isDocument } from './textFile.ts';
+import { decodeText, isDocument, SIGNATURE_LENGTH } from './textFile.ts';
 import type { DocumentTextReply, FilePart, ImagePartBody, Part, SentPart } from '#lib/wire/types.ts';
 
 export interface Attachment {
@@ -21,7 +21,6 @@ export type AttachmentProblem = 'too-large' | 'not-text' | 'unreadable-image';
 
 /** Of text; images of any size are scaled down. */
 const MAX_TEXT_BYTES = 8 * 1024 * 1024;
-const SIGNATURE_BYTES = 16;
 let lastKey = 0;
 
 /**
@@ -43,7 +42,7 @@ export async function readAttachment(
     };
     return { key, name: file.name || 'image', part, preview: URL.createObjectURL(image), pasted: false };
   }
-  if (isDocument(new Uint8Array(await file.slice(0, SIGNATURE_BYTES).arrayBuffer()))) {
+  if (isDocument(new Uint8Array(await file.slice(0, SIGNATURE_LENGTH).arrayBuffer()))) {
     const { name, media_type, text, truncated } = await convert(file);
     const part: FilePart = { type: 'file', name, media_type, text };
     return { key, name, part, preview: null, pasted: false, truncated };

@@ -1,6 +1,6 @@
 // Tells text files from binary ones by their bytes: names and types are guesses of the operating system.
 
-const SIGNATURE_LENGTH = 5;
+export const SIGNATURE_LENGTH = 5;
 const DOCUMENTS = ['%PDF-', 'PK\x03\x04', '\xd0\xcf\x11\xe0'];
 
 /** The text in `bytes` (UTF-8, UTF-16 with its mark, or Windows-1252); null when they are no text. */

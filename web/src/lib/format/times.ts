@@ -2,10 +2,13 @@
 
 const CLOCK = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' } as const;
 const DATE = { ...CLOCK, day: 'numeric', month: 'short' } as const;
+const DAY = { day: 'numeric', month: 'long' } as const;
 const KINDS = {
   clock: CLOCK,
   date: DATE,
   dateOfOtherYear: { ...DATE, year: 'numeric' },
+  day: DAY,
+  dayOfOtherYear: { ...DAY, year: 'numeric' },
   full: { dateStyle: 'full', timeStyle: 'short' }
 } as const;
 
@@ -28,13 +31,12 @@ export function dayOf(time: number): string {
 export function messageTime(iso: string, today: string, language: string): string {
   const at = new Date(iso);
   if (at.toDateString() === today) return format(at, 'clock', language);
-  const sameYear = at.getFullYear() === new Date(today).getFullYear();
-  return format(at, sameYear ? 'date' : 'dateOfOtherYear', language);
+  return format(at, isOfYear(at, today) ? 'date' : 'dateOfOtherYear', language);
 }
 
 /** "15:12". */
 export function clockTime(iso: string, language: string): string {
-  return new Date(iso).toLocaleTimeString(language, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+  return format(new Date(iso), 'clock', language);
 }
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -50,12 +52,11 @@ export function dayName(
   if (at.toDateString() === today) return names.today;
   // At noon, since days with a change of the clock are shorter or longer.
   if (at.toDateString() === dayOf(Date.parse(today) - DAY_MS / 2)) return names.yesterday;
-  const sameYear = at.getFullYear() === new Date(today).getFullYear();
-  return at.toLocaleDateString(language, {
-    day: 'numeric',
-    month: 'long',
-    ...(sameYear ? {} : { year: 'numeric' })
-  });
+  return format(at, isOfYear(at, today) ? 'day' : 'dayOfOtherYear', language);
+}
+
+function isOfYear(at: Date, today: string): boolean {
+  return at.getFullYear() === new Date(today).getFullYear();
 }
 
 /** Date and time in full: "Sunday 29 November 2026 at 15:12". */

@@ -8,7 +8,7 @@ export interface CopyContent {
 }
 
 /** Not part of the text. Components elsewhere mark theirs with `data-label`. */
-const LABELS = '[data-label], [role="note"], .bar, .gutter, .caret, .sr, button, summary, svg';
+export const LABELS = '[data-label], [role="note"], .bar, .gutter, .caret, .sr, button, summary, svg';
 const FORMULA = '.formula, code.tex';
 const BLOCKS = 'p, h1, h2, h3, h4, h5, h6, ul, ol, li, blockquote, table, thead, tbody, tr, th, td, pre, hr';
 /** Elements that hold blocks. */

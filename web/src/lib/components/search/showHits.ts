@@ -1,9 +1,8 @@
 // Marks hits in the text of messages with the browser's own highlights, which leave the elements as they are.
+import { LABELS } from '#lib/markdown/copyContent.ts';
 import { bestSpan, findSpans, type SearchTerms } from '#lib/chat/searchTerms.ts';
 
-const TEXTS = '.question-text, .text';
-/** Inside of a text, what isn't of the message. */
-const SKIPPED = '.sr, [data-label], [role="note"], .caret';
+const TEXTS = '.question-text, .prose';
 const BLOCKS = 'p, li, td, th, h1, h2, h3, h4, h5, h6, pre, dt, dd, figure';
 
 /** Marks all hits in `articles`; the best place of `current` stands out. Returns that place, if there is one. */
@@ -46,7 +45,7 @@ interface TextNode {
 function textOf(root: HTMLElement): { nodes: TextNode[]; content: string } {
   const walker = document.createTreeWalker(root, NodeFilter.SHOW_ELEMENT | NodeFilter.SHOW_TEXT, (node) => {
     if (!(node instanceof Element)) return NodeFilter.FILTER_ACCEPT;
-    return node.matches(SKIPPED) ? NodeFilter.FILTER_REJECT : NodeFilter.FILTER_SKIP;
+    return node.matches(LABELS) ? NodeFilter.FILTER_REJECT : NodeFilter.FILTER_SKIP;
   });
   const nodes: TextNode[] = [];
   let content = '';
