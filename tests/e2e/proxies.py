@@ -74,13 +74,14 @@ class FaultyProxy:
         self._dripping = False
         self._held = 0.0
         self._open: set[asyncio.StreamWriter] = set()
+        self._writers: list[asyncio.StreamWriter] = []  # all there were
         self._loop = asyncio.new_event_loop()
         self._flows = asyncio.Event()
         self._flows.set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._joined: set[asyncio.Task[None]] = set()  # else they could be collected while they run
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
-        self._server = self._do(asyncio.start_server(self._serve, "127.0.0.1", 0))
+        self._server = self._do(asyncio.start_server(self._accept, "127.0.0.1", 0))
         self.port: int = self._server.sockets[0].getsockname()[1]
 
     @property
@@ -129,25 +130,25 @@ class FaultyProxy:
 
     async def _close(self) -> None:
         self._server.close()
-        tasks = [*self._tasks]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        # In rounds: what was being accepted becomes a task of its own.
+        while tasks := asyncio.all_tasks() - {asyncio.current_task()}:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        # Also those whose task was cancelled before it began, and what is still to be written.
+        for writer in self._writers:
+            writer.transport.abort()
+        await asyncio.sleep(0)
 
     async def _sever(self) -> None:
         for writer in self._open:
             self._reset(writer)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        try:
-            await self._join(reader, writer)
-        except (OSError, asyncio.CancelledError):
-            pass
-        finally:
-            self._tasks.discard(task)
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.append(writer)
+        task = self._loop.create_task(self._join(reader, writer))
+        self._joined.add(task)
+        task.add_done_callback(self._joined.discard)
 
     async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await self._flows.wait()
@@ -156,6 +157,7 @@ class FaultyProxy:
         except OSError:
             writer.transport.abort()
             return
+        self._writers.append(far)
         up = asyncio.create_task(self._up(reader, far))
         down = asyncio.create_task(self._down(far_reader, writer))
         self._open.add(writer)
