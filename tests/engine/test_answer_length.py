@@ -92,11 +92,19 @@ async def test_many_small_events_are_counted_too(make_rig: MakeRig) -> None:
     assert sum(isinstance(part, ToolCallPart) for part in answer.folded.parts()) < 20
 
 
-async def test_words_of_text_and_of_reasoning_by_turns_are_counted_with_their_parts(
-    make_rig: MakeRig,
+@pytest.mark.parametrize(
+    "turn",
+    [
+        (Text("a"), Reasoning("b")),
+        (Cited("https://example.org", None), Reasoning("b")),
+        (Reasoning("", "s", 0), Reasoning("", "s", 0)),
+    ],
+    ids=["text and reasoning", "source and reasoning", "signatures"],
+)
+async def test_many_small_parts_are_counted_with_what_stores_them(
+    make_rig: MakeRig, turn: tuple[UpstreamEvent, ...]
 ) -> None:
-    pairs = [event for n in range(20) for event in (Text("a"), Reasoning("b"))]
-    answer = await answered(make_rig, *pairs, STOP)
+    answer = await answered(make_rig, *turn * 20, STOP)
     assert is_cut(answer)
     assert len(answer.folded.parts()) < 20
 

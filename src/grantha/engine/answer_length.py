@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from grantha.events import (
     Citation,
+    Cited,
     Event,
     Finished,
     PartStart,
@@ -61,13 +62,17 @@ class AnswerLength:
         match event:
             case PartStart():
                 self._begin(event.part_kind)
-            case TextDelta() | ReasoningDelta():
+            case TextDelta():
                 self._left -= _size(event.text)
                 self._tokens_left -= event.deltas
+            case ReasoningDelta():
+                self._left -= _size(event.text, event.signature)
+                self._tokens_left -= event.deltas
+                self._close_if_signed(event)
             case ToolCallDelta():
-                self._left -= _size(event.arguments)
+                self._left -= _size(event.arguments, event.signature)
             case Citation():
-                self._left -= _size(event.url, event.title, event.quoted)
+                self._left -= _EVENT_COST + _size(event.url, event.title, event.quoted)
             case _:
                 pass
 
@@ -88,6 +93,7 @@ class AnswerLength:
                 self._begin("reasoning")
                 if not self._spend(_size(event.signature)):
                     return None
+                self._close_if_signed(event)
                 text = self._cut(event.text)
                 return replace(event, text=text) if self.exceeded else event
             case ToolCall():
@@ -97,6 +103,10 @@ class AnswerLength:
                     return None
                 arguments = self._cut(event.arguments)
                 return replace(event, arguments=arguments) if self.exceeded else event
+            case Cited():
+                self._begin("text")
+                fits = self._spend(_EVENT_COST + _size(event.url, event.title, event.quoted))
+                return event if fits else None
             case UsageSeen():
                 return event
             case Finished():
@@ -116,6 +126,11 @@ class AnswerLength:
         if self._kind not in {None, kind}:
             self._left -= _PART_COST
         self._kind = kind
+
+    def _close_if_signed(self, event: Reasoning | ReasoningDelta) -> None:
+        """A signature ends its part: what follows it begins another one, be it reasoning again."""
+        if event.signature is not None:
+            self._kind = "signed"
 
     def _spend(self, size: int) -> bool:
         """Counts something that can't be cut; returns whether it fits."""
