@@ -1,6 +1,6 @@
 // @vitest-environment jsdom
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { Api } from '#lib/wire/api.ts';
+import { Api, Problem } from '#lib/wire/api.ts';
 import type { Conversation, Message, SentPart } from '#lib/wire/types.ts';
 import { Chat } from './Chat.svelte.ts';
 import { CannedServer, conversation } from './testApi.ts';
@@ -101,6 +101,17 @@ test('a reply that was overtaken by a later one is dropped', async () => {
   late.resolve(conversation('c'));
   await first;
   expect(shown()).toEqual(['q', 'a']);
+});
+
+test('a failure that was overtaken by a later read is no problem of the chat', async () => {
+  const late = Promise.withResolvers();
+  server.replies[READ] = late.promise;
+  const first = chat.load();
+  server.replies[READ] = answered(answer);
+  await chat.load();
+  late.reject(new Problem(404, {}));
+  await first;
+  expect([shown(), chat.missing, chat.problem]).toEqual([['q', 'a'], false, null]);
 });
 
 test('a version stays chosen though a reply from before the choice comes after it', async () => {

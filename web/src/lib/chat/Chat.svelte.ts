@@ -52,6 +52,9 @@ export class Chat {
   /** Requests for the conversation are numbered, so that no reply replaces a later one. */
   #requests = 0;
   #latest = 0;
+  /** Reads are numbered for their problems, too; the number of the latest that has ended. */
+  #reads = 0;
+  #settled = 0;
   /** Changes of this tab under way, and whether a reload waits for their end. */
   #changes = 0;
   #stale = false;
@@ -278,16 +281,17 @@ export class Chat {
     this.apply(conversation);
   }
 
-  /** Keeps the problem of a failed read; never throws. */
+  /** Keeps the problem of a failed read, unless a later one has ended already; never throws. */
   async #settle(read: Promise<void>): Promise<void> {
-    try {
-      await read;
-      this.missing = false;
-      this.problem = null;
-    } catch (problem) {
-      this.missing = (problem as Problem).status === 404;
-      this.problem = problem as Problem;
-    }
+    const number = ++this.#reads;
+    const problem = await read.then(
+      () => null,
+      (reason: unknown) => reason as Problem
+    );
+    if (number < this.#settled) return;
+    this.#settled = number;
+    this.missing = problem?.status === 404;
+    this.problem = problem;
   }
 
   /** Starts reading at once, before the message tree has been fetched again. */
