@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from tests.http_host import serving_http
+
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGP4z8DwHwAFAAH/iZk9HQAAAABJRU5ErkJggg=="
 )
@@ -93,14 +95,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 def serving_images(address: str = "127.0.0.1") -> Iterator[ImageHost]:
     """The host on a free port of an address of this machine."""
     host = ImageHost(address=address)
-    handler = type("Handler", (_Handler,), {"host": host})
-    with http.server.ThreadingHTTPServer((address, 0), handler) as server:
-        host.port = server.server_port
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+    with serving_http(type("Handler", (_Handler,), {"host": host}), address) as host.port:
         try:
             yield host
         finally:
             host.open()
-            server.shutdown()
-            thread.join()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.server
-import threading
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 
 from grantha.providers.local.curated import CURATED
 from tests.cli.command import Terminal, run
+from tests.http_host import serving_http
 from tests.providers.local.conftest import PAIRS, gguf
 from tests.server import MakeServer, Server, reserved_port
 
@@ -23,12 +23,8 @@ def files(tmp_path: Path) -> Iterator[str]:
     folder.mkdir()
     (folder / "own.gguf").write_bytes(gguf(PAIRS))
     handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with serving_http(handler) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 def test_the_list_names_size_licence_and_what_is_there(server_factory: MakeServer) -> None:

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
+from tests.http_host import serving_http
+
 
 @dataclass
 class FileHost:
@@ -93,14 +95,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 def serving(host: FileHost, address: str = "127.0.0.1") -> Iterator[FileHost]:
     """The host on a free port of an address of this machine."""
     host.address = address
-    handler = type("Handler", (_Handler,), {"host": host})
-    with http.server.ThreadingHTTPServer((address, 0), handler) as server:
-        host.port = server.server_port
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+    with serving_http(type("Handler", (_Handler,), {"host": host}), address) as host.port:
         try:
             yield host
         finally:
             host.close()
-            server.shutdown()
-            thread.join()

@@ -134,13 +134,8 @@ class Client:
         `page_size` (1 to 200) is the number fetched per request.
         """
         params = {"limit": str(page_size), "origin": origin, **({"q": query} if query else {})}
-        while True:
-            body = await self._http.json("GET", "/api/conversations", params=params)
-            for item in body["items"]:
-                yield ConversationSummary.from_json(item)
-            if body["next_cursor"] is None:
-                return
-            params["cursor"] = body["next_cursor"]
+        async for item in self._items("/api/conversations", params):
+            yield ConversationSummary.from_json(item)
 
     async def search(
         self,
@@ -168,13 +163,8 @@ class Client:
         }
         params = {"q": query, "origin": origin, "limit": str(page_size)}
         params.update({name: value for name, value in filters.items() if value is not None})
-        while True:
-            body = await self._http.json("GET", "/api/search", params=params)
-            for item in body["items"]:
-                yield SearchResult.from_json(item)
-            if body["next_cursor"] is None:
-                return
-            params["cursor"] = body["next_cursor"]
+        async for item in self._items("/api/search", params):
+            yield SearchResult.from_json(item)
 
     async def latest_conversation(self) -> ConversationSummary | None:
         """The most recently active conversation, pinned or not; None when there is none."""
@@ -248,3 +238,16 @@ class Client:
         """Has the server ask a provider for one word, which costs a few tokens."""
         body = await self._http.json("POST", f"/api/providers/{provider}/check", idempotent=True)
         return ProviderCheckResult.from_json(body)
+
+    # ---- helpers below -------------------------------------------------------------------------
+
+    async def _items(self, path: str, params: dict[str, str]) -> AsyncGenerator[Any, None]:
+        """The items of a list, page by page."""
+        cursor: dict[str, str] = {}
+        while True:
+            body = await self._http.json("GET", path, params={**params, **cursor})
+            for item in body["items"]:
+                yield item
+            if body["next_cursor"] is None:
+                return
+            cursor = {"cursor": body["next_cursor"]}

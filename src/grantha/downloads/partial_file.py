@@ -201,3 +201,18 @@ def storage_error(error: OSError, folder: Path) -> GranthaError:
 def part_of(target: Path) -> Path:
     """Where a file grows until it is complete."""
     return target.with_name(f".{target.name}.part")
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file; 0 if there is none."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def free_space(folder: Path) -> int | None:
+    """Free bytes of the disk below a folder; None if that can't be found out."""
+    with suppress(OSError):
+        return shutil.disk_usage(folder).free
+    return None

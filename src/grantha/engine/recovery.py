@@ -73,12 +73,12 @@ class Recovery:
             for orphan in left:
                 try:
                     await self._retry_while_failing(self._take_over, orphan)
-                except GranthaError as error:
-                    name = orphan.row.id
-                    _log.error("generation %s can't be recovered: %s", name, error.message)
-                except Exception:  # noqa: BLE001  a bug met by one answer mustn't hold up the others
-                    _log.exception(
-                        "generation %s can't be recovered: internal error", orphan.row.id
+                except Exception as error:  # noqa: BLE001  one answer mustn't hold up the others
+                    _log.error(
+                        "generation %s can't be recovered: %r",
+                        orphan.row.id,
+                        error,
+                        exc_info=not isinstance(error, GranthaError),
                     )
                     await self._end_unreadable(orphan)
             return len(left)
@@ -176,7 +176,7 @@ class Recovery:
         self, records: list[Record], history: tuple[Message, ...], length: int
     ) -> str | None:
         """Why no further upstream call may be made for a log; None if one may."""
-        budget = CallBudget(self._supervisor.limits, estimate_prompt_size(history))
+        budget = CallBudget(self._supervisor.tuning.limits, estimate_prompt_size(history))
         budget.replay(records)
         unproductive = _unproductive_owners(records)
         if unproductive >= self._max_unproductive:

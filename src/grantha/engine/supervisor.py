@@ -17,7 +17,6 @@ from typing import Any
 
 from grantha.chat import ContinuationMode, JsonObject, Options
 from grantha.engine.abandonment import Attachment, ReaderCount
-from grantha.engine.call_budget import CallLimits
 from grantha.engine.commands import StopReceipt
 from grantha.engine.feed import Change, Feed
 from grantha.engine.flusher import Flusher, FlushState
@@ -90,11 +89,6 @@ class Supervisor:
     def flush_state(self) -> FlushState:
         """How writing the logs goes now."""
         return self._flusher.state
-
-    @property
-    def limits(self) -> CallLimits:
-        """Limits on the upstream calls of each generation."""
-        return self.tuning.limits
 
     # ---- starting ------------------------------------------------------------------------------
 
@@ -250,7 +244,7 @@ class Supervisor:
             self._models,
             read_text,
             requested,
-            limits=self.limits,
+            limits=self.tuning.limits,
             answer_limits=self.tuning.answer_limits,
             close_timeout=self.tuning.close_timeout,
         )

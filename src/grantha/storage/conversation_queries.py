@@ -19,9 +19,10 @@ from grantha.storage.base import (
     MessageRow,
     NewConversation,
     NewMessage,
+    SearchFilters,
 )
 from grantha.storage.schema import conversations, generations, idempotency, messages
-from grantha.storage.search_queries import SNIPPET, matching_titles, snippet_values
+from grantha.storage.search_queries import SNIPPET, VISIBLE, matching_titles, search_values
 from grantha.storage.search_terms import parse_query
 
 _CHANGEABLE = frozenset(
@@ -118,16 +119,11 @@ def search(
             "best AS (SELECT m.conversation AS id, max(m.number) AS number, h.snippet AS snippet "
             "FROM hits h JOIN messages m ON m.number = h.number GROUP BY m.conversation) "
             "SELECT c.*, b.snippet AS snippet FROM conversations c LEFT JOIN best b ON b.id = c.id "
-            "WHERE c.subject = :subject AND c.deleted_at IS NULL "
-            "AND (c.origin = :origin OR :origin IS NULL AND c.origin <> :ephemeral) "
-            "AND (b.id IS NOT NULL OR c.id IN (SELECT value FROM json_each(:titles))) "
+            f"WHERE {VISIBLE} AND (b.id IS NOT NULL OR c.id IN (SELECT value FROM json_each(:titles))) "
             "ORDER BY c.pinned DESC, c.updated_at DESC LIMIT :limit"
         ),
         {
-            **snippet_values(terms),
-            "subject": subject,
-            "origin": origin,
-            "ephemeral": EPHEMERAL,
+            **search_values(subject, SearchFilters(origin=origin), terms),
             "titles": rows.to_json(matching_titles(connection, subject, terms, origin)),
             "limit": limit,
         },

@@ -17,7 +17,6 @@ from grantha.chat import (
     Role,
     Status,
     TextPart,
-    Usage,
     is_amount,
     part_from_json,
     parts_to_json,
@@ -187,8 +186,9 @@ def whole_number(row: Row, name: str) -> int:
     return 0
 
 
-# ---- helpers below ------------------------------------------------------------------------------- A
-# damaged column loses its own content, but never breaks a list, a conversation or a start that reads it.
+# ---- helpers below -------------------------------------------------------------------------------
+#
+# A damaged column loses its own content, but never breaks a list, a conversation or a start that reads it.
 
 
 def _text_or_none(row: Row, name: str) -> str | None:
@@ -266,10 +266,11 @@ def _end(row: Row) -> dict[str, Any] | None:
     if body is None:
         return None
     try:
-        _check(event_of("generation-end", body))
-        timings, usage = body.get("timings", {}), body.get("usage")
-        if usage is not None:
-            body["usage"] = Usage.from_json(usage).to_json()
+        end = event_of("generation-end", body)
+        _check(end)
+        if isinstance(end, GenerationEnd) and end.usage is not None:
+            body["usage"] = end.usage.to_json()
+        timings = body.get("timings", {})
         body["timings"] = {name: value for name, value in timings.items() if is_amount(value)}
     except _DAMAGED as error:
         _log.error("the end of %s is damaged: %r", row["id"], error)

@@ -28,10 +28,11 @@ SNIPPET = (
     "1, :longest)"
 )
 _ORIGIN = "(c.origin = :origin OR :origin IS NULL AND c.origin <> :ephemeral)"
-_VISIBLE = f"c.subject = :subject AND c.deleted_at IS NULL AND {_ORIGIN}"
+# Of conversations `c`: those that a search may find.
+VISIBLE = f"c.subject = :subject AND c.deleted_at IS NULL AND {_ORIGIN}"
 _TITLES = f"""
     SELECT c.id, c.title, c.title_by, c.origin, c.updated_at FROM conversations c
-    WHERE {_VISIBLE} AND (c.updated_at, c.id) < (:updated_at, :id)
+    WHERE {VISIBLE} AND (c.updated_at, c.id) < (:updated_at, :id)
     AND (:since IS NULL OR c.updated_at >= :since) AND (:until IS NULL OR c.updated_at < :until)
     AND (:model IS NULL OR EXISTS (
         SELECT 1 FROM messages m WHERE m.conversation = c.id AND m.model = :model))
@@ -46,7 +47,7 @@ _MESSAGES = f"""
         {SNIPPET} AS snippet
     FROM messages_text CROSS JOIN messages m ON m.number = messages_text.rowid
     CROSS JOIN conversations c ON c.id = m.conversation
-    WHERE messages_text MATCH :match AND messages_text.rowid < :number AND {_VISIBLE}
+    WHERE messages_text MATCH :match AND messages_text.rowid < :number AND {VISIBLE}
     AND (:role IS NULL OR m.role = :role)
     AND (:since IS NULL OR m.created_at >= :since) AND (:until IS NULL OR m.created_at < :until)
     AND (:model IS NULL OR m.model = :model OR EXISTS (
@@ -70,7 +71,7 @@ def search(
     if not terms.required:
         return SearchPage((), None)
     found: list[tuple[SearchHit, str]] = []  # each with the cursor of what follows it
-    values = _values(subject, filters, terms)
+    values = search_values(subject, filters, terms)
     if number is None and filters.role is None:
         after = {"updated_at": updated_at, "id": conversation}
         for hit in _title_hits(connection, terms, {**values, **after}):
@@ -87,18 +88,25 @@ def matching_titles(
     connection: Connection, subject: str, terms: SearchTerms, origin: str | None
 ) -> list[str]:
     """The ids of all conversations whose titles match."""
-    values = _values(subject, SearchFilters(origin=origin), terms)
+    values = search_values(subject, SearchFilters(origin=origin), terms)
     all_of_them = {**values, "updated_at": _FIRST, "id": ""}
     return [row[0] for row in _titles(connection, terms, all_of_them)]
 
 
-def snippet_values(terms: SearchTerms) -> dict[str, Any]:
-    """The values that `SNIPPET` and a `MATCH :match` beside it need."""
+def search_values(subject: str, filters: SearchFilters, terms: SearchTerms) -> dict[str, Any]:
+    """The values that `VISIBLE`, `SNIPPET` and a `MATCH :match` beside them need, and those of filters."""
     return {
         "match": terms.fts5(),
         "tokens": _TOKENS[terms.unspaced],
         "separator": SEPARATOR,
         "longest": _MAX_SNIPPET,
+        "subject": subject,
+        "origin": filters.origin,
+        "ephemeral": EPHEMERAL,
+        "model": filters.model,
+        "role": filters.role,
+        "since": filters.since,
+        "until": filters.until,
     }
 
 
@@ -152,19 +160,6 @@ def _messages(
         )
         for row in found.mappings()
     ]
-
-
-def _values(subject: str, filters: SearchFilters, terms: SearchTerms) -> dict[str, Any]:
-    return {
-        **snippet_values(terms),
-        "subject": subject,
-        "origin": filters.origin,
-        "ephemeral": EPHEMERAL,
-        "model": filters.model,
-        "role": filters.role,
-        "since": filters.since,
-        "until": filters.until,
-    }
 
 
 def _position(cursor: str | None) -> tuple[int | None, int, str]:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-from contextlib import suppress
-from pathlib import Path
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -14,6 +11,7 @@ from grantha import __version__
 from grantha.api.openapi.description import response_doc
 from grantha.api.schemas.responses import HealthReply, ReadyReply, StorageReply
 from grantha.api.state import app_state
+from grantha.downloads.partial_file import free_space
 
 router = APIRouter(tags=["health"])
 
@@ -49,7 +47,7 @@ async def readyz(request: Request) -> Response:
             version=health.version,
             error=error,
             folder=str(state.settings.folder()),
-            free=await asyncio.to_thread(_free, state.settings.folder()),
+            free=await asyncio.to_thread(free_space, state.settings.folder()),
         ),
         sqlite=health.version.rpartition(" ")[2],
         running=state.supervisor.running,
@@ -58,9 +56,3 @@ async def readyz(request: Request) -> Response:
         requires_token=state.settings.token is not None,
     )
     return reply.response(503 if stopping or error else 200)
-
-
-def _free(folder: Path) -> int | None:
-    with suppress(OSError):
-        return shutil.disk_usage(folder).free
-    return None

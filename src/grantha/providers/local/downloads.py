@@ -15,7 +15,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import shutil
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -27,7 +26,14 @@ from urllib.parse import urlsplit
 
 from grantha.config import Settings
 from grantha.downloads.egress import Egress
-from grantha.downloads.partial_file import make_room, part_of, remove_partial, storage_error
+from grantha.downloads.partial_file import (
+    free_space,
+    make_room,
+    part_of,
+    remove_partial,
+    size_of,
+    storage_error,
+)
 from grantha.downloads.threads import run_to_completion
 from grantha.errors import (
     BadRequest,
@@ -107,7 +113,7 @@ class LocalDownloads:
             if note is None:
                 return
             # Set together: a list in between would show a paused download as not begun.
-            self._received = await asyncio.to_thread(_size_of, part_of(self._target(note)))
+            self._received = await asyncio.to_thread(size_of, part_of(self._target(note)))
             self._note = note
             if note.state == "running":
                 self._begin()
@@ -124,7 +130,7 @@ class LocalDownloads:
         models = await asyncio.to_thread(self._offers)
         curated = tuple(self._curated.values())
         installed = await asyncio.to_thread(installed_models, self._settings, self._files, curated)
-        free = await asyncio.to_thread(_free, self._settings.folder())
+        free = await asyncio.to_thread(free_space, self._settings.folder())
         return Offers(models, installed, status, free, machine.memory(), machine.has_engine())
 
     async def start_curated(self, name: str) -> DownloadStatus:
@@ -160,7 +166,7 @@ class LocalDownloads:
             await self._halt()
             note = self._required()
             if note.state == "running":  # else it has ended in the last moment
-                self._received = await asyncio.to_thread(_size_of, part_of(self._target(note)))
+                self._received = await asyncio.to_thread(size_of, part_of(self._target(note)))
                 await self._keep_if_possible(replace(note, state="paused"))
             return self._required_status()
 
@@ -189,7 +195,7 @@ class LocalDownloads:
         async with self._lock:
             before = self._note
             if before is not None and before.state != "done" and not self._is_same(note):
-                partial = await asyncio.to_thread(_size_of, part_of(self._target(before)))
+                partial = await asyncio.to_thread(size_of, part_of(self._target(before)))
                 if before.state == "running" or partial:
                     raise Conflict(
                         f"The download of {self._title(before)} isn't finished.",
@@ -204,7 +210,7 @@ class LocalDownloads:
     async def _start_or_resume(self, note: _Note) -> DownloadStatus:
         """Begins or resumes, if the disk has room. The lock is held."""
         target = self._target(note)
-        self._received = await asyncio.to_thread(_size_of, part_of(target))
+        self._received = await asyncio.to_thread(size_of, part_of(target))
         if note.total is not None:
             await asyncio.to_thread(self._check_room, target, note.total - self._received)
         await self._keep(note)
@@ -272,7 +278,7 @@ class LocalDownloads:
         """Without the lock, which a pause holds while it waits for this task."""
         target = self._target(self._required())
         done = state == "done"
-        received = await asyncio.to_thread(_size_of, target if done else part_of(target))
+        received = await asyncio.to_thread(size_of, target if done else part_of(target))
         if done:
             self._model = await asyncio.to_thread(self._model_id, target)
         note = self._required()
@@ -370,7 +376,7 @@ class LocalDownloads:
 
     def _offer(self, model: CuratedModel) -> ModelOffer:
         target = self._folder / model.file
-        installed = _size_of(target) == model.size
+        installed = size_of(target) == model.size
         return ModelOffer(
             model.name,
             model.title,
@@ -379,7 +385,7 @@ class LocalDownloads:
             model.repository,
             model.size,
             model.memory,
-            0 if installed else _size_of(part_of(target)),
+            0 if installed else size_of(part_of(target)),
             self._model_id(target) if installed else None,
         )
 
@@ -390,7 +396,7 @@ class LocalDownloads:
     def _is_installed(self, note: _Note) -> bool:
         target = self._target(note)
         if note.name is not None:
-            return _size_of(target) == self._curated[note.name].size
+            return size_of(target) == self._curated[note.name].size
         return target.exists()
 
     def _is_same(self, note: _Note) -> bool:
@@ -420,16 +426,3 @@ def _check_url(url: str) -> None:
     parts = urlsplit(url)
     if parts.username is not None or parts.password is not None:
         raise BadRequest("The address holds a name or a password, which would be stored.")
-
-
-def _size_of(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
-
-
-def _free(folder: Path) -> int | None:
-    with suppress(OSError):
-        return shutil.disk_usage(folder).free
-    return None

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from grantha.config import Settings
-from grantha.downloads.partial_file import part_of, remove_partial, storage_error
+from grantha.downloads.partial_file import part_of, remove_partial, size_of, storage_error
 from grantha.errors import Conflict, UnknownModel
 from grantha.providers.local import builtin
 from grantha.providers.local.curated import CURATED, CuratedModel, curated_model
@@ -64,7 +64,7 @@ def delete_partial(settings: Settings, name: str) -> int | None:
     target = _path_of(settings, offer) if offer is not None else folder / Path(name).name
     if not part_of(target).is_file():
         return None
-    size = _size_of(part_of(target))
+    size = size_of(part_of(target))
     remove_partial(target)
     return size
 
@@ -92,7 +92,7 @@ def _delete(settings: Settings, file: ModelFile, offer: CuratedModel | None) -> 
             advice=f"Change {settings.label(setting)} first.",
         )
     paths = files_of(file.path)
-    size = sum(_size_of(path) for path in paths)
+    size = sum(size_of(path) for path in paths)
     try:
         # The first one last: while it is there, a deletion that failed halfway can be repeated.
         for path in reversed(paths):
@@ -117,7 +117,7 @@ def _installed(
         name,
         title,
         file.path.name,
-        sum(_size_of(path) for path in files_of(file.path)),
+        sum(size_of(path) for path in files_of(file.path)),
         _origin(settings, file),
     )
 
@@ -141,10 +141,3 @@ def _setting_with(settings: Settings, file: ModelFile) -> str | None:
 
 def _path_of(settings: Settings, offer: CuratedModel) -> Path:
     return builtin.models_folder(settings.folder()) / offer.file
-
-
-def _size_of(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
