@@ -23,6 +23,7 @@ _FROM_OUTSIDE = {"api", "cli", "client", "compat_clients", "deploy", "e2e", "fau
 _STARTERS = {"server", "server_factory", "shared"}
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Three workers for two cores: a third of the suite's time is waiting for processes and browsers."""
     return max(2, (os.cpu_count() or 1) * 3 // 2)
