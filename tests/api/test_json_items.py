@@ -76,5 +76,15 @@ def test_what_is_no_json_is_refused(body: bytes) -> None:
 def test_a_document_without_the_list_has_no_items() -> None:
     items = JsonItems(b'{"other": [1]}', "items", 20)
     assert (items.outline, list(items)) == ({"other": [1]}, [])
+
+
+def test_what_stands_beside_the_items_is_bounded() -> None:
+    """A single conversation is a document of its own, and longer than what belongs to a list."""
+    text = b'"' + b"x" * 70_000 + b'"'
+    assert JsonItems(b'{"other": [' + text + b"]}", "items", 20).outline == {
+        "other": ["x" * 70_000]
+    }
+    with pytest.raises(BadRequest, match="beside its list of items"):
+        JsonItems(b'{"items": [], "other": ' + text + b"}", "items", 20)
     with pytest.raises(BadRequest, match="no list of items"):
-        JsonItems(b'{"other": [' + b"1," * 50_000 + b"1]}", "items", 20)
+        JsonItems(b'{"other": "' + b"x" * (16 << 20) + b'"}', "items", 20)

@@ -1,6 +1,8 @@
 """Conversations as files: out and in again, and from the exports of others."""
 
+import io
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +165,65 @@ async def test_a_file_in_which_nothing_is_understood_is_refused(client: httpx.As
 
 
 _MESSAGE = {"id": "a", "parent": None, "role": "user", "parts": [{"type": "text", "text": "x"}]}
+
+
+def _zip(**files: Any) -> bytes:
+    body = io.BytesIO()
+    with zipfile.ZipFile(body, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            text = content if isinstance(content, str) else json.dumps(content)
+            archive.writestr(name, text)
+    return body.getvalue()
+
+
+def _claude(text: str) -> dict[str, Any]:
+    return {"name": text, "chat_messages": [{"sender": "human", "text": text}]}
+
+
+async def test_an_archive_is_imported_as_it_was_delivered(client: httpx.AsyncClient) -> None:
+    numbered = {f"export/conversations-{n:03}.json": [_claude(f"Chat {n}")] for n in (2, 0, 10, 1)}
+    beside = {
+        "users.json": [{"full_name": "X"}],
+        "export/conversations-001.json.png": "x",
+        "__MACOSX/export/conversations-000.json": "x",
+    }
+    reply = await client.post("/api/import", content=_zip(**numbered, **beside))
+    assert reply.status_code == 201, reply.text
+    found = [
+        (await client.get(f"/api/conversations/{one}")).json()["title"]
+        for one in reply.json()["conversations"]
+    ]
+    assert found == ["Chat 0", "Chat 1", "Chat 2", "Chat 10"]
+    assert reply.json()["left_out"] == {"images": 0, "files": 0, "tool_calls": 0, "other": 0}
+
+
+_ARCHIVE = _zip(**{"conversations.json": [_claude("Hi")]})
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "reason"),
+    [
+        (_zip(**{"chat.html": "x"}), 400, "holds no conversations.json"),
+        (_ARCHIVE[:-30], 400, "archive is damaged"),
+        (_ARCHIVE.replace(b"\x00\x00conversations", b"\x01\x00conversations"), 400, "archive"),
+        (_zip(**{"conversations.json": "{"}), 400, "conversations.json in the archive: The file"),
+        (_zip(**{"conversations.json": " " * 70_000_000}), 413, "at most 67,108,864 are read"),
+        (
+            _zip(**{"conversations-0.json": [_claude("Hi")], "conversations-1.json": [{}]}),
+            400,
+            "conversations-1.json in the archive: The file isn't an export",
+        ),
+    ],
+    ids=["others", "cut", "changed", "no JSON", "large", "second"],
+)
+async def test_an_archive_that_cannot_be_read_stores_nothing(
+    client: httpx.AsyncClient, body: bytes, status: int, reason: str
+) -> None:
+    before = await _newest(client)
+    reply = await client.post("/api/import", content=body)
+    assert reply.status_code == status, reply.text
+    assert reason in reply.json()["detail"]
+    assert await _newest(client) == before
 
 
 def _own(*messages: Any, **more: Any) -> dict[str, Any]:

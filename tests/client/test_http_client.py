@@ -244,7 +244,7 @@ async def test_an_export_is_imported_again_with_its_text(shared: Server) -> None
         answer = await generation.answer()
         document = await client.export_conversation(generation.conversation)
         markdown = (await client.export_conversation(generation.conversation, "markdown")).decode()
-        (copy,) = await client.import_document(document)
+        (copy,) = (await client.import_document(document)).conversations
         thread = (await client.conversation(copy)).thread()
 
     assert answer.text in markdown

@@ -76,7 +76,7 @@ def test_an_export_can_be_read_and_imported_again(
     expect(page).to_have_url(server.url + "/")
     page.goto(server.url + "/settings#transfer")
     with page.expect_file_chooser() as chooser:
-        page.get_by_role("button", name="Choose a file").click()
+        page.get_by_role("button", name="Choose files").click()
     file = tmp_path / "export.json"
     file.write_text(own, encoding="utf-8")
     chooser.value.set_files(file)
@@ -100,7 +100,7 @@ def test_an_import_that_finds_the_server_busy_can_be_sent_again(
         return server.call("POST", "/api/import", {}).status
 
     page.goto(f"{server.url}/settings#transfer")
-    button = page.get_by_role("button", name="Choose a file")
+    button = page.get_by_role("button", name="Choose files")
     section = page.get_by_role("region", name="Settings")
     with socket.create_connection(("127.0.0.1", server.port)) as other:
         other.sendall(
@@ -125,9 +125,11 @@ def test_a_file_that_is_no_export_is_refused_with_a_message(
     file = tmp_path / "notes.json"
     file.write_text("not JSON at all", encoding="utf-8")
     with page.expect_file_chooser() as chooser:
-        page.get_by_role("button", name="Choose a file").click()
+        page.get_by_role("button", name="Choose files").click()
     chooser.value.set_files(file)
-    refused = page.get_by_role("alert").filter(has_text="This file isn’t JSON.")
+    refused = page.get_by_role("alert").filter(
+        has_text="notes.json: Nothing was imported. The file isn't JSON"
+    )
     expect(refused).to_be_visible()
 
 

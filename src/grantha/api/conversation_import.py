@@ -1,7 +1,8 @@
 """One import: reads a file conversation by conversation, and stores all of it or nothing.
 
-The file is in memory once; decoded is one conversation at a time, in a thread. What is read is staged in
-small parts, between which the answers of others are written, and becomes visible in one transaction.
+The file, or one of those in an archive, is in memory once; one conversation at a time is decoded, in a
+thread. What is read is staged in small parts, between which the answers of others are written, and becomes
+visible in one transaction.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from grantha.api.http.json_items import JsonItems
 from grantha.api.schemas import import_checks
@@ -18,8 +20,11 @@ from grantha.chat import FilePart, ImagePart, Part, part_to_json
 from grantha.engine.ids import new_id
 from grantha.engine.titles import title_from
 from grantha.errors import BadRequest, GranthaError, TooLarge
-from grantha.import_export.file_reading import EXPORTS_ADVICE, ITEMS, read_conversations
+from grantha.import_export.archive import Archive, is_archive
+from grantha.import_export.file_reading import ITEMS, read_conversations
 from grantha.import_export.portable_conversation import (
+    EXPORTS_ADVICE,
+    LeftOutKind,
     PortableConversation,
     PortableMessage,
     invalid,
@@ -27,7 +32,6 @@ from grantha.import_export.portable_conversation import (
 from grantha.storage.base import ImportedConversation, MessageRow, NewConversation, Store
 from grantha.wire import images
 
-_ZIP = b"PK\x03\x04"
 _PART_SIZE = 256 * 1024  # characters staged in one transaction, while which no answer is written
 _PART_ROWS = 256
 _DISK_FACTOR = 5  # times the size of a file: its text, the index of its words, half-filled pages
@@ -37,16 +41,25 @@ _MAX_PROMPT = 200_000
 _Row = ImportedConversation | MessageRow
 
 
-async def import_conversations(
-    store: Store, subject: str, body: bytearray, max_depth: int
-) -> list[str]:
-    """Stores the conversations of a file; returns their ids.
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """The ids of the new conversations, and how much of them isn't imported."""
 
-    Raises `BadRequest` for a file that can't be read, `StorageFull` or `StorageFailed`. Then, as after
-    a crash, nothing of it is there.
+    ids: list[str]
+    left_out: Counter[LeftOutKind]
+
+
+async def import_conversations(
+    store: Store, subject: str, body: bytearray, *, max_size: int, max_depth: int
+) -> Imported:
+    """Stores the conversations of a file or a ZIP archive, of which at most `max_size` bytes are unpacked.
+
+    Raises `BadRequest` for a file that can't be read, `TooLarge`, `StorageFull` or `StorageFailed`. Then,
+    as after a crash, nothing of it is there.
     """
-    await store.check_room(_DISK_FACTOR * len(body))
-    rows = await asyncio.to_thread(_rows, body, max_depth)
+    left_out: Counter[LeftOutKind] = Counter()
+    size, rows = await asyncio.to_thread(_open, body, max_size, max_depth, left_out)
+    await store.check_room(_DISK_FACTOR * size)
     ids: list[str] = []
     try:
         while part := await asyncio.to_thread(_next_part, rows):
@@ -61,24 +74,44 @@ async def import_conversations(
         with contextlib.suppress(GranthaError):  # then it is purged in an hour
             await store.discard_import(subject, ids)
         raise
-    return ids
+    return Imported(ids, left_out)
 
 
 # ---- in a thread ---------------------------------------------------------------------------------
 
 
-def _rows(body: bytearray, max_depth: int) -> Iterator[_Row]:
-    if body.startswith(_ZIP):
-        raise BadRequest(
-            "The file is a ZIP archive.",
-            advice="Unpack it, and import the conversations.json in it.",
-        )
+def _open(
+    body: bytearray, max_size: int, max_depth: int, left_out: Counter[LeftOutKind]
+) -> tuple[int, Iterator[_Row]]:
+    """The size of what is read, and its rows, which are decoded as they are taken."""
+    if not is_archive(body):
+        return len(body), _rows(body, max_depth, left_out)
+    archive = Archive(body)
+    return archive.check_size(max_size), _rows_of_archive(archive, max_depth, left_out)
+
+
+def _rows_of_archive(
+    archive: Archive, max_depth: int, left_out: Counter[LeftOutKind]
+) -> Iterator[_Row]:
+    for name, content in archive.files():
+        try:
+            yield from _rows(content, max_depth, left_out)
+        except BadRequest as error:
+            message = f"{name[:100]} in the archive: {error.message}"
+            raise BadRequest(message, advice=error.advice) from error
+
+
+def _rows(
+    body: bytes | bytearray, max_depth: int, left_out: Counter[LeftOutKind]
+) -> Iterator[_Row]:
     if not body or body.isspace():
         raise BadRequest("The file is empty.")
     with _file_problems():
         items = JsonItems(body, ITEMS, max_depth)
     now = time.time_ns() // 1_000_000
-    return _rows_of(read_conversations(items.outline, _decoded(items), now))
+    for number, portable in enumerate(read_conversations(items.outline, _decoded(items), now)):
+        left_out.update(portable.left_out)
+        yield from _rows_of(portable, f"{ITEMS}.{number}")
 
 
 def _decoded(items: JsonItems) -> Iterator[object]:
@@ -114,32 +147,30 @@ def _size(row: _Row) -> int:
     return sum(len(value) for value in values if isinstance(value, str))
 
 
-def _rows_of(conversations: Iterator[PortableConversation]) -> Iterator[_Row]:
-    for number, portable in enumerate(conversations):
-        place = f"{ITEMS}.{number}"
-        _check(portable, place)
-        ids = {message.id: new_id("m") for message in portable.messages}
-        last = portable.messages[-1] if portable.messages else None
-        leaf = portable.leaf or (last.id if last else None)
-        new = NewConversation(
-            id=new_id("c"),
-            title=" ".join(portable.title.split())[:300] or _title(portable),
-            origin="page",
-            title_by="user",
-            system_prompt=portable.system_prompt,
-            options=portable.options,
-            model=portable.model,
-        )
-        yield ImportedConversation(
-            new,
-            pinned=portable.pinned,
-            leaf=ids[leaf] if leaf is not None else None,
-            created_at=portable.created_at,
-            updated_at=last.created_at if last else portable.created_at,
-        )
-        for n, message in enumerate(portable.messages):
-            parent = ids[message.parent] if message.parent is not None else None
-            yield _message_row(message, new.id, ids[message.id], parent, f"{place}.messages.{n}")
+def _rows_of(portable: PortableConversation, place: str) -> Iterator[_Row]:
+    _check(portable, place)
+    ids = {message.id: new_id("m") for message in portable.messages}
+    last = portable.messages[-1] if portable.messages else None
+    leaf = portable.leaf or (last.id if last else None)
+    new = NewConversation(
+        id=new_id("c"),
+        title=" ".join(portable.title.split())[:300] or _title(portable),
+        origin="page",
+        title_by="user",
+        system_prompt=portable.system_prompt,
+        options=portable.options,
+        model=portable.model,
+    )
+    yield ImportedConversation(
+        new,
+        pinned=portable.pinned,
+        leaf=ids[leaf] if leaf is not None else None,
+        created_at=portable.created_at,
+        updated_at=last.created_at if last else portable.created_at,
+    )
+    for n, message in enumerate(portable.messages):
+        parent = ids[message.parent] if message.parent is not None else None
+        yield _message_row(message, new.id, ids[message.id], parent, f"{place}.messages.{n}")
 
 
 def _message_row(

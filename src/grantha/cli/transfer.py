@@ -11,10 +11,11 @@ import typer
 
 from grantha.cli.runner import Url, notify, with_client
 from grantha.cli.short_ids import find_conversation
-from grantha.errors import BadRequest, GranthaError, NotFound, StorageFailed
+from grantha.errors import BadRequest, GranthaError, NotFound, StorageFailed, TooLarge
 
 if TYPE_CHECKING:
     from grantha.client import Client
+    from grantha.client.responses import ImportResult
 
 
 def export_conversations(
@@ -43,11 +44,14 @@ def export_conversations(
 
 
 def import_file(
-    file: Annotated[str, typer.Argument(help="An export; - reads standard input.")],
+    files: Annotated[list[str], typer.Argument(help="Exports; - reads standard input.")],
     url: Url = None,
 ) -> None:
-    """Import conversations exported by Grantha, ChatGPT or Claude."""
-    with_client(url, lambda client: _import(client, file))
+    """Import conversations exported by Grantha, ChatGPT, Claude, Open WebUI or LibreChat.
+
+    ZIP archives are read as they were delivered. Of each file everything is imported, or nothing.
+    """
+    with_client(url, lambda client: _import_all(client, files))
 
 
 async def _export(client: Client, name: str | None, output: Path | None, form: str) -> int:
@@ -85,19 +89,33 @@ async def _export_all(client: Client, output: Path | None, form: str) -> int:
     return 0
 
 
-async def _import(client: Client, file: str) -> int:
+async def _import_all(client: Client, files: list[str]) -> int:
+    for file in files:
+        imported = await _import(client, file)
+        for conversation in imported.conversations:
+            print(conversation)
+        count = len(imported.conversations)
+        named = f"{file}: " if len(files) > 1 else ""
+        notify(f"{named}{count} conversation{'' if count == 1 else 's'} imported.")
+        left_out = [
+            f"{number} {kind.replace('_', ' ')}"
+            for kind, number in imported.left_out.items()
+            if number
+        ]
+        if left_out:
+            notify(f"Not imported from {'it' if count == 1 else 'them'}: {', '.join(left_out)}.")
+    return 0
+
+
+async def _import(client: Client, file: str) -> ImportResult:
     document = sys.stdin.buffer.read() if file == "-" else _read(Path(file))
     try:
-        imported = await client.import_document(document)
-    except BadRequest as error:
+        return await client.import_document(document)
+    except (BadRequest, TooLarge) as error:
         named = "Standard input" if file == "-" else file
-        raise BadRequest(
+        raise type(error)(
             f"{named} can't be imported: {error.message}", advice=error.advice
         ) from error
-    for conversation in imported:
-        print(conversation)
-    notify(f"{len(imported)} conversation{'' if len(imported) == 1 else 's'} imported.")
-    return 0
 
 
 def _make_folder(path: Path) -> None:

@@ -17,6 +17,7 @@ from grantha.client.responses import (
     Conversation,
     ConversationSummary,
     ConvertedDocument,
+    ImportResult,
     ModelList,
     ProviderCheckResult,
     ProviderStatus,
@@ -204,12 +205,10 @@ class Client:
             )
         ).body
 
-    async def import_document(self, document: bytes) -> list[str]:
-        """Imports an export of Grantha, ChatGPT or Claude; returns the ids of the new conversations."""
-        found = (
-            await self._http.request("POST", "/api/import", document, timeout=FILE_TIMEOUT)
-        ).json()
-        return [str(item) for item in found["conversations"]]
+    async def import_document(self, document: bytes) -> ImportResult:
+        """Imports an export of Grantha, ChatGPT, Claude, Open WebUI or LibreChat, or a ZIP archive."""
+        found = await self._http.request("POST", "/api/import", document, timeout=FILE_TIMEOUT)
+        return ImportResult.from_json(found.json())
 
     async def document_text(self, name: str, document: bytes) -> ConvertedDocument:
         """A PDF, Word, Excel, OpenDocument spreadsheet or PowerPoint file as text, ready to be sent."""

@@ -281,6 +281,23 @@ class ProviderCheckResult:
 
 
 @dataclass(frozen=True, slots=True)
+class ImportResult:
+    """The ids of the new conversations.
+
+    `left_out` counts "images", "files", "tool_calls" and "other" that the file has or names, and that
+    weren't imported.
+    """
+
+    conversations: tuple[str, ...]
+    left_out: JsonObject
+
+    @staticmethod
+    def from_json(body: JsonObject) -> ImportResult:
+        """From the native API's JSON."""
+        return ImportResult(tuple(body["conversations"]), body["left_out"])
+
+
+@dataclass(frozen=True, slots=True)
 class ConvertedDocument:
     """A document as the part of a message. `pages` counts pages, slides or sheets, where there are any.
 

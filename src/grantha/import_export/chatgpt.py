@@ -9,17 +9,19 @@ their place. The tree is read by parents alone, since lists of children may lack
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Any
 
 from grantha.chat import Part, ReasoningPart, TextPart
 from grantha.import_export.portable_conversation import (
+    LeftOutKind,
     PortableConversation,
     PortableMessage,
     as_array,
     as_object,
     as_text,
     as_time_ms,
-    invalid,
+    from_the_roots,
     parents_first,
 )
 
@@ -48,10 +50,10 @@ class _Tree:
         self._nodes = as_object(self._body.get("mapping"), f"{place}.mapping")
         self._kept: dict[str, PortableMessage] = {}
         self._nearest_kept: dict[str, str | None] = {}  # node -> the kept message at or above it
-        self._children: dict[str | None, list[str]] = {}
-        self._parents: dict[
-            str, str | None
-        ] = {}  # node -> its parent, None where that isn't in the file
+        self._children: Counter[str | None] = Counter()  # node -> how many have it as parent
+        # node -> its parent, None where that isn't in the file
+        self._parents: dict[str, str | None] = {}
+        self._left_out: Counter[LeftOutKind] = Counter()
 
     def conversation(self) -> PortableConversation:
         for name in self._from_the_roots():
@@ -67,80 +69,78 @@ class _Tree:
             model=models[-1]
             if models
             else _model(self._body.get("default_model_slug"), self._place),
+            left_out=self._left_out,
         )
 
     def _from_the_roots(self) -> list[str]:
         """Names of nodes, parents first; a parent that isn't in the file counts as none."""
-        order: list[str] = []
-        children = self._children
         for name, value in self._nodes.items():
-            node = as_object(value, f"{self._place}.mapping.{name[:40]}")
-            parent = node.get("parent")
+            parent = as_object(value, f"{self._place}.mapping.{name[:40]}").get("parent")
             known = parent if isinstance(parent, str) and parent in self._nodes else None
-            children.setdefault(known, []).append(name)
             self._parents[name] = known
-        waiting = list(reversed(children.get(None, [])))
-        while waiting:
-            name = waiting.pop()
-            order.append(name)
-            waiting.extend(reversed(children.get(name, [])))
-        if len(order) != len(self._nodes):
-            raise invalid(f"{self._place}.mapping", "has a cycle")
-        return order
+            self._children[known] += 1
+        return from_the_roots(self._parents, f"{self._place}.mapping")
 
     def _take(self, name: str) -> None:
         node = self._nodes[name]
         parent = self._parents[name]
         above = self._nearest_kept.get(parent) if parent is not None else None
-        message = _message(node.get("message"), name, above, self._place, self._created)
+        message = self._message(node.get("message"), name, above)
         if message is None:
             self._nearest_kept[name] = above
             return
         before = self._kept.get(above) if above else None
-        siblings = self._children[parent]
-        if before and before.role == message.role == "assistant" and len(siblings) == 1:
+        alone = self._children[parent] == 1
+        if before and before.role == message.role == "assistant" and alone:
             self._kept[before.id] = _joined(before, message)
             self._nearest_kept[name] = before.id
             return
         self._kept[name] = message
         self._nearest_kept[name] = name
 
+    def _message(self, value: Any, name: str, parent: str | None) -> PortableMessage | None:
+        """A node's message; None when nothing of it is imported."""
+        if value is None:
+            return None
+        place = f"{self._place}.mapping.{name[:40]}"
+        body = as_object(value, f"{place}.message")
+        author = body.get("author")
+        role = author.get("role") if isinstance(author, dict) else None
+        metadata = body.get("metadata")
+        details: dict[str, Any] = metadata if isinstance(metadata, dict) else {}
+        if role not in {"user", "assistant"} or details.get("is_visually_hidden_from_conversation"):
+            return None
+        if body.get("recipient", "all") != "all":
+            self._left_out["tool_calls"] += 1
+            return None
+        attached = _objects(details.get("attachments"))
+        self._left_out["files"] += sum(not _is_image(one) for one in attached)
+        content = body.get("content")
+        parts = _parts(content, details, f"{place}.message.content", self._left_out)
+        if not parts:
+            return None
+        model = details.get("model_slug") if role == "assistant" else None
+        return PortableMessage(
+            id=name,
+            parent=parent,
+            role="user" if role == "user" else "assistant",
+            parts=parts,
+            created_at=as_time_ms(body.get("create_time"), place, self._created),
+            model=_model(model, self._place),
+            ending="done" if role == "assistant" else None,
+        )
 
-def _message(
-    value: Any, name: str, parent: str | None, place: str, created: int
-) -> PortableMessage | None:
-    """A node's message; None when nothing of it is imported."""
-    if value is None:
-        return None
-    body = as_object(value, f"{place}.mapping.{name[:40]}.message")
-    author = body.get("author")
-    role = author.get("role") if isinstance(author, dict) else None
-    metadata = body.get("metadata")
-    details: dict[str, Any] = metadata if isinstance(metadata, dict) else {}
-    if role not in {"user", "assistant"} or details.get("is_visually_hidden_from_conversation"):
-        return None
-    if body.get("recipient", "all") != "all":
-        return None  # a call of a tool
-    parts = _parts(body.get("content"), details, f"{place}.mapping.{name[:40]}.message.content")
-    if not parts:
-        return None
-    model = details.get("model_slug") if role == "assistant" else None
-    return PortableMessage(
-        id=name,
-        parent=parent,
-        role="user" if role == "user" else "assistant",
-        parts=parts,
-        created_at=as_time_ms(body.get("create_time"), f"{place}.mapping.{name[:40]}", created),
-        model=_model(model, place),
-        ending="done" if role == "assistant" else None,
-    )
+
+# ---- helpers below -------------------------------------------------------------------------------
 
 
 def _model(slug: Any, place: str) -> str | None:
     return _MODEL_PREFIX + as_text(slug, place) if slug else None
 
 
-def _parts(value: Any, details: dict[str, Any], place: str) -> tuple[Part, ...]:
+def _parts(
+    value: Any, details: dict[str, Any], place: str, left_out: Counter[LeftOutKind]
+) -> tuple[Part, ...]:
     if value is None:
         return ()
     content = as_object(value, place)
@@ -148,6 +148,9 @@ def _parts(value: Any, details: dict[str, Any], place: str) -> tuple[Part, ...]:
         case "text" | "multimodal_text":
             found = as_array(content.get("parts") or [], f"{place}.parts")
             links = _links(details, place)
+            for part in found:
+                if isinstance(part, dict):
+                    left_out["images" if _is_pointer(part) else "other"] += 1
             texts = [text for part in found if (text := _text(part, links, details, place))]
             return (TextPart("\n\n".join(texts)),) if any(map(str.strip, texts)) else ()
         case "thoughts":
@@ -167,7 +170,7 @@ def _parts(value: Any, details: dict[str, Any], place: str) -> tuple[Part, ...]:
 
 def _text(part: Any, links: dict[str, str], details: dict[str, Any], place: str) -> str:
     """A text with its sources in the line, or the name of an image."""
-    if isinstance(part, dict) and part.get("content_type") == "image_asset_pointer":
+    if isinstance(part, dict) and _is_pointer(part):
         return f"[{_image_name(part, details)}, not part of the export]"
     if not isinstance(part, str):
         return ""
@@ -181,6 +184,14 @@ def _links(details: dict[str, Any], place: str) -> dict[str, str]:
         for reference in _objects(details.get("content_references"))
         if isinstance(reference.get("matched_text"), str) and isinstance(reference.get("alt"), str)
     }
+
+
+def _is_pointer(part: dict[str, Any]) -> bool:
+    return part.get("content_type") == "image_asset_pointer"
+
+
+def _is_image(attached: dict[str, Any]) -> bool:
+    return str(attached.get("mime_type", "image/")).startswith("image/")
 
 
 def _image_name(part: dict[str, Any], details: dict[str, Any]) -> str:

@@ -6,10 +6,12 @@ files are imported as the text that the export contains of them; tool calls are 
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from grantha.chat import FilePart, Part, ReasoningPart, TextPart
 from grantha.import_export.portable_conversation import (
+    LeftOutKind,
     PortableConversation,
     PortableMessage,
     as_array,
@@ -20,6 +22,7 @@ from grantha.import_export.portable_conversation import (
     parents_first,
 )
 
+_NOT_CONTENT = {"token_budget", "flag", "tool_result"}  # what a call returned goes with the call
 _SENDERS = {"human": "user", "assistant": "assistant"}
 
 
@@ -30,71 +33,90 @@ def is_claude(first: Any) -> bool:
 
 def conversation_from(value: Any, place: str, now: int) -> PortableConversation:
     """The conversation of one item of the list. Raises `BadRequest`."""
-    body = as_object(value, place)
-    created = as_time_ms(body.get("created_at"), f"{place}.created_at", now)
-    messages: list[PortableMessage] = []
-    nearest_kept: dict[str, str | None] = {}  # uuid -> the kept message at or above it
-    before: str | None = None
-    for n, item in enumerate(as_array(body.get("chat_messages"), f"{place}.chat_messages")):
-        at = f"{place}.chat_messages.{n}"
-        sent = as_object(item, at)
-        name = as_text(sent.get("uuid", str(n)), f"{at}.uuid")
-        above = sent.get("parent_message_uuid")
-        parent = nearest_kept.get(above) if isinstance(above, str) else before
-        message = _message(sent, at, name, parent, created)
-        nearest_kept[name] = before = message.id if message else parent
-        if message is not None:
-            messages.append(message)
-    return PortableConversation(
-        title=as_text(body.get("name") or "", f"{place}.name"),
-        created_at=created,
-        messages=parents_first(messages, f"{place}.chat_messages"),
-        leaf=_leaf(body, nearest_kept) or (messages[-1].id if messages else None),
-    )
+    return _Chat(value, place, now).conversation()
 
 
-def _leaf(body: dict[str, Any], nearest_kept: dict[str, str | None]) -> str | None:
-    """The message that was shown last, which single conversations name."""
-    found = body.get("current_leaf_message_uuid")
-    return nearest_kept.get(found) if isinstance(found, str) else None
+class _Chat:
+    """Converts one conversation."""
+
+    def __init__(self, value: Any, place: str, now: int) -> None:
+        self._body = as_object(value, place)
+        self._place = place
+        self._created = as_time_ms(self._body.get("created_at"), f"{place}.created_at", now)
+        self._nearest_kept: dict[str, str | None] = {}  # uuid -> the kept message at or above it
+        self._left_out: Counter[LeftOutKind] = Counter()
+
+    def conversation(self) -> PortableConversation:
+        place = f"{self._place}.chat_messages"
+        messages: list[PortableMessage] = []
+        before: str | None = None
+        for n, item in enumerate(as_array(self._body.get("chat_messages"), place)):
+            sent = as_object(item, f"{place}.{n}")
+            name = as_text(sent.get("uuid", str(n)), f"{place}.{n}.uuid")
+            above = sent.get("parent_message_uuid")
+            parent = self._nearest_kept.get(above) if isinstance(above, str) else before
+            message = self._message(sent, f"{place}.{n}", name, parent)
+            self._nearest_kept[name] = before = message.id if message else parent
+            if message is not None:
+                messages.append(message)
+        return PortableConversation(
+            title=as_text(self._body.get("name") or "", f"{self._place}.name"),
+            created_at=self._created,
+            messages=parents_first(messages, place),
+            leaf=self._leaf() or (messages[-1].id if messages else None),
+            left_out=self._left_out,
+        )
+
+    def _leaf(self) -> str | None:
+        """The message that was shown last, which single conversations name."""
+        found = self._body.get("current_leaf_message_uuid")
+        return self._nearest_kept.get(found) if isinstance(found, str) else None
+
+    def _message(
+        self, body: dict[str, Any], place: str, name: str, parent: str | None
+    ) -> PortableMessage | None:
+        role = _SENDERS.get(str(body.get("sender")))
+        if role is None:
+            raise invalid(f"{place}.sender", "is neither 'human' nor 'assistant'")
+        parts = (
+            *_attached(body, place, self._left_out),
+            *_parts(body, place, self._left_out),
+        )
+        if not parts:
+            return None
+        return PortableMessage(
+            id=name,
+            parent=parent,
+            role="user" if role == "user" else "assistant",
+            parts=parts,
+            created_at=as_time_ms(body.get("created_at"), f"{place}.created_at", self._created),
+            ending="done" if role == "assistant" else None,
+        )
 
 
-def _message(
-    body: dict[str, Any], place: str, name: str, parent: str | None, created: int
-) -> PortableMessage | None:
-    role = _SENDERS.get(str(body.get("sender")))
-    if role is None:
-        raise invalid(f"{place}.sender", "is neither 'human' nor 'assistant'")
-    parts = (*_attached(body, place), *_parts(body, place))
-    if not parts:
-        return None
-    return PortableMessage(
-        id=name,
-        parent=parent,
-        role="user" if role == "user" else "assistant",
-        parts=parts,
-        created_at=as_time_ms(body.get("created_at"), f"{place}.created_at", created),
-        ending="done" if role == "assistant" else None,
-    )
+# ---- helpers below -------------------------------------------------------------------------------
 
 
-def _parts(body: dict[str, Any], place: str) -> tuple[Part, ...]:
+def _parts(body: dict[str, Any], place: str, left_out: Counter[LeftOutKind]) -> tuple[Part, ...]:
     content = body.get("content")
     if not content:
         text = as_text(body.get("text") or "", f"{place}.text")
         return (TextPart(text),) if text.strip() else ()
-    parts: list[Part] = []
+    parts: list[TextPart | ReasoningPart] = []
     for n, item in enumerate(as_array(content, f"{place}.content")):
         at = f"{place}.content.{n}"
         block = as_object(item, at)
-        if block.get("type") == "text" and block.get("text"):
-            parts.append(TextPart(as_text(block["text"], f"{at}.text")))
-        elif block.get("type") == "thinking" and block.get("thinking"):
-            parts.append(ReasoningPart(as_text(block["thinking"], f"{at}.thinking")))
-    return tuple(parts)
+        kind = str(block.get("type"))
+        if kind == "text":
+            parts.append(TextPart(as_text(block.get("text") or "", f"{at}.text")))
+        elif kind == "thinking":
+            parts.append(ReasoningPart(as_text(block.get("thinking") or "", f"{at}.thinking")))
+        elif kind not in _NOT_CONTENT:
+            left_out["tool_calls" if kind.endswith("tool_use") else "other"] += 1
+    return tuple(part for part in parts if part.text)
 
 
-def _attached(body: dict[str, Any], place: str) -> tuple[Part, ...]:
+def _attached(body: dict[str, Any], place: str, left_out: Counter[LeftOutKind]) -> tuple[Part, ...]:
     found: list[Part] = []
     for n, item in enumerate(as_array(body.get("attachments") or [], f"{place}.attachments")):
         at = f"{place}.attachments.{n}"
@@ -103,4 +125,8 @@ def _attached(body: dict[str, Any], place: str) -> tuple[Part, ...]:
         if text:
             name = as_text(file.get("file_name") or "file", f"{at}.file_name")
             found.append(FilePart(name, "text/plain", as_text(text, f"{at}.extracted_content")))
+        else:
+            left_out["files"] += 1
+    # Of these the export has only the names; they may be images.
+    left_out["files"] += len(as_array(body.get("files") or [], f"{place}.files"))
     return tuple(found)

@@ -6,21 +6,20 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from grantha.errors import BadRequest
-from grantha.import_export import chatgpt, claude, grantha_format
-from grantha.import_export.portable_conversation import PortableConversation
+from grantha.import_export import chatgpt, claude, grantha_format, librechat, open_webui
+from grantha.import_export.portable_conversation import EXPORTS_ADVICE, PortableConversation
 
-EXPORTS_ADVICE = "Import an export of Grantha, ChatGPT (conversations.json) or Claude."
 ITEMS = grantha_format.ITEMS  # key of the list of conversations, where the file isn't a list itself
 
 
 def read_conversations(
     outline: Any, items: Iterable[Any], now: int
 ) -> Iterator[PortableConversation]:
-    """The conversations in an export of Grantha, ChatGPT or Claude.
+    """The conversations in an export of a product that is known here.
 
     `outline` is the decoded file without the items of its list of conversations; without such a list it may
-    be one conversation of ChatGPT or Claude. `now` (ms since 1970)
-    replaces times that are missing in the file. Raises `BadRequest`, also in the middle.
+    be one conversation. `now` (ms since 1970) replaces times that are missing in the file. Raises
+    `BadRequest`, also in the middle.
     """
     read: Callable[[Any, str, int], PortableConversation] | None = None
     prefix = ""
@@ -43,12 +42,19 @@ def read_conversations(
 
 # ---- helpers below -------------------------------------------------------------------------------
 
+_READERS = (
+    (chatgpt.is_chatgpt, chatgpt.conversation_from),
+    (claude.is_claude, claude.conversation_from),
+    (open_webui.is_open_webui, open_webui.conversation_from),
+    (librechat.is_librechat, librechat.conversation_from),
+)
+
 
 def _reader_of(outline: Any, first: Any) -> Callable[[Any, str, int], PortableConversation]:
-    if isinstance(outline, list) and chatgpt.is_chatgpt(first):
-        return chatgpt.conversation_from
-    if isinstance(outline, list) and claude.is_claude(first):
-        return claude.conversation_from
+    if isinstance(outline, list):
+        for is_of, read in _READERS:
+            if is_of(first):
+                return read
     raise _unknown()
 
 

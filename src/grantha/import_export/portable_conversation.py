@@ -7,15 +7,19 @@ ones. Invalid input raises `BadRequest` naming the place, before anything is sto
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
 
 from grantha.chat import LATEST_MS, Ending, JsonObject, Part, Role
 from grantha.errors import BadRequest
 
 _MAX_TEXT = 32 * 1024 * 1024  # of a text; images take the most
+EXPORTS = "Grantha, ChatGPT, Claude, Open WebUI or LibreChat"
+EXPORTS_ADVICE = f"Import an export of {EXPORTS}, as it was saved."
+LeftOutKind: TypeAlias = Literal["images", "files", "tool_calls", "other"]
+LEFT_OUT: tuple[LeftOutKind, ...] = get_args(LeftOutKind)
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -37,7 +41,10 @@ class PortableMessage:
 
 @dataclass(frozen=True, slots=True)
 class PortableConversation:
-    """A whole conversation. `leaf` is the last message of the active branch."""
+    """A whole conversation. `leaf` is the last message of the active branch.
+
+    `left_out` counts what the file has of it, or mentions, and what isn't imported.
+    """
 
     title: str
     created_at: int
@@ -47,13 +54,14 @@ class PortableConversation:
     options: JsonObject = field(default_factory=dict)
     model: str | None = None
     pinned: bool = False
+    left_out: Mapping[LeftOutKind, int] = field(default_factory=dict)
 
 
 def invalid(place: str, what: str) -> BadRequest:
     """The error for an invalid value at this place of the file."""
     return BadRequest(
         f"The file can't be imported: {place} {what}.",
-        advice="Import an export of Grantha, ChatGPT (conversations.json) or Claude, unchanged.",
+        advice=EXPORTS_ADVICE,
     )
 
 
@@ -100,6 +108,44 @@ def as_time_ms(value: Any, place: str, fallback: int) -> int:
     if not 0 <= ms <= LATEST_MS:
         raise invalid(place, "isn't a time between 1970 and 9999")
     return ms
+
+
+def from_the_roots(parents: Mapping[str, str | None], place: str) -> list[str]:
+    """The names, parents first. A parent without an entry counts as none; a cycle raises `BadRequest`."""
+    children: dict[str | None, list[str]] = {}
+    for name, parent in parents.items():
+        children.setdefault(parent if parent in parents else None, []).append(name)
+    order: list[str] = []
+    waiting = list(reversed(children.get(None, [])))
+    while waiting:
+        name = waiting.pop()
+        order.append(name)
+        waiting.extend(reversed(children.get(name, [])))
+    if len(order) != len(parents):
+        raise invalid(place, "has a cycle")
+    return order
+
+
+def kept_of_tree(
+    parents: Mapping[str, str | None],
+    message_of: Callable[[str, str | None], PortableMessage | None],
+    place: str,
+) -> tuple[tuple[PortableMessage, ...], dict[str, str | None]]:
+    """The messages of a tree, and for each node the kept message at or above it.
+
+    `message_of` gives the message of a node below another one, or None where nothing of it is imported:
+    what follows it is attached to the message above. Raises `BadRequest`.
+    """
+    kept: list[PortableMessage] = []
+    nearest: dict[str, str | None] = {}
+    for name in from_the_roots(parents, place):
+        parent = parents[name]
+        above = nearest.get(parent) if parent is not None else None
+        message = message_of(name, above)
+        nearest[name] = message.id if message else above
+        if message is not None:
+            kept.append(message)
+    return parents_first(kept, place), nearest
 
 
 def parents_first(messages: Sequence[PortableMessage], place: str) -> tuple[PortableMessage, ...]:

@@ -15,6 +15,7 @@ from grantha.errors import BadRequest
 _MAX_VALUES = 4_000_000  # in the whole document
 _MAX_ITEMS = 100_000
 _MAX_OUTLINE = 64 * 1024  # bytes beside the items
+_MAX_ALONE = 16 * 1024 * 1024  # bytes of a document without a list, which is decoded whole
 _COMMA, _QUOTE, _LIST = b',"['
 _ENDS_OF_ITEMS = b",]}"
 
@@ -27,10 +28,14 @@ class JsonItems:
         self._body = body
         self._spans: list[tuple[int, int]] = []
         first, last = self._find(f'"{key}"'.encode(), max_depth)
-        self._outline = body[:first] + body[last:]
-        if len(self._outline) > _MAX_OUTLINE:
-            raise BadRequest(f"The body has no list of {key}.")
-        self.outline: Any = parse_json(self._outline)  # the document, its list empty
+        outline = body[:first] + body[last:]
+        if first == len(body) and len(outline) > _MAX_ALONE:
+            raise BadRequest(f"The body has more than {_MAX_ALONE:,} bytes and no list of {key}.")
+        if first < len(body) and len(outline) > _MAX_OUTLINE:
+            raise BadRequest(
+                f"The body has more than {_MAX_OUTLINE:,} bytes beside its list of {key}."
+            )
+        self.outline: Any = parse_json(outline)  # the document, its list empty if it has one
 
     def __iter__(self) -> Iterator[Any]:
         """The items, decoded. Raises `BadRequest` for one that isn't JSON."""

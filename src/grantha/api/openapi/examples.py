@@ -261,7 +261,11 @@ EXAMPLES: dict[str, JsonDict] = {
         "pages": 1,
         "truncated": False,
     },
-    "ImportReply": {"imported": 1, "conversations": [_LINE["id"]]},
+    "ImportReply": {
+        "imported": 1,
+        "conversations": [_LINE["id"]],
+        "left_out": {"images": 1, "files": 0, "tool_calls": 2, "other": 0},
+    },
     "SummaryReply": {
         "totals": _NUMBERS,
         "by_model": [{"model": "local/default", **_NUMBERS}],
@@ -299,7 +303,7 @@ EXAMPLES: dict[str, JsonDict] = {
         },
         "sqlite": "3.51.3",
         "running": 0,
-        "flush_window_ms": 40.0,
+        "flush_window_ms": 8.0,
         "version": "0.1.0",
         "requires_token": False,
     },

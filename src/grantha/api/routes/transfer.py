@@ -15,13 +15,17 @@ from starlette.responses import Response
 from grantha.api.conversation_import import import_conversations
 from grantha.api.http.bodies import StrictRoute
 from grantha.api.openapi.description import response_doc
-from grantha.api.schemas.responses import ImportReply
+from grantha.api.schemas.responses import ImportReply, LeftOut
 from grantha.api.state import app_state, subject_of
 from grantha.engine.feed import MAX_REMEMBERED, Change
 from grantha.errors import Busy
 from grantha.import_export import grantha_format
 from grantha.import_export.markdown import to_markdown
-from grantha.import_export.portable_conversation import PortableConversation, PortableMessage
+from grantha.import_export.portable_conversation import (
+    LEFT_OUT,
+    PortableConversation,
+    PortableMessage,
+)
 from grantha.storage.base import ConversationRow, MessageRow
 
 router = APIRouter(prefix="/api", route_class=StrictRoute, tags=["conversations"])
@@ -50,12 +54,16 @@ async def export(
     openapi_extra={
         "requestBody": {
             "required": True,
-            "content": {"application/json": {"schema": {"title": "An export"}}},
+            "content": {
+                "application/json": {"schema": {"title": "An export"}},
+                "application/zip": {"schema": {"title": "An archive of exports"}},
+            },
         }
     },
 )
 async def import_file(request: Request) -> Response:
-    """Conversations of a file that Grantha, ChatGPT or Claude exported; all of them or none."""
+    """Conversations of a file that Grantha, ChatGPT, Claude, Open WebUI or LibreChat exported, or of a ZIP
+    archive with such files; all of them or none."""
     state, subject = app_state(request), subject_of(request)
     if state.importing.locked():
         raise Busy("Another import is running.", advice="Try again when it is done.")
@@ -63,11 +71,21 @@ async def import_file(request: Request) -> Response:
         body = bytearray()
         async for chunk in request.stream():
             body += chunk
-        depth = state.settings.max_json_depth
-        ids = await import_conversations(state.store, subject, body, depth)
-    for conversation in ids[-MAX_REMEMBERED:]:
+        settings = state.settings
+        imported = await import_conversations(
+            state.store,
+            subject,
+            body,
+            max_size=settings.max_import,
+            max_depth=settings.max_json_depth,
+        )
+    for conversation in imported.ids[-MAX_REMEMBERED:]:
         state.feed.publish(Change("conversation", subject, conversation))
-    return ImportReply(imported=len(ids), conversations=ids).response(201)
+    return ImportReply(
+        imported=len(imported.ids),
+        conversations=imported.ids,
+        left_out=LeftOut.model_validate({kind: imported.left_out[kind] for kind in LEFT_OUT}),
+    ).response(201)
 
 
 # ---- helpers below -------------------------------------------------------------------------------

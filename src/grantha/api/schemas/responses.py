@@ -379,11 +379,21 @@ class CheckReply(ResponseModel):
     advice: str | None
 
 
+class LeftOut(ResponseModel):
+    """How much of a file isn't imported: what the file only names, or what nothing here could show."""
+
+    images: int
+    files: int
+    tool_calls: int
+    other: int
+
+
 class ImportReply(ResponseModel):
     """The new conversations."""
 
     imported: int
     conversations: list[str]
+    left_out: LeftOut
 
 
 class DocumentTextReply(ResponseModel):

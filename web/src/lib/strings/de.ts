@@ -367,14 +367,22 @@ export const de: Strings = {
   pressKeys: 'Neues Tastenkürzel drücken',
   resetKeys: 'Alle zurücksetzen',
   importTitle: 'Importieren',
-  importHint: 'Ein Grantha-Export, die conversations.json von ChatGPT oder ein Claude-Export.',
-  importButton: 'Datei wählen',
+  importHint:
+    'Exporte von Grantha, ChatGPT, Claude, Open WebUI und LibreChat: JSON-Dateien oder das ZIP-Archiv, wie es geliefert wurde.',
+  importButton: 'Dateien wählen',
   imported: (n) => (n === 1 ? '1 Chat importiert.' : `${n} Chats importiert.`),
+  importingOf: (n, of) => `Datei ${n} von ${of} wird importiert…`,
+  notImported: (list) => `Nicht importiert: ${list}.`,
+  notImportedKinds: {
+    images: (n) => (n === 1 ? '1 Bild' : `${n} Bilder`),
+    files: (n) => (n === 1 ? '1 Datei' : `${n} Dateien`),
+    tool_calls: (n) => (n === 1 ? '1 Werkzeugaufruf' : `${n} Werkzeugaufrufe`),
+    other: (n) => (n === 1 ? '1 anderer Teil' : `${n} andere Teile`)
+  },
   importing: 'Wird importiert…',
   importBusy:
     'Ein anderer Import läuft gerade, daher wurde nichts importiert. Versuchen Sie es erneut, wenn er fertig ist.',
   importFailed: 'Es wurde nichts importiert.',
-  notJson: 'Diese Datei ist kein gültiges JSON.',
   exportTitle: 'Exportieren',
   exportHint: 'Den Export als Markdown oder JSON finden Sie im Menü jedes Chats.',
   version: 'Version',

@@ -378,13 +378,22 @@ export const en = {
   pressKeys: 'Press the new shortcut',
   resetKeys: 'Reset all',
   importTitle: 'Import',
-  importHint: 'A Grantha export, ChatGPT’s conversations.json, or a Claude export.',
-  importButton: 'Choose a file',
+  importHint:
+    'Exports of Grantha, ChatGPT, Claude, Open WebUI and LibreChat: JSON files, or the ZIP archive as it was delivered.',
+  importButton: 'Choose files',
   imported: (n: number) => (n === 1 ? '1 conversation imported.' : `${n} conversations imported.`),
+  /** Position and number of the files. */
+  importingOf: (n: number, of: number) => `Importing file ${n} of ${of}…`,
+  notImported: (list: string) => `Not imported: ${list}.`,
+  notImportedKinds: {
+    images: (n: number) => (n === 1 ? '1 image' : `${n} images`),
+    files: (n: number) => (n === 1 ? '1 file' : `${n} files`),
+    tool_calls: (n: number) => (n === 1 ? '1 tool call' : `${n} tool calls`),
+    other: (n: number) => (n === 1 ? '1 other part' : `${n} other parts`)
+  },
   importing: 'Importing…',
   importBusy: 'Another import is running, so nothing was imported. Try again when it’s done.',
   importFailed: 'Nothing was imported.',
-  notJson: 'This file isn’t JSON.',
   exportTitle: 'Export',
   exportHint: 'Export is in every conversation’s menu, as Markdown or JSON.',
   version: 'Version',

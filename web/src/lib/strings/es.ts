@@ -364,14 +364,22 @@ export const es: Strings = {
   pressKeys: 'Pulse el nuevo atajo',
   resetKeys: 'Restablecer todo',
   importTitle: 'Importar',
-  importHint: 'Una exportación de Grantha, un conversations.json de ChatGPT o una exportación de Claude.',
-  importButton: 'Elegir un archivo',
+  importHint:
+    'Exportaciones de Grantha, ChatGPT, Claude, Open WebUI y LibreChat: archivos JSON o el archivo ZIP tal como se entregó.',
+  importButton: 'Elegir archivos',
   imported: (n) => (n === 1 ? '1 conversación importada.' : `${n} conversaciones importadas.`),
+  importingOf: (n, of) => `Importando el archivo ${n} de ${of}…`,
+  notImported: (list) => `No importado: ${list}.`,
+  notImportedKinds: {
+    images: (n) => (n === 1 ? '1 imagen' : `${n} imágenes`),
+    files: (n) => (n === 1 ? '1 archivo' : `${n} archivos`),
+    tool_calls: (n) => (n === 1 ? '1 llamada a herramienta' : `${n} llamadas a herramientas`),
+    other: (n) => (n === 1 ? '1 otra parte' : `${n} otras partes`)
+  },
   importing: 'Importando…',
   importBusy:
     'Hay otra importación en curso, así que no se importó nada. Vuelva a intentarlo cuando termine.',
   importFailed: 'No se importó nada.',
-  notJson: 'Este archivo no es JSON válido.',
   exportTitle: 'Exportar',
   exportHint: 'Exportar está en el menú de cada conversación, como Markdown o JSON.',
   version: 'Versión',

@@ -184,8 +184,9 @@ export class Api {
     return this.#json('POST', '/api/logout');
   }
 
-  import(document: unknown): Promise<ImportReply> {
-    return this.#json('POST', '/api/import', document);
+  /** Conversations of an export, which may be a ZIP archive. */
+  import(file: File): Promise<ImportReply> {
+    return this.#json('POST', '/api/import', file);
   }
 
   /** The text of a PDF or office file. */
@@ -209,7 +210,8 @@ export class Api {
     acceptedStatuses: number[] = []
   ): Promise<T> {
     const init: RequestInit = { method, headers: { Accept: 'application/json', ...headers } };
-    if (body !== undefined) {
+    if (body instanceof Blob) init.body = body;
+    else if (body !== undefined) {
       init.headers = { ...init.headers, 'Content-Type': 'application/json' };
       init.body = JSON.stringify(body);
     }

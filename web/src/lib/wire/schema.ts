@@ -320,6 +320,7 @@ export interface ImagePartReply {
 export interface ImportReply {
   imported: number;
   conversations: string[];
+  left_out: LeftOut;
 }
 
 /** How one answer was written. A row of `trace` is [ms since the one before, kind, code points, deltas]. */
@@ -340,6 +341,14 @@ export interface InstalledModelReply {
   file: string;
   size: number;
   origin: 'package' | 'data-folder' | 'settings';
+}
+
+/** How much of a file isn't imported: what the file only names, or what nothing here could show. */
+export interface LeftOut {
+  images: number;
+  files: number;
+  tool_calls: number;
+  other: number;
 }
 
 /** Something changed, in any tab. `row` is the conversation as it is listed, unless it was deleted. */
