@@ -1,18 +1,20 @@
 """CPU per paced token: 200 streams of 20 tokens a second, as chat answers are; and the delay added.
 
 `python -m bench.paced` prints µs of server CPU per token and how late tokens come, against a direct
-connection and nginx in the same run.
+connection and nginx in the same run; then the same of one stream of 50 tokens a second.
 """
 
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 from bench import client, table
 from bench.machine import cpu_seconds
 from bench.rig import Rig, rig
 
-RATE = 20
+RATE = 20  # tokens a second of each of many streams
+ALONE = 50  # of one
 
 
 async def measure(
@@ -38,12 +40,14 @@ async def measure(
     }
 
 
-async def program(running: Rig, repeat: int, streams: int, seconds: int) -> list[list[object]]:
+async def program(
+    running: Rig, repeat: int, streams: int, seconds: int, rate: int = RATE
+) -> list[list[object]]:
     """Rows: name, µs per token, ratio to nginx, delay p50 and p99 in ms."""
     found: dict[str, list[dict[str, float]]] = {}
     for _ in range(repeat):
         for target, pids in running.targets(native=True):
-            result = await measure(target, pids, streams, seconds)
+            result = await measure(target, pids, streams, seconds, rate)
             found.setdefault(target.name, []).append(result)
     floor = table.median([r["us"] for r in found.get("nginx", [])])
     rows: list[list[object]] = []
@@ -58,13 +62,18 @@ def main() -> None:
     """The program."""
     given = table.arguments(main.__module__)
     streams, seconds = (50, 3) if given.quick else (200, 8)
+    loads = ((streams, RATE), (1, ALONE))
     with rig(given.source) as running:
-        rows = table.run(lambda: program(running, given.repeat, streams, seconds))
-    table.show(
-        f"Paced: {streams} streams at {RATE} tokens a second",
-        ["way", "µs CPU per token", "x nginx", "delay p50, ms", "delay p99, ms"],
-        rows,
-    )
+        tables = [
+            table.run(partial(program, running, given.repeat, count, seconds, rate))
+            for count, rate in loads
+        ]
+    for (count, rate), rows in zip(loads, tables, strict=True):
+        table.show(
+            f"Paced: {count} at {rate} tokens a second",
+            ["way", "µs CPU per token", "x nginx", "delay p50, ms", "delay p99, ms"],
+            rows,
+        )
 
 
 if __name__ == "__main__":
