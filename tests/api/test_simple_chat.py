@@ -8,7 +8,7 @@ import httpx
 import pytest
 from hypothesis import given
 
-from grantha.api.routes.simple_chat import SimpleChatView
+from grantha.api.compat.simple_chat import SimpleChatView
 from grantha.api.schemas.responses import SimpleChatLine
 from grantha.chat import Options
 from grantha.events import Record, RecordId

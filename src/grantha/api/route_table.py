@@ -22,6 +22,8 @@ from grantha.api.compat import (
     ollama_api,
     openai_chat_completions,
     openai_responses_api,
+    simple_chat,
+    simple_chat_socket,
 )
 from grantha.api.error_formats import AI_SDK, ANTHROPIC, GOOGLE, OLLAMA, OPENAI, ErrorFormat
 from grantha.api.fast_path import fast_handler
@@ -41,8 +43,6 @@ from grantha.api.routes import (
     models,
     remote_images,
     search,
-    simple_chat,
-    simple_chat_socket,
     transfer,
 )
 from grantha.config import Settings

@@ -13,10 +13,10 @@ from fastapi import APIRouter
 from pydantic import ValidationError
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from grantha.api.compat.simple_chat import SimpleChatView, error_line, start_generation
 from grantha.api.http.bodies import decode_json, read_body
 from grantha.api.http.problems import first_validation_error
 from grantha.api.http.sockets import receive_all
-from grantha.api.routes.simple_chat import SimpleChatView, error_line, start_generation
 from grantha.api.schemas.requests import SimpleChatBody, SimpleChatStop
 from grantha.api.state import app_state, subject_of
 from grantha.engine.reader import Reader
