@@ -8,10 +8,10 @@ import httpx
 import pytest
 from hypothesis import given
 
-from grantha.api.compat.simple_chat import SimpleChatView
+from grantha.api.compat.simple_chat_view import SimpleChatView
 from grantha.api.schemas.responses import SimpleChatLine
 from grantha.chat import Options
-from grantha.events import Record, RecordId
+from grantha.events import Frame, GenerationEnd, Record, RecordId
 from grantha.storage.base import GenerationRow
 from tests.api.streams import SseEvent, SseReader
 from tests.scripts import counted
@@ -73,6 +73,15 @@ def test_every_line_is_what_its_model_would_write(records: list[Record]) -> None
             model = SimpleChatLine(**json.loads(line))
             assert not model.model_extra
             assert model.json_bytes().decode() == line
+
+
+def test_a_line_of_an_answer_that_is_not_whole_always_has_an_error() -> None:
+    row = GenerationRow(
+        "g_1", "c_1", "m_1", None, "scripted/a", Options(), "interrupted", RecordId(1, 0), 0, 0
+    )
+    end = GenerationEnd("interrupted", None, None, None, {}, 0, "")
+    line = json.loads(SimpleChatView(row).line(Frame(RecordId(1, 1), 0, end)) or "")
+    assert (line["done"], line["error"]["code"]) == (True, "interrupted")
 
 
 @pytest.mark.parametrize(
@@ -324,3 +333,122 @@ async def test_a_body_is_stored_and_answered_although_its_sender_left_at_once(
         return [row["status"] for row in rows if row["title"].startswith("gone ")]
 
     assert until(lambda: gone() == ["done"] * 20, "all of them to end")
+
+
+# ---- clients that expect other messages ---------------------------------------------------------
+
+
+async def _session(socket: aiohttp.ClientWebSocketResponse) -> list[dict[str, Any]]:
+    """The messages up to the end of a session's answer."""
+    messages: list[dict[str, Any]] = []
+    while not messages or not messages[-1]["data"].get("done"):
+        messages.append(json.loads(await socket.receive_str(timeout=DEADLINE)))
+    return messages
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"type": "chat_stream_start", "data": JOKE},
+        {"type": "chat_message", "data": {"content": "Tell me a joke"}},
+    ],
+)
+async def test_a_session_gets_its_answer_in_messages_that_name_it(
+    shared: Server, message: dict[str, Any]
+) -> None:
+    data = {**message["data"], "session_id": 's"1', "model": "scripted/count-3"}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"{shared.ws_url}/ws/chat") as socket,
+    ):
+        await socket.send_json({**message, "data": data})
+        messages = await _session(socket)
+    assert {(m["type"], m["data"]["session_id"]) for m in messages} == {("chat_stream", 's"1')}
+    assert "".join(m["data"]["content"] for m in messages) == counted(3)
+    last = messages[-1]["data"]
+    assert (last["model"], last["provider"]) == ("count-3", "scripted")
+    assert "error" not in last
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        ({"model": "scripted/failing"}, "content_blocked"),  # after it has begun
+        ({"model": "gpt-4o", "provider": "openai"}, "missing_key"),
+        ({"messages": []}, "bad_request"),
+    ],
+)
+async def test_an_error_of_a_session_is_text_with_details_beside_it(
+    shared: Server, data: dict[str, Any], code: str
+) -> None:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"{shared.ws_url}/ws/chat") as socket,
+    ):
+        body = {**JOKE, **data, "session_id": "s1"}
+        await socket.send_json({"type": "chat_stream_start", "data": body})
+        messages = await _session(socket)
+    error, last = messages[-2:]
+    assert (error["type"], last["type"]) == ("error", "chat_stream")
+    assert isinstance(error["data"]["message"], str)
+    assert last["data"]["error"] == error["data"]["message"]
+    assert last["data"]["details"]["code"] == code
+    assert last["data"]["details"]["message"] in last["data"]["error"]
+
+
+async def test_a_session_is_stopped_by_its_name_alone(shared: Server) -> None:
+    model = shared.gated_count("stopped-session", 3)  # its gate is never opened
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"{shared.ws_url}/ws/chat") as socket,
+    ):
+        for name, answering in (("s1", "scripted/count-3"), ("s2", model), ("s3", model)):
+            data = {**JOKE, "session_id": name, "model": answering}
+            await socket.send_json({"type": "chat_stream_start", "data": data})
+        # The third isn't reached before the second, nor stopped with it.
+        await socket.send_json({"type": "chat_stream_stop", "data": {"session_id": "s3"}})
+        assert (await _session(socket))[-1]["data"]["ending"] == "done"
+        await socket.send_json({"type": "chat_stream_stop", "data": {"session_id": "s2"}})
+        endings = [(await _session(socket))[-1]["data"] for _ in range(2)]
+    assert [(e["session_id"], e["ending"]) for e in endings] == [
+        ("s2", "stopped"),
+        ("s3", "stopped"),
+    ]
+
+
+async def test_a_ping_is_answered_while_an_answer_is_written(shared: Server) -> None:
+    model = shared.gated_count("pinged", 3)
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"{shared.ws_url}/ws/chat") as socket,
+    ):
+        await socket.send_json({**JOKE, "model": model})
+        await socket.send_json({"type": "ping", "timestamp": 12})
+        pong = await socket.receive_json(timeout=DEADLINE)
+        assert pong == {"type": "pong", "timestamp": 12}
+        shared.allow("pinged.gate")
+        assert (await _lines(socket))[-1]["finish_reason"] == "stop"
+
+
+@pytest.mark.parametrize(
+    ("model", "text"),
+    [("scripted/count-3", counted(3)), ("scripted/no-such-script", "no-such-script")],
+)
+async def test_a_body_of_a_repository_gets_bare_text_and_the_end_of_the_connection(
+    shared: Server, model: str, text: str
+) -> None:
+    body = {**JOKE, "repo_url": "https://example.org/a/b", "type": "github", "model": model}
+    received = ""
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"{shared.ws_url}/ws/chat") as socket,
+    ):
+        await socket.send_json(body)
+        async for message in socket:
+            received += message.data
+    assert socket.close_code == 1000
+    if model == "scripted/count-3":
+        assert received == text
+    else:
+        assert received.strip().startswith("Error: ")
+        assert text in received

@@ -7,7 +7,6 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 
-from fastapi import Request
 from pydantic import BaseModel
 from starlette.requests import HTTPConnection
 
@@ -63,7 +62,7 @@ def subject_of(_connection: HTTPConnection) -> str:
     return LOCAL_SUBJECT
 
 
-def idempotency(request: Request, body: BaseModel | JsonObject) -> tuple[str | None, str]:
+def idempotency(request: HTTPConnection, body: BaseModel | JsonObject) -> tuple[str | None, str]:
     """The `Idempotency-Key` and a fingerprint of path and body. Raises `BadRequest`."""
     key = request.headers.get("idempotency-key")
     if key is None:

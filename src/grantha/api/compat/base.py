@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fastapi import Request, Response
-from starlette.requests import ClientDisconnect
+from pydantic import BaseModel
+from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.responses import JSONResponse
 
 from grantha.api.answers import (
@@ -80,9 +81,9 @@ async def body_of(request: Request) -> dict[str, Any]:
 
 
 async def start_generation(
-    request: Request,
+    request: HTTPConnection,
     parsed: ParsedRequest,
-    body: Mapping[str, Any],
+    body: BaseModel | JsonObject | None,
     *,
     conversation: str | None = None,
     parent: str | None = None,
@@ -91,9 +92,11 @@ async def start_generation(
     detached: bool = False,
 ) -> GenerationRow:
     """Starts the generation that a request asks for; in a conversation of its own, unless one is
-    named. A `detached` or background answer is written to its end, even if its client leaves."""
+    named. A `detached` or background answer is written to its end, even if its client leaves.
+    The `body` is what an `Idempotency-Key` stands for; without one, as on a socket, there is no key.
+    """
     state, subject = app_state(request), subject_of(request)
-    key, fingerprint = idempotency(request, body)
+    key, fingerprint = (None, "") if body is None else idempotency(request, body)
     own = new_id_of_conversation or new_id("c")
     question = next((m.text for m in reversed(parsed.messages) if m.role == "user"), "")
     rows, _ = await state.supervisor.start(
@@ -117,13 +120,13 @@ async def start_generation(
     return rows[0]
 
 
-def native_providers(request: Request) -> Sequence[str]:
+def native_providers(request: HTTPConnection) -> Sequence[str]:
     """The providers whose own API the path of a request imitates."""
     path = request.url.path
     return _GOOGLE if path.startswith(("/v1beta/", "/v1/models/")) else _NATIVE.get(path, ())
 
 
-async def model_of(request: Request, named: str | None, native: Sequence[str] = ()) -> str:
+async def model_of(request: HTTPConnection, named: str | None, native: Sequence[str] = ()) -> str:
     """The model that a client names: as `provider/model`, or bare.
 
     Many of these clients can't write a slash, or have their models' names built in. Of several models of
@@ -158,13 +161,15 @@ async def stream(
     headers: Mapping[str, str] | None = None,
     media: Mapping[str, str] = HEADERS,
     beat: bytes = HEARTBEAT,
+    failure_status: bool = True,
 ) -> Response:
-    """The log as a vendor's stream. A failure before the first word is a status, as theirs is."""
+    """The log as a client's stream. A failure before the first word is a status, as vendors' are,
+    unless `failure_status` is off: then it is an event as well."""
     state = app_state(request)
     reader = await state.supervisor.reader_from_start(subject_of(request), row)
     attachment = state.supervisor.attach(row.id)
     try:
-        frames = await _frames_until_content(reader)
+        frames = await _frames_until_content(reader) if failure_status else []
         failure = _failure_before_content(frames)
         if failure is not None:
             return _failure_response(request, row, failure)
@@ -188,16 +193,23 @@ async def reply(
     request: Request, row: GenerationRow, form: Callable[[ResponseMeta, AnswerFold], JsonObject]
 ) -> Response:
     """The whole answer as one JSON reply, once it has ended; its failure as an error."""
-    state = app_state(request)
-    reader = await state.supervisor.reader_from_start(subject_of(request), row)
-    with state.supervisor.attach(row.id):
-        found = await fold_while_connected(request, reader, AnswerFold())
+    found = await read_whole(request, row)
     if found is None:
         return NO_REPLY
     folded, end = found
     if end_error(end) is not None:
         return _failure_response(request, row, end)
     return JSONResponse(form(response_meta(row), folded), headers=location(row))
+
+
+async def read_whole(
+    request: Request, row: GenerationRow
+) -> tuple[AnswerFold, GenerationEnd] | None:
+    """The whole answer and its end, once it has ended; None if the client leaves before."""
+    state = app_state(request)
+    reader = await state.supervisor.reader_from_start(subject_of(request), row)
+    with state.supervisor.attach(row.id):
+        return await fold_while_connected(request, reader, AnswerFold())
 
 
 async def count_tokens(request: Request, parsed: ParsedRequest) -> int:
@@ -214,7 +226,7 @@ async def count_tokens(request: Request, parsed: ParsedRequest) -> int:
     )
 
 
-async def usable_models(request: Request) -> list[tuple[str, str, int]]:
+async def usable_models(request: HTTPConnection) -> list[tuple[str, str, int]]:
     """Models that can be used, as (id, provider, made): the time is that of this call's day."""
     found = await app_state(request).registry.models()
     today = int(time.time()) // 86400 * 86400
