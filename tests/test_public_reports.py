@@ -14,6 +14,8 @@ REPORTS: dict[str, str] = tomllib.loads(TABLE)
 
 @pytest.mark.parametrize("report", REPORTS)
 def test_a_report_is_tested_where_the_table_says(report: str) -> None:
+    if REPORTS[report].startswith("none: "):
+        return  # it has no counterpart here, for the reason that follows
     place, _, function = REPORTS[report].partition("::")
     path = ROOT / place
     assert path.is_file(), f"{report}: there is no {place}"

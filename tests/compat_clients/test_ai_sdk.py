@@ -104,6 +104,18 @@ def test_another_page_joins_in_mid_answer(compat_server: CompatServer) -> None:
     assert (found["text"], found["same"], found["status"]) == (TEXT, True, "ready")
 
 
+def test_a_resumed_answer_is_a_message_of_its_own_behind_the_one_before(
+    compat_server: CompatServer,
+) -> None:
+    model, gate = gated(compat_server)
+    found = chat(compat_server, "history", model, gate)
+    *before, resumed = found["messages"]
+    assert before == found["before"]
+    kinds = [part["type"] for part in resumed["parts"]]
+    assert kinds == ["step-start", "text"]
+    assert (found["text"], found["status"]) == (TEXT, "ready")
+
+
 def test_a_cut_stream_is_resumed_without_a_doubled_letter(compat_server: CompatServer) -> None:
     model, gate = gated(compat_server)
     found = chat(compat_server, "cut", model, gate)

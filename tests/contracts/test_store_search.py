@@ -109,6 +109,27 @@ async def test_any_part_of_a_text_without_spaces_is_found(
     assert messages[-1].parts == (TextPart(text),)
 
 
+@pytest.mark.parametrize(
+    "spellings",
+    [
+        ("Zürich", "Zu\u0308rich", "zurich"),
+        ("\uff43\uff41\uff46\uff45 \uff11\uff12\uff13", "Cafe 123"),
+        ("ΟΔΟΣ", "οδος", "οδοσ"),
+        ("Große Straße", "grosse strasse", "GROSSE STRASSE", "GROẞE STRAẞE"),
+    ],
+    ids=["decomposed", "full width", "final sigma", "sharp s"],
+)
+async def test_every_spelling_is_found_by_every_other(
+    store: Store, spellings: tuple[str, ...]
+) -> None:
+    written = [(await answered(store, text=f"({text})", title="-")).message for text in spellings]
+    titled = [await new_conversation(store, title=text) for text in spellings]
+    for query in (*spellings, *(f'"{text}"' for text in spellings)):
+        found = await _hits(store, query)
+        assert {hit.message for hit in found if hit.message} == set(written), query
+        assert {hit.conversation for hit in found if not hit.message} == set(titled), query
+
+
 async def test_a_continued_answer_is_found_by_its_old_words_and_its_new_ones(store: Store) -> None:
     row = await answered(store, text="Low water")
     opening = (Record(RecordId(1, 0), 1000, Open(None, "p/m")),)

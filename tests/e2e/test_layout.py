@@ -36,7 +36,8 @@ def test_a_menu_at_the_lower_edge_opens_upwards(page: Page, server: Server) -> N
 
 
 def test_hebrew_runs_from_the_right_on_an_english_page(page: Page, server: Server) -> None:
-    model = server.script("hebrew", {"steps": [{"text": "שלום עולם"}]})
+    text = "שלום `f(x)` עולם\n\n| א | ב |\n|---|---|\n| 1 | 2 |"
+    model = server.script("hebrew", {"steps": [{"text": text}]})
     open_page(page, server)
     choose_model(page, model)
     ask(page, "שלום")
@@ -47,6 +48,15 @@ def test_hebrew_runs_from_the_right_on_an_english_page(page: Page, server: Serve
              const text = document.createRange();
              text.selectNodeContents(found);
              return found.getBoundingClientRect().right - text.getBoundingClientRect().right < 2;
+           }"""
+    )
+    code = answer(page).locator(".prose p code")
+    expect(code).to_have_css("unicode-bidi", "isolate")
+    expect(code).to_have_css("direction", "ltr")
+    page.wait_for_function(
+        """() => {
+             const [first, second] = document.querySelectorAll('article[data-role=assistant] th');
+             return first.getBoundingClientRect().left >= second.getBoundingClientRect().right - 1;
            }"""
     )
 

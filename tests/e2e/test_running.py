@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import re
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
-from tests.e2e.actions import PACED, answer, ask, choose_model, counting, has_text, open_page
+from tests.e2e.actions import (
+    PACED,
+    answer,
+    ask,
+    choose_model,
+    counting,
+    eventually,
+    has_text,
+    open_page,
+)
 from tests.server import Server
 
 
@@ -58,3 +67,38 @@ def test_a_later_answer_that_a_new_version_hides_stays_in_reach(page: Page, serv
     expect(link).to_have_count(1)
     page.keyboard.press("Escape")
     expect(running(page)).to_have_count(0)
+
+
+def test_a_first_answer_is_drawn_live_although_another_conversation_was_opened(
+    page: Page, server: Server
+) -> None:
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if route.request.method == "POST":
+            held.append(route)
+        else:
+            route.continue_()
+
+    server.conversation(title="Rivers")
+    model = server.script("paced", PACED)
+    server.allow("go", 5)
+    page.route("**/api/conversations", hold)
+    open_page(page, server)
+    choose_model(page, model)
+    with page.expect_request(lambda request: request.method == "POST"):
+        ask(page, "First")
+    page.get_by_role("link", name="Rivers", exact=True).click()
+    eventually(page, lambda: bool(held), "the request to be held")
+    held[0].continue_()
+    link = running(page).get_by_role("link")
+    expect(link).to_have_count(1)
+    expect(page.get_by_role("heading", name="Rivers", level=1)).to_be_visible()
+    link.click()
+    has_text(page, "word4")
+    server.allow("go", 20)
+    has_text(page, "word19")
+    server.allow("go")
+    answer(page, "done")
+    ask(page, "Second")
+    expect(page.locator("article[data-role=user]")).to_have_count(2)

@@ -55,7 +55,10 @@ def test_a_question_can_be_edited_on_a_phone(phone: Page, server: Server) -> Non
     edit = phone.get_by_role("button", name="Edit", exact=True)
     expect(edit).to_have_css("opacity", "1")
     edit.tap()
-    phone.get_by_role("textbox", name="Edit your message").fill("Second")
+    field = phone.get_by_role("textbox", name="Edit your message")
+    for one in (composer(phone), field):
+        expect(one).to_have_css("font-size", "16px")  # iOS zooms into anything smaller
+    field.fill("Second")
     phone.get_by_role("button", name="Send as a new version").tap()
     answer(phone, "done")
     expect(phone.locator("article[data-role=user]")).to_contain_text("2 of 2")

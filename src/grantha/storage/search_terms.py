@@ -24,6 +24,7 @@ _TOKEN = re.compile(r"[^\W_]+")
 _MARKS = re.compile("[\u0300-\u036f]")
 _TYPOGRAPHIC = str.maketrans({"“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "\u2212": "-"})
 _MIN_PREFIX = 3  # characters: shorter beginnings would match almost everything
+_FULL_WIDTH = str.maketrans({chr(code): chr(code + 0xFEE0) for code in range(0x21, 0x7F)})
 
 
 def index_text(text: str) -> str:
@@ -42,8 +43,14 @@ class Term:
     prefix: bool
 
     def fts5(self) -> str:
-        """As FTS5 takes it."""
-        return f'"{" ".join(self.tokens)}"' + ("*" if self.prefix else "")
+        """As FTS5 takes it: in each of the forms in which texts write it."""
+        star = "*" if self.prefix else ""
+        forms = dict.fromkeys(
+            " ".join(form(token) for token in self.tokens)
+            for form in (str, _narrow, _with_ss, _with_sharp_s, _full_width)
+        )
+        phrases = [f'"{words}"{star}' for words in forms]
+        return phrases[0] if len(phrases) == 1 else f"({' OR '.join(phrases)})"
 
     def title_pattern(self) -> re.Pattern[str]:
         """For titles as `_fold` returns them. Words that aren't quoted match anywhere in them."""
@@ -99,6 +106,25 @@ def parse_query(query: str) -> SearchTerms:
 
 
 # ---- helpers below -------------------------------------------------------------------------------
+
+# The index folds case and accents of single characters only. What has another width, or is one letter here
+# and two there, is looked up in every form instead.
+
+
+def _narrow(token: str) -> str:
+    return unicodedata.normalize("NFKC", token)
+
+
+def _with_ss(token: str) -> str:
+    return _narrow(token).replace("ß", "ss").replace("ẞ", "ss")
+
+
+def _with_sharp_s(token: str) -> str:
+    return re.sub("ss", "ß", _narrow(token), flags=re.IGNORECASE)
+
+
+def _full_width(token: str) -> str:
+    return _narrow(token).translate(_FULL_WIDTH)
 
 
 def _fold(text: str) -> str:

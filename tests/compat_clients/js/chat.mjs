@@ -98,6 +98,23 @@ const scenarios = {
     return { ...shown(second), same: textOf(first) === textOf(second) };
   },
 
+  /** The page was loaded while the second answer was written: its history ends with the first. */
+  async history(id) {
+    const first = chatOf(id, { transport: transport({ body: { model: "scripted/hello" } }) });
+    await first.sendMessage({ text: "One" });
+    const before = first.messages;
+    const asking = chatOf(id, { messages: before });
+    const sent = asking.sendMessage({ text: "Two" });
+    allow(4);
+    await until(() => textOf(asking).length === 4);
+    const second = chatOf(id, { messages: before });
+    const resumed = second.resumeStream();
+    await until(() => textOf(second).length === 4);
+    allow("open");
+    await Promise.all([sent, resumed]);
+    return { ...shown(second), before };
+  },
+
   async cut(id) {
     let cut = null;
     const cutting = async (...request) => {

@@ -1,7 +1,8 @@
 // @vitest-environment jsdom
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Api, Problem } from '#lib/wire/api.ts';
-import type { Conversation, Message, SentPart } from '#lib/wire/types.ts';
+import type { Conversation, Frame, Message, SentPart } from '#lib/wire/types.ts';
+import type { GenerationSource } from './Answer.svelte.ts';
 import { Chat } from './Chat.svelte.ts';
 import { CannedServer, conversation } from './testApi.ts';
 
@@ -131,4 +132,28 @@ test('a version stays chosen though a reply from before the choice comes after i
   await chosen;
   await settled();
   expect([chat.leaf, server.count(READ)]).toEqual(['a', 3]);
+});
+
+test('text that arrives leaves the questions above it untouched', async () => {
+  const handlers: Parameters<GenerationSource['attach']>[1][] = [];
+  const attach: GenerationSource['attach'] = (_generation, given) => {
+    handlers.push(given);
+    return { close: () => undefined, wake: () => undefined };
+  };
+  chat = new Chat('c', new Api(server.fetch), {
+    attach,
+    generation: () => Promise.reject(new Error('unused'))
+  });
+  server.replies[READ] = answered({ ...answer, parts: [], status: 'running' });
+  await chat.load();
+  const { turns } = chat;
+  const frames: Frame[] = [
+    { id: '1-0', kind: 'open', previous: null, model: 'a/b', at: 0 } as Frame,
+    { id: '1-1', kind: 'part-start', part: 0, part_kind: 'text', at: 0 } as Frame,
+    { id: '1-2', kind: 'text-delta', part: 0, text: 'Once', at: 0 } as Frame
+  ];
+  handlers[0]?.onFrames(frames);
+  await settled();
+  expect(chat.answer('a')?.parts.map((part) => part.text)).toEqual(['Once']);
+  expect(chat.turns).toBe(turns);
 });

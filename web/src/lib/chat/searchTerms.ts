@@ -98,7 +98,7 @@ function termPattern(tokens: string[], prefix: boolean, anywhere: boolean): RegE
   return new RegExp(start + words + (ENDS_UNSPACED.test(words) ? '' : end), 'gv');
 }
 
-/** Without case and accents. `offsets` are those of each character in `text`; null when they are the same. */
+/** Without case, accents and other widths. `offsets` are those of each character in `text`; null when they are the same. */
 function fold(text: string): { folded: string; offsets: number[] | null } {
   // eslint-disable-next-line no-control-regex -- ASCII
   if (/^[\x00-\x7f]*$/.test(text)) return { folded: text.toLowerCase(), offsets: null };
@@ -110,8 +110,10 @@ function fold(text: string): { folded: string; offsets: number[] | null } {
       ? char
       : char
           .toLowerCase()
-          .normalize('NFD')
-          .replace(/\p{Mn}/gu, '');
+          .normalize('NFKD')
+          .replace(/\p{Mn}/gu, '')
+          .replace('ß', 'ss')
+          .replace('ς', 'σ');
     for (let n = 0; n < plain.length; n++) offsets.push(at);
     folded += plain;
     at += char.length;

@@ -105,6 +105,7 @@ test('a longer fence holds shorter ones, and other languages none', () => {
   const types = (text: string) => whole(text).blocks.map((block) => block.type);
   expect(types('````md\n```py\nx\n````\n\nAfter.\n')).toEqual(['code', 'paragraph']);
   expect(types('```text\n```py\n```\n\nAfter.\n')).toEqual(['code', 'paragraph']);
+  expect(types('~~~md\n```py\nx\n```\n~~~\n\nAfter.\n')).toEqual(['code', 'paragraph']);
 });
 
 test('what a model indents by three under item 10 as under item 1 belongs to the item', () => {

@@ -172,6 +172,24 @@ describe('an attachment', () => {
     expect(attempts).toEqual(['sse 0-0', 'websocket 0-0', 'poll 0-0']);
   });
 
+  it('waits for the first word as long as the server shows that it is there', async () => {
+    const slow: Step = async (sink) => {
+      sink.onBytes();
+      sink.onFrames([OPEN]);
+      for (let heartbeats = 0; heartbeats < 18; heartbeats++) {
+        await new Promise((resolve) => setTimeout(resolve, 10_000));
+        sink.onBytes();
+      }
+      sink.onFrames([delta(1), delta(2), END]);
+      return { kind: 'ended' };
+    };
+    const { finished, attempts, got } = run({ sse: [slow] });
+    await vi.advanceTimersByTimeAsync(180_000);
+    expect(await finished).toBeNull();
+    expect(attempts).toEqual(['sse 0-0']);
+    expect(got).toEqual(['1-0', '1-1', '1-2', '1-3']);
+  });
+
   it('gives up a connection that is quiet for two and a half heartbeats', async () => {
     const quiet: Step = async (sink, after, signal) => {
       sink.onBytes();
