@@ -248,9 +248,11 @@ class Capabilities:
 
     context_length: int | None = None
     output_limit: int | None = None
+    chat: bool = True  # writes answers; models that only make embeddings or rank texts don't
     images: bool = False
     tools: bool = False
     reasoning: bool = False
+    unopened_thinking: bool = False  # begins with reasoning of which only the end has a tag
     prefix: bool = False  # continues a partial answer exactly where it ends
     instruction: bool = True  # can be instructed to continue a text
     temperature: bool = True

@@ -160,6 +160,25 @@ async def test_azure_uses_dated_paths_when_a_version_is_set() -> None:
         await made.aclose()
 
 
+@pytest.mark.parametrize("dialect", ["openai-chat", "ollama"])
+async def test_reasoning_that_the_template_opens_is_no_part_of_the_answer(dialect: str) -> None:
+    sample = wire_samples.OLLAMA if dialect == "ollama" else wire_samples.OPENAI_CHAT
+    async with fake_vendor(sample) as vendor:
+        house = ProviderSettings(
+            dialect=dialect, base_url=vendor.url, models={"r1": {"unopened_thinking": True}}
+        )
+        made = Registry(Settings(local_enabled=False, providers={"house": house}))
+        for model, reasoning, text in (
+            ("r1", "2 and 2 is 4.", "It is 4."),
+            ("other", "", "2 and 2 is 4.\n</think>\n\nIt is 4."),
+        ):
+            vendor.plans.append(answer("2 and 2 is 4.\n</th", "ink>\n\nIt is 4."))
+            events = await read(await made.resolve(f"house/{model}")[0].open(Call(model, QUESTION)))
+            thought = "".join(event.text for event in events if isinstance(event, Reasoning))
+            assert (thought, said(events)) == (reasoning, text)
+        await made.aclose()
+
+
 async def test_further_headers_of_the_settings_are_sent() -> None:
     async with fake_vendor(wire_samples.OPENAI_CHAT) as vendor:
         house = ProviderSettings(base_url=vendor.url, headers={"X-Team": "blue"})

@@ -81,3 +81,20 @@ def test_the_default_models_are_known_by_more_than_their_host() -> None:
     for host in HOSTS:
         if host.default_model is not None and host.default_model not in unknown:
             assert known(f"{host.name}/{host.default_model}").context_length, host.name
+
+
+@pytest.mark.parametrize(
+    ("model", "chat"),
+    [
+        ("openai/text-embedding-3-small", False),
+        ("ollama/nomic-embed-text:latest", False),
+        ("google/gemini-embedding-001", False),
+        ("ollama/all-minilm", False),
+        ("vllm/BAAI/bge-m3", False),
+        ("cohere/rerank-v3.5", False),
+        ("openai/gpt-5-mini", True),
+        ("vllm/Qwen/Qwen3-32B", True),
+    ],
+)
+def test_models_for_embeddings_write_no_answers(model: str, chat: bool) -> None:
+    assert known(model).chat is chat

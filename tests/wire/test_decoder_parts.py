@@ -19,9 +19,9 @@ cuts = st.lists(st.integers(0, 60), max_size=8)
 said = st.text(st.sampled_from("ab <>/think\n"), max_size=40)
 
 
-def split(text: str, at: list[int]) -> tuple[str, str]:
+def split(text: str, at: list[int], *, opened: bool = False) -> tuple[str, str]:
     """Thought and answer of a text that comes in pieces."""
-    splitter = ThinkTagSplitter()
+    splitter = ThinkTagSplitter(opened=opened)
     edges = sorted({0, len(text), *(cut for cut in at if cut < len(text))})
     found = [
         fragment
@@ -58,6 +58,26 @@ def test_reasoning_and_answer_are_separated_however_they_are_cut(
     if "</think>" not in thought:
         whole = f"\n<think>\n{thought}\n</think>\n\n{answer}"
         assert split(whole, at) == (thought.strip(" \t\r\n"), answer.lstrip(" \t\r\n"))
+
+
+@settings(deadline=None)
+@given(said, said, cuts, st.sampled_from(["", "<think>", "\n<think>\n"]))
+def test_reasoning_that_the_prompt_has_opened_ends_at_its_closing_tag(
+    thought: str, answer: str, at: list[int], tag: str
+) -> None:
+    if "</think>" not in thought and not thought.lstrip().startswith("<think>"):
+        whole = f"{tag}{thought}\n</think>\n\n{answer}"
+        assert split(whole, at, opened=True) == (
+            thought.strip(" \t\r\n"),
+            answer.lstrip(" \t\r\n"),
+        )
+
+
+def test_what_the_prompt_has_opened_goes_out_at_once_as_reasoning() -> None:
+    splitter = ThinkTagSplitter(opened=True)
+    assert splitter.feed("We add") == [(True, "We add")]
+    assert splitter.feed(" 2 and 2.") == [(True, " 2 and 2.")]
+    assert splitter.finish() == []
 
 
 def test_text_goes_out_as_soon_as_it_can_no_longer_become_a_tag() -> None:

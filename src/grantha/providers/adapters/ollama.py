@@ -61,17 +61,21 @@ class Ollama(HttpProvider):
     ) -> UpstreamRequest:
         """A chat."""
         continued = bool(call.prefix)
+        facts = self.capabilities(call.model)
+        unopened = facts.unopened_thinking
 
         def parse_body(body: bytes) -> list[UpstreamEvent]:
-            return parse_ollama_body(body, error_factory, continued=continued)
+            return parse_ollama_body(body, error_factory, continued=continued, unopened=unopened)
 
         return await self._upstream_request(
             call,
             "api/chat",
-            encode_request(call, self.capabilities(call.model), stream=stream),
+            encode_request(call, facts, stream=stream),
             error_factory,
             parse_body=parse_body,
-            decoder=ollama_decoder(error_factory, continued=continued) if stream else None,
+            decoder=ollama_decoder(error_factory, continued=continued, unopened=unopened)
+            if stream
+            else None,
         )
 
     async def embed(self, call: EmbeddingCall) -> Embeddings:

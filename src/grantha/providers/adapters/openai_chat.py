@@ -63,7 +63,10 @@ class OpenAIChat(HttpProvider):
         self, call: Call, error_factory: ErrorFactory, *, stream: bool
     ) -> UpstreamRequest:
         """A chat completion."""
+        facts = self.capabilities(call.model)
         profile = self._profiles.get(call.model, self._endpoint.profile)
+        if facts.unopened_thinking:
+            profile = replace(profile, unopened_thinking=True)
         continued = bool(call.prefix)
 
         def parse_body(body: bytes) -> list[UpstreamEvent]:
@@ -73,7 +76,7 @@ class OpenAIChat(HttpProvider):
         return await self._upstream_request(
             call,
             path.format(model=call.model),
-            encode_request(call, profile, self.capabilities(call.model), stream=stream),
+            encode_request(call, profile, facts, stream=stream),
             error_factory,
             parse_body=parse_body,
             decoder=chat_decoder(profile, error_factory, continued=continued) if stream else None,

@@ -368,6 +368,7 @@ class LocalProvider:
     def _facts(self, header: GgufHeader | None) -> Capabilities:
         return Capabilities(
             context_length=self._context(header),
+            chat=not (header and header.embeds),
             tools=header.tools if header else False,
             reasoning=header.reasoning if header else False,
             prefix=True,

@@ -60,13 +60,18 @@ class _OllamaLine(msgspec.Struct):
 
 
 class OllamaReplyParser(ReplyParser[_OllamaLine]):
-    """Lines of one answer. `continued`: it continues a prefix."""
+    """Lines of one answer. `continued`: it continues a prefix.
 
-    def __init__(self, error_factory: ErrorFactory, *, continued: bool = False) -> None:
+    `unopened`: its reasoning has no opening tag.
+    """
+
+    def __init__(
+        self, error_factory: ErrorFactory, *, continued: bool = False, unopened: bool = False
+    ) -> None:
         super().__init__(error_factory, _OllamaLine)
         self._accepted = False
         self._calls = 0
-        self._think = None if continued else ThinkTagSplitter()
+        self._think = None if continued else ThinkTagSplitter(opened=unopened)
 
     @override
     def handle(self, payload: _OllamaLine) -> None:
@@ -130,13 +135,17 @@ class OllamaReplyParser(ReplyParser[_OllamaLine]):
         self.done = True
 
 
-def ollama_decoder(error_factory: ErrorFactory, *, continued: bool = False) -> StreamDecoder:
+def ollama_decoder(
+    error_factory: ErrorFactory, *, continued: bool = False, unopened: bool = False
+) -> StreamDecoder:
     """Reads a streamed answer."""
-    return StreamDecoder(LineDecoder(), OllamaReplyParser(error_factory, continued=continued))
+    parser = OllamaReplyParser(error_factory, continued=continued, unopened=unopened)
+    return StreamDecoder(LineDecoder(), parser)
 
 
 def parse_ollama_body(
-    body: bytes, error_factory: ErrorFactory, *, continued: bool = False
+    body: bytes, error_factory: ErrorFactory, *, continued: bool = False, unopened: bool = False
 ) -> list[UpstreamEvent]:
     """A non-streaming answer as events. Raises a `ProviderError`."""
-    return parse_whole_body(OllamaReplyParser(error_factory, continued=continued), body)
+    parser = OllamaReplyParser(error_factory, continued=continued, unopened=unopened)
+    return parse_whole_body(parser, body)

@@ -106,7 +106,8 @@ class ChatReplyParser(ReplyParser[UpstreamChunk]):
         self._accepted = False
         self._calls = ToolCallAssembler()
         # A continued answer can't open with reasoning: the tag would be the answer's own.
-        self._think = ThinkTagSplitter() if profile.think_tags and not continued else None
+        tagged = (profile.think_tags or profile.unopened_thinking) and not continued
+        self._think = ThinkTagSplitter(opened=profile.unopened_thinking) if tagged else None
         self._details: list[dict[str, Any]] = []
         self._details_left = _MAX_DETAILS
         self._cited: set[tuple[str, ...]] = set()

@@ -15,7 +15,8 @@ class DialectProfile:
 
     `prefix` says how a partial answer is passed: as a last assistant message, plain
     ("trailing") or marked by the field named. `terminal` is the sign without which a reply counts
-    as truncated. `echo_reasoning` names the field in which earlier reasoning is sent back. `efforts`
+    as truncated. `unopened_thinking` is a fact about the model that is called.
+    `echo_reasoning` names the field in which earlier reasoning is sent back. `efforts`
     are the efforts of reasoning that a host knows, from the least to the most; empty: all. `extra`
     are the options beyond ours that a strict host accepts; None: it accepts any, or ignores what it
     doesn't know. Of embeddings: `dimensions` is the name of their number, `packed_embeddings` says that a
@@ -27,6 +28,7 @@ class DialectProfile:
     prefix: PrefixField | None = None
     terminal: Terminal = "either"
     think_tags: bool = False
+    unopened_thinking: bool = False
     echo_reasoning: Literal["reasoning_content", "reasoning_details"] | None = None
     reasoning_effort: Literal["reasoning_effort", "reasoning"] = "reasoning_effort"
     efforts: tuple[str, ...] = ()

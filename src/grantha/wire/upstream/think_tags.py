@@ -3,6 +3,9 @@
 Only a tag that opens the answer counts: later ones are part of the answer. Blank lines around the
 tags are dropped; without tags, every character is passed on. Takes the text
 in any split and holds back at most what could still become a tag.
+
+Some templates put the opening tag into the prompt, so that a reply holds only the closing one. That
+can't be seen in its beginning: of such models all is reasoning up to that tag.
 """
 
 from __future__ import annotations
@@ -14,17 +17,17 @@ _OPEN, _CLOSE = "<think>", "</think>"
 _BLANK = " \t\r\n"
 _QUOTES = "`'\""
 
-TagState = Literal["before", "lead", "inside", "after", "text"]
+TagState = Literal["before", "opened", "lead", "inside", "after", "text"]
 
 
 class ThinkTagSplitter:
-    """Text to (is_reasoning, text) pairs."""
+    """Text to (is_reasoning, text) pairs. `opened`: the opening tag stood in the prompt."""
 
     __slots__ = ("_held", "_state")
 
-    def __init__(self) -> None:
+    def __init__(self, *, opened: bool = False) -> None:
         self._held = ""
-        self._state: TagState = "before"
+        self._state: TagState = "opened" if opened else "before"
 
     @property
     def idle(self) -> bool:
@@ -39,7 +42,7 @@ class ThinkTagSplitter:
     def finish(self) -> list[tuple[bool, str]]:
         """Releases what was held back, at the end of the text."""
         held, self._held = self._held, ""
-        if self._state == "inside" and held:
+        if self._state in {"opened", "inside"} and held:
             reasoning = held.removesuffix(_CLOSE)
             return [(True, reasoning)] if reasoning else []
         return [(False, held)] if held and self._state in {"before", "text"} else []
@@ -48,7 +51,7 @@ class ThinkTagSplitter:
         before: TagState | None = None
         while self._state != before:  # every step either moves on or waits for more text
             before = self._state
-            if before == "before":
+            if before in {"before", "opened"}:
                 yield self._look_for_open_tag()
             elif before in {"lead", "after"}:
                 self._held = self._held.lstrip(_BLANK)
@@ -65,7 +68,7 @@ class ThinkTagSplitter:
             self._held = stripped[len(_OPEN) :]
             self._state = "lead"
         elif not _OPEN.startswith(stripped):
-            self._state = "text"
+            self._state = "lead" if self._state == "opened" else "text"
         return False, ""
 
     def _until_close_tag(self) -> tuple[bool, str]:

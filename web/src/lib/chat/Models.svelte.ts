@@ -5,6 +5,7 @@ import type { Model, Provider } from '#lib/wire/types.ts';
 const LOADING_MS = 1500;
 
 export class Models {
+  /** The models that write answers; those for embeddings are for other programs. */
   items = $state.raw<Model[]>([]);
   providers = $state.raw<Provider[]>([]);
   default = $state<string | null>(null);
@@ -38,7 +39,7 @@ export class Models {
   /** Loads both lists; polls while a model is still loading. */
   async load(): Promise<void> {
     const [models, providers] = await Promise.all([this.#api.models(), this.#api.providers()]);
-    this.items = models.items;
+    this.items = models.items.filter((model) => model.capabilities.chat !== false);
     this.default = models.default;
     this.providers = providers.items;
     this.loaded = true;

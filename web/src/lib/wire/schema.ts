@@ -23,9 +23,11 @@ export interface BytesReply {
 export interface Capabilities {
   context_length?: number | null;
   output_limit?: number | null;
+  chat?: boolean;
   images?: boolean;
   tools?: boolean;
   reasoning?: boolean;
+  unopened_thinking?: boolean;
   prefix?: boolean;
   instruction?: boolean;
   temperature?: boolean;
