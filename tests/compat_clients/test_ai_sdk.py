@@ -35,6 +35,7 @@ def conversation_of(compat_server: CompatServer, found: Any) -> dict[str, Any]:
     return compat_server.call("GET", f"/api/conversations/{conversation}").expect(200)
 
 
+@pytest.mark.client("ai (JavaScript)", "streams", "reasoning", "usage")
 def test_an_answer_has_reasoning_text_source_and_hash(compat_server: CompatServer) -> None:
     found = chat(compat_server, "once", "scripted/everything")
     assert (found["status"], found["error"], found["text"]) == ("ready", None, TEXT)
@@ -64,6 +65,7 @@ def test_one_chat_is_one_conversation_that_holds_everything_once(
     assert conversation["messages"][4]["parent"] == conversation["messages"][3]["parent"]
 
 
+@pytest.mark.client("ai (JavaScript)", "tools")
 def test_a_tool_runs_in_the_client_and_the_same_message_goes_on(
     compat_server: CompatServer,
 ) -> None:
@@ -116,6 +118,7 @@ def test_a_resumed_answer_is_a_message_of_its_own_behind_the_one_before(
     assert (found["text"], found["status"]) == (TEXT, "ready")
 
 
+@pytest.mark.client("ai (JavaScript)", "resuming")
 def test_a_cut_stream_is_resumed_without_a_doubled_letter(compat_server: CompatServer) -> None:
     model, gate = gated(compat_server)
     found = chat(compat_server, "cut", model, gate)
@@ -131,6 +134,7 @@ def test_leaving_the_stream_does_not_end_the_answer(compat_server: CompatServer)
     compat_server.assert_said(f"/api/generations/{generation}/events", TEXT)
 
 
+@pytest.mark.client("ai (JavaScript)", "stopping")
 def test_the_stop_address_ends_the_answer_for_good(compat_server: CompatServer) -> None:
     model, gate = gated(compat_server)
     found = chat(compat_server, "stop", model, gate)
@@ -146,6 +150,7 @@ def test_the_stop_address_ends_the_answer_for_good(compat_server: CompatServer) 
         ("scripted/blocked", "The filter cut it", "Half an "),
     ],
 )
+@pytest.mark.client("ai (JavaScript)", "errors")
 def test_an_error_is_the_chats_error(
     compat_server: CompatServer, model: str, reported: str, text: str
 ) -> None:

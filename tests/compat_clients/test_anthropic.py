@@ -23,6 +23,7 @@ WEATHER: Any = {
 }
 
 
+@pytest.mark.client("anthropic", "streams", "reasoning", "usage")
 def test_a_stream_has_every_event_with_reasoning_and_signature(
     anthropic_client: anthropic.Anthropic, compat_server: CompatServer
 ) -> None:
@@ -48,6 +49,7 @@ def test_a_stream_has_every_event_with_reasoning_and_signature(
     assert {"content_block_start", "content_block_delta", "content_block_stop"} <= set(kinds)
 
 
+@pytest.mark.client("anthropic", "whole replies")
 def test_a_whole_message_equals_the_stream(
     anthropic_client: anthropic.Anthropic, compat_server: CompatServer
 ) -> None:
@@ -61,6 +63,7 @@ def test_a_whole_message_equals_the_stream(
     assert text == TEXT
 
 
+@pytest.mark.client("anthropic", "tools", "images")
 def test_tools_reasoning_and_results_with_images_survive_a_round_trip(
     anthropic_client: anthropic.Anthropic, compat_server: CompatServer
 ) -> None:
@@ -110,6 +113,7 @@ def test_tools_reasoning_and_results_with_images_survive_a_round_trip(
     ],
 )
 @pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.client("anthropic", "errors")
 def test_errors_are_the_clients_own_exceptions(
     anthropic_client: anthropic.Anthropic,
     model: str,
@@ -137,6 +141,7 @@ def test_a_failure_after_the_first_word_is_an_error_of_the_stream(
         stream.until_done()
 
 
+@pytest.mark.client("anthropic", "stopping")
 def test_a_stream_is_stopped_through_the_native_api(
     anthropic_client: anthropic.Anthropic, compat_server: CompatServer
 ) -> None:
@@ -162,6 +167,7 @@ def test_a_missing_limit_is_named(compat_server: CompatServer) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.client("anthropic", "models")
 def test_models_are_listed_in_anthropics_form(anthropic_client: anthropic.Anthropic) -> None:
     listed = [model.id for model in anthropic_client.models.list()]
     assert "scripted/everything" in listed

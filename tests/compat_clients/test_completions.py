@@ -18,6 +18,7 @@ from tests.wire.compat.logs import end_of, numbered, singly
 MODEL = "scripted/everything"
 
 
+@pytest.mark.client("openai: Completions", "whole replies", "usage")
 def test_a_whole_reply_has_the_text_and_usage(
     openai_client: openai.OpenAI, compat_server: CompatServer
 ) -> None:
@@ -35,6 +36,7 @@ def test_a_whole_reply_has_the_text_and_usage(
 
 
 @pytest.mark.parametrize("echo", [False, True])
+@pytest.mark.client("openai: Completions", "streams")
 def test_a_stream_has_every_character_and_begins_with_the_prompt_on_request(
     openai_client: openai.OpenAI, echo: bool
 ) -> None:

@@ -28,6 +28,7 @@ from tests.compat_clients import node
 from tests.compat_clients.conftest import PNG, TEXT, CompatServer
 from tests.wire.compat.logs import end_of, everything, frames_of, numbered
 from tests.wire.compat.test_merging import STREAMS
+from tools import clients_table
 
 PAGE = Path(__file__).parents[2] / "docs" / "compatible-apis.md"
 DEADLINE = 120.0  # seconds
@@ -87,6 +88,7 @@ def test_llm_answers_by_its_configuration(compat_server: CompatServer, tmp_path:
     assert printed(["sh", "-c", command], tmp_path, PATH=path, **own) == TEXT + "\n"
 
 
+@pytest.mark.client("curl", "streams")
 def test_curl_gets_a_stream_that_is_done(compat_server: CompatServer, tmp_path: Path) -> None:
     (command,) = [program for program in programs("sh") if program.startswith("curl ")]
     assert printed(["sh", "-c", here(command, compat_server)], tmp_path).endswith(
@@ -233,6 +235,11 @@ def table() -> str:
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     lines.append("| resumes by | " + " | ".join(COMES_BACK[d] for d in VIEWS.values()) + " |")
     return "\n".join(lines)
+
+
+def test_the_table_of_clients_is_that_of_their_tests() -> None:
+    text = PAGE.read_text()
+    assert clients_table.with_table(text) == text, "run: python tools/clients_table.py"
 
 
 def test_the_table_of_views_and_features_is_true() -> None:

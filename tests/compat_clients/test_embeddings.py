@@ -33,6 +33,7 @@ def test_every_form_of_an_input_gets_a_vector_for_each(
     assert reply.model == MODEL
 
 
+@pytest.mark.client("openai: Embeddings", "embeddings")
 def test_the_clients_own_encoding_is_read_back_by_it_and_dimensions_are_passed_on(
     openai_client: openai.OpenAI,
 ) -> None:
@@ -57,6 +58,7 @@ def test_nothing_is_stored(openai_client: openai.OpenAI, compat_server: CompatSe
         ("anthropic/claude-sonnet-4-5", openai.AuthenticationError),
     ],
 )
+@pytest.mark.client("openai: Embeddings", "errors")
 def test_errors_are_the_clients_own_exceptions(
     openai_client: openai.OpenAI, model: str, error: type[openai.APIStatusError]
 ) -> None:
@@ -92,6 +94,7 @@ def test_a_request_that_makes_no_sense_is_refused(body: dict[str, Any]) -> None:
         openai_embeddings_view.parse_request(body)
 
 
+@pytest.mark.client("ollama", "embeddings")
 def test_ollamas_client_gets_a_vector_for_each_text(ollama_client: ollama.Client) -> None:
     reply = ollama_client.embed(MODEL, ["One text", "and another"], truncate=True, dimensions=2)
     assert reply.embeddings == [VECTOR[:2]] * 2

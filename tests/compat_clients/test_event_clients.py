@@ -6,6 +6,7 @@ import hashlib
 from typing import Any
 
 import httpx
+import pytest
 from httpx_sse import connect_sse
 
 from tests.compat_clients import node
@@ -24,6 +25,7 @@ def assert_whole(frames: list[dict[str, Any]]) -> None:
     assert frames[-1]["sha256"] == hashlib.sha256(TEXT.encode()).hexdigest()
 
 
+@pytest.mark.client("httpx-sse", "streams", "resuming")
 def test_httpx_sse_reads_a_log_and_comes_back_with_its_last_id(compat_server: CompatServer) -> None:
     model, allow = compat_server.gated()
     allow(6)
@@ -45,6 +47,7 @@ def test_httpx_sse_reads_a_log_and_comes_back_with_its_last_id(compat_server: Co
     assert_whole(frames)
 
 
+@pytest.mark.client("eventsource (JavaScript)", "streams", "resuming")
 def test_eventsource_comes_back_by_its_last_id_until_nothing_more_can_come(
     compat_server: CompatServer,
 ) -> None:

@@ -55,6 +55,7 @@ def text_of(parts: list[types.Part], *, thought: bool = False) -> str:
     return "".join(part.text or "" for part in parts if bool(part.thought) is thought)
 
 
+@pytest.mark.client("google-genai", "streams", "reasoning", "usage")
 def test_a_stream_has_every_character_and_ends_with_reason_and_counts(
     google_client: genai.Client, compat_server: CompatServer
 ) -> None:
@@ -80,6 +81,7 @@ def test_a_stream_has_every_character_and_ends_with_reason_and_counts(
     assert chunks[0].model_version == EVERYTHING
 
 
+@pytest.mark.client("google-genai", "whole replies")
 def test_a_whole_reply_equals_the_stream_and_has_no_thoughts_unless_requested(
     google_client: genai.Client,
 ) -> None:
@@ -91,6 +93,7 @@ def test_a_whole_reply_equals_the_stream_and_has_no_thoughts_unless_requested(
     assert text_of(parts_of([plain]), thought=True) == ""
 
 
+@pytest.mark.client("google-genai", "tools")
 def test_a_conversation_with_a_function_goes_there_and_back(
     google_client: genai.Client, compat_server: CompatServer
 ) -> None:
@@ -132,6 +135,7 @@ def test_a_conversation_with_a_function_goes_there_and_back(
     ],
 )
 @pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.client("google-genai", "errors")
 def test_errors_are_the_clients_own_exceptions(
     google_client: genai.Client, model: str, code: int, status: str, stream: bool
 ) -> None:
@@ -174,6 +178,7 @@ def text_of_chunks(chunks: list[JsonDict]) -> str:
     return "".join(part.get("text", "") for part in parts)
 
 
+@pytest.mark.client("google-genai", "models")
 def test_models_are_listed_and_found(google_client: genai.Client) -> None:
     names = [model.name for model in google_client.models.list()]
     assert f"models/{EVERYTHING}" in names
@@ -184,6 +189,7 @@ def test_models_are_listed_and_found(google_client: genai.Client) -> None:
     assert caught.value.code == 404
 
 
+@pytest.mark.client("google-genai", "embeddings")
 def test_contents_are_embedded(google_client: genai.Client) -> None:
     config = types.EmbedContentConfig(output_dimensionality=2)
     reply = google_client.models.embed_content(

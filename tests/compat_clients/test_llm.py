@@ -42,6 +42,7 @@ def run(llm: list[str], folder: Path, *arguments: str) -> subprocess.CompletedPr
 
 
 @pytest.mark.parametrize("more", [(), ("--no-stream",)])
+@pytest.mark.client("llm", "whole replies", "streams")
 def test_it_prints_the_answer(
     llm: list[str], tmp_path: Path, compat_server: CompatServer, more: tuple[str, ...]
 ) -> None:
@@ -51,6 +52,7 @@ def test_it_prints_the_answer(
     compat_server.assert_said(compat_server.newest(), TEXT)
 
 
+@pytest.mark.client("llm", "errors")
 def test_it_tells_an_error_and_fails(llm: list[str], tmp_path: Path) -> None:
     done = run(llm, tmp_path, "prompt", "-m", "nobody", "--no-log", "Hi")
     assert done.returncode != 0

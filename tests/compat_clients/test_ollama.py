@@ -13,6 +13,7 @@ from tests.compat_clients.conftest import PNG, TEXT, THOUGHT, CompatServer
 HI = [{"role": "user", "content": "Hi"}]
 
 
+@pytest.mark.client("ollama", "streams", "reasoning", "usage")
 def test_a_stream_has_every_character_and_ends_with_counts(
     ollama_client: ollama.Client, compat_server: CompatServer
 ) -> None:
@@ -28,6 +29,7 @@ def test_a_stream_has_every_character_and_ends_with_counts(
     assert (last.total_duration or 0) > 0
 
 
+@pytest.mark.client("ollama", "whole replies")
 def test_a_whole_reply_equals_the_stream(ollama_client: ollama.Client) -> None:
     images = [ollama.Image(value=base64.b64decode(PNG))]
     reply = ollama_client.chat(
@@ -39,6 +41,7 @@ def test_a_whole_reply_equals_the_stream(ollama_client: ollama.Client) -> None:
     assert reply.message.thinking == THOUGHT
 
 
+@pytest.mark.client("ollama", "tools")
 def test_tools_go_out_and_their_results_come_back(
     ollama_client: ollama.Client, compat_server: CompatServer
 ) -> None:
@@ -71,6 +74,7 @@ def test_tools_go_out_and_their_results_come_back(
     ("model", "status"), [("scripted/nobody", 404), ("scripted/limited", 429), ("openai/x", 401)]
 )
 @pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.client("ollama", "errors")
 def test_errors_are_the_clients_own_exception(
     ollama_client: ollama.Client, model: str, status: int, stream: bool
 ) -> None:
@@ -198,6 +202,7 @@ def test_an_unknown_address_below_an_api_is_json_and_never_the_page(
     assert isinstance(reply.json(), dict)
 
 
+@pytest.mark.client("ollama", "models")
 def test_models_are_listed(ollama_client: ollama.Client) -> None:
     listed = [model.model for model in ollama_client.list().models]
     assert "scripted/everything" in listed

@@ -39,6 +39,7 @@ def test_what_is_not_stored_is_listed_nowhere(
     assert found["conversation"] not in {item["id"] for item in listed}
 
 
+@pytest.mark.client("openai: Chat Completions", "streams", "reasoning", "usage")
 def test_a_stream_has_every_character_reasoning_usage_and_finish_reason(
     openai_client: openai.OpenAI, compat_server: CompatServer
 ) -> None:
@@ -61,6 +62,7 @@ def test_a_stream_has_every_character_reasoning_usage_and_finish_reason(
     assert "".join(thought or "" for thought in thoughts) == THOUGHT
 
 
+@pytest.mark.client("openai: Chat Completions", "whole replies")
 def test_a_whole_reply_equals_the_stream(
     openai_client: openai.OpenAI, compat_server: CompatServer
 ) -> None:
@@ -85,6 +87,7 @@ def test_the_streaming_helper_sees_the_same_answer(openai_client: openai.OpenAI)
     assert json.loads(call.function.arguments) == {"city": "Paris"}
 
 
+@pytest.mark.client("openai: Chat Completions", "tools")
 def test_tools_go_out_and_their_results_come_back(
     openai_client: openai.OpenAI, compat_server: CompatServer
 ) -> None:
@@ -120,6 +123,7 @@ def test_tools_go_out_and_their_results_come_back(
     assert found["options"]["tools"][0]["name"] == "get_weather"
 
 
+@pytest.mark.client("openai: Chat Completions", "images", "structured output")
 def test_images_and_forms_and_probabilities_reach_the_generation(
     openai_client: openai.OpenAI, compat_server: CompatServer
 ) -> None:
@@ -164,6 +168,7 @@ def test_images_and_forms_and_probabilities_reach_the_generation(
     ],
 )
 @pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.client("openai: Chat Completions", "errors")
 def test_errors_are_the_clients_own_exceptions(
     openai_client: openai.OpenAI,
     model: str,
@@ -217,6 +222,7 @@ def test_an_answer_outlives_the_client_that_requested_it(
     compat_server.assert_said(raw.headers["location"], TEXT)
 
 
+@pytest.mark.client("openai: Chat Completions", "stopping")
 def test_a_stream_is_stopped_through_the_native_api(
     openai_client: openai.OpenAI, compat_server: CompatServer
 ) -> None:
@@ -265,6 +271,7 @@ def test_a_length_and_a_filter_are_reported(openai_client: openai.OpenAI) -> Non
     assert filtered.choices[0].finish_reason == "content_filter"
 
 
+@pytest.mark.client("openai: Chat Completions", "models")
 def test_models_are_listed_and_found_also_by_a_bare_name(openai_client: openai.OpenAI) -> None:
     listed = [model.id for model in openai_client.models.list()]
     assert "scripted/everything" in listed

@@ -21,6 +21,7 @@ def location_of(response: Any) -> str:
     return f"/api/generations/{response.id.removeprefix('resp_')}/events"
 
 
+@pytest.mark.client("openai: Responses", "streams", "reasoning", "usage")
 def test_a_stream_has_every_event_and_adds_up(
     openai_client: openai.OpenAI, compat_server: CompatServer
 ) -> None:
@@ -45,6 +46,7 @@ def test_a_stream_has_every_event_and_adds_up(
     assert numbers == sorted(set(numbers))
 
 
+@pytest.mark.client("openai: Responses", "whole replies", "images", "structured output")
 def test_a_whole_response_repeats_the_request(
     openai_client: openai.OpenAI, compat_server: CompatServer
 ) -> None:
@@ -68,6 +70,7 @@ def test_a_whole_response_repeats_the_request(
     assert options["response_format"] == {"type": "json_object"}
 
 
+@pytest.mark.client("openai: Responses", "resuming")
 def test_a_background_response_is_resumed_after_any_number_with_exactly_the_rest(
     openai_client: openai.OpenAI, compat_server: CompatServer
 ) -> None:
@@ -105,6 +108,7 @@ def test_a_background_response_is_resumed_after_any_number_with_exactly_the_rest
         assert rest == whole[place + 1 :]
 
 
+@pytest.mark.client("openai: Responses", "stopping")
 def test_a_response_is_cancelled_and_says_so(
     openai_client: openai.OpenAI, compat_server: CompatServer
 ) -> None:
@@ -256,6 +260,7 @@ def test_what_is_not_stored_is_read_once_and_found_nowhere(
         )
 
 
+@pytest.mark.client("openai: Responses", "tools")
 def test_functions_go_out_and_their_outputs_come_back(openai_client: openai.OpenAI) -> None:
     tool: Any = {"type": "function", "name": "get_weather", "parameters": {}, "strict": False}
     first = openai_client.responses.create(model="scripted/call", input="Hi", tools=[tool])
@@ -272,6 +277,7 @@ def test_functions_go_out_and_their_outputs_come_back(openai_client: openai.Open
     assert second.output_text.startswith("Hello!")
 
 
+@pytest.mark.client("openai: Responses", "errors")
 def test_a_failed_response_says_why(
     openai_client: openai.OpenAI, compat_server: CompatServer
 ) -> None:
