@@ -69,20 +69,33 @@ class ToolResultPart:
 
 @dataclass(frozen=True, slots=True)
 class ImagePart:
-    """An image, base64 without line breaks, media type such as image/png."""
+    """An image: base64 without line breaks and a media type such as image/png, or a URL.
+
+    With a URL both are empty, and the vendor fetches the image itself. `call_id` names the tool call whose
+    result the image is part of.
+    """
 
     media_type: str
     data: str
+    url: str | None = None
+    call_id: str | None = None
     type: Literal["image"] = "image"
 
 
 @dataclass(frozen=True, slots=True)
 class FilePart:
-    """A document, converted to text."""
+    """A document: converted to text or, where the text is empty, to be read by the vendor.
+
+    `data` is its bytes as base64 without line breaks; instead of it, there may be a `url` that the vendor
+    fetches. `call_id` names the tool call whose result the document is part of.
+    """
 
     name: str
     media_type: str
     text: str
+    data: str | None = None
+    url: str | None = None
+    call_id: str | None = None
     type: Literal["file"] = "file"
 
 
@@ -250,6 +263,8 @@ class Capabilities:
     output_limit: int | None = None
     chat: bool = True  # writes answers; models that only make embeddings or rank texts don't
     images: bool = False
+    documents: bool = False  # reads PDFs
+    urls: bool = False  # its vendor fetches images by URL, and PDFs where its API takes their URLs
     tools: bool = False
     reasoning: bool = False
     unopened_thinking: bool = False  # begins with reasoning of which only the end has a tag

@@ -103,6 +103,18 @@ async def test_an_image_travels_inside_the_file(client: httpx.AsyncClient) -> No
     assert reply.content == b"\x89PNG\r\n\x1a\n"
 
 
+async def test_images_by_url_and_pdfs_travel_inside_the_file(client: httpx.AsyncClient) -> None:
+    (made,) = await _import(client, _own({**_MESSAGE, "parts": [_PICTURE, _PAPER]}))
+    picture, paper = made["messages"][0]["parts"]
+    assert (picture["url"], picture["call_id"]) == (_PICTURE["url"], "call_1")
+    assert (await client.get(paper["url"])).content == b"%PDF-1.4\n"
+    export = f"/api/conversations/{made['id']}/export"
+    document = (await client.get(export)).json()
+    assert document["conversations"][0]["messages"][0]["parts"] == [_PICTURE, _PAPER]
+    markdown = (await client.get(export, params={"format": "markdown"})).text
+    assert "*An image: <https://pictures.example/a.png>.*\n\n**a.pdf**\n" in markdown
+
+
 async def test_markdown_holds_the_branch_that_is_shown(client: httpx.AsyncClient) -> None:
     conversation = await _grown(client)
     reply = await client.get(
@@ -164,6 +176,20 @@ async def test_a_file_in_which_nothing_is_understood_is_refused(client: httpx.As
     assert reply.json()["detail"] == "The file contains no conversation."
 
 
+_PICTURE = {
+    "type": "image",
+    "media_type": "",
+    "data": "",
+    "url": "https://pictures.example/a.png",
+    "call_id": "call_1",
+}
+_PAPER = {
+    "type": "file",
+    "name": "a.pdf",
+    "media_type": "application/pdf",
+    "text": "",
+    "data": "JVBERi0xLjQK",
+}
 _MESSAGE = {"id": "a", "parent": None, "role": "user", "parts": [{"type": "text", "text": "x"}]}
 
 
@@ -303,6 +329,14 @@ def _answer(**more: Any) -> dict[str, Any]:
         (_image("image/png", "\u00e9"), "parts.0 can't be used"),
         (_image("text/html", "PGgxPmhpPC9oMT4="), "parts.0 can't be used"),
         (_image("image/png\r\nX: 1", "aGVsbG8="), "parts.0 can't be used"),
+        (
+            _own({**_MESSAGE, "parts": [{**_PICTURE, "url": "javascript:alert(1)"}]}),
+            "parts.0.url isn't an http or https URL",
+        ),
+        (
+            _own({**_MESSAGE, "parts": [{**_PAPER, "data": "?"}]}),
+            "parts.0.data isn't valid base64",
+        ),
         (_answer(end={"ending": "done"}), "end isn't valid (finish_reason"),
         (_answer(end={**_END, "timings": {"duration_ms": "long"}}), "end isn't valid (duration_ms"),
         (_answer(end={**_END, "error": {"code": 5}}), "end isn't valid (code"),

@@ -268,6 +268,28 @@ def test_bytes_in_the_alphabet_of_urls_are_read() -> None:
     )
 
 
+def test_files_by_url_and_media_of_functions_are_read() -> None:
+    pdf = base64.b64encode(b"%PDF-1.4").decode()
+    contents = [
+        {"parts": [
+            {"fileData": {"mimeType": "image/png", "fileUri": "https://pictures.example/a"}},
+            {"file_data": {"mime_type": "application/pdf", "file_uri": "https://papers.example/a"}}]},
+        {"role": "model", "parts": [{"functionCall": {"name": "a"}}]},
+        {"role": "user", "parts": [{"functionResponse": {"name": "a", "response": {"output": "Here"},
+            "parts": [{"inlineData": {"mimeType": "image/png", "data": PNG}},
+                      {"inlineData": {"mimeType": "application/pdf", "displayName": "a.pdf",
+                                      "data": pdf}}]}}]},
+    ]  # fmt: skip
+    assert request(contents=contents).messages == (
+        Message("user", (ImagePart("", "", "https://pictures.example/a"),
+                         FilePart("file", "application/pdf", "", url="https://papers.example/a"))),
+        Message("assistant", (ToolCallPart("call_1", "a", "{}"),)),
+        Message("tool", (ToolResultPart("call_1", "Here"),
+                         ImagePart("image/png", PNG, call_id="call_1"),
+                         FilePart("a.pdf", "application/pdf", "", pdf, call_id="call_1"))),
+    )  # fmt: skip
+
+
 def test_options_are_read() -> None:
     schema = {"type": "OBJECT", "properties": {"a": {"type": "INTEGER"}}}
     config = {
@@ -331,11 +353,13 @@ def test_schemas_of_google_become_json_schema() -> None:
     [
         ({"contents": []}, "contents"),
         ({"contents": [{"role": "boss", "parts": []}]}, "role"),
-        ({"contents": [{"parts": [{"fileData": {"fileUri": "gs://x"}}]}]}, "inlineData"),
+        ({"contents": [{"parts": [{"fileData": {"fileUri": "gs://x"}}]}]}, "fileData"),
+        ({"contents": [{"parts": [{"fileData": {"mimeType": "video/mp4", "fileUri": "https://x/"}}]}]},
+         "fileData"),
+        ({"contents": [{"parts": [{"inlineData": {"mimeType": "audio/wav", "data": "AA=="}}]}]},
+         "inlineData"),
         ({"contents": [{"parts": [{"functionResponse": {"name": "f"}}]}]}, "functionResponse"),
         ({"contents": [{"parts": [{"inlineData": {"mimeType": "text/plain", "data": "?"}}]}]},
-         "inlineData"),
-        ({"contents": [{"parts": [{"inlineData": {"mimeType": "text/plain", "data": "AA=="}}]}]},
          "inlineData"),
         ({"systemInstruction": {"parts": [{"inlineData": {}}]}}, "systemInstruction"),
         ({"generationConfig": {"candidateCount": 2}}, "candidateCount"),

@@ -183,8 +183,9 @@ def test_the_input_of_a_response_is_listed_and_can_be_sent_again(
     items = openai_client.responses.input_items.list(made.id, order="asc", limit=2)
     reported: list[Any] = [item.to_dict() for item in items]  # the client turns the pages
     assert [item["type"] for item in reported] == [
-        "message", "reasoning", "message", "function_call", "function_call_output", "message"
+        "message", "reasoning", "message", "function_call", "function_call_output"
     ]  # fmt: skip
+    assert [part["type"] for part in reported[-1]["output"]] == ["input_text", "input_image"]
     assert [part["type"] for part in reported[0]["content"]] == [
         "input_text", "input_image", "input_file"
     ]  # fmt: skip

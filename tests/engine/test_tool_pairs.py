@@ -106,6 +106,26 @@ def test_a_picture_between_results_goes_behind_them() -> None:
     )
 
 
+def test_the_pictures_of_a_result_go_with_it() -> None:
+    picture = ImagePart("image/png", PNG, call_id="a")
+    first = Message("tool", (ToolResultPart("a", "one"), picture))
+    in_order = (calls("a", "b"), first, results("b"), ASK)
+    assert with_tool_results(in_order) == in_order
+    late = with_tool_results([calls("a", "b"), ASK, first, results("b")])
+    assert late == (
+        calls("a", "b"),
+        Message("tool", (*first.parts, ToolResultPart("b", "result of b"))),
+        ASK,
+    )
+
+
+def test_the_pictures_of_a_result_without_a_call_stand_for_themselves() -> None:
+    lost = Message("tool", (ToolResultPart("x", "one"), ImagePart("image/png", PNG, call_id="x")))
+    repaired = with_tool_results([text_message("user", "Go"), lost])
+    reported = TextPart("Result of a tool call:\none")
+    assert repaired[1:] == (Message("user", (reported, ImagePart("image/png", PNG))),)
+
+
 def test_a_result_without_a_call_becomes_text() -> None:
     repaired = with_tool_results([text_message("user", "Go"), results("x")])
     assert repaired[1] == text_message("user", "Result of a tool call:\nresult of x")
@@ -126,6 +146,7 @@ PARTS = st.one_of(
     st.builds(TextPart, st.just("words")),
     st.builds(ToolCallPart, st.sampled_from("abc"), st.just("f"), st.sampled_from(["{}", '{"x'])),
     st.builds(ToolResultPart, st.sampled_from("abcd"), st.just("result")),
+    st.builds(lambda call: ImagePart("image/png", PNG, call_id=call), st.sampled_from("abcd")),
 )
 CONVERSATIONS = st.lists(
     st.builds(

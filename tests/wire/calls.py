@@ -68,6 +68,38 @@ MESSAGES = (
     Message("tool", (ToolResultPart("call_1", "Rain."),)),
 )
 CALL = Call("model-x", MESSAGES, OPTIONS)
+PDF = base64.b64encode(b"%PDF-1.4\n").decode()
+PICTURE_URL = "https://pictures.example/cat.webp?size=2"
+PAPER_URL = "https://papers.example/a.pdf"
+# Images and PDFs beside a question and inside a tool's result.
+MEDIA = (
+    Message(
+        "user",
+        (
+            ImagePart("image/png", PNG),
+            FilePart("a.pdf", "application/pdf", "", PDF),
+            TextPart("Compare them."),
+        ),
+    ),
+    Message("assistant", (ToolCallPart("call_1", "look", "{}"),)),
+    Message(
+        "tool",
+        (
+            ToolResultPart("call_1", "Found."),
+            ImagePart("image/png", PNG, call_id="call_1"),
+            FilePart("b.pdf", "application/pdf", "", PDF, call_id="call_1"),
+        ),
+    ),
+)
+BY_URL = Message(
+    "user",
+    (
+        ImagePart("", "", PICTURE_URL),
+        FilePart("c.pdf", "application/pdf", "", url=PAPER_URL),
+        TextPart("And these?"),
+    ),
+)
+READS_ALL = Capabilities(images=True, documents=True, urls=True, tools=True)
 
 
 def chat(call: Call, profile: DialectProfile = DEFAULT_PROFILE, facts: Capabilities = FACTS) -> Any:

@@ -11,6 +11,7 @@ import pytest
 from grantha.chat import (
     Call,
     Capabilities,
+    FilePart,
     ImagePart,
     Message,
     Options,
@@ -22,14 +23,21 @@ from grantha.chat import (
 )
 from grantha.errors import BadRequest, TooLarge
 from grantha.providers.catalog import host_named
+from grantha.providers.model_facts import capabilities_of
 from grantha.wire import images
 from grantha.wire.signatures import keep_own_signatures, signature_owner, tag_signature
 from grantha.wire.upstream.openai_chat_profile import DialectProfile
 from tests.wire.calls import (
+    BY_URL,
     CALL,
+    MEDIA,
     MESSAGES,
     OPTIONS,
+    PAPER_URL,
+    PDF,
+    PICTURE_URL,
     PNG,
+    READS_ALL,
     anthropic,
     chat,
     converse,
@@ -368,3 +376,152 @@ def test_what_is_no_image_is_refused_before_it_is_sent(data: str, wrong: str) ->
 def test_an_image_above_the_limit_is_refused_before_it_is_decoded() -> None:
     with pytest.raises(TooLarge, match="limit of 1 kB"):
         images.check(ImagePart("image/png", "A" * 4000), 1024)
+
+
+# ---- images and documents ------------------------------------------------------------------------
+
+
+def test_pdfs_reach_anthropic_as_documents_also_inside_results() -> None:
+    question, _, result = anthropic(Call("claude-x", MEDIA), READS_ALL)["messages"]
+    source = {"type": "base64", "media_type": "application/pdf", "data": PDF}
+    assert question["content"][1] == {"type": "document", "source": source, "title": "a.pdf"}
+    (block,) = result["content"]
+    assert block["type"] == "tool_result"
+    assert [inner["type"] for inner in block["content"]] == ["text", "image", "document"]
+    assert block["content"][2]["title"] == "b.pdf"
+
+
+def test_a_failed_result_at_anthropic_is_text_alone() -> None:
+    failed = (ToolResultPart("call_1", "No.", True), ImagePart("image/png", PNG, call_id="call_1"))
+    messages = (*MEDIA[:2], Message("tool", failed))
+    blocks = anthropic(Call("claude-x", messages), READS_ALL)["messages"][-1]["content"]
+    assert [block["type"] for block in blocks] == ["tool_result", "image"]
+    assert blocks[0]["content"] == "No."
+
+
+def test_pdfs_reach_the_responses_api_as_files_also_inside_results() -> None:
+    question, _, result = responses(Call("m", MEDIA), READS_ALL)["input"]
+    data = f"data:application/pdf;base64,{PDF}"
+    assert question["content"][1] == {"type": "input_file", "filename": "a.pdf", "file_data": data}
+    assert [part["type"] for part in result["output"]] == [
+        "input_text",
+        "input_image",
+        "input_file",
+    ]
+
+
+def test_pdfs_reach_openai_s_chat_as_files_and_results_stay_text() -> None:
+    question, called, result, beside = chat(Call("m", MEDIA), facts=READS_ALL)["messages"]
+    data = f"data:application/pdf;base64,{PDF}"
+    assert question["content"][1] == {
+        "type": "file",
+        "file": {"filename": "a.pdf", "file_data": data},
+    }
+    assert called["role"] == "assistant"
+    assert (result["role"], result["content"]) == ("tool", "Found.")
+    assert [part["type"] for part in beside["content"]] == ["image_url", "file"]
+
+
+def test_nothing_stands_between_the_results_of_parallel_calls() -> None:
+    calls = (ToolCallPart("a", "look", "{}"), ToolCallPart("b", "look", "{}"))
+    first = (ToolResultPart("a", "A."), ImagePart("image/png", PNG, call_id="a"))
+    messages = (
+        text_message("user", "Look."),
+        Message("assistant", calls),
+        Message("tool", first),
+        Message("tool", (ToolResultPart("b", "B."),)),
+        text_message("user", "And?"),
+    )
+    roles = [message["role"] for message in chat(Call("m", messages))["messages"]]
+    assert roles == ["user", "assistant", "tool", "tool", "user", "user"]
+
+
+def test_pdfs_reach_gemini_as_bytes_and_from_gemini_3_inside_responses() -> None:
+    question, _, result = gemini(Call("gemini-3-pro", MEDIA), READS_ALL)["contents"]
+    inline = {"inlineData": {"mimeType": "application/pdf", "data": PDF}}
+    assert question["parts"][1] == inline
+    (response,) = result["parts"]
+    assert response["functionResponse"]["parts"] == [
+        {"inlineData": {"mimeType": "image/png", "data": PNG}},
+        inline,
+    ]
+    older = gemini(Call("gemini-2.5-flash", MEDIA), READS_ALL)["contents"][-1]["parts"]
+    assert [list(part) for part in older] == [["functionResponse"], ["inlineData"], ["inlineData"]]
+
+
+def test_pdfs_reach_bedrock_under_names_that_differ() -> None:
+    question, _, result = converse(Call("anthropic.claude-x", MEDIA, OPTIONS), READS_ALL)[
+        "messages"
+    ]
+    assert question["content"][1]["document"] == {
+        "format": "pdf",
+        "name": "Document 1",
+        "source": {"bytes": PDF},
+    }
+    inside = result["content"][0]["toolResult"]["content"]
+    assert inside[2]["document"]["name"] == "Document 2"
+    other = converse(Call("mistral.x", MEDIA, OPTIONS), READS_ALL)["messages"][-1]["content"]
+    assert [list(block) for block in other] == [["toolResult"], ["image"], ["document"], ["text"]]
+
+
+def test_bedrock_gets_a_text_beside_a_document() -> None:
+    alone = (Message("user", (FilePart("a.pdf", "application/pdf", "", PDF),)),)
+    content = converse(Call("m", alone), READS_ALL)["messages"][0]["content"]
+    assert [list(block) for block in content] == [["document"], ["text"]]
+
+
+def test_urls_reach_the_vendors_that_fetch_them() -> None:
+    call = Call("m", (BY_URL,))
+    image, paper, _ = anthropic(call, READS_ALL)["messages"][0]["content"]
+    assert image["source"] == {"type": "url", "url": PICTURE_URL}
+    assert paper["source"] == {"type": "url", "url": PAPER_URL}
+    image, paper, _ = responses(call, READS_ALL)["input"][0]["content"]
+    assert image["image_url"] == PICTURE_URL
+    assert paper == {"type": "input_file", "file_url": PAPER_URL}
+    image, paper, _ = gemini(call, READS_ALL)["contents"][0]["parts"]
+    assert image == {"fileData": {"mimeType": "image/webp", "fileUri": PICTURE_URL}}
+    assert paper == {"fileData": {"mimeType": "application/pdf", "fileUri": PAPER_URL}}
+    openrouter = DialectProfile(document_urls=True)
+    image, paper, _ = chat(call, openrouter, READS_ALL)["messages"][0]["content"]
+    assert image["image_url"] == {"url": PICTURE_URL}
+    assert paper["file"] == {"filename": "c.pdf", "file_data": PAPER_URL}
+
+
+def test_urls_and_documents_are_refused_where_no_vendor_takes_them() -> None:
+    image, paper = (Message("user", (part,)) for part in BY_URL.parts[:2])
+    document = Message("user", (MEDIA[0].parts[1],))
+    text = Capabilities(images=True)
+    for encode in (anthropic, responses, gemini, converse, local_chat):
+        with pytest.raises(BadRequest, match="images by URL"):
+            encode(Call("m", (image,)), text)
+        with pytest.raises(BadRequest, match="documents by URL"):
+            encode(Call("m", (paper,)), text)
+        with pytest.raises(BadRequest, match="PDFs"):
+            encode(Call("m", (document,)), text)
+    with pytest.raises(BadRequest, match="documents by URL"):
+        chat(Call("m", (paper,)), facts=READS_ALL)
+    with pytest.raises(BadRequest, match="images by URL"):
+        chat(Call("m", (image,)), facts=text)
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "documents", "urls"),
+    [
+        ("openai", "gpt-5", True, True),
+        ("anthropic", "claude-x", True, True),
+        ("google", "gemini-3-pro", True, True),
+        ("google", "gemini-2.0-flash", True, False),
+        ("vertex", "gemini-2.0-flash", True, True),
+        ("vertex", "claude-x", True, False),
+        ("bedrock", "anthropic.claude-x", True, False),
+        ("moonshot", "kimi-x", False, False),
+        ("groq", "llama-x", False, True),
+    ],
+)
+def test_it_is_known_who_reads_documents_and_fetches_urls(
+    provider: str, model: str, documents: bool, urls: bool
+) -> None:
+    host = host_named(provider)
+    assert host is not None
+    facts = capabilities_of(provider, model, host.default_facts)
+    assert (facts.documents, facts.urls) == (documents, urls)

@@ -22,7 +22,7 @@ from grantha.chat import Call, Capabilities, Options
 from grantha.wire.lenient_json import loads
 from grantha.wire.sse import SseDecoder
 from tests.wire import calls
-from tests.wire.calls import CALL, FACTS, OPTIONS
+from tests.wire.calls import BY_URL, CALL, FACTS, MEDIA, OPTIONS, READS_ALL
 from tests.wire.recorded import Recorded, recorded
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
@@ -75,6 +75,14 @@ def fits(kind: Any, body: dict[str, Any]) -> None:
         adapter.validate_python([body], strict=True)
 
 
+def check_converse(body: dict[str, Any]) -> None:
+    """The body fits Bedrock's service model."""
+    model = ServiceModel(Loader().load_service_model("bedrock-runtime", "service-2"))
+    shape = model.operation_model("ConverseStream").input_shape
+    report = ParamValidator().validate({"modelId": "m", **body}, shape)
+    assert not report.has_errors(), report.generate_report()
+
+
 @each_way
 def test_a_chat_completion_fits_openai_s_types(options: Options) -> None:
     body = calls.chat(replace(CALL, options=options))
@@ -95,6 +103,19 @@ def test_a_message_fits_anthropic_s_types(options: Options, thinks: bool) -> Non
     fits(MessageCreateParamsStreaming, calls.anthropic(replace(CALL, options=options), facts))
 
 
+def test_images_and_pdfs_fit_the_types_of_vendors_that_take_them() -> None:
+    tools = replace(OPTIONS, temperature=None, top_p=None, seed=None)
+    inline, by_url = Call("m", MEDIA, tools), Call("m", (*MEDIA, BY_URL), tools)
+    facts = replace(READS_ALL, temperature=False, top_p=False)
+    fits(completion_create_params.CompletionCreateParamsStreaming, calls.chat(inline, facts=facts))
+    fits(response_create_params.ResponseCreateParamsStreaming, calls.responses(by_url, facts))
+    fits(MessageCreateParamsStreaming, calls.anthropic(by_url, facts))
+    for model in ("gemini-2.5-flash", "gemini-3-pro"):
+        body = calls.gemini(replace(by_url, model=model), facts)
+        GoogleRequest.model_validate(body, by_alias=True, by_name=False)
+    check_converse(calls.converse(replace(inline, model="anthropic.claude-x"), facts))
+
+
 @each_way
 def test_a_chat_fits_ollama_s_types(options: Options) -> None:
     body = calls.local_chat(replace(CALL, options=options))
@@ -104,11 +125,7 @@ def test_a_chat_fits_ollama_s_types(options: Options) -> None:
 
 @each_way
 def test_a_conversation_fits_bedrock_s_service_model(options: Options) -> None:
-    model = ServiceModel(Loader().load_service_model("bedrock-runtime", "service-2"))
-    shape = model.operation_model("ConverseStream").input_shape
-    body = {"modelId": "m", **calls.converse(replace(CALL, options=options))}
-    report = ParamValidator().validate(body, shape)
-    assert not report.has_errors(), report.generate_report()
+    check_converse(calls.converse(replace(CALL, options=options)))
 
 
 @each_way

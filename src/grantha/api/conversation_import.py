@@ -8,6 +8,7 @@ visible in one transaction.
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import time
 from collections import Counter
@@ -215,6 +216,12 @@ def _check(portable: PortableConversation, place: str) -> None:
 
 def _checked_part(part: Part, place: str) -> Part:
     """An image with the media type of its bytes; a file without an overlong name."""
+    if isinstance(part, ImagePart | FilePart) and part.url is not None:
+        # The page makes a link of it.
+        if not part.url.startswith(("https://", "http://")):
+            raise invalid(f"{place}.url", "isn't an http or https URL")
+        if isinstance(part, ImagePart):
+            return replace(part, media_type="", data="")
     match part:
         case ImagePart():
             try:
@@ -222,9 +229,17 @@ def _checked_part(part: Part, place: str) -> Part:
             except (BadRequest, TooLarge) as error:
                 raise invalid(place, f"can't be used. {error.message}") from error
         case FilePart():
+            _check_base64(part.data or "", f"{place}.data")
             return replace(part, name=part.name[:300], media_type=part.media_type[:100])
         case _:
             return part
+
+
+def _check_base64(data: str, place: str) -> None:
+    try:
+        base64.b64decode(data, validate=True)
+    except ValueError as error:
+        raise invalid(place, "isn't valid base64") from error
 
 
 @contextlib.contextmanager

@@ -27,8 +27,6 @@ _LIMITS = {
     resource.RLIMIT_FSIZE: 0,
     resource.RLIMIT_CORE: 0,
 }
-_PDF_START = b"%PDF-"
-_PDF_WITHIN = 1024  # bytes before which a PDF has to begin
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
@@ -67,7 +65,7 @@ def _convert(
 
 def _reader(data: bytes) -> tuple[str, Read]:
     """By content: the name and the type of a file are guesses. Parsers are loaded when they are needed."""
-    if _PDF_START in data[:_PDF_WITHIN]:
+    if kinds.is_pdf(data):
         from grantha.documents.pdf import read_pdf
 
         return kinds.PDF, read_pdf

@@ -17,6 +17,8 @@ Reason: TypeAlias = Literal[
     "unsupported", "damaged", "locked", "empty", "too-large", "not-installed"
 ]
 
+_PDF_WITHIN = 1024  # bytes before which a PDF has to begin
+
 
 @dataclass(frozen=True, slots=True)
 class DocumentText:
@@ -38,6 +40,11 @@ class Unreadable(Exception):
         super().__init__(reason)
         self.reason: Reason = reason
         self.advice = advice
+
+
+def is_pdf(data: bytes) -> bool:
+    """Whether bytes are a PDF, by its signature."""
+    return b"%PDF-" in data[:_PDF_WITHIN]
 
 
 def encode(result: DocumentText | Unreadable) -> bytes:

@@ -20,11 +20,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from grantha.chat import ImagePart, Message, TextPart, part_to_json
+from grantha.chat import FilePart, ImagePart, Message, TextPart, part_to_json
 from grantha.events import Event, Notice, Open, Record, Seam, TextDelta
 
 RESENT_PER_NEW_CHARACTER = 16  # characters sent again that one new character of the answer pays for
 _IMAGE_SIZE = 4000  # characters; vendors count an image by its area, not by its bytes
+_DOCUMENT_SIZE = 40_000  # of one that the vendor reads itself, as text and as images of its pages
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +156,8 @@ def estimate_prompt_size(messages: Sequence[Message]) -> int:
         for part in message.parts:
             if isinstance(part, ImagePart):
                 size += _IMAGE_SIZE
+            elif isinstance(part, FilePart) and not part.text:
+                size += _DOCUMENT_SIZE
             elif isinstance(part, TextPart):
                 size += len(part.text)
             else:

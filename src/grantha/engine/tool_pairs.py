@@ -9,10 +9,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from grantha.chat import Message, Part, TextPart, ToolCallPart, ToolResultPart
+from grantha.chat import (
+    FilePart,
+    ImagePart,
+    Message,
+    Part,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+)
 
 NO_RESULT = "No result: this call was not carried out."
 CUT_OFF = "No result: the arguments of this call were cut off, so it was not carried out."
@@ -21,10 +29,11 @@ _Place: TypeAlias = tuple[int, int]  # a message's index, and a part's in it
 
 @dataclass(slots=True)
 class _Slot:
-    """A call and, once it was found, its result."""
+    """A call and, once it was found, its result, with the images and documents that are part of it."""
 
     call: ToolCallPart
     result: ToolResultPart | None = None
+    media: list[Part] = field(default_factory=list)
 
 
 def with_tool_results(messages: Sequence[Message]) -> tuple[Message, ...]:
@@ -74,7 +83,10 @@ def _in_order(messages: Sequence[Message]) -> bool:
                 return False
             waiting.remove(result.call_id)
         results_follow = results_follow or bool(results)
-        if waiting and len(results) < len(message.parts):
+        ids = {result.call_id for result in results}
+        if any(_call_of(part) not in ids | {None} for part in message.parts):
+            return False
+        if waiting and any(_call_of(part) is None for part in message.parts):
             return False
     return not waiting
 
@@ -90,15 +102,25 @@ def _match(messages: Sequence[Message]) -> tuple[dict[_Place, _Slot], set[_Place
                 # Some vendors number their calls from zero in each answer: the latest of an id is meant.
                 slots[index, position] = by_call_id[part.call_id] = _Slot(part)
             elif isinstance(part, ToolResultPart) and part.call_id in by_call_id:
-                by_call_id[part.call_id].result = part
+                slot = by_call_id[part.call_id]
+                slot.result, slot.media = part, []
+                matched.add((index, position))
+            elif isinstance(part, ImagePart | FilePart) and part.call_id in by_call_id:
+                by_call_id[part.call_id].media.append(part)
                 matched.add((index, position))
     return slots, matched
 
 
 def _answer(repaired: list[Message], open_slots: list[_Slot]) -> None:
     if open_slots:
-        repaired.append(Message("tool", tuple(_result(slot) for slot in open_slots)))
+        parts = [part for slot in open_slots for part in (_result(slot), *slot.media)]
+        repaired.append(Message("tool", tuple(parts)))
         open_slots.clear()
+
+
+def _call_of(part: Part) -> str | None:
+    """The call whose result, or part of a result, this is."""
+    return part.call_id if isinstance(part, ToolResultPart | ImagePart | FilePart) else None
 
 
 def _result(slot: _Slot) -> ToolResultPart:
@@ -111,6 +133,8 @@ def _result(slot: _Slot) -> ToolResultPart:
 def _sendable(part: Part) -> Part:
     if isinstance(part, ToolResultPart):
         return TextPart(f"Result of a tool call:\n{part.text}")
+    if isinstance(part, ImagePart | FilePart) and part.call_id is not None:
+        return replace(part, call_id=None)
     if isinstance(part, ToolCallPart) and not _is_object(part.arguments):
         return replace(part, arguments="{}")
     return part

@@ -169,9 +169,12 @@ def _part(value: Any, place: str) -> Part:
         case "tool-result":
             return ToolResultPart(text("call_id"), text("text"), body.get("is_error") is True)
         case "image":
-            return ImagePart(text("media_type"), text("data"))
+            return ImagePart(text("media_type"), text("data"), known("url"), known("call_id"))
         case "file":
-            return FilePart(text("name"), text("media_type"), text("text"))
+            return FilePart(
+                text("name"), text("media_type"), text("text"),
+                known("data"), known("url"), known("call_id"),
+            )  # fmt: skip
         case _:
             raise invalid(f"{place}.type", "isn't a known kind of part")
 

@@ -47,8 +47,12 @@ def _block(part: Part) -> str:
             return part.text
         case ReasoningPart():
             return _quoted(part.text)
+        case ImagePart(url=str(url)):
+            return f"*An image: <{url}>.*"
         case ImagePart():
             return f"*An image ({part.media_type}).*"
+        case FilePart(text=""):
+            return f"**{part.name}**" + (f" <{part.url}>" if part.url else "")
         case FilePart():
             fence = "`" * (_longest_run(part.text) + 3)
             return f"**{part.name}**\n\n{fence}\n{part.text}\n{fence}"

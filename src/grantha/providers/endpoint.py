@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from grantha.chat import Call, FilePart, TextPart, ToolResultPart
+from grantha.chat import Call, FilePart, ImagePart, TextPart, ToolResultPart
 from grantha.embedding import EmbeddingCall
 from grantha.errors import MissingKey, Unsupported
 from grantha.providers.base import READY, Readiness
@@ -106,3 +106,5 @@ def _texts(call: Call) -> Iterable[str]:
         for part in message.parts:
             if isinstance(part, TextPart | FilePart | ToolResultPart):
                 yield part.text
+            if isinstance(part, ImagePart | FilePart) and part.url:
+                yield part.url

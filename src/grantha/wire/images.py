@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from dataclasses import replace
 
 from grantha.chat import ImagePart
 from grantha.errors import BadRequest, TooLarge
@@ -16,8 +17,14 @@ HEAD = 16  # bytes that show the type
 def check(image: ImagePart, limit: int) -> ImagePart:
     """The image, with the media type that its bytes show. `limit` is in bytes once decoded.
 
-    Raises `BadRequest` for anything but PNG, JPEG, GIF or WebP, `TooLarge` above the limit.
+    Raises `BadRequest` for anything but PNG, JPEG, GIF or WebP, and for an image by URL; `TooLarge` above
+    the limit.
     """
+    if image.url is not None:
+        raise BadRequest(
+            "This model's provider doesn't fetch images by URL.",
+            advice="Send the image itself as base64.",
+        )
     size = len(image.data) * 3 // 4
     if size > limit + 2:
         raise TooLarge(
@@ -35,7 +42,7 @@ def check(image: ImagePart, limit: int) -> ImagePart:
             f"An image of type {image.media_type!r} can't be sent",
             advice="Send PNG, JPEG, GIF or WebP.",
         )
-    return image if media_type == image.media_type else ImagePart(media_type, image.data)
+    return image if media_type == image.media_type else replace(image, media_type=media_type)
 
 
 def media_type_of(head: bytes) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
@@ -33,6 +34,10 @@ from grantha.wire.upstream.openai_chat_profile import DialectProfile
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNgYGD4DwABBAEAX+XDSwAAAABJRU5ErkJggg=="
 URL = f"data:image/png;base64,{PNG}"
 IMAGE = ImagePart("image/png", PNG)
+WEB = "https://files.example/a"
+PDF = base64.b64encode(b"%PDF-1.4\n").decode()
+PDF_URL = f"data:application/pdf;base64,{PDF}"
+MENTION_URL = "data:text/markdown;base64," + base64.b64encode(b"PDFs begin with %PDF-").decode()
 HI = {"role": "user", "content": "Hi"}
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}}
 
@@ -61,11 +66,59 @@ def claude(**more: Any) -> dict[str, Any]:
             [{"type": "file", "file": {"filename": "a.txt", "file_data": "data:text/plain;base64,SGk="}}],
             (FilePart("a.txt", "text/plain", "Hi"),),
         ),
+        (
+            [{"type": "image_url", "image_url": {"url": WEB}}, {"type": "image_url", "image_url": WEB}],
+            (ImagePart("", "", WEB), ImagePart("", "", WEB)),
+        ),
+        (
+            [{"type": "file", "file": {"filename": "a.pdf", "file_data": PDF_URL}},
+             {"type": "file", "file": {"filename": "b.pdf", "file_data": PDF}},
+             {"type": "input_file", "filename": "c.pdf", "file_url": WEB}],
+            (FilePart("a.pdf", "application/pdf", "", PDF), FilePart("b.pdf", "application/pdf", "", PDF),
+             FilePart("c.pdf", "application/pdf", "", url=WEB)),
+        ),
+        (
+            [{"type": "file", "file": {"filename": "a.md", "file_data": MENTION_URL}}],
+            (FilePart("a.md", "text/markdown", "PDFs begin with %PDF-"),),
+        ),
+        (
+            [{"type": "file", "file": {"file_data": "data:application/msword;base64,0M8R4KGxGuE="}}],
+            (FilePart("file", "application/msword", "", "0M8R4KGxGuE="),),
+        ),
     ],
 )  # fmt: skip
 def test_a_chat_message_is_text_or_parts(content: Any, parts: tuple[Any, ...]) -> None:
     parsed = openai_chat_view.parse_request(chat(messages=[{"role": "user", "content": content}]))
     assert parsed.messages == (Message("user", parts),)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "file", "file": {"file_id": "file-1"}},
+        {"type": "input_image", "file_id": "file-1"},
+        {"type": "file", "file": {"filename": "a.pdf"}},
+        {"type": "file", "file": {"file_data": "data:application/pdf,x"}},
+        {"type": "file", "file": {"file_data": "not base64"}},
+        {"type": "image_url", "image_url": {"url": "ftp://files.example/a.png"}},
+        {"type": "image_url", "image_url": {"url": "https://files.example/" + "a" * 9000}},
+    ],
+)
+def test_files_that_are_not_there_are_refused(part: Any) -> None:
+    with pytest.raises(BadRequest):
+        openai_chat_view.parse_request(chat(messages=[{"role": "user", "content": [part]}]))
+
+
+def test_images_and_documents_of_results_name_their_call() -> None:
+    image = {"type": "image_url", "image_url": {"url": URL}}
+    text = {"type": "text", "text": "12"}
+    block = {"type": "tool_result", "tool_use_id": "c1", "content": [text, image]}
+    result = (ToolResultPart("c1", "12"), ImagePart("image/png", PNG, call_id="c1"))
+    tool = {"role": "tool", "tool_call_id": "c1", "content": [text, image]}
+    parsed = openai_chat_view.parse_request(
+        chat(messages=[HI, tool, {"role": "user", "content": [block]}])
+    )
+    assert parsed.messages[1:] == (Message("tool", result), Message("user", result))
 
 
 def test_chat_roles_calls_and_results_keep_their_order() -> None:
@@ -215,9 +268,47 @@ def test_anthropic_blocks_keep_signatures_calls_and_results_with_images() -> Non
             (ReasoningPart("Hm", "proof=="), ToolCallPart("t1", "look", '{"a":1}')),
         ),
         Message(
-            "user", (ToolResultPart("t1", "No", True), IMAGE, FilePart("D", "text/plain", "Doc"))
+            "user",
+            (
+                ToolResultPart("t1", "No", True),
+                ImagePart("image/png", PNG, call_id="t1"),
+                FilePart("D", "text/plain", "Doc"),
+            ),
         ),
     )
+
+
+@pytest.mark.parametrize(
+    ("block", "parts"),
+    [
+        ({"type": "image", "source": {"type": "url", "url": WEB}}, (ImagePart("", "", WEB),)),
+        (
+            {"type": "document", "source": {"type": "url", "url": WEB}},
+            (FilePart("document", "application/pdf", "", url=WEB),),
+        ),
+        (
+            {"type": "document", "title": "A", "source": {
+                "type": "base64", "media_type": "application/pdf", "data": PDF}},
+            (FilePart("A", "application/pdf", "", PDF),),
+        ),
+        (
+            {"type": "document", "title": "A", "source": {"type": "content", "content": [
+                {"type": "text", "text": "Words"},
+                {"type": "image", "source": {"type": "url", "url": WEB}}]}},
+            (FilePart("A", "text/plain", "Words"), ImagePart("", "", WEB)),
+        ),
+    ],
+)  # fmt: skip
+def test_anthropic_documents_come_from_every_source(block: Any, parts: tuple[Any, ...]) -> None:
+    parsed = anthropic_view.parse_request(claude(messages=[{"role": "user", "content": [block]}]))
+    assert parsed.messages == (Message("user", parts),)
+
+
+@pytest.mark.parametrize("kind", ["image", "document"])
+def test_files_that_anthropic_stores_are_refused(kind: str) -> None:
+    block = {"type": kind, "source": {"type": "file", "file_id": "file_1"}}
+    with pytest.raises(BadRequest, match="file"):
+        anthropic_view.parse_request(claude(messages=[{"role": "user", "content": [block]}]))
 
 
 @pytest.mark.parametrize(
@@ -441,7 +532,7 @@ def test_what_cannot_be_carried_out_is_named(endpoint: str, wrong: Any, named: s
 
 
 @pytest.mark.parametrize(
-    "url", ["https://a.example/cat.png", "data:image/png,raw", f"data:image/png;base64,{PNG[:9]}!"]
+    "url", ["ftp://a.example/cat.png", "data:image/png,raw", f"data:image/png;base64,{PNG[:9]}!"]
 )
 def test_images_come_along_and_are_never_fetched(url: str) -> None:
     content = [{"type": "image_url", "image_url": {"url": url}}]

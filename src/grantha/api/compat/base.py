@@ -22,6 +22,7 @@ from grantha.api.answers import (
     fold_while_connected,
     location,
 )
+from grantha.api.compat.documents import with_readable_documents
 from grantha.api.http.bodies import read_body
 from grantha.api.http.problems import error_response
 from grantha.api.http.streams import HEARTBEAT, EventStream
@@ -99,14 +100,16 @@ async def start_generation(
     key, fingerprint = (None, "") if body is None else idempotency(request, body)
     own = new_id_of_conversation or new_id("c")
     question = next((m.text for m in reversed(parsed.messages) if m.role == "user"), "")
+    model = await model_of(request, parsed.model, native_providers(request))
+    sent = parsed.messages if messages is None else messages
     rows, _ = await state.supervisor.start(
         GenerationRequest(
             subject=subject,
-            models=(await model_of(request, parsed.model, native_providers(request)),),
+            models=(model,),
             options=parsed.options,
             conversation=conversation or own,
             parent=parent,
-            messages=tuple(parsed.messages if messages is None else messages),
+            messages=await with_readable_documents(request, model, sent),
             new_conversation=None
             if conversation
             else NewConversation(own, title_from(question), "api" if parsed.store else EPHEMERAL),
@@ -221,9 +224,8 @@ async def count_tokens(request: Request, parsed: ParsedRequest) -> int:
             f"{model} can't count tokens without answering.",
             advice="Send the request, and read the usage of the answer.",
         )
-    return await provider.count_tokens(
-        Call(name, with_tool_results(parsed.messages), parsed.options)
-    )
+    messages = await with_readable_documents(request, model, parsed.messages)
+    return await provider.count_tokens(Call(name, with_tool_results(messages), parsed.options))
 
 
 async def usable_models(request: HTTPConnection) -> list[tuple[str, str, int]]:

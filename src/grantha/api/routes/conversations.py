@@ -15,7 +15,7 @@ from grantha.api.routes import serializers
 from grantha.api.schemas.requests import ConversationBody
 from grantha.api.schemas.responses import ConversationList, ConversationReply
 from grantha.api.state import app_state, subject_of
-from grantha.chat import ImagePart
+from grantha.chat import FilePart, ImagePart
 from grantha.engine.feed import Change
 from grantha.engine.ids import new_id
 from grantha.errors import BadRequest, NotFound, TooLarge
@@ -23,7 +23,8 @@ from grantha.storage.base import NewConversation
 from grantha.wire import images
 
 router = APIRouter(prefix="/api", route_class=StrictRoute, tags=["conversations"])
-_IMAGES: dict[str, Any] = {name: {} for name in sorted(images.MEDIA_TYPES)}
+_BINARY = "application/octet-stream"
+_MEDIA: dict[str, Any] = {name: {} for name in sorted((*images.MEDIA_TYPES, _BINARY))}
 _WHOLE = response_doc(200, ConversationReply, "The conversation with its tree.")
 
 
@@ -119,22 +120,30 @@ async def restore(conversation: str, request: Request) -> Response:
 @router.get(
     "/messages/{message}/parts/{number}",
     response_class=Response,
-    responses={200: {"description": "The bytes.", "content": _IMAGES}},
+    responses={200: {"description": "The bytes.", "content": _MEDIA}},
 )
-async def image(message: str, number: int, request: Request) -> Response:
-    """The bytes of an image part."""
+async def part_bytes(message: str, number: int, request: Request) -> Response:
+    """The bytes of an image or of a document; a document is always a download."""
     state, subject = app_state(request), subject_of(request)
     row = await state.store.message(subject, message)
     part = row.parts[number] if 0 <= number < len(row.parts) else None
-    if not isinstance(part, ImagePart):
-        raise NotFound(f"Message {message!r} has no image at {number}.")
-    try:
-        # What was stored unchecked could name any type, and a browser would believe it.
-        part = images.check(part, images.MAX_SIZE)
-    except (BadRequest, TooLarge) as error:
-        raise NotFound(f"The image at {number} of message {message!r} is damaged.") from error
     headers = {
         "Cache-Control": "private, max-age=31536000, immutable",
         "Content-Security-Policy": IMAGE_CSP,
     }
-    return Response(base64.b64decode(part.data), headers=headers, media_type=part.media_type)
+    media_type = _BINARY
+    try:
+        match part:
+            case ImagePart(url=None):
+                # What was stored unchecked could name any type, and a browser would believe it.
+                part = images.check(part, images.MAX_SIZE)
+                media_type = part.media_type
+                content = base64.b64decode(part.data)
+            case FilePart(data=str(data)):
+                headers["Content-Disposition"] = "attachment"
+                content = base64.b64decode(data, validate=True)
+            case _:
+                raise NotFound(f"Message {message!r} has no image or document at {number}.")
+    except (BadRequest, TooLarge, ValueError) as error:
+        raise NotFound(f"The part at {number} of message {message!r} is damaged.") from error
+    return Response(content, headers=headers, media_type=media_type)

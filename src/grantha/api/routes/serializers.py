@@ -12,7 +12,6 @@ from grantha.api.schemas.responses import (
     ConversationListItem,
     ConversationReply,
     GenerationReply,
-    ImagePartReply,
     MessageReply,
     ModelReply,
     ProviderReply,
@@ -20,7 +19,7 @@ from grantha.api.schemas.responses import (
     SearchHitReply,
     StopReply,
 )
-from grantha.chat import ImagePart, JsonDict, JsonObject, Part, iso_time, part_to_json
+from grantha.chat import FilePart, ImagePart, JsonDict, JsonObject, Part, iso_time, part_to_json
 from grantha.engine.commands import StopReceipt
 from grantha.engine.snapshot import AnswerSnapshot
 from grantha.engine.supervisor import Supervisor
@@ -67,7 +66,7 @@ def _conversation_json(row: ConversationRow, messages: list[MessageRow]) -> byte
 
 
 def _message(row: MessageRow) -> MessageReply:
-    """A message; images are given by their URL."""
+    """A message; images and documents are given by their URL."""
     return MessageReply(
         id=row.id,
         parent=row.parent,
@@ -84,12 +83,11 @@ def _message(row: MessageRow) -> MessageReply:
 
 
 def part(message_id: str, number: int, value: Part) -> JsonObject:
-    """A part; an image is given by its URL, without its bytes."""
-    if isinstance(value, ImagePart):
-        url = f"/api/messages/{message_id}/parts/{number}"
-        image = ImagePartReply(type="image", media_type=value.media_type, url=url)
-        return image.model_dump()
-    return part_to_json(value)
+    """A part; an image, or a document without text, is given by its URL, without its bytes."""
+    body = part_to_json(value)
+    if isinstance(value, ImagePart | FilePart) and body.pop("data", None) is not None:
+        body.setdefault("url", f"/api/messages/{message_id}/parts/{number}")
+    return body
 
 
 async def generation(supervisor: Supervisor, subject: str, row: GenerationRow) -> GenerationReply:

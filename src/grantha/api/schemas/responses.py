@@ -19,7 +19,6 @@ from grantha.chat import (
     Capabilities,
     ContinuationMode,
     Ending,
-    FilePart,
     FinishReason,
     JsonObject,
     Options,
@@ -76,15 +75,33 @@ class ResponseModel(BaseModel):
 
 
 class ImagePartReply(ResponseModel):
-    """An image; its bytes are at `url`."""
+    """An image; its bytes are at `url`, on this server or, with an empty `media_type`, on another host.
+
+    `call_id` names the tool call whose result it is part of.
+    """
 
     type: Literal["image"]
     media_type: str
     url: str
+    call_id: str | None = None
+
+
+class FilePartReply(ResponseModel):
+    """A document's text or, where that is empty, the `url` of its bytes, on this server or another host.
+
+    `call_id` names the tool call whose result it is part of.
+    """
+
+    type: Literal["file"]
+    name: str
+    media_type: str
+    text: str
+    url: str | None = None
+    call_id: str | None = None
 
 
 PartReply: TypeAlias = Annotated[
-    TextPart | ReasoningPart | ToolCallPart | ToolResultPart | ImagePartReply | FilePart,
+    TextPart | ReasoningPart | ToolCallPart | ToolResultPart | ImagePartReply | FilePartReply,
     Field(discriminator="type"),
 ]
 PartJson = Annotated[JsonObject, DescribedAs(PartReply)]

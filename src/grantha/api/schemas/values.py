@@ -20,7 +20,6 @@ from grantha.api.schemas.responses import (
     SnapshotFrame,
 )
 from grantha.chat import (
-    FilePart,
     JsonDict,
     Options,
     ReasoningPart,
@@ -44,7 +43,7 @@ _UNROUTED = (
     *_LIVE, *_LIVE_CLIENT,
 )  # fmt: skip
 _SPARSE = (
-    TextPart, ReasoningPart, ToolCallPart, ToolResultPart, FilePart,
+    TextPart, ReasoningPart, ToolCallPart, ToolResultPart,
     Usage, Options, Readiness, LiveChange, LiveError, *_EVENTS,
 )  # fmt: skip
 

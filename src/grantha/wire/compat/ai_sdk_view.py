@@ -338,7 +338,7 @@ def _file(part: JsonObject) -> Part:
     media, url = view.member(part, "mediaType", str, ""), view.member(part, "url", str, "")
     if media.startswith("image/"):
         return view.image_from_url(url)
-    return view.file_from_url(view.member(part, "filename", str, "file"), url)
+    return view.document_from_url(view.member(part, "filename", str, "file"), url)
 
 
 def _signature(part: JsonObject, name: str) -> str | None:

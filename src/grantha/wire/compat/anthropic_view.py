@@ -19,7 +19,6 @@ from grantha.chat import (
     ReasoningPart,
     TextPart,
     ToolCallPart,
-    ToolResultPart,
     Usage,
     iso_time,
     text_message,
@@ -41,6 +40,7 @@ from grantha.wire.compat import view
 from grantha.wire.compat.view import AnswerFold, ParsedRequest, ResponseMeta, sse_block
 from grantha.wire.lenient_json import InvalidJson
 from grantha.wire.signatures import REDACTED
+from grantha.wire.tool_results import tool_result
 from grantha.wire.tools import hosted_tool
 
 if TYPE_CHECKING:  # types only: the server loads them with the API's description
@@ -452,17 +452,16 @@ def _content(content: Any, name: str = "content") -> list[Part]:
 def _parts(block: JsonObject) -> list[Part]:
     if str(block.get("type")) in _VENDOR_BLOCKS:
         return []
+    if block.get("type") == "document":
+        return _document(block)
     if block.get("type") != "tool_result":
         return [_part(block)]
     content = block.get("content")
-    parts = [] if content is None else _content(content)
-    result = ToolResultPart(
+    return tool_result(
         view.required_string(block, "tool_use_id"),
-        view.text_of(parts),
-        view.member(block, "is_error", bool, False),
+        [] if content is None else _content(content),
+        is_error=view.member(block, "is_error", bool, False),
     )
-    # Our tool results are text only: a tool's other output follows as parts.
-    return [result, *[part for part in parts if not isinstance(part, TextPart)]]
 
 
 def _part(block: JsonObject) -> Part:
@@ -481,24 +480,47 @@ def _part(block: JsonObject) -> Part:
                 view.required_string(block, "id"), view.required_string(block, "name"), arguments
             )
         case "image":
-            source = view.member(block, "source", dict, {})
-            if source.get("type") != "base64":
-                raise BadRequest("An image's 'source' must be base64: none is fetched.")
-            return view.image(
-                view.member(source, "media_type", str, ""), view.required_string(source, "data")
-            )
-        case "document":
-            return _document(block)
+            return _image(view.member(block, "source", dict, {}))
         case other:
             raise BadRequest(f"'content' of type {str(other)[:40]!r} can't be sent.")
 
 
-def _document(block: JsonObject) -> FilePart:
+def _image(source: JsonObject) -> Part:
+    match source.get("type"):
+        case "base64":
+            media = view.member(source, "media_type", str, "")
+            return view.image(media, view.required_string(source, "data"))
+        case "url":
+            return view.image_from_url(view.required_string(source, "url"))
+        case other:
+            raise _no_source("An image", other)
+
+
+def _document(block: JsonObject) -> list[Part]:
+    """A document, or what it is made of."""
     source = view.member(block, "source", dict, {})
-    if source.get("type") != "text":
-        raise BadRequest("A document's 'source' must be text.")
     title = view.member(block, "title", str, "document")
-    return FilePart(title, "text/plain", view.member(source, "data", str, ""))
+    match source.get("type"):
+        case "text":
+            return [FilePart(title, "text/plain", view.member(source, "data", str, ""))]
+        case "base64":
+            media = view.member(source, "media_type", str, "")
+            return [view.document(title, media, view.required_string(source, "data"))]
+        case "url":
+            return [view.document_from_url(title, view.required_string(source, "url"))]
+        case "content":
+            parts = _content(source.get("content"), "source.content")
+            text = FilePart(title, "text/plain", view.text_of(parts))
+            return [text, *[part for part in parts if not isinstance(part, TextPart)]]
+        case other:
+            raise _no_source("A document", other)
+
+
+def _no_source(kind: str, source: Any) -> BadRequest:
+    return BadRequest(
+        f"{kind}'s 'source' of type {str(source)[:40]!r} can't be sent: files aren't stored here.",
+        advice="Send it as base64 or by URL.",
+    )
 
 
 def _options(body: JsonObject) -> Options:

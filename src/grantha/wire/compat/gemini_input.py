@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from grantha.chat import (
+    FilePart,
+    ImagePart,
     JsonDict,
     JsonObject,
     Message,
@@ -29,6 +31,7 @@ from grantha.errors import BadRequest
 from grantha.wire.compat import view
 from grantha.wire.compat.pending_calls import PendingCalls
 from grantha.wire.compat.view import ParsedRequest
+from grantha.wire.tool_results import tool_result
 from grantha.wire.tools import hosted_tool
 
 _ROLES: Mapping[str, Role] = {"user": "user", "model": "assistant", "function": "user"}
@@ -130,9 +133,14 @@ def _message(content: JsonObject, calls: PendingCalls) -> Message:
     parts = [
         found for part in view.objects(content, "parts") for found in _parts(_Members(part), calls)
     ]
-    if parts and all(isinstance(part, ToolResultPart) for part in parts):
+    if parts and all(_is_of_result(part) for part in parts):
         return Message("tool", tuple(parts))
     return Message(role, tuple(parts))
+
+
+def _is_of_result(part: Part) -> bool:
+    media = isinstance(part, ImagePart | FilePart) and part.call_id is not None
+    return media or isinstance(part, ToolResultPart)
 
 
 def _parts(part: _Members, calls: PendingCalls) -> list[Part]:
@@ -142,13 +150,17 @@ def _parts(part: _Members, calls: PendingCalls) -> list[Part]:
         name = view.required_string(call, "name")
         return [calls.call(view.member(call, "id", str), name, arguments, signature)]
     if (result := view.member(part, "functionResponse", dict)) is not None:
-        return [_result(result, calls)]
+        return _result(_Members(result), calls)
     if (data := view.member(part, "inlineData", dict)) is not None:
         return [_data(_Members(data))]
+    if (file := view.member(part, "fileData", dict)) is not None:
+        return [_file(_Members(file))]
     text = view.member(part, "text", str)
     if text is None:
         if _SKIPPED.isdisjoint(part):
-            raise BadRequest("A part must have text, inlineData, a functionCall or its response.")
+            raise BadRequest(
+                "A part must have text, inlineData, fileData, a functionCall or its response."
+            )
         return []
     if view.member(part, "thought", bool, False):
         return [ReasoningPart(text, signature)]
@@ -175,27 +187,45 @@ _SKIPPED = frozenset(
 )
 
 
-def _result(result: JsonObject, calls: PendingCalls) -> ToolResultPart:
+def _result(result: JsonObject, calls: PendingCalls) -> list[Part]:
     call_id = calls.resolve_result(
         view.member(result, "id", str), view.member(result, "name", str), "functionResponse"
     )
     response = view.member(result, "response", dict, {})
+    media = [
+        found for part in view.objects(result, "parts") for found in _parts(_Members(part), calls)
+    ]
+    text = view.compact_json(response)
     for name in ("output", "result", "error"):
         if list(response) == [name] and isinstance(response[name], str):
-            return ToolResultPart(call_id, response[name], name == "error")
-    return ToolResultPart(call_id, view.compact_json(response), list(response) == ["error"])
+            text = response[name]
+    return tool_result(call_id, [TextPart(text), *media], is_error=list(response) == ["error"])
 
 
 def _data(data: JsonObject) -> Part:
     media = view.member(data, "mimeType", str, "")
     # Google's clients write bytes in the alphabet of URLs.
     content = view.member(data, "data", str, "").translate(_STANDARD)
-    if not media.startswith("text/"):
+    if media.startswith("image/") or not media:
         return view.image(media, content)
+    if media.startswith(("audio/", "video/")):
+        raise BadRequest(f"'inlineData' of type {media[:60]!r} can't be sent: send text or images.")
     try:
-        return view.text_file("file", media, content)
+        return view.document(view.member(data, "displayName", str, "file"), media, content)
     except BadRequest as error:
-        raise BadRequest("'inlineData' isn't base64 of UTF-8 text.") from error
+        raise BadRequest("'inlineData' is empty, or isn't valid base64.") from error
+
+
+def _file(file: JsonObject) -> Part:
+    url, media = view.required_string(file, "fileUri"), view.member(file, "mimeType", str, "")
+    if not url.startswith(("https://", "http://")) or media.startswith(("audio/", "video/")):
+        raise BadRequest(
+            "'fileData' must be an image or a PDF by its https URL.",
+            advice="Send the bytes as 'inlineData'.",
+        )
+    if media.startswith("image/"):
+        return view.image_from_url(url)
+    return view.document_from_url(view.member(file, "displayName", str, "file"), url)
 
 
 def _options(body: JsonObject, config: JsonObject, thinking: JsonObject) -> Options:

@@ -21,7 +21,6 @@ from grantha.chat import (
     ReasoningPart,
     TextPart,
     ToolCallPart,
-    ToolResultPart,
     iso_time,
 )
 from grantha.errors import BadRequest, GranthaError
@@ -38,6 +37,7 @@ from grantha.wire.compat import view
 from grantha.wire.compat.openai_chat_view import parse_tool
 from grantha.wire.compat.pending_calls import PendingCalls
 from grantha.wire.compat.view import AnswerFold, ParsedRequest, ResponseMeta
+from grantha.wire.tool_results import tool_result
 
 if TYPE_CHECKING:  # types only: the server loads them with the API's description
     from grantha.wire.compat.ollama_replies import (
@@ -334,7 +334,8 @@ def _message(body: JsonObject, calls: PendingCalls) -> Message:
     text = view.member(body, "content", str, "")
     images = [_image(image) for image in view.member(body, "images", list, [])]
     if body.get("role") == "tool":
-        return Message("tool", (ToolResultPart(_result_id(body, calls), text), *images))
+        content = [TextPart(text), *images]
+        return Message("tool", tuple(tool_result(_result_id(body, calls), content)))
     role = view.parse_role(body, view.MESSAGE_ROLES)
     parts: list[Part] = []
     if reasoning := view.member(body, "thinking", str, ""):

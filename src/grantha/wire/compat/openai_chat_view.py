@@ -18,7 +18,6 @@ from grantha.chat import (
     ReasoningPart,
     TextPart,
     ToolCallPart,
-    ToolResultPart,
     Usage,
 )
 from grantha.errors import BadRequest, GranthaError
@@ -41,6 +40,7 @@ from grantha.wire.compat.view import (
     ResponseMeta,
     sse_block,
 )
+from grantha.wire.tool_results import tool_result
 from grantha.wire.tools import (
     Api,
     custom_arguments,
@@ -353,14 +353,14 @@ def parse_content(content: Any) -> list[Part]:
         return [TextPart(content)] if content else []
     if not isinstance(content, list):
         raise BadRequest("'content' must be text or a list of parts.")
-    return [_part(part) for part in view.objects({"content": content}, "content")]
+    return [
+        found for part in view.objects({"content": content}, "content") for found in _parts(part)
+    ]
 
 
 def parse_tool_result(call_id: str, content: Any) -> Message:
-    """A tool's result. Images follow its text: our results are text only."""
-    parts = parse_content(content)
-    images = [part for part in parts if not isinstance(part, TextPart)]
-    return Message("tool", (ToolResultPart(call_id, view.text_of(parts)), *images))
+    """A tool's result, with its images and documents."""
+    return Message("tool", tuple(tool_result(call_id, parse_content(content))))
 
 
 def parse_tools(body: JsonObject, api: Api) -> tuple[JsonObject, ...]:
@@ -472,6 +472,16 @@ def _message(body: JsonObject) -> Message:
     return Message(role, tuple(parts))
 
 
+def _parts(part: JsonObject) -> list[Part]:
+    if part.get("type") != "tool_result":
+        return [_part(part)]
+    return tool_result(  # Anthropic's block, which some clients send here
+        view.required_string(part, "tool_use_id"),
+        parse_content(part.get("content")),
+        is_error=view.member(part, "is_error", bool, False),
+    )
+
+
 def _part(part: JsonObject) -> Part:
     match part.get("type"):
         case "text" | "input_text" | "output_text":
@@ -479,21 +489,17 @@ def _part(part: JsonObject) -> Part:
         case "refusal":
             return TextPart(view.member(part, "refusal", str, ""))
         case "image_url" | "input_image":
+            _refuse_file_id(part)
             url = view.member(part, "image_url", (dict, str), "")
             return view.image_from_url(
                 url if isinstance(url, str) else view.member(url, "url", str, "")
             )
-        case "tool_use":  # Anthropic's blocks, which some clients send here
+        case "tool_use":  # Anthropic's blocks
             return ToolCallPart(
                 view.required_string(part, "id"),
                 view.required_string(part, "name"),
                 view.compact_json(view.member(part, "input", dict, {})),
             )
-        case "tool_result":
-            inner = parse_content(part.get("content"))
-            failed = view.member(part, "is_error", bool, False)
-            call_id = view.required_string(part, "tool_use_id")
-            return ToolResultPart(call_id, view.text_of(inner), failed)
         case "thinking":
             return ReasoningPart(view.member(part, "thinking", str, ""))
         case "file":
@@ -505,8 +511,16 @@ def _part(part: JsonObject) -> Part:
 
 
 def _file(body: JsonObject) -> Part:
+    _refuse_file_id(body)
     name = view.member(body, "filename", str, "file")
-    return view.file_from_url(name, view.member(body, "file_data", str, ""))
+    url = view.member(body, "file_data", str) or view.member(body, "file_url", str)
+    if not url:
+        raise BadRequest("A file has neither 'file_data' nor 'file_url'.")
+    return view.document_from_url(name, url)
+
+
+def _refuse_file_id(body: JsonObject) -> None:
+    view.reject_members(body, {"file_id": "files aren't stored here; send 'file_data' or a URL"})
 
 
 def _tools(tool: JsonObject, api: Api) -> list[JsonDict]:

@@ -15,6 +15,7 @@ from grantha.chat import (
     JsonObject,
     Message,
     Options,
+    Part,
     ReasoningPart,
     Role,
     TextPart,
@@ -32,6 +33,7 @@ from grantha.wire.compat.openai_chat_view import (
     parse_tools,
 )
 from grantha.wire.compat.view import ParsedRequest
+from grantha.wire.tool_results import nest_in_results
 from grantha.wire.tools import custom_arguments, qualified_name
 
 if TYPE_CHECKING:  # types only: the server loads them with the API's description
@@ -84,7 +86,7 @@ def parse_request(body: JsonObject) -> ParsedRequest:
 def input_items(name: str, message: Message) -> list[ResponseItem]:
     """An earlier message as input items: reasoning or results, text and images, calls."""
     ids = (f"item_{name}_{number}" for number in count())  # in the order of the items
-    parts = message.parts
+    parts, nested = nest_in_results(message.parts)
     content = [part for part in parts if isinstance(part, TextPart | ImagePart | FilePart)]
     return [
         *[
@@ -92,7 +94,11 @@ def input_items(name: str, message: Message) -> list[ResponseItem]:
             for part in parts
             if isinstance(part, ReasoningPart)
         ],
-        *[_result_item(next(ids), part) for part in parts if isinstance(part, ToolResultPart)],
+        *[
+            _result_item(next(ids), part, nested.get(part.call_id, []))
+            for part in parts
+            if isinstance(part, ToolResultPart)
+        ],
         *([_message_item(next(ids), message.role, content)] if content else []),
         *[_call_item(next(ids), part) for part in parts if isinstance(part, ToolCallPart)],
     ]
@@ -130,26 +136,31 @@ def _message_item(
     }
 
 
-def _input_content(part: TextPart | ImagePart | FilePart, role: str) -> InputContent:
+def _input_content(part: Part, role: str) -> InputContent:
     match part:
         case TextPart() if role == "assistant":
             return {"type": "output_text", "text": part.text, "annotations": []}
         case TextPart():
             return {"type": "input_text", "text": part.text}
         case ImagePart():
-            url = f"data:{part.media_type};base64,{part.data}"
+            url = part.url or f"data:{part.media_type};base64,{part.data}"
             return {"type": "input_image", "detail": "auto", "image_url": url}
+        case FilePart(url=str(url)):
+            return {"type": "input_file", "filename": part.name, "file_url": url}
         case FilePart():
             return {"type": "input_file", "filename": part.name, "file_data": view.data_url(part)}
+        case _:
+            raise TypeError(f"a message of this API has no {part.type} content")
 
 
-def _result_item(item: str, part: ToolResultPart) -> InputCallOutput:
+def _result_item(item: str, part: ToolResultPart, nested: Sequence[Part]) -> InputCallOutput:
+    content = [_input_content(each, "tool") for each in (TextPart(part.text), *nested)]
     return {
         "type": "function_call_output",
         "id": item,
         "status": "completed",
         "call_id": part.call_id,
-        "output": part.text,
+        "output": content if nested else part.text,
     }
 
 

@@ -326,7 +326,7 @@ class EarlierText(TypedDict):
 
 
 class InputImage(TypedDict):
-    """An image, as a data URL."""
+    """An image: as a data URL, or by the URL that its vendor fetches."""
 
     type: Literal["input_image"]
     detail: Literal["auto"]
@@ -334,11 +334,12 @@ class InputImage(TypedDict):
 
 
 class InputFile(TypedDict):
-    """A document of text, as a data URL."""
+    """A document: as a data URL, or by the URL that its vendor fetches."""
 
     type: Literal["input_file"]
     filename: str
-    file_data: str
+    file_data: NotRequired[str]
+    file_url: NotRequired[str]
 
 
 InputContent: TypeAlias = InputText | EarlierText | InputImage | InputFile
@@ -361,7 +362,7 @@ class InputCallOutput(TypedDict):
     id: str
     status: Literal["completed"]
     call_id: str
-    output: str
+    output: str | list[InputContent]
 
 
 ResponseItem = TypeAliasType(

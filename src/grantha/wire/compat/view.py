@@ -26,6 +26,7 @@ from grantha.chat import (
     TextPart,
     ToolCallPart,
 )
+from grantha.documents.document_text import PDF, is_pdf
 from grantha.errors import BadRequest, GranthaError
 from grantha.events import Citation, Event, Frame, GenerationEnd, TextDelta
 from grantha.fold import Fold
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 MAX_ITEMS = 4096  # of a list, such as the messages: reading one takes the event loop up to 10 us
 NUMBER_TYPES = (int, float)
+_MAX_URL = 8192  # characters of a URL that a vendor fetches
 _MAX_EXACT = 2**53  # below, a number with a point is exactly what was written
 MemberTypes: TypeAlias = Mapping[str, type | tuple[type, ...]]  # members, and what each may be
 MESSAGE_ROLES: dict[str, Role] = {"system": "system", "user": "user", "assistant": "assistant"}
@@ -245,42 +247,66 @@ def image(media_type: str, data: str) -> ImagePart:
 
 
 def image_from_url(url: str) -> ImagePart:
-    """An image from a data URL. Other URLs aren't fetched: they could name any host."""
+    """An image from a data URL, or by a web URL, which isn't fetched here: it could name any host."""
+    if _is_web_url(url):
+        return ImagePart("", "", url)
     head, comma, data = url.partition(",")
     if not (comma and head.startswith("data:") and head.endswith(";base64")):
         raise BadRequest(
-            "Images are taken as data URLs with base64 only.",
+            "Images are taken as http or https URLs, and as data URLs with base64.",
             advice="Send data:image/png;base64,…",
         )
     return image(head[len("data:") : -len(";base64")], data)
 
 
-def file_from_url(name: str, url: str) -> FilePart:
-    """A document from a data URL, as text. Raises `BadRequest` for one that isn't UTF-8 text."""
+def document_from_url(name: str, url: str) -> FilePart:
+    """A document from a data URL or plain base64, or by a web URL, which is taken to be a PDF's."""
+    if _is_web_url(url):
+        return FilePart(name, PDF, "", url=url)
+    if not url.startswith("data:"):
+        return document(name, "", url)
     head, comma, data = url.partition(",")
-    media = head.removeprefix("data:").partition(";")[0] or "text/plain"
-    if not (comma and head.startswith("data:") and head.endswith(";base64")):
-        raise BadRequest("Files are taken as data URLs with base64 only.")
-    return text_file(name, media, data)
+    if not (comma and head.endswith(";base64")):
+        raise BadRequest("Files are taken as http or https URLs, and as data URLs with base64.")
+    return document(name, head.removeprefix("data:").partition(";")[0], data)
 
 
-def text_file(name: str, media: str, data: str) -> FilePart:
-    """A document from base64, as text. Raises `BadRequest` for one that isn't UTF-8 text."""
+def document(name: str, media: str, data: str) -> FilePart:
+    """A document from base64: as text, if it is UTF-8 text, else with its bytes. A PDF is one by its bytes.
+
+    Raises `BadRequest` for what isn't base64, and for none at all.
+    """
     try:
-        text = base64.b64decode(data, validate=True).decode()
+        raw = base64.b64decode(data, validate=True)
     except ValueError as error:
-        raise BadRequest(
-            f"A file of type {media[:60]!r} isn't text.", advice="Send text files and images only."
-        ) from error
+        raise BadRequest(f"The file {name[:80]!r} isn't valid base64.") from error
+    if not raw:
+        raise BadRequest(f"The file {name[:80]!r} is empty.")
+    # A text may mention the signature.
+    if is_pdf(raw) and not (media.startswith("text/") and not raw.startswith(b"%PDF-")):
+        return FilePart(name, PDF, "", data)
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        text = "\0"
     if "\0" in text:
-        raise BadRequest("A file holds a NUL character.", advice="Send text files and images only.")
-    return FilePart(name, media, text)
+        return FilePart(name, media or "application/octet-stream", "", data)
+    return FilePart(name, media or "text/plain", text)
 
 
 def data_url(file: FilePart) -> str:
-    """A document, as `file_from_url` accepts it."""
-    data = base64.b64encode(file.text.encode()).decode()
+    """A document with its text or its bytes, as `document_from_url` accepts it."""
+    data = base64.b64encode(file.text.encode()).decode() if file.data is None else file.data
     return f"data:{file.media_type};base64,{data}"
+
+
+def _is_web_url(url: str) -> bool:
+    """Raises `BadRequest` for one that is too long."""
+    if not url.lower().startswith(("https://", "http://")):
+        return False
+    if len(url) > _MAX_URL:
+        raise BadRequest(f"A URL has more than {_MAX_URL} characters.")
+    return True
 
 
 def parse_role(body: JsonObject, roles: Mapping[str, Role]) -> Role:

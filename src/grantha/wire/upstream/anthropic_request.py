@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from grantha.chat import (
     Call,
     Capabilities,
+    FilePart,
     ImagePart,
     JsonObject,
     Options,
     Part,
     ReasoningPart,
+    TextPart,
     ToolCallPart,
     ToolResultPart,
 )
-from grantha.wire import images
+from grantha.wire import documents, images
 from grantha.wire.lenient_json import InvalidJson, dumps, loads
 from grantha.wire.signatures import REDACTED
+from grantha.wire.tool_results import nest_in_results
 from grantha.wire.tools import functions, hosted_tools
 from grantha.wire.upstream.turn_normalizer import (
     WHITESPACE,
@@ -30,6 +34,7 @@ from grantha.wire.upstream.turn_normalizer import (
 
 VERSION = "2023-06-01"
 IMAGE_BYTES = 5 * 1024 * 1024
+MAX_TITLE = 500  # characters of a document's name
 OUTPUT_LIMIT = 8192  # the field is required; used where a model's limit isn't known
 # Claude up to 4.5 takes a budget of thinking tokens; later models take an effort.
 TOKEN_BUDGET_MODELS = re.compile(r"claude-(3|(opus|sonnet|haiku)-4([-.][015])?($|[@:]|-v|-20))")
@@ -43,13 +48,13 @@ _KNOWN = frozenset({"top_k", "metadata", "service_tier", "thinking", "output_con
 def encode_request(call: Call, facts: Capabilities, *, stream: bool = True) -> dict[str, Any]:
     """The request body, as an object that Bedrock and Vertex variants still change.
 
-    Raises `BadRequest` or `TooLarge` for images that can't be sent.
+    Raises `BadRequest` or `TooLarge` for images and documents that can't be sent.
     """
     options = call.options
     body: dict[str, Any] = {k: v for k, v in options.extra.items() if k in _KNOWN}
     body["model"] = call.model
     body["max_tokens"] = options.max_tokens or facts.output_limit or OUTPUT_LIMIT
-    body["messages"] = _messages(call)
+    body["messages"] = _messages(call, facts)
     body["stream"] = stream
     system = system_text(call.messages)
     if system:
@@ -74,11 +79,11 @@ def request_bytes(call: Call, facts: Capabilities, *, stream: bool = True) -> by
     return dumps(encode_request(call, facts, stream=stream))
 
 
-def _messages(call: Call) -> list[dict[str, Any]]:
+def _messages(call: Call, facts: Capabilities) -> list[dict[str, Any]]:
     messages = [
         {"role": turn.role, "content": content}
         for turn in group_turns(call.messages)
-        if (content := _content(turn))
+        if (content := _content(turn, facts))
     ]
     if call.prefix:
         # Blanks at its end are refused; `PrefixTrimmer` on the reply side makes up for it.
@@ -88,32 +93,63 @@ def _messages(call: Call) -> list[dict[str, Any]]:
     return messages
 
 
-def _content(turn: Turn) -> list[dict[str, Any]]:
-    return [block for part in turn.parts for block in _block(part, turn)]
+def _content(turn: Turn, facts: Capabilities) -> list[dict[str, Any]]:
+    parts, nested = nest_in_results(turn.parts)
+    blocks: list[dict[str, Any]] = []
+    for part in parts:
+        match part:
+            case ReasoningPart():
+                blocks += _reasoning_blocks(part) if turn.current else []
+            case ToolCallPart():
+                blocks.append(_tool_use(part))
+            case ToolResultPart():
+                blocks.append(_tool_result(part, nested.get(part.call_id, []), facts))
+            case _:
+                blocks += _block(part, facts)
+    return blocks
 
 
-def _block(part: Part, turn: Turn) -> list[dict[str, Any]]:
+def _block(part: Part, facts: Capabilities) -> list[dict[str, Any]]:
     match part:
-        case ReasoningPart():
-            return _reasoning_blocks(part) if turn.current else []
-        case ToolCallPart():
-            return [_tool_use(part)]
-        case ToolResultPart():
-            return [
-                {
-                    "type": "tool_result",
-                    "tool_use_id": part.call_id,
-                    "content": part.text,
-                    **({"is_error": True} if part.is_error else {}),
-                }
-            ]
         case ImagePart():
-            image = images.check(part, IMAGE_BYTES)
-            source = {"type": "base64", "media_type": image.media_type, "data": image.data}
-            return [{"type": "image", "source": source}]
+            return [{"type": "image", "source": _image_source(part, facts)}]
+        case FilePart() if documents.is_sent_as_file(part, facts):
+            return [_document(part)]
         case _:
             text = plain_text(part)
             return [{"type": "text", "text": text}] if text.strip(WHITESPACE) else []
+
+
+def _tool_result(
+    part: ToolResultPart, nested: Sequence[Part], facts: Capabilities
+) -> dict[str, Any]:
+    content: Any = part.text
+    if nested:
+        content = [
+            block for each in (TextPart(part.text), *nested) for block in _block(each, facts)
+        ]
+    return {
+        "type": "tool_result",
+        "tool_use_id": part.call_id,
+        "content": content,
+        **({"is_error": True} if part.is_error else {}),
+    }
+
+
+def _image_source(part: ImagePart, facts: Capabilities) -> dict[str, Any]:
+    if part.url is not None and facts.urls:
+        return {"type": "url", "url": part.url}
+    image = images.check(part, IMAGE_BYTES)
+    return {"type": "base64", "media_type": image.media_type, "data": image.data}
+
+
+def _document(part: FilePart) -> dict[str, Any]:
+    source = (
+        {"type": "url", "url": part.url}
+        if part.data is None
+        else {"type": "base64", "media_type": part.media_type, "data": part.data}
+    )
+    return {"type": "document", "source": source, "title": part.name[:MAX_TITLE]}
 
 
 def _reasoning_blocks(part: ReasoningPart) -> list[dict[str, Any]]:

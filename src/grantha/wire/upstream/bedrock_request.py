@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import Any
 
 from grantha.chat import (
     Call,
     Capabilities,
+    FilePart,
     ImagePart,
     JsonObject,
     Message,
@@ -19,9 +22,10 @@ from grantha.chat import (
     ToolCallPart,
     ToolResultPart,
 )
-from grantha.wire import images
+from grantha.wire import documents, images
 from grantha.wire.lenient_json import InvalidJson, dumps, loads
 from grantha.wire.signatures import REDACTED
+from grantha.wire.tool_results import nest_in_results
 from grantha.wire.tools import functions
 from grantha.wire.upstream import anthropic_request
 from grantha.wire.upstream.turn_normalizer import (
@@ -34,18 +38,21 @@ from grantha.wire.upstream.turn_normalizer import (
 )
 
 IMAGE_BYTES = 3_932_160  # 3.75 MB
+DOCUMENT_TEXT = "(document)"  # a message with a document must have a text as well
+# Models that take images and documents inside tool results.
+NESTED_MEDIA_MODELS = re.compile(r"anthropic\.claude|amazon\.nova")
 
 
 def encode_request(call: Call, facts: Capabilities) -> bytes:
     """The body of `Converse` and `ConverseStream`; the model is in the URL.
 
-    Raises `BadRequest` or `TooLarge` for images that can't be sent.
+    Raises `BadRequest` or `TooLarge` for images and documents that can't be sent.
     """
     options = call.options
     tools = functions(options.tools) if options.tool_choice != "none" else []
     if not tools:
         call = replace(call, messages=_without_tools(call.messages))
-    body: dict[str, Any] = {"messages": _messages(call)}
+    body: dict[str, Any] = {"messages": _messages(call, facts)}
     system = system_text(call.messages)
     if system:
         body["system"] = [{"text": system}]
@@ -116,10 +123,27 @@ def _claude_thinking(
         inference.pop("topP", None)
 
 
-def _messages(call: Call) -> list[dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class _Media:
+    """How images and documents of one request are written. Documents are numbered, as names must differ."""
+
+    facts: Capabilities
+    numbers: Iterator[int] = field(default_factory=lambda: count(1))
+
+
+def _messages(call: Call, facts: Capabilities) -> list[dict[str, Any]]:
     messages = []
+    media = _Media(facts)
+    nests = NESTED_MEDIA_MODELS.search(call.model) is not None
     for turn in group_turns(call.messages):
-        content = [block for part in turn.parts if (block := _block(part, turn)) is not None]
+        parts, nested = nest_in_results(turn.parts, lambda _: nests)
+        content = [
+            block for part in parts if (block := _block(part, turn, nested, media)) is not None
+        ]
+        if any("document" in block for block in content) and not any(
+            "text" in block for block in content
+        ):
+            content.append({"text": DOCUMENT_TEXT})
         if content:
             messages.append({"role": turn.role, "content": content})
     text = call.prefix.rstrip(WHITESPACE)
@@ -128,7 +152,9 @@ def _messages(call: Call) -> list[dict[str, Any]]:
     return messages
 
 
-def _block(part: Part, turn: Turn) -> dict[str, Any] | None:
+def _block(
+    part: Part, turn: Turn, nested: Mapping[str, Sequence[Part]], media: _Media
+) -> dict[str, Any] | None:
     match part:
         case ReasoningPart():
             return _reasoning_block(part) if turn.current else None
@@ -136,16 +162,28 @@ def _block(part: Part, turn: Turn) -> dict[str, Any] | None:
             use = {"toolUseId": part.call_id, "name": part.name, "input": _arguments(part)}
             return {"toolUse": use}
         case ToolResultPart():
+            inside = [_media_block(each, media) for each in nested.get(part.call_id, ())]
             result = {
                 "toolUseId": part.call_id,
-                "content": [{"text": part.text or " "}],
+                "content": [{"text": part.text or " "}, *[block for block in inside if block]],
                 "status": "error" if part.is_error else "success",
             }
             return {"toolResult": result}
+        case _:
+            return _media_block(part, media)
+
+
+def _media_block(part: Part, media: _Media) -> dict[str, Any] | None:
+    match part:
         case ImagePart():
             image = images.check(part, IMAGE_BYTES)
             kind = image.media_type.removeprefix("image/")
             return {"image": {"format": kind, "source": {"bytes": image.data}}}
+        case FilePart() if documents.is_sent_as_file(part, media.facts):
+            # Names may have few characters, and models might take them for instructions.
+            name = f"Document {next(media.numbers)}"
+            source = {"bytes": part.data}
+            return {"document": {"format": "pdf", "name": name, "source": source}}
         case _:
             text = plain_text(part)
             return {"text": text} if text.strip(WHITESPACE) else None

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import mimetypes
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from grantha.chat import (
     Call,
     Capabilities,
+    FilePart,
     ImagePart,
     JsonObject,
     Options,
@@ -17,8 +19,9 @@ from grantha.chat import (
     ToolCallPart,
     ToolResultPart,
 )
-from grantha.wire import images
+from grantha.wire import documents, images
 from grantha.wire.lenient_json import InvalidJson, dumps, loads
+from grantha.wire.tool_results import nest_in_results
 from grantha.wire.tools import functions, hosted_tools
 from grantha.wire.upstream.turn_normalizer import (
     Turn,
@@ -34,7 +37,8 @@ PRO_MINIMUM_BUDGET = 128  # gemini-2.5-pro can't turn thinking off
 # Google accepts this as the signature of a call that another model made, or whose own is lost.
 # https://ai.google.dev/gemini-api/docs/thought-signatures
 SKIP_SIGNATURE_CHECK = "skip_thought_signature_validator"
-UNSIGNED_CALL_MODELS = re.compile(r"gemini-[12]\b")  # models that accept calls without a signature
+# Models that accept calls without a signature, and no images or documents inside function responses.
+BEFORE_GEMINI_3 = re.compile(r"gemini-[12]\b")
 PENALTY_MODELS = re.compile(r"gemini-(1|2\.0)")  # later ones refuse any but 0
 LEVELS = frozenset({"minimal", "low", "medium", "high"})
 _KNOWN = frozenset({"safetySettings", "cachedContent", "labels"})
@@ -48,11 +52,11 @@ _GENERATION = {
 def encode_request(call: Call, facts: Capabilities) -> bytes:
     """The request body; model and streaming mode are in the URL.
 
-    Raises `BadRequest` or `TooLarge` for images that can't be sent.
+    Raises `BadRequest` or `TooLarge` for images and documents that can't be sent.
     """
     options = call.options
     body: dict[str, Any] = {k: v for k, v in options.extra.items() if k in _KNOWN}
-    body["contents"] = _contents(call)
+    body["contents"] = _contents(call, facts)
     system = system_text(call.messages)
     if system:
         body["systemInstruction"] = {"parts": [{"text": system}]}
@@ -69,18 +73,17 @@ def encode_request(call: Call, facts: Capabilities) -> bytes:
     return dumps(body)
 
 
-def _contents(call: Call) -> list[dict[str, Any]]:
+def _contents(call: Call, facts: Capabilities) -> list[dict[str, Any]]:
     names = tool_names_by_call(call.messages)
+    recent = "gemini" in call.model and not BEFORE_GEMINI_3.search(call.model)
     contents = []
     for turn in group_turns(call.messages):
-        parts = [item for part in turn.parts for item in _part(part, turn, names)]
+        # Function responses take no URLs.
+        outside, nested = nest_in_results(turn.parts, lambda part: recent and not _has_url(part))
+        parts = [item for part in outside for item in _part(part, turn, names, nested, facts)]
         if parts:
             role = "model" if turn.role == "assistant" else "user"
-            if (
-                turn.current
-                and "gemini" in call.model
-                and not UNSIGNED_CALL_MODELS.search(call.model)
-            ):
+            if turn.current and recent:
                 _ensure_signed(parts)
             contents.append({"role": role, "parts": parts})
     if call.prefix:
@@ -88,22 +91,59 @@ def _contents(call: Call) -> list[dict[str, Any]]:
     return contents
 
 
-def _part(part: Part, turn: Turn, names: Mapping[str, str]) -> list[dict[str, Any]]:
+def _part(
+    part: Part,
+    turn: Turn,
+    names: Mapping[str, str],
+    nested: Mapping[str, Sequence[Part]],
+    facts: Capabilities,
+) -> list[dict[str, Any]]:
     match part:
         case ReasoningPart():
             return _reasoning_parts(part) if turn.current else []
         case ToolCallPart():
             return [_function_call(part, turn)]
         case ToolResultPart():
-            key = "error" if part.is_error else "output"
-            response = {"name": names.get(part.call_id, part.call_id), "response": {key: part.text}}
-            return [{"functionResponse": response}]
+            return _function_response(part, names, nested.get(part.call_id, ()), facts)
+        case _:
+            return _content_part(part, facts)
+
+
+def _function_response(
+    part: ToolResultPart, names: Mapping[str, str], nested: Sequence[Part], facts: Capabilities
+) -> list[dict[str, Any]]:
+    key = "error" if part.is_error else "output"
+    response: dict[str, Any] = {
+        "name": names.get(part.call_id, part.call_id),
+        "response": {key: part.text},
+    }
+    inside = [item for each in nested for item in _content_part(each, facts)]
+    if media := [item for item in inside if "inlineData" in item]:
+        response["parts"] = media
+    # The text of a document stands beside the response, which takes only bytes.
+    return [{"functionResponse": response}, *[item for item in inside if "text" in item]]
+
+
+def _content_part(part: Part, facts: Capabilities) -> list[dict[str, Any]]:
+    match part:
+        case ImagePart(url=str(url)) if facts.urls:
+            media_type = mimetypes.guess_type(url.partition("?")[0])[0] or ""
+            known = media_type if media_type in images.MEDIA_TYPES else "image/jpeg"
+            return [{"fileData": {"mimeType": known, "fileUri": url}}]
         case ImagePart():
             image = images.check(part, IMAGE_BYTES)
             return [{"inlineData": {"mimeType": image.media_type, "data": image.data}}]
+        case FilePart() if documents.is_sent_as_file(part, facts):
+            if part.data is None:
+                return [{"fileData": {"mimeType": part.media_type, "fileUri": part.url}}]
+            return [{"inlineData": {"mimeType": part.media_type, "data": part.data}}]
         case _:
             text = plain_text(part)
             return [{"text": text}] if text else []
+
+
+def _has_url(part: Part) -> bool:
+    return isinstance(part, ImagePart | FilePart) and part.url is not None
 
 
 def _reasoning_parts(part: ReasoningPart) -> list[dict[str, Any]]:

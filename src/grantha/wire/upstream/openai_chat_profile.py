@@ -19,8 +19,9 @@ class DialectProfile:
     `echo_reasoning` names the field in which earlier reasoning is sent back. `efforts`
     are the efforts of reasoning that a host knows, from the least to the most; empty: all. `extra`
     are the options beyond ours that a strict host accepts; None: it accepts any, or ignores what it
-    doesn't know. Of embeddings: `dimensions` is the name of their number, `packed_embeddings` says that a
-    host can send them as base64, `embedding_batch` how many inputs one request may have.
+    doesn't know. `document_urls` says that PDFs may be given by URL. Of embeddings: `dimensions` is the
+    name of their number, `packed_embeddings` says that a host can send them as base64, `embedding_batch`
+    how many inputs one request may have.
     """
 
     max_tokens: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
@@ -36,6 +37,7 @@ class DialectProfile:
     any_tool: Literal["required", "any"] = "required"
     image_bytes: int = 20 * 1024 * 1024
     extra: frozenset[str] | None = None
+    document_urls: bool = False
     dimensions: Literal["dimensions", "output_dimension"] = "dimensions"
     packed_embeddings: bool = False
     embedding_batch: int = 256

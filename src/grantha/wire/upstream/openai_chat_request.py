@@ -7,6 +7,7 @@ from typing import Any
 from grantha.chat import (
     Call,
     Capabilities,
+    FilePart,
     ImagePart,
     JsonObject,
     Message,
@@ -17,7 +18,7 @@ from grantha.chat import (
     ToolCallPart,
     ToolResultPart,
 )
-from grantha.wire import images
+from grantha.wire import documents, images
 from grantha.wire.lenient_json import InvalidJson, dumps, loads
 from grantha.wire.tools import functions
 from grantha.wire.upstream.openai_chat_profile import DialectProfile
@@ -44,12 +45,12 @@ def encode_request(
 ) -> bytes:
     """The request body. Options the model refuses, by its capabilities, are left out.
 
-    Raises `BadRequest` or `TooLarge` for images that can't be sent.
+    Raises `BadRequest` or `TooLarge` for images and documents that can't be sent.
     """
     facts = capabilities or Capabilities()
     body = _extra(call.options, profile, facts)
     body["model"] = call.model
-    body["messages"] = encode_messages(call, profile, reasons=facts.reasoning)
+    body["messages"] = encode_messages(call, profile, facts)
     body["stream"] = stream
     if stream and profile.stream_options:
         body["stream_options"] = {"include_usage": True}
@@ -61,19 +62,28 @@ def encode_request(
 
 
 def encode_messages(
-    call: Call, profile: DialectProfile, *, reasons: bool = False
+    call: Call, profile: DialectProfile, facts: Capabilities
 ) -> list[dict[str, Any]]:
     """The conversation in this dialect's form, the partial answer last.
 
-    Where a model `reasons` and earlier reasoning is sent back as text, a call without it gets an empty one:
+    Where a model reasons and earlier reasoning is sent back as text, a call without it gets an empty one:
     DeepSeek and Moonshot refuse calls whose reasoning is missing, and clients of OpenAI's API drop it.
     """
-    merged = merge_assistant_messages(call.messages)
-    messages = [item for message in merged for item in _message(message, profile)]
-    if reasons and profile.echo_reasoning == "reasoning_content":
-        for message in messages:
-            if "tool_calls" in message:
-                message.setdefault("reasoning_content", "")
+    messages: list[dict[str, Any]] = []
+    after_results: list[dict[str, Any]] = []
+    for message in merge_assistant_messages(call.messages):
+        results, others = _results(message), _others(message, profile, facts)
+        if not results:
+            messages += after_results
+            after_results = []
+        messages += results
+        # Tool messages are text only, and nothing may stand between the results of parallel calls.
+        (after_results if results else messages).extend(others)
+    messages += after_results
+    if facts.reasoning and profile.echo_reasoning == "reasoning_content":
+        for body in messages:
+            if "tool_calls" in body:
+                body.setdefault("reasoning_content", "")
     if call.prefix:
         partial: dict[str, Any] = {"role": "assistant", "content": call.prefix}
         if profile.prefix in {"prefix", "partial"}:
@@ -133,19 +143,22 @@ def _choice(choice: str | JsonObject, profile: DialectProfile) -> Any:
     return profile.any_tool if choice == "required" else choice
 
 
-def _message(message: Message, profile: DialectProfile) -> list[dict[str, Any]]:
-    results = [
+def _results(message: Message) -> list[dict[str, Any]]:
+    return [
         {"role": "tool", "tool_call_id": part.call_id, "content": part.text}
         for part in message.parts
         if isinstance(part, ToolResultPart)
     ]
+
+
+def _others(message: Message, profile: DialectProfile, facts: Capabilities) -> list[dict[str, Any]]:
     others = tuple(part for part in message.parts if not isinstance(part, ToolResultPart))
     if not others:
-        return results
+        return []
     if message.role == "assistant":
-        return [*results, _assistant(others, profile)]
+        return [_assistant(others, profile)]
     role = "user" if message.role == "tool" else message.role
-    return [*results, {"role": role, "content": _content(others, profile)}]
+    return [{"role": role, "content": _content(others, profile, facts)}]
 
 
 def _assistant(parts: tuple[Part, ...], profile: DialectProfile) -> dict[str, Any]:
@@ -179,15 +192,30 @@ def _details(part: ReasoningPart) -> list[Any]:
     return details if isinstance(details, list) else []
 
 
-def _content(parts: tuple[Part, ...], profile: DialectProfile) -> str | list[dict[str, Any]]:
-    if not any(isinstance(part, ImagePart) for part in parts):
-        return "\n\n".join(text for part in parts if (text := plain_text(part)))
+def _content(
+    parts: tuple[Part, ...], profile: DialectProfile, facts: Capabilities
+) -> str | list[dict[str, Any]]:
     content: list[dict[str, Any]] = []
     for part in parts:
         if isinstance(part, ImagePart):
-            image = images.check(part, profile.image_bytes)
-            url = f"data:{image.media_type};base64,{image.data}"
-            content.append({"type": "image_url", "image_url": {"url": url}})
+            content.append({"type": "image_url", "image_url": {"url": _url(part, profile, facts)}})
+        elif isinstance(part, FilePart) and _is_sent_as_file(part, profile, facts):
+            data = part.url if part.data is None else f"data:{part.media_type};base64,{part.data}"
+            content.append({"type": "file", "file": {"filename": part.name, "file_data": data}})
         elif text := plain_text(part):
             content.append({"type": "text", "text": text})
+    if all(part["type"] == "text" for part in content):
+        return "\n\n".join(part["text"] for part in content)
     return content
+
+
+def _url(part: ImagePart, profile: DialectProfile, facts: Capabilities) -> str:
+    if part.url is not None and facts.urls:
+        return part.url
+    image = images.check(part, profile.image_bytes)
+    return f"data:{image.media_type};base64,{image.data}"
+
+
+def _is_sent_as_file(part: FilePart, profile: DialectProfile, facts: Capabilities) -> bool:
+    by_url = part.data is None and not profile.document_urls
+    return documents.is_sent_as_file(part, facts) and not by_url

@@ -7,17 +7,20 @@ from typing import Any
 from grantha.chat import (
     Call,
     Capabilities,
+    FilePart,
     ImagePart,
     JsonObject,
     Message,
     Options,
     Part,
     ReasoningPart,
+    TextPart,
     ToolCallPart,
     ToolResultPart,
 )
-from grantha.wire import images
+from grantha.wire import documents, images
 from grantha.wire.lenient_json import InvalidJson, dumps, loads
+from grantha.wire.tool_results import nest_in_results
 from grantha.wire.tools import functions, hosted_tools
 from grantha.wire.upstream.turn_normalizer import group_turns, plain_text
 
@@ -33,12 +36,12 @@ _KNOWN = frozenset(
 def encode_request(call: Call, facts: Capabilities, *, stream: bool = True) -> bytes:
     """The request body. Nothing is stored at the vendor unless `background` is set.
 
-    Raises `BadRequest` or `TooLarge` for images that can't be sent.
+    Raises `BadRequest` or `TooLarge` for images and documents that can't be sent.
     """
     options = call.options
     body: dict[str, Any] = {k: v for k, v in options.extra.items() if k in _KNOWN}
     body["model"] = call.model
-    body["input"] = _items(call)
+    body["input"] = _items(call, facts)
     body["stream"] = stream
     body.setdefault("store", bool(body.get("background")))
     if not body["store"]:
@@ -76,26 +79,30 @@ def _text_options(options: Options) -> dict[str, Any]:
     return text
 
 
-def _items(call: Call) -> list[dict[str, Any]]:
+def _items(call: Call, facts: Capabilities) -> list[dict[str, Any]]:
     current = {
         id(part) for turn in group_turns(call.messages) if turn.current for part in turn.parts
     }
-    items = [item for message in call.messages for item in _message(message, current)]
+    items = [item for message in call.messages for item in _message(message, current, facts)]
     if call.prefix:
         items.append({"type": "message", "role": "assistant", "content": call.prefix})
     return items
 
 
-def _message(message: Message, current: set[int]) -> list[dict[str, Any]]:
+def _message(message: Message, current: set[int], facts: Capabilities) -> list[dict[str, Any]]:
     role = "user" if message.role == "tool" else message.role
     items: list[dict[str, Any]] = []
     content: list[dict[str, Any]] = []
-    for part in message.parts:
+    parts, nested = nest_in_results(message.parts)
+    for part in parts:
         item = _item(part, current)
         if item is not None:
+            if isinstance(part, ToolResultPart) and part.call_id in nested:
+                inside = (TextPart(part.text), *nested[part.call_id])
+                item["output"] = [one for each in inside for one in _content(each, facts)]
             items.append(item)
         elif not isinstance(part, ReasoningPart):
-            content += _content(part)
+            content += _content(part, facts)
     # Reasoning comes before the text, calls and results after it.
     at = sum(1 for item in items if item["type"] == "reasoning")
     if content:
@@ -133,11 +140,18 @@ def _reasoning_item(part: ReasoningPart) -> dict[str, Any] | None:
     return None
 
 
-def _content(part: Part) -> list[dict[str, Any]]:
+def _content(part: Part, facts: Capabilities) -> list[dict[str, Any]]:
     if isinstance(part, ImagePart):
-        image = images.check(part, IMAGE_BYTES)
-        url = f"data:{image.media_type};base64,{image.data}"
+        url = part.url if facts.urls else None
+        if url is None:
+            image = images.check(part, IMAGE_BYTES)
+            url = f"data:{image.media_type};base64,{image.data}"
         return [{"type": "input_image", "image_url": url, "detail": "auto"}]
+    if isinstance(part, FilePart) and documents.is_sent_as_file(part, facts):
+        if part.data is None:
+            return [{"type": "input_file", "file_url": part.url}]
+        data = f"data:{part.media_type};base64,{part.data}"
+        return [{"type": "input_file", "filename": part.name, "file_data": data}]
     text = plain_text(part)
     return [{"type": "input_text", "text": text}] if text else []
 

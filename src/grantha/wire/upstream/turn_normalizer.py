@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from grantha.chat import FilePart, Message, Part, TextPart, ToolCallPart, ToolResultPart
+from grantha.wire import documents
 
 WHITESPACE = " \t\r\n"
 
@@ -70,9 +71,9 @@ def merge_assistant_messages(messages: Sequence[Message]) -> list[Message]:
 
 
 def document_text(part: FilePart) -> str:
-    """A document as text, with its name set apart from its content."""
+    """A document as text, its name set apart from its content. Raises `BadRequest` if it has no text."""
     name = part.name.replace('"', "'")
-    return f'<document name="{name}">\n{part.text}\n</document>'
+    return f'<document name="{name}">\n{documents.text_of(part)}\n</document>'
 
 
 def plain_text(part: Part) -> str:

@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest';
-import { attachmentFromText, readAttachment } from './attachments.ts';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { attachmentFromText, readAttachment, toSentPart } from './attachments.ts';
 import { DraftAttachments } from './DraftAttachments.svelte.ts';
 
 const done = attachmentFromText('a.txt', 'words');
@@ -64,5 +64,43 @@ describe('a document', () => {
     const file = new File(['%PDF-1.7'], 'a.pdf');
     const one = await readAttachment(file, () => Promise.resolve({ ...text, pages: 1, truncated: true }));
     expect(one).toMatchObject({ name: 'a.pdf', part: text, truncated: true });
+  });
+});
+
+describe('a stored part that is sent again', () => {
+  const read: string[] = [];
+  const converted = { type: 'file', name: 'a.pdf', media_type: 'application/pdf', text: 'words' } as const;
+  const convert = (): Promise<typeof converted & { pages: number; truncated: boolean }> =>
+    Promise.resolve({ ...converted, pages: 1, truncated: false });
+
+  afterEach(() => {
+    vi.unstubAllGlobals();
+    read.length = 0;
+  });
+
+  function serve(body: BlobPart, type: string): void {
+    vi.stubGlobal('fetch', (url: string) => {
+      read.push(url);
+      return Promise.resolve(new Response(new Blob([body], { type })));
+    });
+  }
+
+  it('is fetched by the server where another host has it', async () => {
+    serve('GIF89a', 'image/gif');
+    const part = { type: 'image', media_type: '', url: 'https://pictures.example/a?b' } as const;
+    expect(await toSentPart(part, convert)).toEqual({
+      type: 'image',
+      media_type: 'image/gif',
+      data: btoa('GIF89a')
+    });
+    expect(read).toEqual(['/api/remote-images?url=https%3A%2F%2Fpictures.example%2Fa%3Fb']);
+  });
+
+  it('is converted if it is a document without text', async () => {
+    serve('%PDF-1.7', 'application/octet-stream');
+    const part = { type: 'file', name: 'a.pdf', media_type: 'application/pdf', text: '' } as const;
+    expect(await toSentPart({ ...part, url: '/api/messages/m/parts/0' }, convert)).toEqual(converted);
+    expect(await toSentPart({ ...part, text: 'short' }, convert)).toEqual({ ...part, text: 'short' });
+    expect(read).toEqual(['/api/messages/m/parts/0']);
   });
 });

@@ -2,7 +2,7 @@
 // when attached, sent with the message.
 import { isImage, toSendableImage } from './imageConversion.ts';
 import { decodeText, isDocument, SIGNATURE_LENGTH } from './textFile.ts';
-import type { DocumentTextReply, FilePart, ImagePartBody, Part, SentPart } from '#lib/wire/types.ts';
+import type { DocumentTextReply, FilePartBody, ImagePartBody, Part, SentPart } from '#lib/wire/types.ts';
 
 export interface Attachment {
   key: string;
@@ -44,19 +44,19 @@ export async function readAttachment(
   }
   if (isDocument(new Uint8Array(await file.slice(0, SIGNATURE_LENGTH).arrayBuffer()))) {
     const { name, media_type, text, truncated } = await convert(file);
-    const part: FilePart = { type: 'file', name, media_type, text };
+    const part: FilePartBody = { type: 'file', name, media_type, text };
     return { key, name, part, preview: null, pasted: false, truncated };
   }
   if (file.size > MAX_TEXT_BYTES) return 'too-large';
   const text = decodeText(new Uint8Array(await file.arrayBuffer()));
   if (text === null) return 'not-text';
-  const part: FilePart = { type: 'file', name: file.name, media_type: file.type || 'text/plain', text };
+  const part: FilePartBody = { type: 'file', name: file.name, media_type: file.type || 'text/plain', text };
   return { key, name: file.name, part, preview: null, pasted: false };
 }
 
 /** Long text from the clipboard, as a file. */
 export function attachmentFromText(name: string, text: string): Attachment {
-  const part: FilePart = { type: 'file', name, media_type: 'text/plain', text };
+  const part: FilePartBody = { type: 'file', name, media_type: 'text/plain', text };
   return { key: `${++lastKey}`, name, part, preview: null, pasted: true };
 }
 
@@ -68,13 +68,28 @@ export function attachmentFromPart(part: Attachment['part']): Attachment {
   return { key, name: 'image', part, preview, pasted: false };
 }
 
-/** A stored part as it can be sent again: images are fetched, since the server returns only their URL. */
-export async function toSentPart(part: Extract<Part, { type: 'image' | 'file' }>): Promise<SentPart> {
-  if (part.type === 'file') return part;
-  const reply = await fetch(part.url);
+/**
+ * A stored part as it can be sent again: images are fetched, since the server returns only their URL, and documents
+ * that have no text go through `convert`.
+ */
+export async function toSentPart(
+  part: Extract<Part, { type: 'image' | 'file' }>,
+  convert: (file: File) => Promise<DocumentTextReply>
+): Promise<SentPart> {
+  if (part.type === 'file' && !part.url) {
+    return { type: 'file', name: part.name, media_type: part.media_type, text: part.text };
+  }
+  const url = part.url ?? '';
+  // Only the server may contact other hosts.
+  const reply = await fetch(url.startsWith('/') ? url : `/api/remote-images?url=${encodeURIComponent(url)}`);
   if (!reply.ok) throw new Error(`HTTP ${reply.status}`);
-  const data = base64(new Uint8Array(await reply.arrayBuffer()));
-  return { type: 'image', media_type: part.media_type, data };
+  const bytes = await reply.blob();
+  if (part.type === 'file') {
+    const { name, media_type, text } = await convert(new File([bytes], part.name));
+    return { type: 'file', name, media_type, text };
+  }
+  const data = base64(new Uint8Array(await bytes.arrayBuffer()));
+  return { type: 'image', media_type: part.media_type || bytes.type, data };
 }
 
 function base64(bytes: Uint8Array): string {

@@ -25,6 +25,8 @@ export interface Capabilities {
   output_limit?: number | null;
   chat?: boolean;
   images?: boolean;
+  documents?: boolean;
+  urls?: boolean;
   tools?: boolean;
   reasoning?: boolean;
   unopened_thinking?: boolean;
@@ -213,20 +215,22 @@ export type Event = (Open & {
   kind: 'generation-end';
 });
 
-/** A document, converted to text. */
-export interface FilePart {
-  name: string;
-  media_type: string;
-  text: string;
-  type: 'file';
-}
-
 /** A document as text. */
 export interface FilePartBody {
   type: 'file';
   name: string;
   media_type?: string;
   text: string;
+}
+
+/** A document's text or, where that is empty, the `url` of its bytes, on this server or another host. `call_id` names the tool call whose result it is part of. */
+export interface FilePartReply {
+  type: 'file';
+  name: string;
+  media_type: string;
+  text: string;
+  url?: string | null;
+  call_id?: string | null;
 }
 
 /** One or more consecutive records as they are sent. */
@@ -279,7 +283,7 @@ export interface GenerationReply {
   options: Options;
   last_id: string;
   text: string;
-  parts: (TextPart | ReasoningPart | ToolCallPart | ToolResultPart | ImagePartReply | FilePart)[];
+  parts: (TextPart | ReasoningPart | ToolCallPart | ToolResultPart | ImagePartReply | FilePartReply)[];
   seams: Seam[];
   citations: Citation[];
   usage: Usage | null;
@@ -311,11 +315,12 @@ export interface ImagePartBody {
   data: string;
 }
 
-/** An image; its bytes are at `url`. */
+/** An image; its bytes are at `url`, on this server or, with an empty `media_type`, on another host. `call_id` names the tool call whose result it is part of. */
 export interface ImagePartReply {
   type: 'image';
   media_type: string;
   url: string;
+  call_id?: string | null;
 }
 
 /** The new conversations. */
@@ -482,7 +487,7 @@ export interface MessageReply {
   id: string;
   parent: string | null;
   role: 'system' | 'user' | 'assistant' | 'tool';
-  parts: (TextPart | ReasoningPart | ToolCallPart | ToolResultPart | ImagePartReply | FilePart)[];
+  parts: (TextPart | ReasoningPart | ToolCallPart | ToolResultPart | ImagePartReply | FilePartReply)[];
   created_at: string;
   model: string | null;
   generation: string | null;
@@ -766,7 +771,7 @@ export interface SnapshotFrame {
   options: Options;
   last_id: string;
   text: string;
-  parts: (TextPart | ReasoningPart | ToolCallPart | ToolResultPart | ImagePartReply | FilePart)[];
+  parts: (TextPart | ReasoningPart | ToolCallPart | ToolResultPart | ImagePartReply | FilePartReply)[];
   seams: Seam[];
   citations: Citation[];
   usage: Usage | null;
@@ -789,7 +794,7 @@ export interface StartedReply {
   options: Options;
   last_id: string;
   text: string;
-  parts: (TextPart | ReasoningPart | ToolCallPart | ToolResultPart | ImagePartReply | FilePart)[];
+  parts: (TextPart | ReasoningPart | ToolCallPart | ToolResultPart | ImagePartReply | FilePartReply)[];
   seams: Seam[];
   citations: Citation[];
   usage: Usage | null;

@@ -32,7 +32,7 @@ export type {
   DocumentTextReply,
   DownloadBody,
   ErrorObject,
-  FilePart,
+  FilePartBody,
   GenerationEnd,
   Hello,
   ImagePartBody,

@@ -23,8 +23,15 @@ class TextBlockIn(Schema):
     text: str
 
 
+class UrlSource(Schema):
+    """An image or a PDF that the model's vendor fetches."""
+
+    type: Literal["url"]
+    url: str = Field(pattern="^https?://.")
+
+
 class ImageSource(Schema):
-    """Nothing is fetched: the image itself, in base64."""
+    """The image itself."""
 
     type: Literal["base64"]
     media_type: Literal["image/png", "image/jpeg", "image/webp", "image/gif"]
@@ -35,7 +42,15 @@ class ImageBlock(Schema):
     """An image."""
 
     type: Literal["image"]
-    source: ImageSource
+    source: ImageSource | UrlSource
+
+
+class FileSource(Schema):
+    """The bytes of a PDF, or of another document whose text can be read."""
+
+    type: Literal["base64"]
+    media_type: str
+    data: str = Field(min_length=1)
 
 
 class TextSource(Schema):
@@ -46,11 +61,18 @@ class TextSource(Schema):
     media_type: Literal["text/plain"] = "text/plain"
 
 
+class ContentSource(Schema):
+    """A document's text and images."""
+
+    type: Literal["content"]
+    content: str | list[TextBlockIn | ImageBlock]
+
+
 class DocumentBlock(Schema):
-    """A document of text."""
+    """A document."""
 
     type: Literal["document"]
-    source: TextSource
+    source: TextSource | FileSource | UrlSource | ContentSource
     title: str | None = None
 
 

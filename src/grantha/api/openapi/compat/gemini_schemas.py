@@ -20,10 +20,23 @@ from grantha.chat import JsonDict
 
 
 class GeminiBlob(Schema):
-    """An image, or a document of text, as base64."""
+    """An image, a PDF, text, or another document whose text can be read, as base64."""
 
     mimeType: str
     data: str
+
+
+class GeminiFileReference(Schema):
+    """An image or a PDF that the model's vendor fetches."""
+
+    mimeType: str | None = None
+    fileUri: str = Field(pattern="^https?://.")
+
+
+class GeminiResponseMedia(Schema):
+    """An image or a document of a function's result."""
+
+    inlineData: GeminiBlob
 
 
 class GeminiCallIn(Schema):
@@ -40,15 +53,17 @@ class GeminiResponseIn(Schema):
     id: str | None = None
     name: str | None = None
     response: JsonDict | None = None
+    parts: list[GeminiResponseMedia] | None = None
 
 
 class GeminiPartIn(Schema):
-    """Text, an image, a function call or its result."""
+    """Text, an image, a document, a function call or its result."""
 
     text: str | None = None
     thought: bool | None = None
     thoughtSignature: str | None = None
     inlineData: GeminiBlob | None = None
+    fileData: GeminiFileReference | None = None
     functionCall: GeminiCallIn | None = None
     functionResponse: GeminiResponseIn | None = None
 

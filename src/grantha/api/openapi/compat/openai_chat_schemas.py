@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from grantha.api.openapi.compat.schema import (
-    DataUrl,
     FromZeroToOne,
     FromZeroToTwo,
+    MediaUrl,
     ModelName,
     PositiveInteger,
     Schema,
@@ -28,9 +28,9 @@ class ChatText(Schema):
 
 
 class ChatImageUrl(Schema):
-    """Where the image is: in the URL itself."""
+    """Where the image is."""
 
-    url: DataUrl
+    url: MediaUrl
 
 
 class ChatImage(Schema):
@@ -44,11 +44,11 @@ class ChatFileContent(Schema):
     """A document's name and bytes."""
 
     filename: str | None = None
-    file_data: DataUrl
+    file_data: MediaUrl
 
 
 class ChatFile(Schema):
-    """A document of text."""
+    """A PDF, text, or another document whose text can be read."""
 
     type: Literal["file"]
     file: ChatFileContent

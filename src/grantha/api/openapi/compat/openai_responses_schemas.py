@@ -7,9 +7,9 @@ from typing import Literal
 from pydantic import Field
 
 from grantha.api.openapi.compat.schema import (
-    DataUrl,
     FromZeroToOne,
     FromZeroToTwo,
+    MediaUrl,
     ModelName,
     PositiveInteger,
     Schema,
@@ -29,15 +29,16 @@ class ResponseImage(Schema):
     """An image."""
 
     type: Literal["input_image"]
-    image_url: DataUrl
+    image_url: MediaUrl
 
 
 class ResponseFile(Schema):
-    """A document of text."""
+    """A PDF, text, or another document whose text can be read: in `file_data`, or a PDF at `file_url`."""
 
     type: Literal["input_file"]
     filename: str | None = None
-    file_data: DataUrl
+    file_data: MediaUrl | None = None
+    file_url: MediaUrl | None = None
 
 
 class ResponseMessageIn(Schema):

@@ -13,7 +13,14 @@ FromZeroToOne = Annotated[float | None, Field(default=None, ge=0, le=1)]
 FromZeroToTwo = Annotated[float | None, Field(default=None, ge=0, le=2)]
 PositiveInteger = Annotated[int | None, Field(default=None, ge=1, lt=2**63)]
 WholeNumber = Annotated[int | None, Field(default=None, gt=-(2**63), lt=2**63)]
-DataUrl = Annotated[str, Field(pattern=r"^data:[^,]*;base64,", description="Nothing is fetched.")]
+MediaUrl = Annotated[
+    str,
+    Field(
+        pattern=r"^(https?://.|data:[^,]*;base64,.)",
+        max_length=2**24,
+        description="A data URL, or a URL that the model's vendor fetches: Grantha fetches nothing.",
+    ),
+]
 ModelName = Annotated[
     str | None, Field(default=None, description="`provider/model`, or bare where that is clear.")
 ]
