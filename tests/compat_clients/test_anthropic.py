@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import anthropic
@@ -13,7 +14,7 @@ from anthropic._exceptions import OverloadedError
 from tests.compat_clients.conftest import PNG, TEXT, THOUGHT, CompatServer
 from tests.fake_vendors import wire_samples
 from tests.fake_vendors.server import FakeVendor, fake_vendor
-from tests.server import MakeServer
+from tests.server import DEADLINE, MakeServer
 
 HI: list[Any] = [{"role": "user", "content": "Hi"}]
 WEATHER: Any = {
@@ -199,7 +200,18 @@ def test_the_local_model_counts_as_many_tokens_as_it_then_reads(
     assert counted.input_tokens == answer.usage.input_tokens > 20
 
 
-async def test_claude_s_tokens_are_counted_by_anthropic(server_factory: MakeServer) -> None:
+async def _never(vendor: FakeVendor, _request: web.Request) -> web.StreamResponse:
+    vendor.begun.set()
+    try:
+        await asyncio.Event().wait()
+    finally:
+        vendor.gone.set()
+    raise AssertionError("it waits for ever")
+
+
+async def test_claude_s_tokens_are_counted_by_anthropic_while_the_client_waits(
+    server_factory: MakeServer,
+) -> None:
     async def counted(_vendor: FakeVendor, _request: web.Request) -> web.StreamResponse:
         return web.json_response({"input_tokens": 14})
 
@@ -227,6 +239,16 @@ async def test_claude_s_tokens_are_counted_by_anthropic(server_factory: MakeServ
             )
         assert found.input_tokens == 14
         (seen,) = vendor.calls
+        vendor.plans.append(_never)
+        body = json.dumps({"model": "claude-sonnet-4-5", "messages": HI}).encode()
+        _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        head = (
+            f"POST {seen.path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        writer.write(head.encode() + body)
+        await asyncio.wait_for(vendor.begun.wait(), DEADLINE)
+        writer.close()  # the client leaves
+        await asyncio.wait_for(vendor.gone.wait(), DEADLINE)
     assert seen.path == "/v1/messages/count_tokens"
     assert seen.body.keys() == {"model", "messages", "system", "thinking", "tools"}
     assert seen.body["messages"][1]["content"][0]["signature"] == "proof=="

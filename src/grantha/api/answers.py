@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 
 from fastapi import Request
 from starlette.responses import Response
+from starlette.types import Receive
 
 from grantha.config import Settings
 from grantha.engine.reader import Reader
@@ -47,7 +48,7 @@ async def fold_while_connected(
     request: Request, reader: Reader, folded: F
 ) -> tuple[F, GenerationEnd] | None:
     """As `fold_to_end`; None once the client has gone, to whom nothing can be sent any more."""
-    watching = asyncio.create_task(_close_at_disconnect(request, reader))
+    watching = asyncio.create_task(_close_at_disconnect(request.receive, reader))
     try:
         return await fold_to_end(reader, folded)
     except Trimmed:
@@ -59,10 +60,15 @@ async def fold_while_connected(
         await asyncio.gather(watching, return_exceptions=True)
 
 
-async def run_while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T | None:
-    """What the work returns; it is cancelled, and this is None, once the client has gone."""
+async def run_while_connected(
+    receive: Receive, work: Coroutine[Any, Any, T], *, body_read: asyncio.Event | None = None
+) -> T | None:
+    """What the work returns; it is cancelled, and this is None, once the client has gone.
+
+    Work that reads the request's body itself sets `body_read` after it: until then, nothing else receives.
+    """
     task = asyncio.ensure_future(work)
-    watching = asyncio.create_task(_wait_for_disconnect(request))
+    watching = asyncio.create_task(_wait_for_disconnect(receive, body_read))
     try:
         await asyncio.wait({task, watching}, return_when=asyncio.FIRST_COMPLETED)
         return await task if task.done() else None
@@ -81,12 +87,14 @@ async def fold_to_end(reader: Reader, folded: F) -> tuple[F, GenerationEnd]:
     return folded, folded.end
 
 
-async def _close_at_disconnect(request: Request, reader: Reader) -> None:
-    await _wait_for_disconnect(request)
+async def _close_at_disconnect(receive: Receive, reader: Reader) -> None:
+    await _wait_for_disconnect(receive)
     reader.close()
 
 
-async def _wait_for_disconnect(request: Request) -> None:
+async def _wait_for_disconnect(receive: Receive, body_read: asyncio.Event | None = None) -> None:
+    if body_read is not None:
+        await body_read.wait()
     # The framework doesn't stop a handler when its client disconnects.
-    while (await request.receive())["type"] != "http.disconnect":
+    while (await receive())["type"] != "http.disconnect":
         pass

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from grantha.api.compat import base
 from grantha.wire.compat import anthropic_view
@@ -38,5 +38,8 @@ async def messages(request: Request) -> Response:
 async def count_tokens(request: Request) -> Response:
     """Counts a prompt's tokens, where the provider can: local models, Anthropic and Google."""
     parsed = anthropic_view.parse_request({**await base.body_of(request), "max_tokens": 1})
-    counted: CountReply = {"input_tokens": await base.count_tokens(request, parsed)}
-    return JSONResponse(counted)
+
+    def form(count: int) -> CountReply:
+        return {"input_tokens": count}
+
+    return await base.count_tokens(request, parsed, form)

@@ -21,6 +21,7 @@ from grantha.api.answers import (
     abandon_after,
     fold_while_connected,
     location,
+    run_while_connected,
 )
 from grantha.api.compat.documents import with_readable_documents
 from grantha.api.http.bodies import read_body
@@ -36,6 +37,7 @@ from grantha.engine.titles import title_from
 from grantha.engine.tool_pairs import with_tool_results
 from grantha.errors import (
     BadRequest,
+    NotFound,
     UnknownModel,
     Unsupported,
     error_from_json,
@@ -53,19 +55,17 @@ from grantha.wire.compat.view import (
 from grantha.wire.sse import HEADERS
 
 DONE = "[DONE]"  # how two vendors end a stream, in place of JSON
-# The providers whose own API a path imitates, the most direct first.
+# The providers whose own API paths with such a beginning imitate, the most direct first.
 _NATIVE: dict[str, tuple[str, ...]] = {
     "/v1/chat/completions": ("openai", "azure", "local"),
     "/v1/responses": ("openai-responses", "openai", "azure", "local"),
     "/v1/messages": ("anthropic", "vertex", "bedrock", "local"),
     "/v1/completions": ("openai", "azure", "local"),
     "/v1/embeddings": ("openai", "azure", "local"),
-    "/ollama/api/chat": ("local", "ollama"),
-    "/ollama/api/generate": ("local", "ollama"),
-    "/ollama/api/embed": ("local", "ollama"),
-    "/ollama/api/embeddings": ("local", "ollama"),
+    "/v1/models/": ("google", "vertex", "local"),
+    "/v1beta/": ("google", "vertex", "local"),
+    "/ollama/": ("local", "ollama"),
 }
-_GOOGLE = ("google", "vertex", "local")
 _READ_TIMEOUT = 10.0  # seconds for which a stream's status waits for the first word
 
 
@@ -100,7 +100,7 @@ async def start_generation(
     key, fingerprint = (None, "") if body is None else idempotency(request, body)
     own = new_id_of_conversation or new_id("c")
     question = next((m.text for m in reversed(parsed.messages) if m.role == "user"), "")
-    model = await model_of(request, parsed.model, native_providers(request))
+    model = await model_of(request, parsed.model)
     sent = parsed.messages if messages is None else messages
     rows, _ = await state.supervisor.start(
         GenerationRequest(
@@ -123,17 +123,16 @@ async def start_generation(
     return rows[0]
 
 
-def native_providers(request: HTTPConnection) -> Sequence[str]:
+def native_providers(path: str) -> Sequence[str]:
     """The providers whose own API the path of a request imitates."""
-    path = request.url.path
-    return _GOOGLE if path.startswith(("/v1beta/", "/v1/models/")) else _NATIVE.get(path, ())
+    return next((found for start, found in _NATIVE.items() if path.startswith(start)), ())
 
 
-async def model_of(request: HTTPConnection, named: str | None, native: Sequence[str] = ()) -> str:
+async def model_of(request: HTTPConnection, named: str | None) -> str:
     """The model that a client names: as `provider/model`, or bare.
 
-    Many of these clients can't write a slash, or have their models' names built in. Of several models of
-    a name, the one of the first of the `native` providers is meant: it is their API that was called.
+    Many of these clients can't write a slash, or have their models' names built in. Of several models of a
+    name, the one of the first of the path's `native_providers` is meant: it is their API that was called.
     """
     registry = app_state(request).registry
     try:
@@ -145,7 +144,7 @@ async def model_of(request: HTTPConnection, named: str | None, native: Sequence[
         ]
         if len(found) == 1:
             return found[0]
-        for provider in native:
+        for provider in native_providers(request.url.path):
             if (model := f"{provider}/{bare}") in found:
                 return model
         raise
@@ -215,7 +214,9 @@ async def read_whole(
         return await fold_while_connected(request, reader, AnswerFold())
 
 
-async def count_tokens(request: Request, parsed: ParsedRequest) -> int:
+async def count_tokens(
+    request: Request, parsed: ParsedRequest, form: Callable[[int], JsonObject]
+) -> Response:
     """The tokens of a prompt. Raises `Unsupported` where the provider can't count: it is never a guess."""
     model = await model_of(request, parsed.model)
     provider, name = app_state(request).registry.resolve(model)
@@ -225,7 +226,17 @@ async def count_tokens(request: Request, parsed: ParsedRequest) -> int:
             advice="Send the request, and read the usage of the answer.",
         )
     messages = await with_readable_documents(request, model, parsed.messages)
-    return await provider.count_tokens(Call(name, with_tool_results(messages), parsed.options))
+    call = Call(name, with_tool_results(messages), parsed.options)
+    count = await run_while_connected(request.receive, provider.count_tokens(call))
+    return NO_REPLY if count is None else JSONResponse(form(count))
+
+
+async def usable_model(request: Request, name: str) -> tuple[str, str, int]:
+    """One of `usable_models`, by its id. Raises `NotFound`."""
+    for card in await usable_models(request):
+        if card[0] == name:
+            return card
+    raise NotFound(f"There is no model {name[:80]!r}.")
 
 
 async def usable_models(request: HTTPConnection) -> list[tuple[str, str, int]]:

@@ -29,7 +29,7 @@ async def with_readable_documents(
         return tuple(messages)
     provider, name = app_state(request).registry.resolve(model)
     converting = _converted(request, provider.capabilities(name), messages)
-    found = await run_while_connected(request, converting)
+    found = await run_while_connected(request.receive, converting)
     if found is None:
         raise BadRequest("The client disconnected while its documents were read.")
     return found

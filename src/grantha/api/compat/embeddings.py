@@ -42,14 +42,14 @@ async def embed(
     request: Request, call: EmbeddingCall, encode: Callable[[str, Embeddings], bytes]
 ) -> Response:
     """The reply that `encode` makes of the model's id and the vectors. Raises `Unsupported`."""
-    model = await base.model_of(request, call.model, base.native_providers(request))
+    model = await base.model_of(request, call.model)
     provider, name = app_state(request).registry.resolve(model)
     if not isinstance(provider, Embeds):
         raise Unsupported(
             f"{model.partition('/')[0]} has no embeddings",
             advice="Choose a model of another provider, such as openai/text-embedding-3-small.",
         )
-    found = await run_while_connected(request, provider.embed(replace(call, model=name)))
+    found = await run_while_connected(request.receive, provider.embed(replace(call, model=name)))
     if found is None:
         return NO_REPLY
     _log.info(

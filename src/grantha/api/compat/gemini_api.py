@@ -13,7 +13,6 @@ from starlette.responses import JSONResponse, Response
 
 from grantha.api.compat import base, embeddings
 from grantha.api.openapi.description import event_stream, named
-from grantha.errors import NotFound
 from grantha.wire.compat import gemini_input, gemini_view
 
 if TYPE_CHECKING:
@@ -42,10 +41,8 @@ async def models(request: Request) -> Response:
 @models_router.get("/models/{model:path}", openapi_extra=base.operation_doc(None, "GeminiModel"))
 async def model(model: str, request: Request) -> Response:
     """One model."""
-    found = [card for card in await base.usable_models(request) if card[0] == model]
-    if not found:
-        raise NotFound(f"There is no model {model[:80]!r}.")
-    return JSONResponse(gemini_view.model_list(found)["models"][0])
+    card = await base.usable_model(request, model)
+    return JSONResponse(gemini_view.model_list([card])["models"][0])
 
 
 @router.post(
@@ -85,8 +82,11 @@ async def stream_generate_content(
 async def count_tokens(model: str, request: Request) -> Response:
     """Counts a prompt's tokens, where the provider can: local models, Google and Anthropic."""
     parsed = gemini_input.parse_count(await base.body_of(request), model)
-    counted: GeminiTokens = {"totalTokens": await base.count_tokens(request, parsed)}
-    return JSONResponse(counted)
+
+    def form(count: int) -> GeminiTokens:
+        return {"totalTokens": count}
+
+    return await base.count_tokens(request, parsed, form)
 
 
 @router.post(

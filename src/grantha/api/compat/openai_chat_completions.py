@@ -11,7 +11,6 @@ from starlette.responses import JSONResponse, Response
 from grantha.api.compat import base
 from grantha.api.error_formats import is_anthropic_client, is_google_client
 from grantha.chat import JsonObject
-from grantha.errors import NotFound
 from grantha.wire.compat import (
     anthropic_view,
     gemini_view,
@@ -93,9 +92,7 @@ async def models(request: Request) -> Response:
 )
 async def model(model: str, request: Request) -> Response:
     """One model."""
-    found = [card for card in await base.usable_models(request) if card[0] == model]
-    if not found:
-        raise NotFound(f"There is no model {model[:80]!r}.")
+    found = [await base.usable_model(request, model)]
     if is_anthropic_client(request.headers):
         return JSONResponse(anthropic_view.model_list(found)["data"][0])
     if is_google_client(request.headers):

@@ -128,9 +128,11 @@ async def input_tokens(request: Request) -> Response:
     """Counts an input's tokens, where the provider can."""
     body = await _with_items(request, await base.body_of(request))
     parsed = openai_responses_input.parse_request(body)
-    count = await base.count_tokens(request, parsed)
-    counted: ResponseTokens = {"object": "response.input_tokens", "input_tokens": count}
-    return JSONResponse(counted)
+
+    def form(count: int) -> ResponseTokens:
+        return {"object": "response.input_tokens", "input_tokens": count}
+
+    return await base.count_tokens(request, parsed, form)
 
 
 # ---- helpers below -------------------------------------------------------------------------------

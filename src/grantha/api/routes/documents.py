@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from grantha.api.answers import NO_REPLY, run_while_connected
 from grantha.api.http.bodies import StrictRoute
 from grantha.api.openapi.description import response_doc
 from grantha.api.schemas.responses import DocumentTextReply
@@ -36,7 +39,17 @@ async def document_text(
     request: Request, name: Annotated[str, Query(min_length=1, max_length=_MAX_NAME)]
 ) -> Response:
     """The text of a PDF, Word, Excel, OpenDocument spreadsheet or PowerPoint file; its content decides."""
-    found = await app_state(request).documents.convert(name, request.stream())
+    uploaded = asyncio.Event()
+
+    async def body() -> AsyncIterator[bytes]:
+        async for chunk in request.stream():
+            yield chunk
+        uploaded.set()
+
+    converting = app_state(request).documents.convert(name, body())
+    found = await run_while_connected(request.receive, converting, body_read=uploaded)
+    if found is None:
+        return NO_REPLY
     return DocumentTextReply(
         type="file",
         name=name,

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from typing_extensions import override
 
+from grantha.api.answers import run_while_connected
 from grantha.api.http.bodies import StrictRoute
 from grantha.api.http.page import IMAGE_CSP
 from grantha.api.http.problems import error_response
@@ -55,16 +56,7 @@ class ImageResponse(Response):
 
     @override
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        replying = asyncio.create_task(self._reply(scope, receive, send))
-        gone = asyncio.create_task(_disconnected(receive))
-        try:
-            await asyncio.wait({replying, gone}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            replying.cancel()
-            gone.cancel()
-            await asyncio.gather(replying, gone, return_exceptions=True)
-        if not replying.cancelled():
-            replying.result()  # raises what nobody foresaw
+        await run_while_connected(receive, self._reply(scope, receive, send))
 
     async def _reply(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -101,8 +93,3 @@ async def _send(image: RemoteImage, send: Send) -> None:
         body = image.data[start : start + _SLICE]
         more = start + _SLICE < len(image.data)
         await send({"type": "http.response.body", "body": body, "more_body": more})
-
-
-async def _disconnected(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
