@@ -134,7 +134,8 @@ class Options:
     """The options of an answer; None leaves the model's own default.
 
     `extra` holds vendor fields passed through unchanged by dialects that know them
-    (for example frequency_penalty, logit_bias, logprobs).
+    (for example frequency_penalty, logit_bias, logprobs). `instructions` are a system text of this answer
+    alone: they aren't part of the conversation.
     """
 
     temperature: float | None = None
@@ -146,6 +147,7 @@ class Options:
     tools: tuple[JsonObject, ...] = ()  # {"name","description","parameters": JSON Schema}
     tool_choice: str | JsonObject | None = None  # "auto" | "none" | "required" | {"name": ...}
     response_format: JsonObject | None = None  # OpenAI's form
+    instructions: str | None = None
     extra: JsonObject = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -198,8 +200,16 @@ _OPTION_TYPES: dict[str, Callable[[Any], bool]] = {
     "tools": _is_list_of(Mapping),
     "tool_choice": _is(str, Mapping),
     "response_format": _is(Mapping),
+    "instructions": _is(str),
     "extra": _is(Mapping),
 }
+
+
+def instructed(messages: Sequence[Message], options: Options) -> tuple[Message, ...]:
+    """The messages as they are sent, with the answer's own instructions before them."""
+    if not options.instructions:
+        return tuple(messages)
+    return (text_message("system", options.instructions), *messages)
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,8 +73,8 @@ AGENT: dict[str, Any] = {
 
 def test_an_agents_conversation_is_read_whole() -> None:
     parsed = openai_responses_input.parse_request(AGENT)
-    assert parsed.messages[3:] == (
-        parsed.messages[3],
+    assert parsed.messages[2:] == (
+        parsed.messages[2],
         Message("assistant", (ToolCallPart("c1", "shell", '{"command":["ls"]}'),)),
         Message("assistant", (ToolCallPart("c2", "mcp__docs__search", "{}"),)),
         Message("assistant", (ToolCallPart("c3", "apply_patch", json.dumps({"input": PATCH})),)),

@@ -117,7 +117,7 @@ class GenerationStarter:
             records=(*records, Record(RecordId(1, len(records)), _wall_ms(), seam)),
             extends=True,
         )
-        history = await self._history.before(subject, message)
+        history = await self._history.before(subject, message, options)
         start = GenerationStart(
             before.conversation, (generation,), key=request.key, fingerprint=request.fingerprint
         )

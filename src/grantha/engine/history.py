@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grantha.chat import Message, text_message
+from grantha.chat import Message, Options, instructed, text_message
 from grantha.engine.generation_request import GenerationRequest
 from grantha.errors import BadRequest, Conflict, NotFound
 from grantha.storage.base import GenerationRow, MessageRow, Store
@@ -21,7 +21,7 @@ class HistoryReader:
         `BadRequest` if the last message isn't a question.
         """
         if request.new_conversation is not None:
-            return request.messages
+            return instructed(request.messages, request.options)
         conversation = await self._store.conversation(request.subject, request.conversation)
         branch: list[MessageRow] = []
         if request.parent is not None:
@@ -34,17 +34,21 @@ class HistoryReader:
             )
         if not request.messages and (not branch or branch[-1].role != "user"):
             raise BadRequest("There is no question to answer.", advice="Send text or parts.")
-        return (*_messages(conversation.system_prompt, branch), *request.messages)
+        history = (*_messages(conversation.system_prompt, branch), *request.messages)
+        return instructed(history, request.options)
 
     async def of_generation(self, subject: str, row: GenerationRow) -> tuple[Message, ...]:
         """The history of a stored generation."""
-        return await self.before(subject, await self._store.message(subject, row.message))
+        message = await self._store.message(subject, row.message)
+        return await self.before(subject, message, row.options)
 
-    async def before(self, subject: str, message: MessageRow) -> tuple[Message, ...]:
-        """All messages that precede a message in its branch."""
+    async def before(
+        self, subject: str, message: MessageRow, options: Options
+    ) -> tuple[Message, ...]:
+        """All messages that precede a message in its branch, and the instructions of these options."""
         conversation = await self._store.conversation(subject, message.conversation)
         branch = await self._store.path(subject, message.id)
-        return _messages(conversation.system_prompt, branch[:-1])
+        return instructed(_messages(conversation.system_prompt, branch[:-1]), options)
 
 
 def _messages(system_prompt: str, branch: list[MessageRow]) -> tuple[Message, ...]:

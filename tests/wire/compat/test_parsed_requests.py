@@ -205,12 +205,12 @@ def test_response_input_is_text_or_items() -> None:
             ],
         }
     )  # fmt: skip
+    assert parsed.options.instructions == "Be brief"
     assert parsed.messages == (
-        text_message("system", "Be brief"),
         Message("user", (TextPart("See"), IMAGE)),
         Message("assistant", (ReasoningPart("Hm", "proof"),)),
         Message("assistant", (ToolCallPart("c1", "look", "{}"),)),
-        Message("tool", (ToolResultPart("c1", "12"), IMAGE)),
+        Message("tool", (ToolResultPart("c1", "12"), ImagePart("image/png", PNG, call_id="c1"))),
         text_message("assistant", "12"),
     )
     assert openai_responses_input.parse_request({"input": "Hi"}).messages == (

@@ -29,7 +29,7 @@ from grantha.api.http.problems import error_response
 from grantha.api.http.streams import HEARTBEAT, EventStream
 from grantha.api.openapi.description import IDEMPOTENCY, LOCATION, event_stream, named
 from grantha.api.state import app_state, idempotency, subject_of
-from grantha.chat import Call, JsonObject, Message
+from grantha.chat import Call, JsonObject, Message, instructed
 from grantha.engine.generation_request import GenerationRequest
 from grantha.engine.ids import new_id
 from grantha.engine.reader import Reader
@@ -226,7 +226,7 @@ async def count_tokens(
             advice="Send the request, and read the usage of the answer.",
         )
     messages = await with_readable_documents(request, model, parsed.messages)
-    call = Call(name, with_tool_results(messages), parsed.options)
+    call = Call(name, with_tool_results(instructed(messages, parsed.options)), parsed.options)
     count = await run_while_connected(request.receive, provider.count_tokens(call))
     return NO_REPLY if count is None else JSONResponse(form(count))
 

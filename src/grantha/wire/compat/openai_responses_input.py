@@ -66,9 +66,6 @@ def parse_request(body: JsonObject) -> ParsedRequest:
     """A request's body. Raises `BadRequest` that names the member."""
     view.reject_members(body, UNSUPPORTED)
     messages = _input(body.get("input"))
-    instructions = view.member(body, "instructions", str, "")
-    if instructions:
-        messages.insert(0, text_message("system", instructions))
     store = view.member(body, "store", bool, True)
     background = view.member(body, "background", bool, False)
     if background and not store:
@@ -245,6 +242,7 @@ def _options(body: JsonObject) -> Options:
         tools=(*parse_tools(body, "openai-responses"), *_loaded_tools(body)),
         tool_choice=parse_tool_choice(body),
         response_format=_chat_form(view.member(text, "format", dict)),
+        instructions=view.member(body, "instructions", str) or None,
         extra=extra,
     )
 

@@ -356,9 +356,10 @@ def echoed_members(options: Options, body: JsonObject | None = None) -> dict[str
         "tool_choice": choice if isinstance(choice, str) or choice is None
         else {"type": "function", **choice},
         "reasoning": {"effort": options.reasoning_effort} if options.reasoning_effort else None,
+        "instructions": options.instructions,
         **{name: options.extra.get(name) for name in EXTRA},
     }  # fmt: skip
-    for name in ("instructions", "background", "previous_response_id", "store", "text"):
+    for name in ("background", "previous_response_id", "store", "text"):
         found[name] = (body or {}).get(name)
     return {name: value for name, value in found.items() if value is not None}
 

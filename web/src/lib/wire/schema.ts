@@ -539,7 +539,7 @@ export interface Open {
   options?: Options;
 }
 
-/** The options of an answer; None leaves the model's own default. `extra` holds vendor fields passed through unchanged by dialects that know them (for example frequency_penalty, logit_bias, logprobs). */
+/** The options of an answer; None leaves the model's own default. `extra` holds vendor fields passed through unchanged by dialects that know them (for example frequency_penalty, logit_bias, logprobs). `instructions` are a system text of this answer alone: they aren't part of the conversation. */
 export interface Options {
   temperature?: number;
   top_p?: number;
@@ -550,6 +550,7 @@ export interface Options {
   tools?: Record<string, unknown>[];
   tool_choice?: string | Record<string, unknown>;
   response_format?: Record<string, unknown>;
+  instructions?: string;
   extra?: Record<string, unknown>;
 }
 
