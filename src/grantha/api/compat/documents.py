@@ -6,7 +6,7 @@ import base64
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
-from fastapi import Request
+from starlette.requests import HTTPConnection, Request
 
 from grantha.api.answers import run_while_connected
 from grantha.api.state import app_state
@@ -18,7 +18,7 @@ _SLICE = 64 * 1024  # bytes
 
 
 async def with_readable_documents(
-    request: Request, model: str, messages: Sequence[Message]
+    request: HTTPConnection, model: str, messages: Sequence[Message]
 ) -> tuple[Message, ...]:
     """The messages as `model` can take them: PDFs stay as they are where it reads them.
 
@@ -29,6 +29,8 @@ async def with_readable_documents(
         return tuple(messages)
     provider, name = app_state(request).registry.resolve(model)
     converting = _converted(request, provider.capabilities(name), messages)
+    if not isinstance(request, Request):  # a socket: its answers don't end with it
+        return await converting
     found = await run_while_connected(request.receive, converting)
     if found is None:
         raise BadRequest("The client disconnected while its documents were read.")
@@ -43,7 +45,7 @@ def _has_bytes(part: Part) -> bool:
 
 
 async def _converted(
-    request: Request, facts: Capabilities, messages: Sequence[Message]
+    request: HTTPConnection, facts: Capabilities, messages: Sequence[Message]
 ) -> tuple[Message, ...]:
     return tuple(
         [
@@ -53,7 +55,7 @@ async def _converted(
     )
 
 
-async def _readable(request: Request, facts: Capabilities, part: Part) -> Part:
+async def _readable(request: HTTPConnection, facts: Capabilities, part: Part) -> Part:
     if not isinstance(part, FilePart) or part.data is None or is_sent_as_file(part, facts):
         return part
     try:
