@@ -67,8 +67,20 @@ def choose_model(page: Page, model: str) -> None:
     """Through the picker, as a person does."""
     page.get_by_role("button", name="Model:").click()
     page.get_by_role("combobox", name="Find a model").fill(model)
-    page.get_by_role("option", name=model).first.click()
-    expect(page.get_by_role("button", name="Model:")).to_contain_text(model)
+    option(page, model).click()
+    chosen(page, model)
+
+
+def option(page: Page, model: str) -> Locator:
+    """A model in the open picker, by its id."""
+    return page.get_by_role("listbox", name="Models").get_by_title(model, exact=True)
+
+
+def chosen(page: Page, model: str) -> None:
+    """Waits until this model, named by its id, is the one that answers next."""
+    expect(
+        page.get_by_role("button", name="Model:").get_by_title(model, exact=True)
+    ).to_be_visible()
 
 
 def ask(page: Page, text: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.actions import answer, ask, choose_model, open_page
+from tests.e2e.actions import answer, ask, choose_model, open_page, option
 from tests.e2e.conftest import new_context
 from tests.server import Server
 
@@ -67,7 +67,7 @@ def side_by_side(page: Page, server: Server) -> None:
     open_page(page, server)
     page.get_by_role("button", name="Model:").click()
     for model in ("scripted/hello", "scripted/tour"):
-        page.get_by_role("option", name=model).click(modifiers=["Shift"])
+        option(page, model).click(modifiers=["Shift"])
     page.keyboard.press("Escape")
     ask(page, "Both")
     for n in range(2):

@@ -120,7 +120,7 @@ def test_an_installed_model_is_deleted_once_that_is_confirmed(page: Page, machin
     path.write_bytes(CONTENT)
     _open(page, machine)
     rows = _rows(page, "Installed")
-    builtin = rows.filter(has_text="SmolLM2 135M Instruct")
+    builtin = rows.filter(has_text="SmolLM2 135M")
     expect(builtin.get_by_text("included with Grantha")).to_be_visible()
     expect(builtin.get_by_role("button")).to_have_count(1)
     expect(builtin.get_by_role("button", name="Start a chat")).to_be_visible()

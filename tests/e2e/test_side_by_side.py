@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.actions import ask, open_page, scroll_away
+from tests.e2e.actions import ask, open_page, option, scroll_away
 from tests.server import Server
 
 
@@ -57,7 +57,7 @@ def test_each_of_several_answers_can_be_copied_and_answered_again(
     right.get_by_role("button", name="Regenerate").click()
     again = page.locator("article[data-role=assistant]")
     expect(again).to_have_count(1)
-    expect(again).to_have_accessible_name("scripted/right")
+    expect(again).to_have_accessible_name("Right")
     expect(again).to_contain_text("3 of 3")
 
 
@@ -70,7 +70,7 @@ def test_only_the_failed_one_of_several_is_tried_again(page: Page, server: Serve
     failed.get_by_role("button", name="Try again").click()
     again = page.locator("article[data-role=assistant]")
     expect(again).to_have_count(1)
-    expect(again).to_have_accessible_name(fails)
+    expect(again).to_have_accessible_name("Fails")
     expect(again).to_contain_text("3 of 3")
 
 
@@ -85,7 +85,7 @@ def _ask_all(page: Page, server: Server, models: list[str], failing: int = 0) ->
         *rest,
     ):  # the default was best_coding; a second time lets it go
         page.get_by_role("combobox", name="Find a model").fill(model)
-        page.get_by_role("option", name=model).first.click(modifiers=["Shift"])
+        option(page, model).click(modifiers=["Shift"])
     page.keyboard.press("Escape")
     ask(page, "What holds a book together?")
     done = page.locator(".pair article[data-status=done]")

@@ -353,6 +353,48 @@ async def test_a_model_whose_name_holds_the_key_isn_t_listed() -> None:
         await made.aclose()
 
 
+async def test_models_have_the_names_that_their_vendor_gives_them() -> None:
+    async with fake_vendor(wire_samples.OPENAI_CHAT) as vendor:
+        key = "planted-key-0123456789"
+        made = registry(vendor.url, "openai", OPENAI_API_KEY=key)
+        rows = [
+            {"id": "a", "display_name": "A  Model\n1", "name": "other"},
+            {"id": "b", "name": "B Model"},
+            {"id": "c", "name": 7},
+            {"id": "d", "name": f"For {key}"},
+            {"id": "e", "name": "E" * 101},
+        ]
+        vendor.sample = replace(vendor.sample, listing={"data": rows})
+        names = [card.name for card in await made.provider("openai").models()]
+        assert names == ["A Model 1", "B Model", "c", "d", "E" * 100]
+        await made.aclose()
+
+
+@pytest.mark.parametrize(
+    ("sample", "provider", "listing"),
+    [
+        (wire_samples.ANTHROPIC, "anthropic", {"data": [{"id": "m", "display_name": "Mo Del 4"}]}),
+        (
+            wire_samples.GEMINI,
+            "google",
+            {"models": [{"name": "models/m", "displayName": "Mo Del 4"}, {"name": "models/n"}]},
+        ),
+        (wire_samples.OLLAMA, "ollama", {"models": [{"name": "m", "model": "m"}]}),
+    ],
+)
+async def test_each_dialect_reads_its_own_names(
+    sample: wire_samples.WireSample, provider: str, listing: dict[str, Any]
+) -> None:
+    keys = {"anthropic": "ANTHROPIC_API_KEY", "google": "GEMINI_API_KEY"}
+    async with fake_vendor(replace(sample, listing=listing)) as vendor:
+        variables = {keys[provider]: "planted-key"} if provider in keys else {}
+        made = registry(vendor.url, provider, **variables)
+        names = {card.id: card.name for card in await made.provider(provider).models()}
+        assert names[f"{provider}/m"] == ("m" if provider == "ollama" else "Mo Del 4")
+        assert names.get("google/n", "n") == "n"
+        await made.aclose()
+
+
 async def test_an_ollama_model_that_can_t_think_is_called_without_thinking() -> None:
     async with fake_vendor(wire_samples.OLLAMA) as vendor:
         made = registry(vendor.url, "ollama")

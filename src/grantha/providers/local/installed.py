@@ -14,7 +14,7 @@ from grantha.downloads.partial_file import part_of, remove_partial, size_of, sto
 from grantha.errors import Conflict, UnknownModel
 from grantha.providers.local import builtin
 from grantha.providers.local.curated import CURATED, CuratedModel, curated_model
-from grantha.providers.local.gguf import GgufHeader
+from grantha.providers.local.gguf import GgufHeader, InvalidModelFile
 from grantha.providers.local.model_files import ModelFile, ModelFiles, files_of
 from grantha.providers.model_downloads import InstalledModel, ModelOrigin
 
@@ -25,8 +25,28 @@ def installed_models(
     settings: Settings, files: ModelFiles, curated: Sequence[CuratedModel] = CURATED
 ) -> tuple[InstalledModel, ...]:
     """All models of this machine, the default first. Reads headers and blocks."""
-    known = {_path_of(settings, model): model for model in curated}
-    return tuple(_installed(settings, files, file, known.get(file.path)) for file in files.files())
+    return tuple(
+        _installed(settings, files, file, curated_of(settings, file, curated))
+        for file in files.files()
+    )
+
+
+def curated_of(
+    settings: Settings, file: ModelFile, curated: Sequence[CuratedModel] = CURATED
+) -> CuratedModel | None:
+    """The model of the curated list whose download this file is, or None."""
+    return next((model for model in curated if _path_of(settings, model) == file.path), None)
+
+
+def title_of(
+    file: ModelFile, header: GgufHeader | InvalidModelFile, offer: CuratedModel | None
+) -> str:
+    """The model's name for people: ours, else the file's own, else made of the file's name."""
+    if file.published is not None:
+        return builtin.TITLE
+    if offer is not None:
+        return offer.title
+    return (isinstance(header, GgufHeader) and header.name) or file.name
 
 
 def delete_model(
@@ -106,16 +126,11 @@ def _installed(
     settings: Settings, files: ModelFiles, file: ModelFile, offer: CuratedModel | None
 ) -> InstalledModel:
     header = files.describe(file)
-    if file.published is not None:
-        title, name = builtin.TITLE, builtin.NAME
-    elif offer is not None:
-        title, name = offer.title, offer.name
-    else:
-        title, name = (isinstance(header, GgufHeader) and header.name) or file.name, None
+    name = offer.name if offer is not None else None
     return InstalledModel(
         f"{PROVIDER}/{file.name}",
-        name,
-        title,
+        builtin.NAME if file.published is not None else name,
+        title_of(file, header, offer),
         file.path.name,
         sum(size_of(path) for path in files_of(file.path)),
         _origin(settings, file),

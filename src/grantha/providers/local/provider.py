@@ -23,6 +23,7 @@ from grantha.providers.endpoint import Endpoint
 from grantha.providers.http import HttpPool, HttpUpstream, UpstreamRequest
 from grantha.providers.local import builtin, machine, request_bodies
 from grantha.providers.local.gguf import GgufHeader, InvalidModelFile
+from grantha.providers.local.installed import curated_of, title_of
 from grantha.providers.local.model_files import ModelFile, ModelFiles
 from grantha.providers.local.upstream import LocalUpstream, SlotLease
 from grantha.providers.local.worker_process import LoadFailed, Worker
@@ -342,10 +343,9 @@ class LocalProvider:
     async def _card(self, file: ModelFile) -> ModelCard:
         described = await asyncio.to_thread(self._model_files.describe, file)
         header = described if isinstance(described, GgufHeader) else None
-        title = builtin.TITLE if file.published is not None else (header and header.name)
         return ModelCard(
             f"{self.name}/{file.name}",
-            title or file.name,
+            title_of(file, described, curated_of(self._settings, file)),
             self.name,
             self._facts(header),
             self._readiness(file),

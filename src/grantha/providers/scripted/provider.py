@@ -99,9 +99,7 @@ class ScriptedProvider:
 
     def _card(self, name: str) -> ModelCard:
         script = self._script(name)
-        return ModelCard(
-            f"{self.name}/{name}", script.description or name, self.name, script.capabilities
-        )
+        return ModelCard(f"{self.name}/{name}", name, self.name, script.capabilities)
 
     def _script(self, model: str) -> Script:
         script = generated_script(model)

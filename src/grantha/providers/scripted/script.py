@@ -5,7 +5,7 @@ A script is a table:
 
 | key | meaning |
 |---|---|
-| `description` | one line for lists of models |
+| `description` | one line about the script, for those who read it |
 | `capabilities` | changes to the defaults: `prefix`, `temperature`, `reasoning`, ... |
 | `rate` | deltas per second; 0 (the default) is as fast as possible |
 | `begin` | seconds before the reply begins |

@@ -19,6 +19,7 @@ import { Chat } from './Chat.svelte.ts';
 import { Conversations } from './Conversations.svelte.ts';
 import { messageText } from './messageText.ts';
 import { LocalModels } from './LocalModels.svelte.ts';
+import type { ModelListing } from './modelGroups.ts';
 import { Models } from './Models.svelte.ts';
 import { Preferences } from './Preferences.svelte.ts';
 import { ReadingPlaces } from './ReadingPlaces.ts';
@@ -136,6 +137,12 @@ export class App {
     if (refused) return;
     this.running.refresh();
     this.live.start();
+  }
+
+  /** How models are listed in this browser. */
+  modelListing(showHidden: boolean): ModelListing {
+    const { favoriteModels: favorites, hiddenModels: hidden } = this.preferences;
+    return { nameOf: (id) => this.models.nameOf(id), favorites, hidden, showHidden };
   }
 
   async unlock(token: string): Promise<void> {

@@ -1,5 +1,6 @@
 // The models and providers that the server offers, and why some are unavailable.
 import type { Api } from '#lib/wire/api.ts';
+import { modelName, modelNames } from '#lib/format/modelNames.ts';
 import type { Model, Provider } from '#lib/wire/types.ts';
 
 const LOADING_MS = 1500;
@@ -10,6 +11,7 @@ export class Models {
   providers = $state.raw<Provider[]>([]);
   default = $state<string | null>(null);
   loaded = $state(false);
+  readonly #names = $derived(modelNames(this.items));
   readonly #api: Api;
   #reloadTimer: ReturnType<typeof setTimeout> | undefined;
 
@@ -19,6 +21,11 @@ export class Models {
 
   find(id: string | null | undefined): Model | undefined {
     return this.items.find((model) => model.id === id);
+  }
+
+  /** What people read in place of a model's id, also of one that the server no longer offers. */
+  nameOf(id: string): string {
+    return this.#names.get(id) ?? modelName(id);
   }
 
   /** Whether models can run on the server itself. */

@@ -1,4 +1,4 @@
-// Settings of this browser: theme, language, presets, shortcuts, drafts. Kept in local storage, read once.
+// Settings of this browser: theme, language, presets, shortcuts, models, drafts. Kept in local storage, read once.
 import type { EnterKey } from './shortcuts.ts';
 import type { Options } from '#lib/wire/types.ts';
 
@@ -19,6 +19,9 @@ export class Preferences {
   /** Changed shortcuts: action name to a pattern such as "Alt+KeyN". */
   shortcuts = $state.raw<Record<string, string>>({});
   enterKey = $state<EnterKey>('auto');
+  /** Ids of the models that the picker lists first, and of those that it leaves out. */
+  favoriteModels = $state.raw<string[]>([]);
+  hiddenModels = $state.raw<string[]>([]);
   readonly #storage: Storage;
 
   constructor(storage: Storage) {
@@ -28,6 +31,17 @@ export class Preferences {
     this.enterKey = this.#read<EnterKey>('enterKey', 'auto');
     this.presets = this.#read<Preset[]>('presets', []);
     this.shortcuts = this.#read<Record<string, string>>('shortcuts', {});
+    this.favoriteModels = this.#read<string[]>('favoriteModels', []);
+    this.hiddenModels = this.#read<string[]>('hiddenModels', []);
+  }
+
+  /** A favorite isn't hidden, and what is hidden is no favorite. */
+  toggleFavorite(model: string): void {
+    this.#setModels(toggled(this.favoriteModels, model), without(this.hiddenModels, model));
+  }
+
+  toggleHidden(model: string): void {
+    this.#setModels(without(this.favoriteModels, model), toggled(this.hiddenModels, model));
   }
 
   setEnterKey(enterKey: EnterKey): void {
@@ -67,6 +81,13 @@ export class Preferences {
     else this.#storage.removeItem(`${PREFIX}draft.${conversation}`);
   }
 
+  #setModels(favorites: string[], hidden: string[]): void {
+    this.favoriteModels = favorites;
+    this.hiddenModels = hidden;
+    this.#write('favoriteModels', favorites);
+    this.#write('hiddenModels', hidden);
+  }
+
   #read<T>(name: string, otherwise: T): T {
     try {
       const text = this.#storage.getItem(PREFIX + name);
@@ -83,4 +104,12 @@ export class Preferences {
       // Storage may be full or disabled; then the setting lasts until the page closes.
     }
   }
+}
+
+function without(list: readonly string[], one: string): string[] {
+  return list.filter((other) => other !== one);
+}
+
+function toggled(list: readonly string[], one: string): string[] {
+  return list.includes(one) ? without(list, one) : [...list, one];
 }

@@ -317,7 +317,7 @@ describe('words', () => {
       text_length: 1,
       changes: { temperature: [0.2, 0.9] }
     };
-    expect(seamText(seam, en, 'en')).toEqual({
+    expect(seamText(seam, en, 'en', (model) => model)).toEqual({
       what: 'temperature 0.2 → 0.9 from here',
       detail: 'Changed by you, exact continuation.'
     });

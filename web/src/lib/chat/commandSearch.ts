@@ -4,6 +4,8 @@ export interface Command {
   key: string;
   group: string;
   title: string;
+  /** Found as well, after what the title has. */
+  keywords?: string;
   icon: string;
   shortcut: string;
   /** Why it is unavailable; empty when it isn't. */
@@ -12,6 +14,7 @@ export interface Command {
 }
 
 const MAX_PER_GROUP = 8;
+const WORST = 3;
 
 export function searchCommands(
   commands: readonly Command[],
@@ -20,7 +23,8 @@ export function searchCommands(
   const wanted = query.trim().toLowerCase();
   const groups = new Map<string, { command: Command; rank: number }[]>();
   for (const command of commands) {
-    const rank = rankOf(command.title.toLowerCase(), wanted);
+    let rank = rankOf(command.title.toLowerCase(), wanted);
+    if (rank < 0 && command.keywords?.toLowerCase().includes(wanted)) rank = WORST;
     if (rank < 0) continue;
     const group = groups.get(command.group) ?? [];
     group.push({ command, rank });

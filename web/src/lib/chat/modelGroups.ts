@@ -1,10 +1,11 @@
-// Groups models for the picker: local ones first, then by provider, then those that are unavailable.
+// Groups models for the picker: favorites, local ones, then by provider, then those that are unavailable or hidden.
 import type { Strings } from '#lib/strings/en.ts';
 import type { Model, Provider } from '#lib/wire/types.ts';
 import { compactTokens } from '#lib/format/numbers.ts';
 
 export interface ModelChoice {
   id: string;
+  name: string;
   facts: string;
   /** Why it is unavailable; null when it can be used. */
   reason: string | null;
@@ -15,36 +16,53 @@ export interface ModelGroup {
   items: ModelChoice[];
 }
 
+/** What decides how models are listed besides themselves. */
+export interface ModelListing {
+  nameOf: (id: string) => string;
+  favorites: readonly string[];
+  hidden: readonly string[];
+  /** Lists hidden models as well, in a group of their own. */
+  showHidden: boolean;
+}
+
 const LOCAL = new Set(['local', 'ollama', 'llamacpp', 'lmstudio', 'vllm']);
 
 export function groupModels(
   models: readonly Model[],
   providers: readonly Provider[],
   query: string,
+  listing: ModelListing,
   t: Strings
 ): ModelGroup[] {
   const needle = query.trim().toLowerCase();
   const titles = new Map(providers.map((provider) => [provider.name, provider.title]));
-  const groups = new Map<string, ModelChoice[]>();
+  const favorites: ModelChoice[] = [];
+  const local: ModelChoice[] = [];
+  const hosted = new Map<string, ModelChoice[]>();
   const unusable: ModelChoice[] = [];
+  const hidden: ModelChoice[] = [];
   for (const model of models) {
-    if (needle && !`${model.id} ${model.name}`.toLowerCase().includes(needle)) continue;
+    const name = listing.nameOf(model.id);
+    if (needle && !`${model.id} ${name}`.toLowerCase().includes(needle)) continue;
     const reason = unavailableReason(model, t);
-    const item = { id: model.id, facts: modelFacts(model, t), reason };
-    if (reason) unusable.push(item);
+    const item = { id: model.id, name, facts: modelFacts(model, t), reason };
+    if (listing.hidden.includes(model.id)) hidden.push(item);
+    else if (reason) unusable.push(item);
+    else if (listing.favorites.includes(model.id)) favorites.push(item);
+    else if (LOCAL.has(model.provider)) local.push(item);
     else {
-      const title = LOCAL.has(model.provider)
-        ? t.onThisMachine
-        : (titles.get(model.provider) ?? model.provider);
-      const group = groups.get(title);
-      if (group) group.push(item);
-      else groups.set(title, [item]);
+      const title = titles.get(model.provider) ?? model.provider;
+      hosted.set(title, [...(hosted.get(title) ?? []), item]);
     }
   }
   unusable.push(...providersWithoutKey(models, providers, needle, t));
-  const usable = [...groups].map(([title, items]) => ({ title, items }));
-  usable.sort((a, b) => Number(b.title === t.onThisMachine) - Number(a.title === t.onThisMachine));
-  return unusable.length > 0 ? [...usable, { title: t.unavailable, items: unusable }] : usable;
+  return [
+    { title: t.favorites, items: favorites },
+    { title: t.onThisMachine, items: local },
+    ...[...hosted].map(([title, items]) => ({ title, items })),
+    { title: t.unavailable, items: unusable },
+    { title: t.hiddenModels, items: listing.showHidden ? hidden : [] }
+  ].filter(({ items }) => items.length > 0);
 }
 
 /** Providers without a key, whose models can't be listed. */
@@ -60,7 +78,8 @@ function providersWithoutKey(
     .filter((one) => !needle || `${one.name} ${one.title}`.toLowerCase().includes(needle))
     .map(({ name, title, readiness }) => ({
       id: `${name}/…`,
-      facts: title,
+      name: title,
+      facts: '',
       reason: readiness.variable ? t.keyNotSet(readiness.variable) : readiness.reason || readiness.state
     }));
 }

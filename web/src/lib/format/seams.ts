@@ -3,12 +3,18 @@ import type { Strings } from '#lib/strings/en.ts';
 import type { Seam } from '#lib/wire/types.ts';
 import { formatNumber, formatDuration } from './numbers.ts';
 
-export function seamText(seam: Seam, t: Strings, locale: string): { what: string; detail: string } {
+/** `nameOf` gives a model its name. */
+export function seamText(
+  seam: Seam,
+  t: Strings,
+  locale: string,
+  nameOf: (model: string) => string
+): { what: string; detail: string } {
   const mode = seam.mode === 'prefix' ? t.modePrefix : seam.mode === 'instruction' ? t.modeInstruction : '';
   switch (seam.reason) {
     case 'options':
       return {
-        what: t.seamOptions(changesIn(seam, t, locale)),
+        what: t.seamOptions(changesIn(seam, t, locale, nameOf)),
         detail: mode ? sentence(`${t.seamByYou} ${mode}`) : ''
       };
     case 'restart':
@@ -16,7 +22,7 @@ export function seamText(seam: Seam, t: Strings, locale: string): { what: string
     case 'provider-lost':
       return { what: t.seamProvider, detail: mode ? sentence(mode) : t.nothingLost };
     case 'fallback':
-      return { what: t.seamFallback(seam.model), detail: sentence(mode) };
+      return { what: t.seamFallback(nameOf(seam.model)), detail: sentence(mode) };
     default:
       return { what: t.seamContinued, detail: sentence(mode) };
   }
@@ -27,11 +33,14 @@ function backIn(seam: Seam, t: Strings, locale: string): string {
   return typeof downtime === 'number' ? t.backIn(formatDuration(downtime, locale)) : t.nothingLost;
 }
 
-function changesIn(seam: Seam, t: Strings, locale: string): string {
+function changesIn(seam: Seam, t: Strings, locale: string, nameOf: (model: string) => string): string {
   return Object.entries(seam.changes ?? {})
-    .map(([name, [from, to]]) =>
-      t.seamChange(t.optionNames[name] ?? name, shown(from, t, locale), shown(to, t, locale))
-    )
+    .map(([name, values]) => {
+      const [from, to] = values.map((value) =>
+        name === 'model' && typeof value === 'string' ? nameOf(value) : shown(value, t, locale)
+      );
+      return t.seamChange(t.optionNames[name] ?? name, from ?? '', to ?? '');
+    })
     .join(', ');
 }
 
