@@ -19,6 +19,8 @@ export class Preferences {
   /** Changed shortcuts: action name to a pattern such as "Alt+KeyN". */
   shortcuts = $state.raw<Record<string, string>>({});
   enterKey = $state<EnterKey>('auto');
+  /** The sidebar is folded to a rail of icons. */
+  sidebarFolded = $state(false);
   /** Ids of the models that the picker lists first, and of those that it leaves out. */
   favoriteModels = $state.raw<string[]>([]);
   hiddenModels = $state.raw<string[]>([]);
@@ -29,6 +31,7 @@ export class Preferences {
     this.theme = this.#read<Theme>('theme', 'system');
     this.language = this.#read<string | null>('language', null);
     this.enterKey = this.#read<EnterKey>('enterKey', 'auto');
+    this.sidebarFolded = this.#read<boolean>('sidebarFolded', false);
     this.presets = this.#read<Preset[]>('presets', []);
     this.shortcuts = this.#read<Record<string, string>>('shortcuts', {});
     this.favoriteModels = this.#read<string[]>('favoriteModels', []);
@@ -42,6 +45,11 @@ export class Preferences {
 
   toggleHidden(model: string): void {
     this.#setModels(without(this.favoriteModels, model), toggled(this.hiddenModels, model));
+  }
+
+  setSidebarFolded(folded: boolean): void {
+    this.sidebarFolded = folded;
+    this.#write('sidebarFolded', folded);
   }
 
   setEnterKey(enterKey: EnterKey): void {

@@ -218,10 +218,22 @@ describe('the list', () => {
       row('p', new Date(2026, 1, 1).toISOString(), true),
       row('t', new Date(2026, 10, 22, 9).toISOString()),
       row('y', new Date(2026, 10, 21, 9).toISOString()),
-      row('o', new Date(2026, 2, 1).toISOString())
+      row('w', new Date(2026, 10, 16).toISOString()),
+      row('m', new Date(2026, 10, 3).toISOString()),
+      row('b', new Date(2026, 9, 31).toISOString()),
+      row('c', new Date(2026, 9, 2).toISOString()),
+      row('o', new Date(2025, 10, 21).toISOString())
     ];
     const headings = groupByDate(rows, today.toDateString()).flatMap((line) => line.heading ?? []);
-    expect(headings).toEqual(['pinned', 'today', 'yesterday', 'conversations']);
+    expect(headings).toEqual([
+      'pinned',
+      'today',
+      'yesterday',
+      'earlierThisWeek',
+      'earlierThisMonth',
+      '2026-10',
+      '2025-11'
+    ]);
   });
 
   it('makes only the rows near the view', () => {

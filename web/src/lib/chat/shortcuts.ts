@@ -18,6 +18,7 @@ export const DEFAULT_SHORTCUTS: Record<string, string> = {
   controls: 'Alt+KeyT',
   inspector: 'Alt+KeyI',
   model: 'Alt+KeyM',
+  sidebar: 'Alt+KeyB',
   rename: 'F2',
   jumpToLatest: 'End',
   shortcuts: '?',

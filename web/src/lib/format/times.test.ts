@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { fullTime, messageTime } from './times.ts';
+import { fullTime, messageTime, monthName } from './times.ts';
 
 const today = new Date(2026, 10, 29).toDateString();
 const at = (...parts: [number, number, number, number, number]): string => new Date(...parts).toISOString();
@@ -12,4 +12,10 @@ test('a time has its date unless it is of today, and its year unless it is of th
 
 test('the tooltip has everything', () => {
   expect(fullTime(at(2026, 10, 29, 15, 12), 'en-GB')).toMatch(/^Sunday,? 29 November 2026.* 15:12$/);
+});
+
+test('a month has its year unless it is this one', () => {
+  expect(monthName('2026-10', today, 'en')).toBe('October');
+  expect(monthName('2025-1', today, 'en')).toBe('January 2025');
+  expect(monthName('2026-10', today, 'fr')).toBe('Octobre');
 });

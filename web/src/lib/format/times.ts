@@ -9,6 +9,8 @@ const KINDS = {
   dateOfOtherYear: { ...DATE, year: 'numeric' },
   day: DAY,
   dayOfOtherYear: { ...DAY, year: 'numeric' },
+  month: { month: 'long' },
+  monthOfOtherYear: { month: 'long', year: 'numeric' },
   full: { dateStyle: 'full', timeStyle: 'short' }
 } as const;
 
@@ -57,6 +59,15 @@ export function dayName(
 
 function isOfYear(at: Date, today: string): boolean {
   return at.getFullYear() === new Date(today).getFullYear();
+}
+
+/** "October" for "2026-10" in the year of `today` (see `dayOf`), else "October 2025". */
+export function monthName(month: string, today: string, language: string): string {
+  const [year = 0, number = 1] = month.split('-').map(Number);
+  const first = new Date(year, number - 1);
+  const name = format(first, isOfYear(first, today) ? 'month' : 'monthOfOtherYear', language);
+  // As a heading; in Spanish and French, months are written small elsewhere.
+  return `${name[0]?.toLocaleUpperCase(language) ?? ''}${name.slice(1)}`;
 }
 
 /** Date and time in full: "Sunday 29 November 2026 at 15:12". */

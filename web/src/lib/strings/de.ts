@@ -40,6 +40,8 @@ export const de: Strings = {
   yesterday: 'Gestern',
   earlierThisWeek: 'Diese Woche',
   earlierThisMonth: 'Diesen Monat',
+  hideSidebar: 'Seitenleiste ausblenden',
+  showSidebar: 'Seitenleiste einblenden',
   untitled: 'Neuer Chat',
   usage: 'Nutzung',
   settings: 'Einstellungen',
@@ -490,6 +492,7 @@ export const de: Strings = {
     controls: 'Live-Regler',
     inspector: 'Inspektor',
     model: 'Modell wählen',
+    sidebar: 'Seitenleiste ein- oder ausblenden',
     rename: 'Umbenennen',
     jumpToLatest: 'Zum Ende springen',
     shortcuts: 'Tastenkürzel'

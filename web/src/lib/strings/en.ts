@@ -42,6 +42,8 @@ export const en = {
   yesterday: 'Yesterday',
   earlierThisWeek: 'Earlier this week',
   earlierThisMonth: 'Earlier this month',
+  hideSidebar: 'Hide sidebar',
+  showSidebar: 'Show sidebar',
   untitled: 'New chat',
   usage: 'Usage',
   settings: 'Settings',
@@ -502,6 +504,7 @@ export const en = {
     controls: 'Live controls',
     inspector: 'Inspector',
     model: 'Choose a model',
+    sidebar: 'Show or hide the sidebar',
     rename: 'Rename',
     jumpToLatest: 'Jump to latest',
     shortcuts: 'Keyboard shortcuts'

@@ -40,6 +40,8 @@ export const es: Strings = {
   yesterday: 'Ayer',
   earlierThisWeek: 'Esta semana',
   earlierThisMonth: 'Este mes',
+  hideSidebar: 'Ocultar la barra lateral',
+  showSidebar: 'Mostrar la barra lateral',
   untitled: 'Nuevo chat',
   usage: 'Uso',
   settings: 'Ajustes',
@@ -486,6 +488,7 @@ export const es: Strings = {
     controls: 'Controles en vivo',
     inspector: 'Inspector',
     model: 'Elegir un modelo',
+    sidebar: 'Mostrar u ocultar la barra lateral',
     rename: 'Cambiar nombre',
     jumpToLatest: 'Ir al final',
     shortcuts: 'Atajos de teclado'

@@ -45,6 +45,8 @@ export const fr: Strings = {
   yesterday: 'Hier',
   earlierThisWeek: 'Cette semaine',
   earlierThisMonth: 'Ce mois-ci',
+  hideSidebar: 'Masquer la barre latérale',
+  showSidebar: 'Afficher la barre latérale',
   untitled: 'Nouvelle discussion',
   usage: 'Utilisation',
   settings: 'Paramètres',
@@ -494,6 +496,7 @@ export const fr: Strings = {
     controls: 'Réglages en direct',
     inspector: 'Inspecteur',
     model: 'Choisir un modèle',
+    sidebar: 'Afficher ou masquer la barre latérale',
     rename: 'Renommer',
     jumpToLatest: 'Aller à la fin',
     shortcuts: 'Raccourcis clavier'
