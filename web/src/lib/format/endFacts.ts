@@ -11,10 +11,19 @@ import {
   outputSpeed
 } from './numbers.ts';
 
-export function endFacts(answer: Answer, model: Model | undefined, t: Strings, locale: string): string[] {
+/** `brief` leaves out how fast it was. */
+export function endFacts(
+  answer: Answer,
+  model: Model | undefined,
+  t: Strings,
+  locale: string,
+  brief = false
+): string[] {
   const end = answer.end;
   if (!end) return [];
-  const facts = answer.ended === 'stopped' ? stopFacts(answer, t, locale) : paceFacts(end, t, locale);
+  const facts: string[] = [];
+  if (!brief)
+    facts.push(...(answer.ended === 'stopped' ? stopFacts(answer, t, locale) : paceFacts(end, t, locale)));
   const tokens = end.usage?.output_tokens;
   if (typeof tokens === 'number') facts.push(t.tokens(formatNumber(tokens, locale)));
   facts.push(...costFacts(answer, end, model, t));
