@@ -2,6 +2,7 @@
 // cleaned again by DOMPurify and goes into a shadow root, so that the styles of a drawing stay inside it.
 
 import type { Config } from 'dompurify';
+import { themeVariables, type DiagramColors } from './diagramColors.ts';
 import { nextTask } from './taskQueue.ts';
 
 const CLEAN: Config = {
@@ -22,8 +23,8 @@ export function prepareDiagrams(): void {
 }
 
 /** Draws `source` into `root`. Rejects when it isn't a diagram. One at a time: Mermaid's settings are global. */
-export function drawDiagram(root: ShadowRoot, source: string, dark: boolean): Promise<void> {
-  const drawn = turn.then(() => draw(root, source, dark));
+export function drawDiagram(root: ShadowRoot, source: string, colors: DiagramColors): Promise<void> {
+  const drawn = turn.then(() => draw(root, source, colors));
   turn = drawn.catch(() => undefined);
   return drawn;
 }
@@ -50,7 +51,7 @@ export function harmless(source: string): string {
   );
 }
 
-async function draw(root: ShadowRoot, source: string, dark: boolean): Promise<void> {
+async function draw(root: ShadowRoot, source: string, colors: DiagramColors): Promise<void> {
   if (source.length > MAX_LENGTH) throw new Error('The diagram is too long to draw.');
   const [{ default: mermaid }, { default: purify }] = await Promise.all([
     import('mermaid'),
@@ -59,7 +60,12 @@ async function draw(root: ShadowRoot, source: string, dark: boolean): Promise<vo
   mermaid.initialize({
     startOnLoad: false,
     securityLevel: 'strict',
-    theme: dark ? 'dark' : 'neutral',
+    theme: 'base',
+    themeVariables: themeVariables(colors),
+    // The newer look has shadows and gradients.
+    look: 'classic',
+    // Half transparent, a label would be struck through by its own line.
+    themeCSS: '.edgeLabel rect { opacity: 1 }',
     fontFamily: 'inherit',
     htmlLabels: false,
     layout: 'dagre',
