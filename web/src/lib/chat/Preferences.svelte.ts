@@ -1,4 +1,5 @@
 // Settings of this browser: theme, language, presets, shortcuts, models, drafts. Kept in local storage, read once.
+import type { CodeSettings } from '#lib/markdown/renderContext.ts';
 import type { EnterKey } from './shortcuts.ts';
 import type { Options } from '#lib/wire/types.ts';
 
@@ -11,6 +12,7 @@ export interface Preset {
 }
 
 const PREFIX = 'grantha.';
+const PLAIN_CODE: CodeSettings = { wrap: false, numbers: false, collapse: false };
 
 export class Preferences {
   theme = $state<Theme>('system');
@@ -19,6 +21,7 @@ export class Preferences {
   /** Changed shortcuts: action name to a pattern such as "Alt+KeyN". */
   shortcuts = $state.raw<Record<string, string>>({});
   enterKey = $state<EnterKey>('auto');
+  code = $state.raw<CodeSettings>(PLAIN_CODE);
   /** The sidebar is folded to a rail of icons. */
   sidebarFolded = $state(false);
   /** Ids of the models that the picker lists first, and of those that it leaves out. */
@@ -32,6 +35,7 @@ export class Preferences {
     this.language = this.#read<string | null>('language', null);
     this.enterKey = this.#read<EnterKey>('enterKey', 'auto');
     this.sidebarFolded = this.#read<boolean>('sidebarFolded', false);
+    this.code = { ...PLAIN_CODE, ...this.#read<Partial<CodeSettings>>('code', {}) };
     this.presets = this.#read<Preset[]>('presets', []);
     this.shortcuts = this.#read<Record<string, string>>('shortcuts', {});
     this.favoriteModels = this.#read<string[]>('favoriteModels', []);
@@ -50,6 +54,11 @@ export class Preferences {
   setSidebarFolded(folded: boolean): void {
     this.sidebarFolded = folded;
     this.#write('sidebarFolded', folded);
+  }
+
+  setCode(code: CodeSettings): void {
+    this.code = code;
+    this.#write('code', code);
   }
 
   setEnterKey(enterKey: EnterKey): void {

@@ -2,7 +2,7 @@
 import { createRawSnippet, flushSync, mount, tick, unmount } from 'svelte';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import Markdown from './Markdown.svelte';
-import type { LoadImage } from './renderContext.ts';
+import type { CodeSettings, LoadImage } from './renderContext.ts';
 import type { SeamPosition } from './seamPlacement.ts';
 import { ANSWER, HOSTILE, stubLayout } from './testUtils.ts';
 
@@ -13,6 +13,7 @@ interface Given {
   seam?: ReturnType<typeof createRawSnippet<[string, 'line' | 'gutter']>>;
   oncopy?: (text: string) => void;
   loadImage?: LoadImage;
+  code?: CodeSettings;
 }
 
 let shown: { root: HTMLElement; set: (given: Given) => void; end: () => void } | null = null;
@@ -43,7 +44,7 @@ afterEach(() => {
 const ALLOWED = new Set(
   (
     'div p h1 h2 h3 h4 h5 h6 ul ol li blockquote hr figure pre code span button input table thead tbody tr th td ' +
-    'a strong em del br sub sup kbd mark u'
+    'a strong em del br sub sup kbd mark u svg use'
   ).split(' ')
 );
 const ALLOWED_ATTRIBUTES =
@@ -60,6 +61,7 @@ test.each(HOSTILE)('%j becomes harmless elements only, half-written or whole', (
         expect(name).toMatch(ALLOWED_ATTRIBUTES);
         expect(name === 'style' && /url|expression/i.test(value)).toBe(false);
       }
+      if (element.localName === 'use') expect(element.getAttribute('href')).toMatch(/^#[a-z]+$/);
       if (element instanceof HTMLAnchorElement) {
         expect(element.href).toMatch(/^(?:https?:|mailto:)/);
         expect(element.rel).toBe('noopener noreferrer nofollow');
@@ -240,8 +242,88 @@ test('Copy hands over the code as written, without colours and marks', () => {
   const oncopy = vi.fn();
   const text = '```py\nx = "1"\n\n\ty\n```\n';
   const { root } = show({ text, oncopy, seams: [{ offset: 10, id: 's' }] });
-  root.querySelector<HTMLButtonElement>('.bar button')?.click();
+  root.querySelector<HTMLButtonElement>('.bar .copy')?.click();
   expect(oncopy).toHaveBeenCalledWith('x = "1"\n\n\ty');
+});
+
+const SETTINGS = { wrap: false, numbers: false, collapse: false };
+const LONG_CODE = `\`\`\`py\n${'x = 1\n'.repeat(40)}\`\`\`\n`;
+
+test('a collapsed block keeps all its text, and opens by its button, by what is found in it, or not at all', () => {
+  const { root, set } = show({ text: LONG_CODE, code: { ...SETTINGS, collapse: true } });
+  const reveals = vi.fn();
+  root.addEventListener('reveal', reveals);
+  const collapsed = () => root.querySelector('.collapsed') !== null;
+  const press = (name: string) => root.querySelector<HTMLElement>(`[aria-label="${name}"]`)?.click();
+  expect(collapsed()).toBe(true);
+  expect(root.querySelector('code')?.textContent).toBe('x = 1\n'.repeat(40));
+  expect(root.querySelector('.all')?.textContent).toBe('Show all 40 lines');
+  root.querySelector<HTMLElement>('.all')?.click();
+  expect(collapsed()).toBe(false);
+  expect(document.activeElement).toBe(root.querySelector('pre'));
+  press('Collapse');
+  expect(collapsed()).toBe(true);
+  press('Expand');
+  expect(collapsed()).toBe(false);
+  press('Collapse');
+  const body = root.querySelector('.body') as HTMLElement;
+  body.scrollTop = 90; // what the browser's search does
+  body.dispatchEvent(new Event('scroll'));
+  expect(collapsed()).toBe(false);
+  expect(reveals).toHaveBeenCalledTimes(3);
+  set({ text: `${LONG_CODE}\n\`\`\`py\n${'y\n'.repeat(24)}\`\`\`\n`, code: { ...SETTINGS, collapse: true } });
+  expect(root.querySelectorAll('[aria-expanded]')).toHaveLength(1);
+});
+
+test('a block that is being written isn’t collapsed when it ends', () => {
+  const code = { ...SETTINGS, collapse: true };
+  const { root, set } = show({ text: LONG_CODE.slice(0, 100), streaming: true, code });
+  set({ text: LONG_CODE, streaming: false, code });
+  expect(root.querySelector('[aria-expanded=true]')).not.toBeNull();
+});
+
+test('lines wrap by the setting, and in one block by its button', () => {
+  const { root } = show({ text: '```\na\n```\n\n```\nb\n```\n', code: { ...SETTINGS, wrap: true } });
+  const wrapped = () => [...root.querySelectorAll('figure')].map((one) => one.classList.contains('wrap'));
+  expect(wrapped()).toEqual([true, true]);
+  root.querySelector<HTMLElement>('[aria-label="Wrap lines"]')?.click();
+  flushSync();
+  expect(wrapped()).toEqual([false, true]);
+});
+
+test('line numbers are no part of the text, and count on from stretch to stretch', () => {
+  const oncopy = vi.fn();
+  const { root } = show({
+    text: `\`\`\`\n${'x\n'.repeat(100)}\`\`\`\n`,
+    code: { ...SETTINGS, numbers: true },
+    oncopy
+  });
+  const stretches = [...root.querySelectorAll<HTMLElement>('.numbered .stretch')];
+  expect(stretches.map((one) => one.style.getPropertyValue('--before'))).toEqual(['0', '48', '96']);
+  expect(root.querySelector('code')?.textContent).toBe('x\n'.repeat(100));
+});
+
+test('lines of a diff are marked as added, removed, or where they are', () => {
+  const { root } = show({ text: '```diff\n--- a\n+++ b\n@@ -1 +1 @@\n-x\n+y\n z\n---\n```\n' });
+  const classes = [...root.querySelectorAll('.diff .stretch > span')].map((line) => line.className);
+  expect(classes).toEqual(['place', 'place', 'place', 'remove', 'add', '', 'place']);
+});
+
+test('a block is saved as a file with a fitting name', async () => {
+  const saved: Blob[] = [];
+  const names: string[] = [];
+  vi.stubGlobal('URL', {
+    createObjectURL: (blob: Blob) => (saved.push(blob), 'blob:x'),
+    revokeObjectURL: () => undefined
+  });
+  vi.spyOn(HTMLAnchorElement.prototype, 'click').mockImplementation(function (this: HTMLAnchorElement) {
+    names.push(this.download);
+  });
+  const { root } = show({ text: '```ts\nlet x;\n```\n' });
+  root.querySelector<HTMLElement>('[aria-label="Download"]')?.click();
+  expect(names).toEqual(['code.ts']);
+  expect(await saved[0]?.text()).toBe('let x;\n');
+  vi.restoreAllMocks();
 });
 
 test('seams are drawn by the snippet, in the line and beside code', () => {

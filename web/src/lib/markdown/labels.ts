@@ -3,6 +3,11 @@
 export interface MarkdownLabels {
   copy: string;
   copied: string;
+  download: string;
+  wrapLines: string;
+  collapse: string;
+  expand: string;
+  showAllLines: (lines: number) => string;
   /** Accessible name of a code block. */
   code: (language: string) => string;
   table: string;
@@ -23,6 +28,11 @@ export interface MarkdownLabels {
 export const ENGLISH_LABELS: MarkdownLabels = {
   copy: 'Copy',
   copied: 'Copied',
+  download: 'Download',
+  wrapLines: 'Wrap lines',
+  collapse: 'Collapse',
+  expand: 'Expand',
+  showAllLines: (lines) => `Show all ${lines} lines`,
   code: (language) => (language ? `Code, ${language}` : 'Code'),
   table: 'Table',
   task: (done) => (done ? 'Done' : 'Not done'),

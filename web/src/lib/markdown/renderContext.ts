@@ -6,6 +6,14 @@ import type { Definitions } from './document.ts';
 import type { SeamPosition } from './seamPlacement.ts';
 import type { MarkdownLabels } from './labels.ts';
 
+/** How blocks of code are shown until the reader changes one. */
+export interface CodeSettings {
+  readonly wrap: boolean;
+  readonly numbers: boolean;
+  /** Long blocks that are there whole are collapsed. */
+  readonly collapse: boolean;
+}
+
 export type LoadImage = (url: string, signal: AbortSignal) => Promise<Blob>;
 
 export interface RenderContext {
@@ -13,6 +21,7 @@ export interface RenderContext {
   readonly source: string;
   readonly definitions: Definitions;
   readonly labels: MarkdownLabels;
+  readonly code: CodeSettings;
   /** Seams inside the leaf or code block that begins at `start`. */
   readonly seamsAt: (start: number) => readonly SeamPosition[];
   readonly seam: Snippet<[id: string, where: 'line' | 'gutter']> | undefined;

@@ -24,6 +24,7 @@ export function stubLayout(): void {
   }
   vi.stubGlobal('ResizeObserver', Unseen);
   vi.stubGlobal('matchMedia', () => new EventTarget());
+  Element.prototype.scrollIntoView = () => undefined; // jsdom has none
 }
 
 /** The words a reader sees, without any markup. */

@@ -367,6 +367,12 @@ export const de: Strings = {
   checkFailed: 'Prüfung fehlgeschlagen:',
   copyName: 'Variablennamen kopieren',
   theme: 'Design',
+  codeBlocks: 'Code',
+  codeSettings: {
+    wrap: 'Zeilen umbrechen',
+    numbers: 'Zeilennummern',
+    collapse: 'Lange Blöcke einklappen'
+  },
   languageHint: 'Antworten erscheinen in der Sprache Ihrer Fragen.',
   keysHint: 'Wählen Sie ein Tastenkürzel, um es zu ändern.',
   enterKey: 'Eingabetaste',
@@ -501,6 +507,11 @@ export const de: Strings = {
   markdown: {
     copy: 'Kopieren',
     copied: 'Kopiert',
+    download: 'Herunterladen',
+    wrapLines: 'Zeilen umbrechen',
+    collapse: 'Einklappen',
+    expand: 'Ausklappen',
+    showAllLines: (lines) => `Alle ${lines} Zeilen anzeigen`,
     code: (language) => (language ? `Code, ${language}` : 'Code'),
     table: 'Tabelle',
     task: (done) => (done ? 'Erledigt' : 'Offen'),

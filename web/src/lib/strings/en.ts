@@ -378,6 +378,12 @@ export const en = {
   checkFailed: 'Check failed:',
   copyName: 'Copy variable name',
   theme: 'Theme',
+  codeBlocks: 'Code',
+  codeSettings: {
+    wrap: 'Wrap lines',
+    numbers: 'Line numbers',
+    collapse: 'Collapse long blocks'
+  },
   languageHint: 'Answers use the language of your questions.',
   keysHint: 'Select a shortcut to change it.',
   enterKey: 'Enter key',

@@ -364,6 +364,12 @@ export const es: Strings = {
   checkFailed: 'La comprobación falló:',
   copyName: 'Copiar el nombre de la variable',
   theme: 'Tema',
+  codeBlocks: 'Código',
+  codeSettings: {
+    wrap: 'Ajustar líneas',
+    numbers: 'Números de línea',
+    collapse: 'Contraer los bloques largos'
+  },
   languageHint: 'Las respuestas usan el idioma de sus preguntas.',
   keysHint: 'Elija un atajo para cambiarlo.',
   enterKey: 'Tecla Intro',
@@ -497,6 +503,11 @@ export const es: Strings = {
   markdown: {
     copy: 'Copiar',
     copied: 'Copiado',
+    download: 'Descargar',
+    wrapLines: 'Ajustar líneas',
+    collapse: 'Contraer',
+    expand: 'Expandir',
+    showAllLines: (lines) => `Mostrar las ${lines} líneas`,
     code: (language) => (language ? `Código, ${language}` : 'Código'),
     table: 'Tabla',
     task: (done) => (done ? 'Hecho' : 'Por hacer'),

@@ -372,6 +372,12 @@ export const fr: Strings = {
   checkFailed: 'Échec de la vérification :',
   copyName: 'Copier le nom de la variable',
   theme: 'Thème',
+  codeBlocks: 'Code',
+  codeSettings: {
+    wrap: 'Retour à la ligne',
+    numbers: 'Numéros de ligne',
+    collapse: 'Réduire les longs blocs'
+  },
   languageHint: 'Les réponses sont dans la langue de vos questions.',
   keysHint: 'Sélectionnez un raccourci pour le modifier.',
   enterKey: 'Touche Entrée',
@@ -505,6 +511,11 @@ export const fr: Strings = {
   markdown: {
     copy: 'Copier',
     copied: 'Copié',
+    download: 'Télécharger',
+    wrapLines: 'Retour à la ligne',
+    collapse: 'Réduire',
+    expand: 'Développer',
+    showAllLines: (lines) => `Afficher les ${lines} lignes`,
     code: (language) => (language ? `Code, ${language}` : 'Code'),
     table: 'Tableau',
     task: (done) => (done ? 'Fait' : 'À faire'),

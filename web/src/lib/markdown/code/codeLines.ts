@@ -15,6 +15,7 @@ const BATCH = 1_000;
 
 export class CodeLines {
   readonly #root: HTMLElement;
+  readonly #classOf: (line: string) => string;
   #lines: readonly string[] = [];
   /** Complete lines, and of these: rendered, and highlighted. */
   #whole = 0;
@@ -25,8 +26,10 @@ export class CodeLines {
   #highlighter: LineHighlighter | null = null;
   #timer: ReturnType<typeof setTimeout> | null = null;
 
-  constructor(root: HTMLElement) {
+  /** `classOf` gives each finished line its class. */
+  constructor(root: HTMLElement, classOf: (line: string) => string = () => '') {
     this.#root = root;
+    this.#classOf = classOf;
   }
 
   /** Shows `lines`; with `partial`, the last of them may still grow and stays plain. */
@@ -47,6 +50,11 @@ export class CodeLines {
     this.#highlight();
   }
 
+  /** Where line `n` begins, in px below the top of the block. */
+  topOf(n: number): number {
+    return this.#elements[n]?.offsetTop ?? 0;
+  }
+
   destroy(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
@@ -64,7 +72,10 @@ export class CodeLines {
     if (this.#drawn < this.#whole) this.#tail?.remove();
     const end = Math.min(this.#whole, this.#drawn + BATCH);
     for (; this.#drawn < end; this.#drawn++) {
-      const element = line(`${this.#lines[this.#drawn] ?? ''}\n`);
+      const text = this.#lines[this.#drawn] ?? '';
+      const element = line(`${text}\n`);
+      const lineClass = this.#classOf(text);
+      if (lineClass) element.className = lineClass;
       this.#elements.push(element);
       this.#stretch(this.#drawn).append(element);
     }
@@ -78,6 +89,7 @@ export class CodeLines {
     const stretch = document.createElement('span');
     stretch.className = 'stretch';
     stretch.style.setProperty('--lines', String(STRETCH));
+    stretch.style.setProperty('--before', String(n));
     this.#root.append(stretch);
     return stretch;
   }
