@@ -13,6 +13,7 @@ import { dayOf } from '#lib/format/times.ts';
 import { Language } from '#lib/strings/Language.svelte.ts';
 import type { SentPart } from '#lib/wire/types.ts';
 import type { GenerationSource } from './Answer.svelte.ts';
+import { Dictation } from './Dictation.svelte.ts';
 import { DraftAttachments } from './DraftAttachments.svelte.ts';
 import { attachmentFromPart } from './attachments.ts';
 import { Chat } from './Chat.svelte.ts';
@@ -22,6 +23,7 @@ import { LocalModels } from './LocalModels.svelte.ts';
 import type { ModelListing } from './modelGroups.ts';
 import { Models } from './Models.svelte.ts';
 import { Preferences } from './Preferences.svelte.ts';
+import { ReadAloud } from './ReadAloud.svelte.ts';
 import { ReadingPlaces } from './ReadingPlaces.ts';
 import { RunningAnswers } from './RunningAnswers.svelte.ts';
 import { Search } from './Search.svelte.ts';
@@ -43,6 +45,8 @@ export class App {
   readonly preferences: Preferences;
   readonly places: ReadingPlaces;
   readonly draftAttachments = new DraftAttachments();
+  readonly readAloud = new ReadAloud();
+  readonly dictation = new Dictation();
   readonly language: Language;
   /** The server answered 401: the login form is shown. */
   needsToken = $state(false);
@@ -113,7 +117,10 @@ export class App {
       this.live.wake();
       for (const chat of this.#chats.values()) chat.wake();
     };
-    const keep = (): void => this.#saveQueuedAsDraft();
+    const keep = (): void => {
+      this.#saveQueuedAsDraft();
+      this.readAloud.stop(); // the browser would read on without the page
+    };
     window.addEventListener('pagehide', keep);
     document.addEventListener('visibilitychange', wake);
     window.addEventListener('pageshow', wake);

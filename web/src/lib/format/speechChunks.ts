@@ -1,4 +1,4 @@
-// Splits growing text into whole sentences for screen readers, without Markdown markup.
+// Splits text into whole sentences for screen readers and voices, without Markdown markup.
 const END = /[.!?…。！？:;]["”’)\]]*\s|\n\n/g;
 
 export class SpeechChunks {
@@ -18,9 +18,29 @@ export class SpeechChunks {
   }
 }
 
+/** Longest text for a voice at once, in characters. */
+const LONGEST = 240;
+
+/** The sentences of a whole text, without its code; long ones are split between words. */
+export function speechSentences(text: string): string[] {
+  return text
+    .replace(FENCED, '\n')
+    .split('\n')
+    .filter((line) => /[\p{L}\p{N}]/u.test(line))
+    .flatMap((line) => withoutMarkdown(line).match(SENTENCE) ?? [])
+    .map((sentence) => sentence.trim())
+    .filter(Boolean);
+}
+
+const FENCED = /```[\s\S]*?(?:```|$)/g;
+const SENTENCE = new RegExp(
+  `.{1,${LONGEST}}?(?:[.!?…]["”’)\\]]*(?=\\s|$)|[。！？]|$)|.{1,${LONGEST}}(?=\\s|$)|.{1,${LONGEST}}`,
+  'gu'
+);
+
 function withoutMarkdown(text: string): string {
   return text
-    .replace(/```[\s\S]*?(?:```|$)/g, ' ')
+    .replace(FENCED, ' ')
     .replace(/[*_`#>|~]+/g, '')
     .replace(/\[([^\]]*)\]\([^)]*\)/g, '$1')
     .replace(/\s+/g, ' ')

@@ -108,6 +108,13 @@ export const de: Strings = {
   attach: 'Bilder oder Dateien anhängen',
   dropHere: 'Dateien hier ablegen, um sie anzuhängen',
   pastedText: (n) => (n === 1 ? 'Eingefügter Text.txt' : `Eingefügter Text ${n}.txt`),
+  dictate: 'Diktieren',
+  dictateHint: 'Diktieren. Ihr Browser sendet den Ton unter Umständen an seinen Hersteller',
+  stopDictating: 'Diktat beenden',
+  dictationProblems: {
+    blocked: 'Dieser Browser erlaubt der Seite das Mikrofon nicht.',
+    failed: 'Das Diktat ist fehlgeschlagen: Die Spracherkennung des Browsers ist nicht verfügbar.'
+  },
   insertAttachment: 'In die Nachricht einfügen',
   model: 'Modell',
   modelsChosen: (n) => `${n} Modelle`,
@@ -205,6 +212,8 @@ export const de: Strings = {
   copyAnswer: 'Antwort kopieren',
   copied: 'Kopiert',
   copy: 'Kopieren',
+  readAloud: 'Vorlesen',
+  stopReading: 'Vorlesen beenden',
   quote: 'Zitieren',
   continueFromAnswer: 'Mit dieser Antwort fortfahren',
   answerStats: 'Statistik zu dieser Antwort (öffnet den Inspektor):',

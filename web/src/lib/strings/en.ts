@@ -110,6 +110,13 @@ export const en = {
   attach: 'Attach images or files',
   dropHere: 'Drop files here to attach them',
   pastedText: (n: number) => (n === 1 ? 'Pasted text.txt' : `Pasted text ${n}.txt`),
+  dictate: 'Dictate',
+  dictateHint: 'Dictate. Your browser may send the sound to its maker',
+  stopDictating: 'Stop dictating',
+  dictationProblems: {
+    blocked: 'This browser doesn’t allow the page to use the microphone.',
+    failed: 'Dictation failed: the browser’s speech recognition isn’t available.'
+  },
   insertAttachment: 'Insert into message',
   model: 'Model',
   modelsChosen: (n: number) => `${n} models`,
@@ -209,6 +216,8 @@ export const en = {
   copyAnswer: 'Copy answer',
   copied: 'Copied',
   copy: 'Copy',
+  readAloud: 'Read aloud',
+  stopReading: 'Stop reading',
   quote: 'Quote',
   continueFromAnswer: 'Continue from this answer',
   answerStats: 'Stats for this answer (opens the inspector):',

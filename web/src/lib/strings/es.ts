@@ -107,6 +107,13 @@ export const es: Strings = {
   attach: 'Adjuntar imágenes o archivos',
   dropHere: 'Suelte aquí los archivos para adjuntarlos',
   pastedText: (n) => (n === 1 ? 'Texto pegado.txt' : `Texto pegado ${n}.txt`),
+  dictate: 'Dictar',
+  dictateHint: 'Dictar. Su navegador puede enviar el sonido a su fabricante',
+  stopDictating: 'Dejar de dictar',
+  dictationProblems: {
+    blocked: 'Este navegador no permite que la página use el micrófono.',
+    failed: 'El dictado ha fallado: el reconocimiento de voz del navegador no está disponible.'
+  },
   insertAttachment: 'Insertar en el mensaje',
   model: 'Modelo',
   modelsChosen: (n) => `${n} modelos`,
@@ -203,6 +210,8 @@ export const es: Strings = {
   copyAnswer: 'Copiar la respuesta',
   copied: 'Copiado',
   copy: 'Copiar',
+  readAloud: 'Leer en voz alta',
+  stopReading: 'Dejar de leer',
   quote: 'Citar',
   continueFromAnswer: 'Continuar con esta respuesta',
   answerStats: 'Estadísticas de esta respuesta (abre el inspector):',

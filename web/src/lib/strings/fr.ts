@@ -113,6 +113,13 @@ export const fr: Strings = {
   attach: 'Joindre des images ou des fichiers',
   dropHere: 'Déposez les fichiers ici pour les joindre',
   pastedText: (n) => (n === 1 ? 'Texte collé.txt' : `Texte collé ${n}.txt`),
+  dictate: 'Dicter',
+  dictateHint: 'Dicter. Votre navigateur peut envoyer le son à son éditeur',
+  stopDictating: 'Arrêter la dictée',
+  dictationProblems: {
+    blocked: 'Ce navigateur n’autorise pas la page à utiliser le microphone.',
+    failed: 'La dictée a échoué : la reconnaissance vocale du navigateur n’est pas disponible.'
+  },
   insertAttachment: 'Insérer dans le message',
   model: 'Modèle',
   modelsChosen: (n) => `${n} modèles`,
@@ -210,6 +217,8 @@ export const fr: Strings = {
   copyAnswer: 'Copier la réponse',
   copied: 'Copié',
   copy: 'Copier',
+  readAloud: 'Lire à voix haute',
+  stopReading: 'Arrêter la lecture',
   quote: 'Citer',
   continueFromAnswer: 'Continuer à partir de cette réponse',
   answerStats: 'Statistiques de cette réponse (ouvre l’inspecteur) :',
