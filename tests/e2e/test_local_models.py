@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.downloads.file_host import FileHost, serving
-from tests.e2e.actions import announced, listen, open_page
+from tests.e2e.actions import announced, chosen, listen, open_page
 from tests.e2e.conftest import new_context
 from tests.e2e.test_accessibility import violations
 from tests.providers.local.conftest import PAIRS, gguf
@@ -78,7 +78,7 @@ def test_a_model_arrives_while_the_page_is_away_and_is_used_at_once(
     expect(row).to_have_count(0)
     row = _rows(page, "Installed").filter(has_text="own.gguf")
     row.get_by_role("button", name="Start a chat").click()
-    expect(page.get_by_role("button", name="Model:")).to_contain_text("local/own")
+    chosen(page, "local/own")
 
 
 def test_a_download_is_paused_resumed_and_cancelled_with_the_keyboard(
