@@ -275,6 +275,23 @@ test('a collapsed block keeps all its text, and opens by its button, by what is 
   expect(root.querySelectorAll('[aria-expanded]')).toHaveLength(1);
 });
 
+test('hidden lines of a collapsed block are opened by what the browser finds in them', () => {
+  Object.defineProperty(HTMLElement.prototype, 'onbeforematch', { configurable: true, value: null });
+  try {
+    const { root } = show({ text: LONG_CODE, code: { ...SETTINGS, collapse: true } });
+    const hidden = () => [...root.querySelectorAll('.stretch')].map((one) => one.getAttribute('hidden'));
+    expect(hidden()).toEqual([null, 'until-found']);
+    expect(root.querySelector('.clipped')).toBeNull();
+    expect(root.querySelector('code')?.textContent).toBe('x = 1\n'.repeat(40));
+    root.querySelector('[hidden]')?.dispatchEvent(new Event('beforematch', { bubbles: true }));
+    expect(hidden()).toEqual([null, null]);
+    root.querySelector<HTMLElement>('[aria-label="Collapse"]')?.click();
+    expect(hidden()).toEqual([null, 'until-found']);
+  } finally {
+    Reflect.deleteProperty(HTMLElement.prototype, 'onbeforematch');
+  }
+});
+
 test('a block that is being written isn’t collapsed when it ends', () => {
   const code = { ...SETTINGS, collapse: true };
   const { root, set } = show({ text: LONG_CODE.slice(0, 100), streaming: true, code });
@@ -299,7 +316,7 @@ test('line numbers are no part of the text, and count on from stretch to stretch
     oncopy
   });
   const stretches = [...root.querySelectorAll<HTMLElement>('.numbered .stretch')];
-  expect(stretches.map((one) => one.style.getPropertyValue('--before'))).toEqual(['0', '48', '96']);
+  expect(stretches.map((one) => one.style.getPropertyValue('--before'))).toEqual(['0', '16', '64']);
   expect(root.querySelector('code')?.textContent).toBe('x\n'.repeat(100));
 });
 

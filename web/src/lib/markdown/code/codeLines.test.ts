@@ -84,15 +84,30 @@ test('what is gone works no more', () => {
   vi.useRealTimers();
 });
 
+test('a collapsed block shows its first lines, and hides those that are drawn later too', async () => {
+  const { root, view: lines } = view();
+  const hidden = () => root.querySelectorAll('[hidden=until-found]').length;
+  lines.collapse(true);
+  lines.update(LINES, false);
+  await vi.waitFor(() => expect(root.textContent).toBe(`${LINES.join('\n')}\n`), 20_000);
+  expect([root.children.length - hidden(), root.firstElementChild?.hasAttribute('hidden')]).toEqual([
+    1,
+    false
+  ]);
+  lines.collapse(false);
+  expect(hidden()).toBe(0);
+  lines.destroy();
+});
+
 test('every stretch knows how many lines it has, so that it can be skipped without moving anything', () => {
   const { root, view: lines } = view();
   const heights = () =>
     [...root.children].map((each) => (each as HTMLElement).style.getPropertyValue('--lines'));
   lines.update(LINES.slice(0, 100), true);
-  expect(heights()).toEqual(['48', '48', '4']);
-  lines.update([...LINES.slice(0, 96), ''], true);
-  expect(heights().slice(0, 2)).toEqual(['48', '48']);
-  lines.update(LINES.slice(0, 97), false);
-  expect(heights()).toEqual(['48', '48', '1']);
+  expect(heights()).toEqual(['16', '48', '36']);
+  lines.update([...LINES.slice(0, 112), ''], true);
+  expect(heights().slice(0, 3)).toEqual(['16', '48', '48']);
+  lines.update(LINES.slice(0, 113), false);
+  expect(heights()).toEqual(['16', '48', '48', '1']);
   lines.destroy();
 });

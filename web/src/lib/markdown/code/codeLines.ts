@@ -8,6 +8,8 @@ import type { Grammar } from './languages.ts';
 
 /** Lines per stretch, which the browser skips as a whole while it is off screen. */
 const STRETCH = 48;
+/** Lines of the first stretch, all that a collapsed block shows. */
+const FIRST = 16;
 /** Longest task of highlighting, in milliseconds. */
 const SLICE = 6;
 /** Lines rendered per task when a long block arrives whole. */
@@ -23,6 +25,7 @@ export class CodeLines {
   #highlighted = 0;
   #elements: HTMLElement[] = [];
   #tail: HTMLElement | null = null;
+  #collapsed = false;
   #highlighter: LineHighlighter | null = null;
   #timer: ReturnType<typeof setTimeout> | null = null;
 
@@ -48,6 +51,12 @@ export class CodeLines {
   use(grammar: Grammar): void {
     this.#highlighter = new LineHighlighter(grammar);
     this.#highlight();
+  }
+
+  /** Hides all but the first lines, so that the browser's search still finds their text: it then fires `beforematch`. */
+  collapse(collapsed: boolean): void {
+    this.#collapsed = collapsed;
+    for (const stretch of [...this.#root.children].slice(1)) hide(stretch, collapsed);
   }
 
   /** Where line `n` begins, in px below the top of the block. */
@@ -85,11 +94,12 @@ export class CodeLines {
   /** The stretch that line `n` belongs to. */
   #stretch(n: number): HTMLElement {
     const last = this.#root.lastElementChild;
-    if (last instanceof HTMLElement && n % STRETCH !== 0) return last;
+    if (last instanceof HTMLElement && indexInStretch(n) !== 0) return last;
     const stretch = document.createElement('span');
     stretch.className = 'stretch';
-    stretch.style.setProperty('--lines', String(STRETCH));
+    stretch.style.setProperty('--lines', String(n === 0 ? FIRST : STRETCH));
     stretch.style.setProperty('--before', String(n));
+    if (last) hide(stretch, this.#collapsed);
     this.#root.append(stretch);
     return stretch;
   }
@@ -98,7 +108,7 @@ export class CodeLines {
   #measure(): void {
     const last = this.#root.lastElementChild;
     const lines = this.#drawn + (this.#tail?.parentNode ? 1 : 0);
-    if (last instanceof HTMLElement) last.style.setProperty('--lines', String(((lines - 1) % STRETCH) + 1));
+    if (last instanceof HTMLElement) last.style.setProperty('--lines', String(indexInStretch(lines - 1) + 1));
   }
 
   #drawTail(text: string): void {
@@ -129,6 +139,16 @@ export class CodeLines {
       if (performance.now() > end) return this.#later();
     }
   }
+}
+
+/** The place of line `n` in its stretch. */
+function indexInStretch(n: number): number {
+  return n < FIRST ? n : (n - FIRST) % STRETCH;
+}
+
+function hide(stretch: Element, hidden: boolean): void {
+  if (hidden) stretch.setAttribute('hidden', 'until-found');
+  else stretch.removeAttribute('hidden');
 }
 
 function line(text: string): HTMLElement {
