@@ -143,7 +143,10 @@ class Watched(dict[str, Any]):
 READ: dict[str, tuple[Callable[[Any], Any], set[str]]] = {
     # what reads the body; members that the route looks at, or that are read where others are missing
     "ChatRequest": (chat_view.parse_request, {"max_tokens"}),
-    "ResponseRequest": (openai_responses_input.parse_request, {"previous_response_id"}),
+    "ResponseRequest": (
+        openai_responses_input.parse_request,
+        {"previous_response_id", "conversation"},
+    ),
     "MessagesRequest": (messages_view.parse_request, set()),
     "OllamaChatRequest": (ollama_view.parse_request, set()),
     "CompletionRequest": (openai_completions_view.parse_request, set()),

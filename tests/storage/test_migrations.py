@@ -34,6 +34,7 @@ SCHEMAS = {
     "0006": "c194e799b5676f686e30a390c423c3aaf3905cec01feb848f50622246ca0eced",
     "0007": "8e7a5b3eafe08bc4cdff47776f114ec08ed54400b0a3c8bd2969423f7fa6fe59",
     "0008": "c90cb3a0d81fc03f5f7436ad709a44e876ff60808a94013fdb2d33aad7d6b6bf",
+    "0009": "dd9c801ac61d4bacea1adff9fd78ab2edb6a6a7eef32c539259e97f232b2eb40",
 }
 SUBJECT = "local"
 ROWS = """
@@ -152,6 +153,7 @@ async def test_what_an_older_release_stored_is_there_after_the_upgrade(
     assert ephemeral.origin == EPHEMERAL
     assert (conversation.title, conversation.pinned) == ("Palm leaves", True)
     assert conversation.options == {"temperature": 0.5}
+    assert conversation.metadata is None
     assert [message.parts for message in messages] == [
         (TextPart("What is a grantha?"),),
         (TextPart("A book of palm leaves."),),

@@ -21,6 +21,7 @@ from grantha.api.compat import (
     gemini_api,
     ollama_api,
     openai_chat_completions,
+    openai_conversations,
     openai_responses_api,
     simple_chat,
     simple_chat_socket,
@@ -105,6 +106,7 @@ GROUPS = (
     RouteGroup(gemini_api.models_router, (GOOGLE,)),
     RouteGroup(openai_chat_completions.models_router, (OPENAI, ANTHROPIC, GOOGLE)),
     RouteGroup(openai_responses_api.router, (OPENAI,)),
+    RouteGroup(openai_conversations.router, (OPENAI,)),
     RouteGroup(embeddings.router, (OPENAI,)),
     RouteGroup(anthropic_messages.router, (ANTHROPIC,)),
     RouteGroup(ollama_api.router, (OLLAMA,)),
@@ -112,6 +114,7 @@ GROUPS = (
     RouteGroup(_below("/ollama", openai_chat_completions.router), (OPENAI,)),
     RouteGroup(_below("/ollama", openai_chat_completions.models_router), (OPENAI,)),
     RouteGroup(_below("/ollama", openai_responses_api.router), (OPENAI,)),
+    RouteGroup(_below("/ollama", openai_conversations.router), (OPENAI,)),
     RouteGroup(_below("/ollama", embeddings.router), (OPENAI,)),
     RouteGroup(ai_sdk_chat.router, (AI_SDK,)),
 )

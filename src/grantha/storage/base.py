@@ -46,6 +46,9 @@ class ConversationRow:
     created_at: int
     updated_at: int
     snippet: str | None = None
+    metadata: JsonObject | None = (
+        None  # of an OpenAI client that made it; None: it was made otherwise
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,7 @@ class RunningAnswer:
 
 @dataclass(frozen=True, slots=True)
 class NewConversation:
-    """A conversation to be created together with its first generation."""
+    """A conversation to be created. Only one without a generation can have `metadata`."""
 
     id: str
     title: str
@@ -110,6 +113,7 @@ class NewConversation:
     system_prompt: str = ""
     options: JsonObject = field(default_factory=dict)
     model: str | None = None
+    metadata: JsonObject | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -384,7 +388,19 @@ class Store(Protocol):
     async def update_conversation(
         self, subject: str, conversation: str, changes: dict[str, Any]
     ) -> ConversationRow:
-        """Changes title, title_by, pinned, system_prompt, options, model or leaf; never `updated_at`."""
+        """Changes title, title_by, pinned, system_prompt, options, model, leaf or metadata.
+
+        Never `updated_at`.
+        """
+        ...
+
+    async def append_messages(
+        self, subject: str, conversation: str, messages: Sequence[NewMessage], leaf: str | None
+    ) -> ConversationRow:
+        """Adds messages without an answer, and selects the branch that ends with `leaf`.
+
+        Raises `NotFound` for a missing parent or leaf, `Conflict` while an answer is being written.
+        """
         ...
 
     async def delete_conversation(self, subject: str, conversation: str) -> None:

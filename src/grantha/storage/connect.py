@@ -23,7 +23,7 @@ from grantha.storage.rows import raw_connection
 from grantha.storage.schema import FULL_TEXT, alembic_version, metadata
 from grantha.storage.writer import storage_error
 
-NEWEST = "0008"  # the newest migration; a test compares it with the folder
+NEWEST = "0009"  # the newest migration; a test compares it with the folder
 WRITE_LOCK = "write.lock"  # held around each transaction
 LOCKS = ("serve.lock", WRITE_LOCK)  # the first is held by the one server of a folder
 _OUR_NAMES = {*LOCKS, *DATABASE_FILES, "grantha.toml", "models", "backups", ".write-probe"}

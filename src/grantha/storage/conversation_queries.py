@@ -6,11 +6,12 @@ subject.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Select, and_, delete, insert, or_, select, text, update
 
-from grantha.errors import BadRequest, NotFound
+from grantha.errors import BadRequest, Conflict, NotFound
 from grantha.storage import analytics_queries, rows
 from grantha.storage.base import (
     EPHEMERAL,
@@ -26,7 +27,7 @@ from grantha.storage.search_queries import SNIPPET, VISIBLE, matching_titles, se
 from grantha.storage.search_terms import parse_query
 
 _CHANGEABLE = frozenset(
-    {"title", "title_by", "pinned", "system_prompt", "options", "model", "leaf"}
+    {"title", "title_by", "pinned", "system_prompt", "options", "model", "leaf", "metadata"}
 )
 
 
@@ -45,14 +46,35 @@ def insert_conversation(
             system_prompt=new.system_prompt,
             options=rows.to_json(dict(new.options)),
             model=new.model,
+            metadata=None if new.metadata is None else rows.to_json(dict(new.metadata)),
             created_at=now,
             updated_at=now,
         )
     )
 
 
-def insert_message(connection: Connection, conversation: str, new: NewMessage, now: int) -> None:
-    """A message under its parent. Raises `NotFound` when the parent isn't of this conversation."""
+def append_messages(  # noqa: PLR0917  the arguments of `Store.append_messages`, the connection and the time
+    connection: Connection,
+    subject: str,
+    wanted: str,
+    added: Sequence[NewMessage],
+    leaf: str | None,
+    now: int,
+) -> ConversationRow:
+    """See `Store.append_messages`."""
+    if conversation(connection, subject, wanted).status == "running":
+        raise Conflict(
+            "An answer is being written in this conversation.", advice="Wait for it, or stop it."
+        )
+    for new in added:
+        _insert_message(connection, wanted, new, now)
+    connection.execute(
+        update(conversations).where(conversations.c.id == wanted).values(updated_at=now)
+    )
+    return update_conversation(connection, subject, wanted, {"leaf": leaf})
+
+
+def _insert_message(connection: Connection, conversation: str, new: NewMessage, now: int) -> None:
     if new.parent is not None:
         found = connection.execute(
             select(messages.c.number).where(
@@ -139,8 +161,8 @@ def update_conversation(
         raise BadRequest(f"A conversation has no {min(unknown)!r} that can be changed.")
     before = conversation(connection, subject, wanted)
     values = dict(changes)
-    if "options" in values:
-        values["options"] = rows.to_json(dict(values["options"]))
+    for name in {"options", "metadata"} & values.keys():
+        values[name] = rows.to_json(dict(values[name]))
     if values.get("leaf") is not None:
         found = message(connection, subject, values["leaf"])
         if found.conversation != wanted:

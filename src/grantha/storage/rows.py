@@ -73,6 +73,7 @@ def conversation_from(row: Row) -> ConversationRow:
         created_at=whole_number(row, "created_at"),
         updated_at=whole_number(row, "updated_at"),
         snippet=row.get("snippet"),
+        metadata=_object(row, "metadata"),
     )
 
 

@@ -43,6 +43,7 @@ conversations = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
     Column("deleted_at", BigInteger),
+    Column("metadata", Text),
     Index("conversations_listed", "subject", "origin", "pinned", "updated_at", "id"),
 )
 

@@ -43,6 +43,7 @@ from grantha.storage.base import (
     LoginRow,
     MessageRow,
     NewConversation,
+    NewMessage,
     Orphan,
     RunningAnswer,
     SearchFilters,
@@ -264,6 +265,17 @@ class SqlStore(Store):
         return await self._write(
             lambda connection: conversations.update_conversation(
                 connection, subject, conversation, changes
+            )
+        )
+
+    @override
+    async def append_messages(
+        self, subject: str, conversation: str, messages: Sequence[NewMessage], leaf: str | None
+    ) -> ConversationRow:
+        now = self._now()
+        return await self._write(
+            lambda connection: conversations.append_messages(
+                connection, subject, conversation, messages, leaf, now
             )
         )
 

@@ -506,7 +506,6 @@ READ = {
         ("chat", {"response_format": {"type": "xml"}}, "'response_format'"),
         ("responses", {"input": 5}, "'input'"),
         ("responses", {"input": [{"type": "item_reference", "id": "x"}]}, "'input'"),
-        ("responses", {"conversation": "conv_1"}, "'conversation'"),
         ("messages", {"max_tokens": None}, "'max_tokens'"),
         ("messages", {"temperature": 1.5}, "'temperature'"),
         ("messages", {"system": 5}, "'system'"),

@@ -18,17 +18,20 @@ _SLICE = 64 * 1024  # bytes
 
 
 async def with_readable_documents(
-    request: HTTPConnection, model: str, messages: Sequence[Message]
+    request: HTTPConnection, model: str | None, messages: Sequence[Message]
 ) -> tuple[Message, ...]:
-    """The messages as `model` can take them: PDFs stay as they are where it reads them.
+    """The messages as `model` can take them: PDFs stay as they are where it reads them, or isn't known yet.
 
     Raises what `DocumentConverter.convert` raises, for documents without text and where the extra isn't
     installed; and `BadRequest`, which nobody gets, once the client has gone.
     """
     if not any(_has_bytes(part) for message in messages for part in message.parts):
         return tuple(messages)
-    provider, name = app_state(request).registry.resolve(model)
-    converting = _converted(request, provider.capabilities(name), messages)
+    facts = Capabilities(documents=True)
+    if model is not None:
+        provider, name = app_state(request).registry.resolve(model)
+        facts = provider.capabilities(name)
+    converting = _converted(request, facts, messages)
     if not isinstance(request, Request):  # a socket: its answers don't end with it
         return await converting
     found = await run_while_connected(request.receive, converting)

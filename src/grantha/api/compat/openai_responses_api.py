@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, Response
 
 from grantha.api.answers import location
-from grantha.api.compat import base
+from grantha.api.compat import base, openai_items
+from grantha.api.compat.openai_items import response_row
 from grantha.api.http.streams import EventStream
 from grantha.api.state import app_state, subject_of
 from grantha.chat import JsonObject, Message
 from grantha.engine.replay import read_log
-from grantha.engine.snapshot import stored_frames
-from grantha.errors import NotFound, Trimmed
+from grantha.errors import BadRequest, Trimmed
 from grantha.events import START, merge
-from grantha.storage.base import EPHEMERAL, GenerationRow
+from grantha.storage.base import ConversationRow, GenerationRow
 from grantha.wire.compat import openai_responses_input, openai_responses_view
 from grantha.wire.compat.openai_responses_view import ResponseStream, response_json
-from grantha.wire.compat.view import AnswerFold, ParsedRequest, member, required_string
+from grantha.wire.compat.view import ParsedRequest, member, required_string
 
 if TYPE_CHECKING:
     from grantha.wire.compat.openai_responses_replies import (
         ResponseDeleted,
-        ResponseItems,
         ResponseTokens,
     )
 
@@ -39,12 +38,11 @@ async def create_response(request: Request) -> Response:
     """OpenAI Responses: in the foreground, in the background, streaming or not."""
     body = await _with_items(request, await base.body_of(request))
     parsed = openai_responses_input.parse_request(body)
-    row = await _begin(request, parsed, body)
-    echo = openai_responses_view.echoed_members(row.options, body)
+    row, echo = await _begin(request, parsed, body)
     if parsed.stream:
         return await base.stream(request, row, ResponseStream(base.response_meta(row), echo))
     if parsed.background:
-        return _response(row, await _whole(request, row), echo)
+        return await _reply(request, row, echo)
     return await base.reply(
         request, row, lambda shown, whole: response_json(shown, whole, None, echo)
     )
@@ -61,25 +59,25 @@ async def retrieve_response(
     starting_after: Annotated[int, Query(ge=-1, le=2**53)] = -1,
 ) -> Response:
     """The current response, or its events after a sequence number."""
-    row = await _generation(request, response)
+    row, conversation = await response_row(request, response)
     if stream:
-        return await _tail(request, row, starting_after)
-    return _response(row, await _whole(request, row))
+        return await _tail(request, row, conversation, starting_after)
+    return await _reply(request, row, _stored_echo(row, conversation))
 
 
 @router.post("/{response}/cancel", openapi_extra=base.operation_doc(None, "ResponseReply"))
 async def cancel_response(response: str, request: Request) -> Response:
     """Stops it."""
-    row = await _generation(request, response)
+    row, conversation = await response_row(request, response)
     row, _ = await app_state(request).supervisor.stop(subject_of(request), row.id)
-    return _response(row, await _whole(request, row))
+    return await _reply(request, row, _stored_echo(row, conversation))
 
 
 @router.delete("/{response}", openapi_extra=base.operation_doc(None, "ResponseDeleted"))
 async def delete_response(response: str, request: Request) -> Response:
     """Deletes it, with its conversation."""
     state, subject = app_state(request), subject_of(request)
-    row = await _generation(request, response)
+    row, _ = await response_row(request, response)
     await state.store.delete_conversation(subject, row.conversation)
     await state.supervisor.stop_all_of(subject, row.conversation)
     receipt: ResponseDeleted = {"id": response, "object": "response", "deleted": True}
@@ -91,36 +89,14 @@ async def input_items(
     response: str,
     request: Request,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
-    order: Literal["asc", "desc"] = "desc",
+    order: openai_items.Order = "desc",
     after: Annotated[str, Query(description="The id of the last item seen.")] = "",
 ) -> Response:
     """Its input: the whole conversation before it, newest first."""
     state, subject = app_state(request), subject_of(request)
-    row = await _generation(request, response)
+    row, _ = await response_row(request, response)
     path = await state.store.path(subject, row.message)
-    found = [
-        item
-        for message in path[:-1]
-        for item in openai_responses_input.input_items(
-            message.id, Message(message.role, message.parts)
-        )
-    ]
-    if order == "desc":
-        found.reverse()
-    ids = [item["id"] for item in found]
-    if after:
-        if after not in ids:
-            raise NotFound(f"There is no item {after[:80]!r}.")
-        found = found[ids.index(after) + 1 :]
-    page = found[:limit]
-    items: ResponseItems = {
-        "object": "list",
-        "data": page,
-        "first_id": page[0]["id"] if page else None,
-        "last_id": page[-1]["id"] if page else None,
-        "has_more": len(found) > limit,
-    }
-    return JSONResponse(items)
+    return openai_items.items_page(openai_items.items_of(path[:-1]), limit, order, after)
 
 
 @router.post("/input_tokens", openapi_extra=base.operation_doc("ResponseRequest", "ResponseTokens"))
@@ -138,83 +114,83 @@ async def input_tokens(request: Request) -> Response:
 # ---- helpers below -------------------------------------------------------------------------------
 
 
-async def _begin(request: Request, parsed: ParsedRequest, body: JsonObject) -> GenerationRow:
-    previous = member(body, "previous_response_id", str)
-    if not previous:
-        return await base.start_generation(request, parsed, body)
-    before = await _generation(request, previous)
+async def _begin(
+    request: Request, parsed: ParsedRequest, body: JsonObject
+) -> tuple[GenerationRow, JsonObject]:
+    """Starts a response, after another one or in a conversation; with what it repeats of the request."""
+    earlier = await _earlier(request, body)
+    if earlier is None:
+        row = await base.start_generation(request, parsed, body)
+        return row, openai_responses_view.echoed_members(row.options, body)
+    conversation, parent, named = earlier
     if parsed.store:
-        return await base.start_generation(
-            request, parsed, body, conversation=before.conversation, parent=before.message
+        row = await base.start_generation(
+            request, parsed, body, conversation=conversation, parent=parent
         )
-    # A stored conversation mustn't grow by an unstored one: the history is copied.
-    state, subject = app_state(request), subject_of(request)
-    path = await state.store.path(subject, before.message)
-    past = [Message(row.role, row.parts) for row in path]
-    return await base.start_generation(request, parsed, body, messages=[*past, *parsed.messages])
+    else:
+        # A stored conversation mustn't grow by an unstored one: the history is copied.
+        past = await _history(request, parent)
+        row = await base.start_generation(request, parsed, body, messages=[*past, *parsed.messages])
+    echo = openai_responses_view.echoed_members(row.options, body)
+    return row, {**echo, **(_conversation_member(conversation) if named else {})}
+
+
+async def _earlier(request: Request, body: JsonObject) -> tuple[str, str | None, bool] | None:
+    """The conversation and the message that a response follows, and whether the conversation was named."""
+    previous = member(body, "previous_response_id", str)
+    named = member(body, "conversation", (str, dict))
+    if isinstance(named, dict):
+        named = required_string(named, "id")
+    if previous and named:
+        raise BadRequest("'conversation' and 'previous_response_id' can't be used together.")
+    if named:
+        conversation = await openai_items.conversation_row(request, named)
+        return conversation.id, conversation.leaf, True
+    if previous:
+        before, _ = await response_row(request, previous)
+        return before.conversation, before.message, False
+    return None
+
+
+async def _history(request: Request, message: str | None) -> list[Message]:
+    """All messages up to one, which is the last."""
+    if message is None:
+        return []
+    path = await app_state(request).store.path(subject_of(request), message)
+    return [Message(row.role, row.parts) for row in path]
+
+
+def _conversation_member(conversation: str) -> JsonObject:
+    return {"conversation": {"id": openai_responses_view.conversation_id(conversation)}}
 
 
 async def _with_items(request: Request, body: dict[str, Any]) -> dict[str, Any]:
-    """The body with the items themselves where its input only refers to them."""
-    items = body.get("input")
-    if not isinstance(items, list):
-        return body
-    return {**body, "input": [await _item(request, item) for item in items]}
+    return {**body, "input": await openai_items.resolved_items(request, body.get("input"))}
 
 
-async def _item(request: Request, item: Any) -> Any:
-    if not isinstance(item, dict) or item.get("type") != "item_reference":
-        return item
-    name = required_string(item, "id")
-    try:
-        row = await _generation(request, openai_responses_view.generation_of_item(name))
-        whole = await _whole(request, row)
-    except NotFound:
-        found = None
-    else:
-        found = openai_responses_view.output_item(base.response_meta(row), whole, name)
-    if found is None:
-        raise NotFound(f"There is no item {name[:80]!r}.")
-    return found
+async def _reply(request: Request, row: GenerationRow, echo: JsonObject) -> Response:
+    whole = await openai_items.answer_so_far(request, row)
+    return JSONResponse(
+        response_json(base.response_meta(row), whole, None, echo), headers=location(row)
+    )
 
 
-async def _generation(request: Request, response: str) -> GenerationRow:
-    state, subject = app_state(request), subject_of(request)
-    generation = openai_responses_view.generation_of(response)
-    unknown = NotFound(f"There is no response {response[:80]!r}.")
-    try:
-        row = await state.store.generation(subject, generation)
-        conversation = await state.store.conversation(subject, row.conversation)
-    except NotFound as error:
-        raise unknown from error
-    if conversation.origin == EPHEMERAL:
-        raise unknown
-    return row
+def _stored_echo(row: GenerationRow, conversation: ConversationRow) -> JsonObject:
+    """What a response repeats of its request when it is read later."""
+    echo = openai_responses_view.echoed_members(row.options)
+    made_by_client = conversation.metadata is not None
+    return {**echo, **(_conversation_member(conversation.id) if made_by_client else {})}
 
 
-def _response(row: GenerationRow, whole: AnswerFold, echo: JsonObject | None = None) -> Response:
-    echoed = openai_responses_view.echoed_members(row.options) if echo is None else echo
-    body = response_json(base.response_meta(row), whole, None, echoed)
-    return JSONResponse(body, headers=location(row))
-
-
-async def _whole(request: Request, row: GenerationRow) -> AnswerFold:
-    """The answer so far; from its message, once its records have been trimmed."""
-    folded = AnswerFold()
-    for frame in await stored_frames(app_state(request).store, subject_of(request), row):
-        folded.apply(frame.event)
-    return folded
-
-
-async def _tail(request: Request, row: GenerationRow, after: int) -> Response:
+async def _tail(
+    request: Request, row: GenerationRow, conversation: ConversationRow, after: int
+) -> Response:
     if row.trimmed:
         raise Trimmed(
             "The events of this response have been deleted.", advice="Retrieve it without 'stream'."
         )
     state, subject = app_state(request), subject_of(request)
-    view = ResponseStream(
-        base.response_meta(row), openai_responses_view.echoed_members(row.options), after
-    )
+    view = ResponseStream(base.response_meta(row), _stored_echo(row, conversation), after)
     cursor, first = START, b""
     if after >= 0:
         # What was seen is read again, as the last events repeat the text, and by itself: merged with

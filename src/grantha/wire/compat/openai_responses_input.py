@@ -5,13 +5,15 @@ Source: OpenAI's API reference, "Responses". An input item is one message of our
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any, Literal
 
 from grantha.chat import (
     FilePart,
     ImagePart,
+    JsonDict,
     JsonObject,
     Message,
     Options,
@@ -57,7 +59,6 @@ EXTRA: view.MemberTypes = {
     "verbosity": str,
 }
 UNSUPPORTED = {
-    "conversation": "send 'previous_response_id' or the whole input",
     "prompt": "templates are stored at OpenAI",
 }
 
@@ -65,7 +66,7 @@ UNSUPPORTED = {
 def parse_request(body: JsonObject) -> ParsedRequest:
     """A request's body. Raises `BadRequest` that names the member."""
     view.reject_members(body, UNSUPPORTED)
-    messages = _input(body.get("input"))
+    messages = parse_input(body.get("input"))
     store = view.member(body, "store", bool, True)
     background = view.member(body, "background", bool, False)
     if background and not store:
@@ -80,25 +81,42 @@ def parse_request(body: JsonObject) -> ParsedRequest:
     )
 
 
+def parse_input(value: Any) -> list[Message]:
+    """An input: text, or a list of items."""
+    if isinstance(value, str):
+        return [text_message("user", value)] if value else []
+    if not isinstance(value, list):
+        raise BadRequest("'input' must be text or a list of items.")
+    return parse_items(value, "input")
+
+
+def parse_items(items: Sequence[Any], name: str = "items") -> list[Message]:
+    """The items of the member of this name. Raises `BadRequest` that names it."""
+    found = [_item_in(item) for item in view.objects({name: items}, name)]
+    return [message for message in found if message is not None]
+
+
+def parse_metadata(body: JsonObject) -> JsonDict | None:
+    """The metadata of a conversation, as OpenAI bounds them; None without any."""
+    metadata = view.member(body, "metadata", dict)
+    for name, value in (metadata or {}).items():
+        if not isinstance(value, str) or len(name) > 64 or len(value) > 512:
+            raise BadRequest("'metadata' must be texts of up to 512 characters, named in up to 64.")
+    if metadata is not None and len(metadata) > 16:
+        raise BadRequest("'metadata' has more than 16 members.")
+    return None if metadata is None else dict(metadata)
+
+
 def input_items(name: str, message: Message) -> list[ResponseItem]:
     """An earlier message as input items: reasoning or results, text and images, calls."""
-    ids = (f"item_{name}_{number}" for number in count())  # in the order of the items
-    parts, nested = nest_in_results(message.parts)
-    content = [part for part in parts if isinstance(part, TextPart | ImagePart | FilePart)]
-    return [
-        *[
-            reasoning_item(next(ids), "completed", part)
-            for part in parts
-            if isinstance(part, ReasoningPart)
-        ],
-        *[
-            _result_item(next(ids), part, nested.get(part.call_id, []))
-            for part in parts
-            if isinstance(part, ToolResultPart)
-        ],
-        *([_message_item(next(ids), message.role, content)] if content else []),
-        *[_call_item(next(ids), part) for part in parts if isinstance(part, ToolCallPart)],
-    ]
+    return [item for item, _ in _items_with_parts(name, message)]
+
+
+def without_item(name: str, message: Message, item: str) -> Message:
+    """A message without what one of its input items shows."""
+    gone = [parts for found, parts in _items_with_parts(name, message) if found["id"] == item]
+    left_out = {id(part) for parts in gone for part in parts}
+    return replace(message, parts=tuple(p for p in message.parts if id(p) not in left_out))
 
 
 def reasoning_item(item: str, status: ItemStatus, part: ReasoningPart | None) -> ResponseReasoning:
@@ -116,6 +134,25 @@ def reasoning_item(item: str, status: ItemStatus, part: ReasoningPart | None) ->
 
 
 # ---- helpers below -------------------------------------------------------------------------------
+
+
+def _items_with_parts(name: str, message: Message) -> Iterator[tuple[ResponseItem, Sequence[Part]]]:
+    """The items of a message, and the parts that each shows."""
+    ids = (f"item_{name}_{number}" for number in count())  # in the order of the items
+    parts, nested = nest_in_results(message.parts)
+    content = [part for part in parts if isinstance(part, TextPart | ImagePart | FilePart)]
+    for part in parts:
+        if isinstance(part, ReasoningPart):
+            yield reasoning_item(next(ids), "completed", part), [part]
+    for part in parts:
+        if isinstance(part, ToolResultPart):
+            inside = nested.get(part.call_id, [])
+            yield _result_item(next(ids), part, inside), [part, *inside]
+    if content:
+        yield _message_item(next(ids), message.role, content), content
+    for part in parts:
+        if isinstance(part, ToolCallPart):
+            yield _call_item(next(ids), part), [part]
 
 
 def _message_item(
@@ -170,15 +207,6 @@ def _call_item(item: str, part: ToolCallPart) -> ResponseCall:
         "name": part.name,
         "arguments": part.arguments,
     }
-
-
-def _input(value: Any) -> list[Message]:
-    if isinstance(value, str):
-        return [text_message("user", value)] if value else []
-    if not isinstance(value, list):
-        raise BadRequest("'input' must be text or a list of items.")
-    found = [_item_in(item) for item in view.objects({"input": value}, "input")]
-    return [message for message in found if message is not None]
 
 
 def _item_in(item: JsonObject) -> Message | None:

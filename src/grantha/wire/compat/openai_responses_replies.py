@@ -131,6 +131,12 @@ class ResponseEffort(TypedDict):
     effort: str
 
 
+class ResponseConversation(TypedDict):
+    """The conversation to which the response belongs."""
+
+    id: str
+
+
 ResponseStatus = Literal["in_progress", "completed", "incomplete", "failed", "cancelled"]
 
 
@@ -163,6 +169,7 @@ class ResponseReply(TypedDict):
     top_logprobs: NotRequired[int]
     user: NotRequired[str]
     verbosity: NotRequired[str]
+    conversation: NotRequired[ResponseConversation]
 
 
 class NumberedEvent(TypedDict):
@@ -371,7 +378,7 @@ ResponseItem = TypeAliasType(
 
 
 class ResponseItems(TypedDict):
-    """One page of the items of an input."""
+    """One page of the items of an input or a conversation."""
 
     object: Literal["list"]
     data: list[ResponseItem]
@@ -392,4 +399,21 @@ class ResponseDeleted(TypedDict):
 
     id: str
     object: Literal["response"]
+    deleted: Literal[True]
+
+
+class OpenAiConversation(TypedDict):
+    """A conversation without its items."""
+
+    id: str
+    object: Literal["conversation"]
+    created_at: int
+    metadata: JsonDict
+
+
+class ConversationDeleted(TypedDict):
+    """The receipt of a deletion."""
+
+    id: str
+    object: Literal["conversation.deleted"]
     deleted: Literal[True]

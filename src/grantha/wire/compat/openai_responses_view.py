@@ -327,7 +327,7 @@ def response_json(
         "tool_choice": "auto",
         "tools": [],
         "top_p": None,
-        "usage": _usage(end.usage) if end and end.usage else None,
+        "usage": usage_json(end.usage) if end and end.usage else None,
     }
     return cast("ResponseReply", {**reply, **echo})  # what is repeated was validated on its way in
 
@@ -364,9 +364,34 @@ def echoed_members(options: Options, body: JsonObject | None = None) -> dict[str
     return {name: value for name, value in found.items() if value is not None}
 
 
+def usage_json(usage: Usage) -> ResponseUsage:
+    """Usage in this API's form; what isn't known is 0."""
+    given, made = usage.input_tokens or 0, usage.output_tokens or 0
+    return {
+        "input_tokens": given,
+        "input_tokens_details": {
+            "cached_tokens": usage.cached_input_tokens or 0,
+            "cache_write_tokens": usage.cache_write_tokens or 0,
+        },
+        "output_tokens": made,
+        "output_tokens_details": {"reasoning_tokens": usage.reasoning_tokens or 0},
+        "total_tokens": given + made,
+    }
+
+
 def response_id(generation: str) -> str:
     """The id under which clients know a generation."""
     return f"resp_{generation}"
+
+
+def conversation_id(conversation: str) -> str:
+    """The id under which clients know a conversation."""
+    return f"conv_{conversation}"
+
+
+def own_conversation_id(conversation: str) -> str:
+    """The conversation of a client's id."""
+    return conversation.removeprefix("conv_")
 
 
 def generation_of(response: str) -> str:
@@ -501,17 +526,3 @@ def _start_of(number: int, part: Part) -> PartStart:
             return PartStart(number, "reasoning")
         case _:
             return PartStart(number, "text")
-
-
-def _usage(usage: Usage) -> ResponseUsage:
-    given, made = usage.input_tokens or 0, usage.output_tokens or 0
-    return {
-        "input_tokens": given,
-        "input_tokens_details": {
-            "cached_tokens": usage.cached_input_tokens or 0,
-            "cache_write_tokens": usage.cache_write_tokens or 0,
-        },
-        "output_tokens": made,
-        "output_tokens_details": {"reasoning_tokens": usage.reasoning_tokens or 0},
-        "total_tokens": given + made,
-    }

@@ -13,6 +13,14 @@ _CREATED = 1_772_366_400
 _MODEL = "local/default"
 _QUESTION: list[JsonDict] = [{"role": "user", "content": "Hello"}]
 _GENERATION = "g_01m7zq4f5a8cgk3tvw7yhp"
+_CONVERSATION = "conv_c_01m7zq4f3w9kxt5"
+_ITEM: JsonDict = {
+    "type": "message",
+    "id": "item_m_01m7zq4f4t2s9hxe6bq1rd_0",
+    "status": "completed",
+    "role": "user",
+    "content": [{"type": "input_text", "text": "Hello"}],
+}
 _TEXT = "Hello, world!"
 _TIME = "2026-03-01T12:00:00Z"
 _WEATHER_PARAMETERS: JsonDict = {
@@ -178,19 +186,27 @@ EXAMPLES: dict[str, Any] = {
     "ResponseDeleted": {"id": f"resp_{_GENERATION}", "object": "response", "deleted": True},
     "ResponseItems": {
         "object": "list",
-        "data": [
-            {
-                "type": "message",
-                "id": "item_m_01m7zq4f4t2s9hxe6bq1rd_0",
-                "status": "completed",
-                "role": "user",
-                "content": [{"type": "input_text", "text": "Hello"}],
-            }
-        ],
+        "data": [_ITEM],
         "first_id": "item_m_01m7zq4f4t2s9hxe6bq1rd_0",
         "last_id": "item_m_01m7zq4f4t2s9hxe6bq1rd_0",
         "has_more": False,
     },
+    "ConversationRequest": {
+        "metadata": {"topic": "greetings"},
+        "items": [{"type": "message", "role": "user", "content": "Hello"}],
+    },
+    "ConversationUpdateRequest": {"metadata": {"topic": "greetings"}},
+    "ConversationItemsRequest": {
+        "items": [{"type": "message", "role": "user", "content": "Hello"}]
+    },
+    "OpenAiConversation": {
+        "id": _CONVERSATION,
+        "object": "conversation",
+        "created_at": _CREATED,
+        "metadata": {"topic": "greetings"},
+    },
+    "ConversationDeleted": {"id": _CONVERSATION, "object": "conversation.deleted", "deleted": True},
+    "ResponseItem": _ITEM,
     "ResponseTokens": {"object": "response.input_tokens", "input_tokens": 24},
     "MessagesRequest": {
         "model": _MODEL,

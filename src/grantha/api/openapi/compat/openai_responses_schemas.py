@@ -132,6 +132,12 @@ class ResponseReasoningOptions(Schema):
     effort: str | None = None
 
 
+class ConversationReference(Schema):
+    """The conversation that a response continues."""
+
+    id: str = Field(min_length=1)
+
+
 class ResponseRequest(Schema):
     """A response. `background` is read later; with `store: false` it can't be retrieved."""
 
@@ -148,6 +154,7 @@ class ResponseRequest(Schema):
     model: ModelName
     instructions: str | None = None
     previous_response_id: str | None = None
+    conversation: str | ConversationReference | None = None
     stream: bool | None = None
     background: bool | None = None
     store: bool | None = None
@@ -165,3 +172,37 @@ class ResponseRequest(Schema):
     service_tier: str | None = None
     user: str | None = None
     verbosity: str | None = None
+
+
+class ConversationRequest(Schema):
+    """A new conversation."""
+
+    items: (
+        list[
+            ResponseMessageIn
+            | ResponseCallIn
+            | ResponseResultIn
+            | ResponseReasoningIn
+            | ResponseOtherItem
+        ]
+        | None
+    ) = Field(default=None, max_length=20)
+    metadata: dict[str, str] | None = None
+
+
+class ConversationUpdateRequest(Schema):
+    """New metadata in place of those before."""
+
+    metadata: dict[str, str]
+
+
+class ConversationItemsRequest(Schema):
+    """Items to add."""
+
+    items: list[
+        ResponseMessageIn
+        | ResponseCallIn
+        | ResponseResultIn
+        | ResponseReasoningIn
+        | ResponseOtherItem
+    ] = Field(min_length=1, max_length=20)
