@@ -188,6 +188,7 @@ REQUESTS = {
         "/v1beta/models/scripted/hello:batchEmbedContents",
         "GeminiEmbeddings",
     ),
+    "CompactionRequest": ("/v1/responses/compact", "CompactionReply"),
     "EmbeddingRequest": ("/v1/embeddings", "EmbeddingReply"),
     "OllamaEmbedRequest": ("/ollama/api/embed", "OllamaEmbedReply"),
     "OllamaEmbeddingRequest": ("/ollama/api/embeddings", "OllamaEmbeddingReply"),

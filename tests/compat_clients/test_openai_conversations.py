@@ -159,3 +159,48 @@ def test_what_makes_no_sense_is_refused(openai_client: openai.OpenAI) -> None:
         openai_client.conversations.items.create(made.id, items=[USER] * 21)
     with pytest.raises(openai.BadRequestError, match="nothing to add"):
         openai_client.conversations.items.create(made.id, items=[])
+
+
+# ---- compaction ----------------------------------------------------------------------------------
+
+
+def test_a_compacted_conversation_is_the_input_of_the_next_response(
+    openai_client: openai.OpenAI, compat_server: CompatServer
+) -> None:
+    model = compat_server.script("summary", {"steps": [{"text": "They counted palms."}]})
+    first = openai_client.responses.create(model=MODEL, input="Zero")
+    call: Any = {"type": "function_call", "call_id": "c1", "name": "look", "arguments": "{}"}
+    result: Any = {"type": "function_call_output", "call_id": "c1", "output": "Seen"}
+    compacted = openai_client.responses.compact(
+        model=model, input=[USER, call, result, ANSWER], previous_response_id=first.id
+    )
+    assert compacted.object == "response.compaction"
+    assert [item.type for item in compacted.output] == ["message", "message", "compaction"]
+    assert compacted.usage.total_tokens > 0
+    # The SDK types the user's messages as if they were answers.
+    output: Any = [item.to_dict(warnings=False) for item in compacted.output]
+    again = openai_client.responses.create(model=MODEL, input=[*output, USER])
+    items: Any = openai_client.responses.input_items.list(again.id, order="asc").data
+    assert [item.content[0].text for item in items] == [
+        "Zero",
+        "One",
+        "Summary of the conversation so far:\n\nThey counted palms.",
+        "One",
+    ]
+    with pytest.raises(openai.NotFoundError):
+        openai_client.responses.retrieve(compacted.id)
+
+
+def test_nothing_to_compact_and_no_summary_are_errors(
+    openai_client: openai.OpenAI, compat_server: CompatServer
+) -> None:
+    with pytest.raises(openai.BadRequestError, match="nothing to compact"):
+        openai_client.responses.compact(model=MODEL, input=[])
+    broken: Any = {"type": "compaction", "encrypted_content": "grantha:?"}
+    with pytest.raises(openai.BadRequestError, match="compaction"):
+        openai_client.responses.create(model=MODEL, input=[broken, USER])
+    foreign: Any = {"type": "compaction", "encrypted_content": "only OpenAI reads it"}
+    assert openai_client.responses.create(model=MODEL, input=[foreign, USER]).output_text
+    silent = compat_server.script("silent", {"steps": [{"finish": "stop"}]})
+    with pytest.raises(openai.APIStatusError, match="summary"):
+        openai_client.responses.compact(model=silent, input=[USER])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -17,7 +18,7 @@ from grantha.engine.replay import read_log
 from grantha.errors import BadRequest, Trimmed
 from grantha.events import START, merge
 from grantha.storage.base import ConversationRow, GenerationRow
-from grantha.wire.compat import openai_responses_input, openai_responses_view
+from grantha.wire.compat import openai_compaction, openai_responses_input, openai_responses_view
 from grantha.wire.compat.openai_responses_view import ResponseStream, response_json
 from grantha.wire.compat.view import ParsedRequest, member, required_string
 
@@ -109,6 +110,19 @@ async def input_tokens(request: Request) -> Response:
         return {"object": "response.input_tokens", "input_tokens": count}
 
     return await base.count_tokens(request, parsed, form)
+
+
+@router.post("/compact", openapi_extra=base.operation_doc("CompactionRequest", "CompactionReply"))
+async def compact_response(request: Request) -> Response:
+    """A shorter form of a long input, with which the next request begins. Nothing of it is stored."""
+    body = await _with_items(request, await base.body_of(request))
+    earlier = await _earlier(request, body)
+    past = await _history(request, earlier[1]) if earlier else []
+    parsed = openai_compaction.parse_request(body, past)
+    row = await base.start_generation(request, parsed, body)
+    return await base.reply(
+        request, row, partial(openai_compaction.response_body, messages=parsed.messages[:-1])
+    )
 
 
 # ---- helpers below -------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ Source: OpenAI's API reference, "Responses". An input item is one message of our
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import count
@@ -58,6 +59,7 @@ EXTRA: view.MemberTypes = {
     "user": str,
     "verbosity": str,
 }
+COMPACTED = "grantha:"  # what the content of our compaction items begins with
 UNSUPPORTED = {
     "prompt": "templates are stored at OpenAI",
 }
@@ -230,10 +232,23 @@ def _item_in(item: JsonObject) -> Message | None:
             summary = [view.member(s, "text", str, "") for s in view.objects(item, "summary")]
             signature = view.member(item, "encrypted_content", str)
             return Message("assistant", (ReasoningPart("".join(summary), signature),))
+        case "compaction":
+            return _summary(view.member(item, "encrypted_content", str, ""))
         case "item_reference":
             raise BadRequest("'input' refers to an item that isn't stored.")
         case _:
             return None
+
+
+def _summary(content: str) -> Message | None:
+    """The summary of what was compacted; None for one that only OpenAI can read."""
+    if not content.startswith(COMPACTED):
+        return None
+    try:
+        text = base64.b64decode(content.removeprefix(COMPACTED), validate=True).decode()
+    except ValueError as error:
+        raise BadRequest("A 'compaction' item isn't as it was sent.") from error
+    return text_message("user", f"Summary of the conversation so far:\n\n{text}")
 
 
 def _function_call(item: JsonObject) -> ToolCallPart:

@@ -417,3 +417,21 @@ class ConversationDeleted(TypedDict):
     id: str
     object: Literal["conversation.deleted"]
     deleted: Literal[True]
+
+
+class CompactionItem(TypedDict):
+    """A summary of what it replaces, as base64 that only Grantha reads."""
+
+    type: Literal["compaction"]
+    id: str
+    encrypted_content: str
+
+
+class CompactionReply(TypedDict):
+    """The input of the next request: the messages of the user, then the summary of everything."""
+
+    id: str
+    object: Literal["response.compaction"]
+    created_at: int
+    output: list[ResponseItem | CompactionItem]
+    usage: ResponseUsage

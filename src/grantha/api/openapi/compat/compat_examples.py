@@ -207,6 +207,27 @@ EXAMPLES: dict[str, Any] = {
     },
     "ConversationDeleted": {"id": _CONVERSATION, "object": "conversation.deleted", "deleted": True},
     "ResponseItem": _ITEM,
+    "CompactionRequest": {"model": _MODEL, "input": "Hello"},
+    "CompactionReply": {
+        "id": f"resp_{_GENERATION}",
+        "object": "response.compaction",
+        "created_at": _CREATED,
+        "output": [
+            _ITEM,
+            {
+                "type": "compaction",
+                "id": f"cmp_{_GENERATION}",
+                "encrypted_content": "grantha:VGhlIHVzZXIgc2FpZCBoZWxsby4=",
+            },
+        ],
+        "usage": {
+            "input_tokens": 24,
+            "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
+            "output_tokens": 6,
+            "output_tokens_details": {"reasoning_tokens": 0},
+            "total_tokens": 30,
+        },
+    },
     "ResponseTokens": {"object": "response.input_tokens", "input_tokens": 24},
     "MessagesRequest": {
         "model": _MODEL,

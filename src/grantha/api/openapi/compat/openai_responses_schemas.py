@@ -206,3 +206,22 @@ class ConversationItemsRequest(Schema):
         | ResponseReasoningIn
         | ResponseOtherItem
     ] = Field(min_length=1, max_length=20)
+
+
+class CompactionRequest(Schema):
+    """A conversation to be shortened: its items, or those before a response, or both."""
+
+    model: ModelName
+    input: (
+        str
+        | list[
+            ResponseMessageIn
+            | ResponseCallIn
+            | ResponseResultIn
+            | ResponseReasoningIn
+            | ResponseOtherItem
+        ]
+        | None
+    ) = None
+    instructions: str | None = None
+    previous_response_id: str | None = None
