@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import anthropic
+import openai
 import pytest
 from aiohttp import web
 from anthropic._exceptions import OverloadedError
@@ -239,6 +240,14 @@ async def test_claude_s_tokens_are_counted_by_anthropic_while_the_client_waits(
             )
         assert found.input_tokens == 14
         (seen,) = vendor.calls
+        vendor.plans.append(counted)
+        async with openai.AsyncOpenAI(base_url=f"{server.url}/v1", api_key="any") as other:
+            earlier = await other.conversations.create(items=HI)
+            await other.responses.input_tokens.count(
+                model="claude-sonnet-4-5", input="And?", conversation=earlier.id
+            )
+        texts = [part["text"] for part in vendor.calls[-1].body["messages"][0]["content"]]
+        assert texts == ["Hi", "And?"]
         vendor.plans.append(_never)
         body = json.dumps({"model": "claude-sonnet-4-5", "messages": HI}).encode()
         _, writer = await asyncio.open_connection("127.0.0.1", server.port)

@@ -161,6 +161,15 @@ def test_what_makes_no_sense_is_refused(openai_client: openai.OpenAI) -> None:
         openai_client.conversations.items.create(made.id, items=[])
 
 
+@pytest.mark.parametrize("name", ["conversation", "previous_response_id"])
+def test_only_the_responses_api_continues_what_was_before(
+    compat_server: CompatServer, name: str
+) -> None:
+    body = {"model": MODEL, "input": "Go", name: "one_1"}
+    reply = compat_server.call("POST", "/v1/chat/completions", body)
+    assert name in reply.expect(400)["error"]["message"]
+
+
 # ---- compaction ----------------------------------------------------------------------------------
 
 

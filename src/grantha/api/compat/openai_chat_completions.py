@@ -18,9 +18,13 @@ from grantha.wire.compat import (
     openai_completions_view,
     openai_responses_input,
 )
-from grantha.wire.compat.view import ParsedRequest
+from grantha.wire.compat.view import ParsedRequest, reject_members
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])
+# Of a body of the Responses API: only that API continues a conversation.
+_NOT_HERE = dict.fromkeys(
+    ("conversation", "previous_response_id"), "send it to /v1/responses, or send all messages"
+)
 models_router = APIRouter(prefix="/v1", tags=["OpenAI"])  # Anthropic's clients list models here too
 
 
@@ -68,6 +72,7 @@ async def completions(request: Request) -> Response:
 def _parse(body: JsonObject) -> ParsedRequest:
     """A request's body, which some clients write as that of the Responses API."""
     if "input" in body and "messages" not in body:
+        reject_members(body, _NOT_HERE)
         return replace(openai_responses_input.parse_request(body), include_usage=True)
     return openai_chat_view.parse_request(body)
 

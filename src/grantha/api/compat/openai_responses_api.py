@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -102,9 +103,12 @@ async def input_items(
 
 @router.post("/input_tokens", openapi_extra=base.operation_doc("ResponseRequest", "ResponseTokens"))
 async def input_tokens(request: Request) -> Response:
-    """Counts an input's tokens, where the provider can."""
+    """Counts an input's tokens with those of what it continues, where the provider can."""
     body = await _with_items(request, await base.body_of(request))
     parsed = openai_responses_input.parse_request(body)
+    if (earlier := await _earlier(request, body)) is not None:
+        past = await _history(request, earlier[1])
+        parsed = replace(parsed, messages=(*past, *parsed.messages))
 
     def form(count: int) -> ResponseTokens:
         return {"object": "response.input_tokens", "input_tokens": count}
