@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.server import Server, until
 
@@ -51,6 +51,20 @@ def listen(page: Page) -> None:
 def announced(page: Page, text: str) -> None:
     """Waits until a live region has held this text, be it for a moment: a toast, a status, a sentence."""
     page.wait_for_function("text => window.announced.some(one => one.includes(text))", arg=text)
+
+
+def hold_posts(page: Page, address: str) -> list[Route]:
+    """The POSTs to an address, as they come: each is held until it is continued."""
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if route.request.method == "POST":
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route(address, hold)
+    return held
 
 
 def eventually(page: Page, found: Callable[[], bool], what: str) -> None:

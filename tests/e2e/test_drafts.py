@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
-from tests.e2e.actions import answer, ask, composer, eventually, open_page
+from tests.e2e.actions import answer, ask, composer, eventually, hold_posts, open_page
 from tests.e2e.test_features import GIVE_IMAGE, PIXEL_TEXT
 from tests.server import Server
 
@@ -35,15 +35,7 @@ def test_what_is_attached_stays_with_the_draft_of_its_conversation(
 def test_what_is_typed_while_a_conversation_is_created_is_kept_for_the_next_message(
     page: Page, server: Server
 ) -> None:
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        if route.request.method == "POST":
-            held.append(route)
-        else:
-            route.continue_()
-
-    page.route("**/api/conversations", hold)
+    held = hold_posts(page, "**/api/conversations")
     open_page(page, server)
     with page.expect_request(lambda request: request.method == "POST"):
         ask(page, "First")

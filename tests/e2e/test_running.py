@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.actions import (
     PACED,
@@ -14,6 +14,7 @@ from tests.e2e.actions import (
     counting,
     eventually,
     has_text,
+    hold_posts,
     open_page,
 )
 from tests.server import Server
@@ -72,18 +73,10 @@ def test_a_later_answer_that_a_new_version_hides_stays_in_reach(page: Page, serv
 def test_a_first_answer_is_drawn_live_although_another_conversation_was_opened(
     page: Page, server: Server
 ) -> None:
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        if route.request.method == "POST":
-            held.append(route)
-        else:
-            route.continue_()
-
     server.conversation(title="Rivers")
     model = server.script("paced", PACED)
     server.allow("go", 5)
-    page.route("**/api/conversations", hold)
+    held = hold_posts(page, "**/api/conversations")
     open_page(page, server)
     choose_model(page, model)
     with page.expect_request(lambda request: request.method == "POST"):
