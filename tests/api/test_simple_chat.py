@@ -89,6 +89,7 @@ def test_a_line_of_an_answer_that_is_not_whole_always_has_an_error() -> None:
     [
         {"model": "count-3", "provider": "scripted"},
         {"model": "scripted/count-3"},
+        {"model": "scripted/count-3", "provider": ""},
         {"model": "scripted/count-3", "temperature": 0.7, "max_tokens": 50, "stream": True},
     ],
 )
@@ -98,6 +99,11 @@ async def test_a_model_is_named_with_its_provider_or_whole(
     blocks = await _blocks(client, {**JOKE, **named}, "/stream")
     assert "".join(block.data["content"] for block in blocks) == "w0 w1 w2 "
     assert (blocks[0].data["model"], blocks[0].data["provider"]) == ("count-3", "scripted")
+
+
+async def test_empty_names_are_those_of_the_default(client: httpx.AsyncClient) -> None:
+    blocks = await _blocks(client, {**JOKE, "model": "", "provider": ""}, "/stream")
+    assert "".join(block.data["content"] for block in blocks) == HELLO
 
 
 @pytest.mark.parametrize(

@@ -161,6 +161,11 @@ def _text_of_content(content: Any) -> Any:
     return content
 
 
+def _none_if_empty(name: Any) -> Any:
+    """Frontends in which nothing was chosen send an empty name."""
+    return None if name == "" else name
+
+
 class SimpleChatMessage(Body):
     """A message of the simple chat endpoint."""
 
@@ -175,8 +180,10 @@ class SimpleChatBody(Body):
     messages: Annotated[list[SimpleChatMessage], FailFast()] = Field(
         min_length=1, max_length=MAX_ITEMS
     )
-    model: ModelId | None = None
-    provider: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    model: Annotated[ModelId | None, BeforeValidator(_none_if_empty)] = None
+    provider: Annotated[
+        Annotated[str, Field(min_length=1, max_length=100)] | None, BeforeValidator(_none_if_empty)
+    ] = None
     temperature: float | None = Field(default=None, ge=0, le=2)
     top_p: float | None = Field(default=None, gt=0, le=1)
     max_tokens: int | None = Field(default=None, ge=1, le=10_000_000)
