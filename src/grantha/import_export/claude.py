@@ -33,10 +33,10 @@ def is_claude(first: Any) -> bool:
 
 def conversation_from(value: Any, place: str, now: int) -> PortableConversation:
     """The conversation of one item of the list. Raises `BadRequest`."""
-    return _Chat(value, place, now).conversation()
+    return _ClaudeChat(value, place, now).conversation()
 
 
-class _Chat:
+class _ClaudeChat:
     """Converts one conversation."""
 
     def __init__(self, value: Any, place: str, now: int) -> None:

@@ -44,10 +44,10 @@ def is_librechat(value: Any) -> bool:
 
 def conversation_from(value: Any, place: str, now: int) -> PortableConversation:
     """The conversation. Raises `BadRequest`."""
-    return _Chat(value, place, now).conversation()
+    return _LibreChatTree(value, place, now).conversation()
 
 
-class _Chat:
+class _LibreChatTree:
     """Converts the messages of one conversation."""
 
     def __init__(self, value: Any, place: str, now: int) -> None:

@@ -39,10 +39,10 @@ def is_open_webui(first: Any) -> bool:
 
 def conversation_from(value: Any, place: str, now: int) -> PortableConversation:
     """The conversation of one item of the list. Raises `BadRequest`."""
-    return _Chat(value, place, now).conversation()
+    return _OpenWebUiTree(value, place, now).conversation()
 
 
-class _Chat:
+class _OpenWebUiTree:
     """Converts the message tree of one chat."""
 
     def __init__(self, value: Any, place: str, now: int) -> None:
