@@ -80,7 +80,11 @@ test('a disk without room goes before the memory, and counts what has arrived', 
 
 test('without the engine that is said once, and no chat is offered', async () => {
   await show(localModels({ engine: false }), [
-    { id: 'local/own.v2', readiness: { state: 'off', reason: 'The engine isn’t installed' } }
+    {
+      id: 'local/own.v2',
+      capabilities: {},
+      readiness: { state: 'off', reason: 'The engine isn’t installed' }
+    }
   ]);
   expect(text(root.querySelector('.why'))).toContain('pip install "grantha[local]"');
   expect(root.querySelectorAll('.why, .warning')).toHaveLength(1);
@@ -90,7 +94,11 @@ test('without the engine that is said once, and no chat is offered', async () =>
 
 test('an installed model that cannot be used says why, and can only be deleted', async () => {
   await show(localModels(), [
-    { id: 'local/own.v2', readiness: { state: 'off', reason: 'It can’t be used', advice: 'Replace it.' } }
+    {
+      id: 'local/own.v2',
+      capabilities: {},
+      readiness: { state: 'off', reason: 'It can’t be used', advice: 'Replace it.' }
+    }
   ]);
   expect(text(row('Own').querySelector('.warning'))).toBe('It can’t be used. Replace it.');
   expect(button('Start a chat Own')).toBeUndefined();
