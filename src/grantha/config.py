@@ -109,7 +109,7 @@ class Settings(BaseModel):
 
     # the log
     synchronous: Literal["FULL", "NORMAL", "OFF"] = "FULL"
-    flush_ms: float = Field(default=8.0, gt=0)
+    flush_ms: float = Field(default=40.0, gt=0)
     flush_ms_behind: float = Field(default=200.0, gt=0)
     flush_bytes: int = Field(default=2048, gt=0)
     record_ttl: float = Field(default=3600.0, ge=0, le=100_000_000)  # three years

@@ -18,7 +18,7 @@ class Tuning:
     pauses between tries while the store fails. `fallbacks` maps a model, or "*", to its fallback models.
     """
 
-    window: float = 0.008
+    window: float = 0.04
     window_behind: float = 0.2
     flush_bytes: int = 2048
     tail_bytes: int = 24 * 1024

@@ -303,7 +303,7 @@ EXAMPLES: dict[str, JsonDict] = {
         },
         "sqlite": "3.51.3",
         "running": 0,
-        "flush_window_ms": 8.0,
+        "flush_window_ms": 40.0,
         "version": "0.1.0",
         "requires_token": False,
     },
