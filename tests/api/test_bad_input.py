@@ -48,7 +48,7 @@ BODIES: list[tuple[bytes, str]] = [
     (ASK.encode() + b',"temperature":true}', "'temperature'"),
     (ASK.encode() + b',"max_tokens":0}', "'max_tokens'"),
     (ASK.encode() + b',"max_tokens":1.5}', "'max_tokens'"),
-    (ASK.encode() + b',"model":""}', "'model'"),
+    (ASK.encode() + b',"model":7}', "'model'"),
     (ASK.encode() + b',"model":{}}', "'model'"),
     (ASK.encode() + b',"provider":5}', "'provider'"),
     (ASK.encode() + b',"stream":"yes"}', "'stream'"),
