@@ -293,6 +293,23 @@ async def test_the_answer_of_a_deleted_conversation_ends(rig: Rig, crash: Any) -
     assert await after.store.orphans("nobody") == []
 
 
+async def _begun(_call: object, _resume: object) -> StubUpstream:
+    async def run() -> Any:
+        yield [Text("so far")]
+        await until(lambda: False, "nothing")
+
+    return StubUpstream(run())
+
+
+async def _interrupted(make_rig: MakeRig, crash: Any, own: StubProvider) -> Any:
+    """The end of an answer that had begun before a crash, after which its provider has no replies."""
+    rig = await make_rig(providers={"own": own})
+    row = await rig.ask("own/model")
+    await rig.text_of(row, 6)
+    own.replies = []
+    return await (await crash(rig)).ended(row)
+
+
 async def test_an_answer_that_recovery_cannot_work_with_ends(make_rig: MakeRig, crash: Any) -> None:
     class Unreliable(StubProvider):
         @override
@@ -301,19 +318,7 @@ async def test_an_answer_that_recovery_cannot_work_with_ends(make_rig: MakeRig, 
                 raise LookupError(model)
             return self.facts
 
-    async def opened(_call: object, _resume: object) -> StubUpstream:
-        async def run() -> Any:
-            yield [Text("so far")]
-            await until(lambda: False, "nothing")
-
-        return StubUpstream(run())
-
-    own = Unreliable([opened])
-    rig = await make_rig(providers={"own": own})
-    row = await rig.ask("own/model")
-    await rig.text_of(row, 6)
-    own.replies = []
-    answer = await (await crash(rig)).ended(row)
+    answer = await _interrupted(make_rig, crash, Unreliable([_begun]))
     assert (answer.ending, answer.text) == ("interrupted", "so far")
     assert answer.folded.end.text_length == 6
     assert "can't be read" in answer.error["message"]
@@ -327,19 +332,7 @@ async def test_an_answer_ends_whose_model_is_known_no_more(make_rig: MakeRig, cr
                 raise UnknownModel(f"There is no model {model!r} any more.")
             return self.facts
 
-    async def opened(_call: object, _resume: object) -> StubUpstream:
-        async def run() -> Any:
-            yield [Text("so far")]
-            await until(lambda: False, "nothing")
-
-        return StubUpstream(run())
-
-    own = Forgetful([opened])
-    rig = await make_rig(providers={"own": own})
-    row = await rig.ask("own/model")
-    await rig.text_of(row, 6)
-    own.replies = []
-    answer = await (await crash(rig)).ended(row)
+    answer = await _interrupted(make_rig, crash, Forgetful([_begun]))
     assert (answer.ending, answer.text) == ("interrupted", "so far")
 
 
