@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from pydantic import Field
 
@@ -132,6 +132,11 @@ class ResponseReasoningOptions(Schema):
     effort: str | None = None
 
 
+ResponseItemIn: TypeAlias = (
+    ResponseMessageIn | ResponseCallIn | ResponseResultIn | ResponseReasoningIn | ResponseOtherItem
+)
+
+
 class ConversationReference(Schema):
     """The conversation that a response continues."""
 
@@ -141,16 +146,7 @@ class ConversationReference(Schema):
 class ResponseRequest(Schema):
     """A response. `background` is read later; with `store: false` it can't be retrieved."""
 
-    input: (
-        str
-        | list[
-            ResponseMessageIn
-            | ResponseCallIn
-            | ResponseResultIn
-            | ResponseReasoningIn
-            | ResponseOtherItem
-        ]
-    ) = Field(min_length=1)
+    input: str | list[ResponseItemIn] = Field(min_length=1)
     model: ModelName
     instructions: str | None = None
     previous_response_id: str | None = None
@@ -177,16 +173,7 @@ class ResponseRequest(Schema):
 class ConversationRequest(Schema):
     """A new conversation."""
 
-    items: (
-        list[
-            ResponseMessageIn
-            | ResponseCallIn
-            | ResponseResultIn
-            | ResponseReasoningIn
-            | ResponseOtherItem
-        ]
-        | None
-    ) = Field(default=None, max_length=20)
+    items: list[ResponseItemIn] | None = Field(default=None, max_length=20)
     metadata: dict[str, str] | None = None
 
 
@@ -199,29 +186,13 @@ class ConversationUpdateRequest(Schema):
 class ConversationItemsRequest(Schema):
     """Items to add."""
 
-    items: list[
-        ResponseMessageIn
-        | ResponseCallIn
-        | ResponseResultIn
-        | ResponseReasoningIn
-        | ResponseOtherItem
-    ] = Field(min_length=1, max_length=20)
+    items: list[ResponseItemIn] = Field(min_length=1, max_length=20)
 
 
 class CompactionRequest(Schema):
     """A conversation to be shortened: its items, or those before a response, or both."""
 
     model: ModelName
-    input: (
-        str
-        | list[
-            ResponseMessageIn
-            | ResponseCallIn
-            | ResponseResultIn
-            | ResponseReasoningIn
-            | ResponseOtherItem
-        ]
-        | None
-    ) = None
+    input: str | list[ResponseItemIn] | None = None
     instructions: str | None = None
     previous_response_id: str | None = None
