@@ -22,7 +22,6 @@ from grantha.import_export.portable_conversation import (
     as_text,
     as_time_ms,
     from_the_roots,
-    parents_first,
 )
 
 _MODEL_PREFIX = "openai/"
@@ -58,7 +57,7 @@ class _Tree:
     def conversation(self) -> PortableConversation:
         for name in self._from_the_roots():
             self._take(name)
-        messages = parents_first(tuple(self._kept.values()), f"{self._place}.mapping")
+        messages = tuple(self._kept.values())
         current = self._body.get("current_node")
         models = [m.model for m in messages if m.model]
         return PortableConversation(

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, TypeVar, get_args
 
 from grantha.chat import LATEST_MS, Ending, JsonObject, Part, Role
 from grantha.errors import BadRequest
@@ -20,6 +20,7 @@ EXPORTS = "Grantha, ChatGPT, Claude, Open WebUI or LibreChat"
 EXPORTS_ADVICE = f"Import an export of {EXPORTS}, as it was saved."
 LeftOutKind: TypeAlias = Literal["images", "files", "tool_calls", "other"]
 LEFT_OUT: tuple[LeftOutKind, ...] = get_args(LeftOutKind)
+T = TypeVar("T")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -115,12 +116,7 @@ def from_the_roots(parents: Mapping[str, str | None], place: str) -> list[str]:
     children: dict[str | None, list[str]] = {}
     for name, parent in parents.items():
         children.setdefault(parent if parent in parents else None, []).append(name)
-    order: list[str] = []
-    waiting = list(reversed(children.get(None, [])))
-    while waiting:
-        name = waiting.pop()
-        order.append(name)
-        waiting.extend(reversed(children.get(name, [])))
+    order = _below_none(children, str)
     if len(order) != len(parents):
         raise invalid(place, "has a cycle")
     return order
@@ -145,7 +141,7 @@ def kept_of_tree(
         nearest[name] = message.id if message else above
         if message is not None:
             kept.append(message)
-    return parents_first(kept, place), nearest
+    return tuple(kept), nearest
 
 
 def parents_first(messages: Sequence[PortableMessage], place: str) -> tuple[PortableMessage, ...]:
@@ -153,16 +149,22 @@ def parents_first(messages: Sequence[PortableMessage], place: str) -> tuple[Port
     by_parent: dict[str | None, list[PortableMessage]] = {}
     for message in messages:
         by_parent.setdefault(message.parent, []).append(message)
-    ordered: list[PortableMessage] = []
-    waiting = list(reversed(by_parent.get(None, [])))
-    while waiting:
-        message = waiting.pop()
-        ordered.append(message)
-        waiting.extend(reversed(by_parent.get(message.id, [])))
+    ordered = _below_none(by_parent, lambda message: message.id)
     if len(ordered) != len(messages):
         raise invalid(place, "has messages that aren't connected to the first one")
     position = {message.id: n for n, message in enumerate(messages)}
     return _in_file_order(ordered, position)
+
+
+def _below_none(children: Mapping[str | None, list[T]], name_of: Callable[[T], str]) -> list[T]:
+    """All that can be reached from those without a parent, parents first."""
+    order: list[T] = []
+    waiting = list(reversed(children.get(None, [])))
+    while waiting:
+        one = waiting.pop()
+        order.append(one)
+        waiting.extend(reversed(children.get(name_of(one), [])))
+    return order
 
 
 def _in_file_order(
